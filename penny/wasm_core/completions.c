@@ -1,0 +1,80 @@
+/* Completion lists: how outcomes get back to the client that submitted the task.
+ *
+ * A list is an intrusive stack (R. K. Treiber, 1986) of slots. Workers push; the client takes the
+ * whole list with one exchange, so there is no ABA. One wake-up serves a batch:
+ *
+ *   a worker                                  the client
+ *     a. pushes the slot                        1. takes and handles until the list is empty
+ *     b. if exchange(armed, 0) was 1:           2. reads its event counter
+ *          bumps the event counter, wakes       3. sets armed
+ *                                               4. looks once more; if not empty, back to 1
+ *                                               5. sleeps if the counter has not moved
+ *
+ * The page sleeps with Atomics.waitAsync on `events`, a host worker with wait32. A worker that dies
+ * between a and the end of b is covered by recovery, which wakes every client. Model:
+ * models/completions.pml.
+ */
+#include "shared.h"
+
+/* Everybody who sleeps for this client: a host worker may have an Atomics.waitAsync outstanding when
+ * it blocks, so there may be two. */
+EXPORT(client_wake) void client_wake(u32 number) {
+  struct client *client = &shared->clients[number];
+  fetch_add(&client->events, 1);
+  notify(&client->events, 2);
+}
+
+/* Returns 1 if it found the client asleep and woke it. */
+int completion_push(u32 index) {
+  struct task *task = &shared->task[index];
+  struct client *client = &shared->clients[task->client];
+  u32 head;
+  do {
+    head = load(&client->completed);
+    store(&task->next, head);
+  } while (!compare_exchange(&client->completed, head, index));
+  if (!load(&client->armed) || !exchange(&client->armed, 0)) return 0;
+  client_wake((u32)(client - shared->clients));
+  return 1;
+}
+
+/* Client only. Takes all completed tasks; returns the first (oldest) slot, the others follow by
+ * `next`, or NONE. */
+EXPORT(completions_take) u32 completions_take(u32 number) {
+  u32 newest = exchange(&shared->clients[number].completed, NONE);
+  u32 oldest = NONE;
+  while (newest != NONE) { /* the stack gives newest first: turn it round */
+    u32 next = load(&shared->task[newest].next);
+    store(&shared->task[newest].next, oldest);
+    oldest = newest;
+    newest = next;
+  }
+  return oldest;
+}
+
+/* Client only. Announces that it will sleep on `events` while that is the value returned; NONE if
+ * there are completions to take instead. The value is 31 bits. */
+EXPORT(completions_arm) u32 completions_arm(u32 number) {
+  struct client *client = &shared->clients[number];
+  u32 seen = load(&client->events);
+  store(&client->armed, 1);
+  if (load(&client->completed) != NONE) {
+    store(&client->armed, 0);
+    return NONE;
+  }
+  return seen;
+}
+
+EXPORT(completions_disarm) void completions_disarm(u32 number) {
+  store(&shared->clients[number].armed, 0);
+}
+
+/* Host worker only (it blocks). Sleeps until there are completions, a wake-up or the time is over
+ * (milliseconds; negative: no bound). */
+EXPORT(completions_wait) void completions_wait(u32 number, double milliseconds) {
+  u32 seen = completions_arm(number);
+  if (seen == NONE) return;
+  wait_on(&shared->clients[number].events, seen,
+          milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6));
+  completions_disarm(number);
+}

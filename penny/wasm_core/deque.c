@@ -1,0 +1,66 @@
+/* Chase-Lev work-stealing deque: the owner pushes and pops at the bottom, thieves steal at the top.
+ *
+ * David Chase and Yossi Lev, "Dynamic Circular Work-Stealing Deque", SPAA 2005; checked against
+ * N. M. Lê et al., "Correct and Efficient Work-Stealing for Weak Memory Models", PPoPP 2013. With
+ * sequentially consistent accesses no fences are needed. The ring is fixed: a full deque refuses,
+ * and its owner spills to the injector. Model: models/deque.pml.
+ *
+ * Positions count up and wrap at 2^32; only differences are compared, as signed numbers, and
+ * DEQUE_ENTRIES divides 2^32, so entries keep their places across the wrap.
+ */
+#include "shared.h"
+
+static inline u32 *entry(struct deque *deque, u32 position) {
+  return &deque->entries[position & (DEQUE_ENTRIES - 1)];
+}
+
+/* Owner only. Returns 0 if the deque is full. */
+int deque_push(struct deque *deque, u32 hint) {
+  u32 bottom = plain_load(&deque->bottom); /* plain: the owner alone writes it */
+  if (bottom - load(&deque->top) >= DEQUE_ENTRIES) return 0;
+  /* Plain: no thief reads this entry as valid before bottom is stored, atomically, below; one that
+   * reads it for an older position fails its compare-and-swap, since top has moved past it. */
+  plain_store(entry(deque, bottom), hint);
+  store(&deque->bottom, bottom + 1);
+  return 1;
+}
+
+/* Owner only. The newest hint, or NONE. */
+u32 deque_pop(struct deque *deque) {
+  u32 bottom = plain_load(&deque->bottom) - 1;
+  /* Take the entry first, look for thieves second: a thief that looks after this store leaves it. */
+  store(&deque->bottom, bottom);
+  u32 top = load(&deque->top);
+  if ((i32)(bottom - top) < 0) { /* it was empty */
+    store(&deque->bottom, bottom + 1);
+    return NONE;
+  }
+  u32 hint = plain_load(entry(deque, bottom));
+  if (bottom != top) return hint;
+  /* The last entry: the owner competes for it like a thief. */
+  int won = compare_exchange(&deque->top, top, top + 1);
+  store(&deque->bottom, bottom + 1);
+  return won ? hint : NONE;
+}
+
+/* Any thief. The oldest hint, or NONE if the deque looked empty or another thief was faster. */
+u32 deque_steal(struct deque *deque) {
+  u32 top = load(&deque->top);
+  u32 bottom = load(&deque->bottom);
+  if ((i32)(bottom - top) <= 0) return NONE;
+  /* Read before the compare-and-swap: after it the owner may overwrite the entry. */
+  u32 hint = plain_load(entry(deque, top));
+  return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;
+}
+
+/* A worker that takes a dead one's number goes on with its deque. If the dead one was inside
+ * deque_pop, bottom may be one below top. */
+void deque_adopt(struct deque *deque) {
+  u32 top = load(&deque->top);
+  if ((i32)(load(&deque->bottom) - top) < 0) store(&deque->bottom, top);
+}
+
+int deque_looks_empty(struct deque *deque) {
+  u32 top = load(&deque->top);
+  return (i32)(load(&deque->bottom) - top) <= 0;
+}

@@ -1,0 +1,22 @@
+/* The first instance prepares the memory, before any other exists. */
+#include "shared.h"
+
+/* `first_position`: where deques and injector start counting. 0 in use; near 2^32 in the tests of
+ * wrap-around. Memory is all zeros before. */
+EXPORT(initialise) void initialise(u32 workers, u32 granules_max, u32 first_position) {
+  shared->workers = workers;
+  shared->granules_max = granules_max;
+  shared->serials = 1;
+  for (u32 c = 0; c < CLIENTS_MAX; c++) shared->clients[c].completed = NONE;
+  for (u32 w = 0; w < WORKERS_MAX; w++) {
+    shared->worker[w].deque.top = first_position;
+    shared->worker[w].deque.bottom = first_position;
+  }
+  for (u32 i = 0; i < INJECTOR_CELLS; i++) {
+    u32 position = first_position + i;
+    shared->injector[position & (INJECTOR_CELLS - 1)] = (u64)position << 32; /* EMPTY(position) */
+  }
+  shared->injector_head = first_position;
+  for (u32 p = 0; p < PARTICIPANTS_MAX; p++) shared->rover[p] = p * (TASKS / PARTICIPANTS_MAX);
+  store(&shared->injector_tail, first_position);
+}

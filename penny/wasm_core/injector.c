@@ -1,0 +1,72 @@
+/* The injector: a bounded queue of hints, many producers, many consumers, first in, first out.
+ * Clients put; workers take, and put when their deque is full.
+ *
+ * A cell is one 64-bit word: position (32 bits), full flag, hint (30 bits). Whoever changes a cell
+ * has done the operation; moving head or tail afterwards is bookkeeping that anybody may do for
+ * it. So a participant that dies anywhere in here holds nothing up, which ticket queues (fetch_add
+ * on the tail) cannot give. After P. Tsigas and Y. Zhang, "A Simple, Fast and Scalable
+ * Non-Blocking Concurrent FIFO Queue", SPAA 2001, with position tags against ABA.
+ * Model: models/injector.pml.
+ *
+ * Invariant: the cell of position p is EMPTY(p) before the put of p, FULL(p, hint) between put and
+ * take, EMPTY(p + INJECTOR_CELLS) after. Memory starts as zeros, so positions would have to start
+ * at 0; initialise() writes the tags for any start.
+ */
+#include "shared.h"
+
+#define FULL 0x80000000u
+static inline u64 empty_cell(u32 position) { return (u64)position << 32; }
+static inline u64 full_cell(u32 position, u32 hint) { return (u64)position << 32 | FULL | hint; }
+static inline u32 cell_position(u64 cell) { return (u32)(cell >> 32); }
+static inline u64 *cell_at(u32 position) {
+  return &shared->injector[position & (INJECTOR_CELLS - 1)];
+}
+
+/* Returns 0 if the injector is full. */
+int injector_put(u32 hint) {
+  for (;;) {
+    u32 tail = load(&shared->injector_tail);
+    u64 cell = load(cell_at(tail));
+    if (cell == empty_cell(tail)) {
+      if (compare_exchange64(cell_at(tail), cell, full_cell(tail, hint))) {
+        compare_exchange(&shared->injector_tail, tail, tail + 1);
+        return 1;
+      }
+    } else if (cell_position(cell) == tail) { /* put there, but tail not yet moved: help */
+      compare_exchange(&shared->injector_tail, tail, tail + 1);
+    } else if (tail == load(&shared->injector_tail)) {
+      /* The cell still holds position tail - INJECTOR_CELLS, or its taker has not moved head yet. */
+      u32 head = load(&shared->injector_head);
+      if (load(cell_at(tail)) != cell) continue;
+      if (tail - head >= INJECTOR_CELLS) return 0;
+    }
+  }
+}
+
+/* The oldest hint, or NONE if the injector was empty. */
+u32 injector_take(void) {
+  for (;;) {
+    u32 head = load(&shared->injector_head);
+    u64 cell = load(cell_at(head));
+    if (cell_position(cell) == head) {
+      if (!((u32)cell & FULL)) {
+        /* EMPTY(head): nothing was put at head when we read the cell. */
+        if (head == load(&shared->injector_head)) return NONE;
+      } else if (compare_exchange64(cell_at(head), cell, empty_cell(head + INJECTOR_CELLS))) {
+        compare_exchange(&shared->injector_head, head, head + 1);
+        return (u32)cell & ~FULL;
+      }
+    } else if (cell_position(cell) == head + INJECTOR_CELLS) { /* taken, head not yet moved: help */
+      compare_exchange(&shared->injector_head, head, head + 1);
+    }
+  }
+}
+
+/* How many hints lie in it, about. */
+u32 injector_length(void) {
+  u32 head = load(&shared->injector_head);
+  i32 length = (i32)(load(&shared->injector_tail) - head);
+  /* A put whose tail has not been moved yet counts: a sleeper's second look must see it. */
+  if (length <= 0) return ((u32)load(cell_at(head)) & FULL) != 0;
+  return (u32)length;
+}

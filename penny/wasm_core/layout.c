@@ -1,0 +1,63 @@
+/* What JavaScript may know of the layout: the build calls each of these once and writes the answers
+ * to web/penny/layout.js. So the layout is described in shared.h alone. */
+#include "shared.h"
+
+#define CONSTANT(name, value) \
+  EXPORT(layout_##name) u32 layout_##name(void) { return (u32)(value); }
+#define WORD(name, type, field) CONSTANT(name, offsetof(struct type, field) / 4)
+
+CONSTANT(WORKERS_MAX, WORKERS_MAX)
+CONSTANT(CLIENTS_MAX, CLIENTS_MAX)
+CONSTANT(NONE, NONE)
+CONSTANT(GRANULE_BYTES, GRANULE_BYTES)
+CONSTANT(GRANULES_MAX, GRANULES_MAX)
+CONSTANT(HEAP_ADDRESS, HEAP_ADDRESS)
+
+CONSTANT(STACK_ADDRESS, SHARED_ADDRESS + offsetof(struct shared_memory, stack))
+CONSTANT(STACK_BYTES, STACK_BYTES)
+
+#define HEADER(name, field) \
+  CONSTANT(name, (SHARED_ADDRESS + offsetof(struct shared_memory, field)) / 4)
+HEADER(STOP_WORD, stop)
+HEADER(BROKEN_WORD, broken)
+HEADER(BROKEN_SIZE_WORD, broken_size)
+HEADER(CLOSED_WORD, closed)
+
+CONSTANT(TASKS, TASKS)
+CONSTANT(TASK_ADDRESS, SHARED_ADDRESS + offsetof(struct shared_memory, task))
+CONSTANT(TASK_BYTES, TASK_BYTES)
+WORD(TASK_STATE_WORD, task, state)
+WORD(TASK_NEXT_WORD, task, next)
+WORD(TASK_FUNCTION_WORD, task, function)
+WORD(TASK_FLAGS_WORD, task, flags)
+WORD(TASK_SIZE_WORD, task, size)
+WORD(TASK_BLOCK_WORD, task, block)
+CONSTANT(TASK_PAYLOAD, offsetof(struct task, inline_payload))
+CONSTANT(TASK_PAYLOAD_BYTES, sizeof(((struct task *)0)->inline_payload))
+
+CONSTANT(STATE_MASK, STATE_MASK)
+CONSTANT(STATE_ADRIFT, ADRIFT)
+CONSTANT(STATE_QUEUED, QUEUED)
+CONSTANT(STATE_RUNNING, RUNNING)
+CONSTANT(STATE_RETURNED, RETURNED)
+CONSTANT(STATE_RAISED, RAISED)
+CONSTANT(STATE_LOST, LOST)
+
+WORD(FUNCTION_SERIAL_WORD, function, serial)
+WORD(FUNCTION_SIZE_WORD, function, size)
+CONSTANT(FUNCTION_BYTES, sizeof(struct function))
+
+CONSTANT(CLIENT_ADDRESS, SHARED_ADDRESS + offsetof(struct shared_memory, clients))
+CONSTANT(CLIENT_BYTES, sizeof(struct client))
+WORD(CLIENT_EVENTS_WORD, client, events)
+
+CONSTANT(WORKER_ADDRESS, SHARED_ADDRESS + offsetof(struct shared_memory, worker))
+CONSTANT(WORKER_BYTES, sizeof(struct worker))
+WORD(WORKER_DEATHS_WORD, worker, deaths)
+WORD(WORKER_RUN_WORD, worker, run)
+WORD(WORKER_STOLEN_WORD, worker, stolen)
+WORD(WORKER_INJECTED_WORD, worker, injected)
+WORD(WORKER_WAKEUPS_WORD, worker, wakeups)
+CONSTANT(WORKER_STARTED, offsetof(struct worker, started))
+CONSTANT(WORKER_IDLE, offsetof(struct worker, idle))
+CONSTANT(WORKER_IDLE_SINCE, offsetof(struct worker, idle_since))

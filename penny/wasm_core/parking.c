@@ -1,0 +1,61 @@
+/* Parking: how workers sleep without missing work, and how they are woken.
+ *
+ * A worker that found nothing              Whoever published work
+ *   1. reads its event counter               a. makes the hint visible (deque or injector)
+ *   2. sets its bit in `idle`                b. reads `idle`
+ *   3. looks once more at every queue        c. clears one set bit; only who cleared it goes on
+ *   4. sleeps if the counter has not moved   d. bumps that worker's counter, wakes it
+ *
+ * Either the publisher's b comes after 2, then it sees the bit and wakes; or b comes before 2, then
+ * the look in 3 comes after a and sees the work. A bump between 1 and 4 makes 4 return at once. A
+ * wake-up is never spent on a worker that is awake already, since the bit names who is parked.
+ * A waker that dies between c and d leaves a sleeper without its bit: the keeper's recovery bumps
+ * and wakes everybody. Model: models/parking.pml; the whole walk: parking.md.
+ */
+#include "shared.h"
+
+static int work_is_visible(void) {
+  if (injector_length()) return 1;
+  u32 workers = plain_load(&shared->workers); /* plain: written once, before any worker starts */
+  for (u32 w = 0; w < workers; w++)
+    if (!deque_looks_empty(&shared->worker[w].deque)) return 1;
+  return 0;
+}
+
+/* Takes worker's bit off `idle`. Returns 0 if a waker had taken it already. */
+static int unannounce(u32 worker) {
+  u64 bit = 1ull << worker;
+  return (fetch_and(&shared->idle, ~bit) & bit) != 0;
+}
+
+/* Sleeps until somebody wakes this worker, or there is work, or the time is over (negative: no
+ * bound). Returns 1 if it slept. */
+int park(u32 worker, i64 nanoseconds) {
+  u32 *event = &shared->worker[worker].event;
+  u32 seen = load(event);
+  fetch_or(&shared->idle, 1ull << worker);
+  if (load(&shared->stop) || work_is_visible()) {
+    /* If a waker was faster, its bump only makes the next sleep return at once: no loss. */
+    unannounce(worker);
+    return 0;
+  }
+  wait_on(event, seen, nanoseconds);
+  unannounce(worker);
+  return 1;
+}
+
+void wake_worker(u32 worker) {
+  fetch_add(&shared->worker[worker].event, 1);
+  notify(&shared->worker[worker].event, 1);
+}
+
+/* Wakes one parked worker, if there is one. Call it after the work is visible. */
+void wake_one(void) {
+  u64 idle;
+  while ((idle = load(&shared->idle))) {
+    u32 worker = (u32)__builtin_ctzll(idle);
+    if (!unannounce(worker)) continue; /* somebody else wakes this one; look for the next */
+    wake_worker(worker);
+    return;
+  }
+}

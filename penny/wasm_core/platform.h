@@ -1,0 +1,60 @@
+/* What the core needs of WebAssembly: atomics, waiting, waking, growing. The core is freestanding:
+ * no libc, no JavaScript runtime. It imports the shared memory and one clock.
+ *
+ * Every atomic access in WebAssembly is sequentially consistent: LLVM lowers relaxed and
+ * acquire/release orders to the same instructions. So the core asks for seq_cst everywhere and
+ * argues with interleavings only; the models in models/ do the same.
+ *
+ * There are no static variables: all instances share one memory, so a static would be shared too.
+ */
+#ifndef PENNY_PLATFORM_H
+#define PENNY_PLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int32_t i32;
+typedef int64_t i64;
+
+#define EXPORT(name) __attribute__((export_name(#name)))
+
+#define load(p) __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define store(p, v) __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
+#define exchange(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
+#define fetch_add(p, v) __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST)
+#define fetch_or(p, v) __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST)
+#define fetch_and(p, v) __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST)
+
+/* Plain accesses to words that other threads may access at the same moment. Where a line uses one,
+ * it says why that is enough. `volatile` keeps the compiler from inventing or dropping accesses. */
+#define plain_load(p) (*(volatile __typeof__(*(p)) *)(p))
+#define plain_store(p, v) (*(volatile __typeof__(*(p)) *)(p) = (v))
+
+static inline int compare_exchange(u32 *p, u32 expected, u32 desired) {
+  return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static inline int compare_exchange64(u64 *p, u64 expected, u64 desired) {
+  return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* Sleeps while *p == expected, for at most `nanoseconds` (negative: for ever). Traps on a page's
+ * main thread: no function that a page calls may reach it. */
+static inline void wait_on(u32 *p, u32 expected, i64 nanoseconds) {
+  __builtin_wasm_memory_atomic_wait32((int *)p, (int)expected, nanoseconds);
+}
+
+static inline void notify(u32 *p, u32 sleepers) {
+  __builtin_wasm_memory_atomic_notify((int *)p, sleepers);
+}
+
+/* WebAssembly pages of 64 KiB. */
+static inline u32 memory_pages(void) { return (u32)__builtin_wasm_memory_size(0); }
+static inline int memory_grow(u32 pages) { return (int)__builtin_wasm_memory_grow(0, pages) != -1; }
+
+/* Milliseconds since some fixed moment of this thread; imported from JavaScript. */
+__attribute__((import_module("env"), import_name("clock"))) double clock_ms(void);
+
+#endif

@@ -1,0 +1,114 @@
+/* A worker's loop: where its next task comes from. Own newest first; then the oldest of a random
+ * victim; then a small batch from the injector, the rest of which lies in the own deque, where
+ * others steal it; then sleep. There is no scheduler thread.
+ */
+#include "shared.h"
+
+enum { BATCH_MAX = 8 };
+enum { STOPPED = -1, NOTHING = -2 };
+
+/* A worker takes its number, at first or after the death of its predecessor. */
+EXPORT(worker_start) void worker_start(u32 number) {
+  struct worker *worker = &shared->worker[number];
+  deque_adopt(&worker->deque);
+  worker->random = number * 0x9e3779b9u + 0x7f4a7c15u + worker->deaths;
+  worker->idle = 0;
+  worker->idle_since = 0;
+  worker->started = clock_ms();
+}
+
+/* G. Marsaglia, "Xorshift RNGs", 2003. Enough to spread thieves over victims. */
+static u32 next_random(struct worker *worker) {
+  u32 x = worker->random;
+  x ^= x << 13;
+  x ^= x >> 17;
+  x ^= x << 5;
+  return worker->random = x;
+}
+
+/* Makes a hint stealable: into this worker's deque or, if that is full, back into the injector.
+ * Returns 0 if both are full: then the caller runs the task itself. */
+EXPORT(push_or_spill) int push_or_spill(u32 worker, u32 hint) {
+  return deque_push(&shared->worker[worker].deque, hint) || injector_put(hint);
+}
+
+static u32 pop_own(u32 me) {
+  for (u32 hint; (hint = deque_pop(&shared->worker[me].deque)) != NONE;)
+    if (claim(hint, me)) return hint_index(hint);
+  return NONE;
+}
+
+static u32 steal(u32 me) {
+  u32 workers = plain_load(&shared->workers);
+  u32 first = next_random(&shared->worker[me]) % workers;
+  for (u32 i = 0; i < workers; i++) {
+    u32 victim = first + i < workers ? first + i : first + i - workers;
+    if (victim == me) continue;
+    struct deque *deque = &shared->worker[victim].deque;
+    while (!deque_looks_empty(deque)) { /* NONE from a deque that is not empty: lost a race, again */
+      u32 hint = deque_steal(deque);
+      if (hint == NONE || !claim(hint, me)) continue;
+      shared->worker[me].stolen++;
+      return hint_index(hint);
+    }
+  }
+  return NONE;
+}
+
+/* Takes a fair share of the injector, at most BATCH_MAX: claims the oldest and puts the others into
+ * the own deque, in such an order that they are popped oldest first. */
+static u32 take_batch(u32 me) {
+  u32 share = injector_length() / plain_load(&shared->workers);
+  u32 wanted = share < 1 ? 1 : share > BATCH_MAX ? BATCH_MAX : share;
+  u32 batch[BATCH_MAX];
+  u32 taken = 0;
+  u32 task = NONE;
+  while (taken < wanted) {
+    u32 hint = injector_take();
+    if (hint == NONE) break;
+    if (task != NONE)
+      batch[taken++] = hint;
+    else if (claim(hint, me)) {
+      task = hint_index(hint);
+      taken++; /* counts as batch[0], which stays unused */
+    }
+  }
+  if (task != NONE) shared->worker[me].injected++;
+  for (u32 i = taken; i > 1; i--) push_or_spill(me, batch[i - 1]);
+  return task;
+}
+
+static u32 find_task(u32 me) {
+  u32 task = pop_own(me);
+  if (task == NONE) task = steal(me);
+  if (task == NONE) task = take_batch(me);
+  return task;
+}
+
+/* The next task for this worker, now RUNNING: its slot's index; STOPPED when the scheduler stops;
+ * NOTHING when there was none for `milliseconds` (negative: no bound). Blocks; workers only. */
+EXPORT(worker_next) i32 worker_next(u32 me, double milliseconds) {
+  struct worker *worker = &shared->worker[me];
+  for (;;) {
+    if (load(&shared->stop)) return STOPPED;
+    u32 task = find_task(me);
+    if (task != NONE) {
+      worker->run++;
+      if (worker->idle_since) {
+        worker->idle += clock_ms() - worker->idle_since;
+        worker->idle_since = 0;
+      }
+      return (i32)task;
+    }
+    double now = clock_ms();
+    if (!worker->idle_since) worker->idle_since = now;
+    if (milliseconds >= 0 && now - worker->idle_since >= milliseconds) return NOTHING;
+    if (park(me, milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6))) worker->wakeups++;
+  }
+}
+
+/* No more tasks: workers leave their loop at the next look. */
+EXPORT(stop) void stop(void) {
+  store(&shared->stop, 1);
+  for (u32 w = 0; w < plain_load(&shared->workers); w++) wake_worker(w);
+}

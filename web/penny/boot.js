@@ -1,0 +1,107 @@
+// Starting Pyodide from shared parts: a compiled module, one memory snapshot. The one place that
+// uses Pyodide's private options; where they fail, Pyodide starts plainly.
+
+/**
+ * @typedef {import('./site.js').Parts} Parts
+ * @typedef {any} Pyodide
+ */
+
+/** Where the zip with Python packages lies in each Pyodide's file system; the snapshot knows it. */
+export const PYTHON_ZIP = '/lib/penny-python.zip';
+
+/**
+ * Imports Pyodide's scripts ahead of time.
+ * @param {string} indexURL
+ */
+export async function prepare(indexURL) {
+  const [{loadPyodide}] = await Promise.all([
+    import(indexURL + 'pyodide.mjs'),
+    import(indexURL + 'pyodide.asm.mjs'),
+  ]);
+  return loadPyodide;
+}
+
+/**
+ * Starts Pyodide with `penny` and `cloudpickle` importable.
+ * @param {Parts} parts
+ * @param {{makeSnapshot?: boolean}} [options] makeSnapshot: so that makeSnapshot() can be called; such
+ *     a Pyodide is good for nothing else
+ * @returns {Promise<Pyodide>}
+ */
+export async function bootPyodide(parts, {makeSnapshot = false} = {}) {
+  const loadPyodide = await prepare(parts.indexURL);
+  const options = {
+    indexURL: parts.indexURL,
+    stdLibURL: parts.stdlibURL,
+    lockFileContents: parts.lock,
+  };
+  let pyodide;
+  if (parts.snapshot && !makeSnapshot) {
+    try {
+      // A copy: TextDecoder, which Pyodide uses on it, refuses shared memory.
+      const snapshot = parts.snapshot.slice();
+      pyodide = await withModule(parts, () => loadPyodide({...options, _loadSnapshot: snapshot}));
+    } catch (error) {
+      console.warn(`Penny: the memory snapshot could not be used, starting plainly: ${error}`);
+    }
+  }
+  const restored = pyodide !== undefined;
+  pyodide ??= await withModule(parts, () => loadPyodide({...options, _makeSnapshot: makeSnapshot}));
+  addPython(pyodide, parts.python);
+  // A snapshot freezes the state of the random number generator: without this every worker would
+  // draw the same numbers.
+  if (restored) pyodide.runPython('import random as r; r.seed(); del r');
+  return pyodide;
+}
+
+/**
+ * Makes `penny` and `cloudpickle` importable in a Pyodide.
+ * @param {Pyodide} pyodide
+ * @param {Uint8Array} python
+ */
+export function addPython(pyodide, python) {
+  pyodide.FS.writeFile(PYTHON_ZIP, python.slice());
+  const path = pyodide.pyimport('sys').path;
+  if (!path.includes(PYTHON_ZIP)) path.append(PYTHON_ZIP);
+  path.destroy();
+}
+
+/**
+ * The memory of a Pyodide started with makeSnapshot, with all imported that a worker needs.
+ * @param {Pyodide} pyodide
+ * @returns {Uint8Array}
+ */
+export function makeSnapshot(pyodide) {
+  pyodide.runPython('import penny.preload');
+  return pyodide.makeMemorySnapshot();
+}
+
+/**
+ * Calls `load` such that Pyodide instantiates the shared module instead of fetching its own.
+ * @template T
+ * @param {Parts} parts
+ * @param {() => Promise<T>} load
+ * @returns {Promise<T>}
+ */
+async function withModule(parts, load) {
+  const {fetch} = globalThis;
+  const {instantiateStreaming} = WebAssembly;
+  const wasmURL = new URL('pyodide.asm.wasm', parts.indexURL).href;
+  const placeholder = new Response();
+  // Not even a fetch of its own: unread bodies would use up the browser's connections.
+  globalThis.fetch = async (input, init) =>
+    new URL(input instanceof Request ? input.url : input, location.href).href === wasmURL
+      ? placeholder
+      : fetch(input, init);
+  WebAssembly.instantiateStreaming = async (source, imports) => {
+    if ((await source) !== placeholder) return instantiateStreaming.call(WebAssembly, source, imports);
+    const instance = await WebAssembly.instantiate(parts.pyodide, imports);
+    return {module: parts.pyodide, instance};
+  };
+  try {
+    return await load();
+  } finally {
+    globalThis.fetch = fetch;
+    WebAssembly.instantiateStreaming = instantiateStreaming;
+  }
+}

@@ -1,0 +1,39 @@
+// The seam to Python on a page or in a host worker: the module `_penny_bridge`, which penny/_bridge.py
+// alone imports.
+import {HEAP_MAX, HEAP_MIN} from './core.js';
+import {ClientPort} from './client_port.js';
+
+/**
+ * @typedef {{workers: number, memory: number, packages: string[]}} PoolOptions memory: heap limit, bytes
+ * @typedef {{client: import('./client.js').Client, workers: number, close(): Promise<void>}} OpenedPool
+ * @callback OpenPool returns at once; workers come up by and by
+ * @param {PoolOptions} options
+ * @returns {OpenedPool}
+ */
+
+const DEFAULT_MEMORY = 512 * 2 ** 20;
+
+/**
+ * @param {import('./boot.js').Pyodide} pyodide
+ * @param {{role: 'page' | 'host', defaultWorkers: number | null, openPool: OpenPool}} options
+ */
+export function installBridge(pyodide, {role, defaultWorkers, openPool}) {
+  pyodide.registerJsModule('_penny_bridge', {
+    role,
+    /**
+     * @param {number | undefined} workers
+     * @param {number | undefined} memory bytes
+     * @param {any} packages list of str
+     * @param {any} inbox bytearray
+     * @param {any} outbox bytearray
+     */
+    open(workers, memory, packages, inbox, outbox) {
+      const pool = openPool({
+        workers: workers ?? defaultWorkers ?? navigator.hardwareConcurrency,
+        memory: Math.min(HEAP_MAX, Math.max(HEAP_MIN, memory ?? DEFAULT_MEMORY)),
+        packages: packages.toJs(),
+      });
+      return new ClientPort(pyodide._module, pool.client, inbox, outbox, pool);
+    },
+  });
+}

@@ -1,0 +1,386 @@
+// A client's half of a task's life: submission, back-pressure, collection of outcomes. Nothing here
+// blocks but wait(), which only a host worker may call.
+import * as L from './layout.js';
+import {clientParticipant} from './core.js';
+
+/** @typedef {import('./core.js').Core} Core */
+
+/** Flags of a task's arguments. */
+export const HAS_KWARGS = 1;
+
+/** How a task ended; the same numbers in penny/engines/shared.py. */
+export const Outcome = {RETURNED: 0, RAISED: 1, LOST: 2, BROKEN: 3, NO_ROOM: 4};
+
+/** A payload that the heap could never hold. */
+export class HeapLimitError extends Error {
+  /**
+   * @param {number} size
+   * @param {number} limit
+   */
+  constructor(size, limit) {
+    super(
+      `a payload of ${size} bytes can never fit into the scheduler's shared heap of ${limit} bytes: ` +
+        'give the Scheduler a larger memory=',
+    );
+    this.name = 'HeapLimitError';
+  }
+}
+
+const QUEUED_HERE = -1;
+const UNUSED = -2;
+
+/**
+ * Gets each outcome once. `address` and `size` say where its payload lies in the shared memory during
+ * the call; for BROKEN and NO_ROOM it is UTF-8 text.
+ * @callback Deliver
+ * @param {number} ticket
+ * @param {number} outcome one of Outcome
+ * @param {number} address
+ * @param {number} size bytes
+ * @param {number} worker
+ * @returns {boolean} false: not taken now (no room at the receiver), offer it again
+ */
+
+export class Client {
+  /** Slot of each ticket, QUEUED_HERE or UNUSED. @type {number[]} */
+  #slots = [];
+  /** @type {number[]} */
+  #freeTickets = [];
+  #tickets = new Int32Array(L.TASKS);
+  /** What found no room yet, by ticket, in order. @type {Map<number, {fn: number, flags: number, bytes: Uint8Array}>} */
+  #deferred = new Map();
+  #inFlight = 0;
+  #chain = L.NONE;
+  #deathsSeen = 0;
+  #listening = false;
+
+  /** Tasks submitted and not yet ended. */
+  pending = 0;
+
+  /**
+   * @param {Core} core
+   * @param {number} number of the client
+   * @param {{waitAsync?: boolean}} [options] waitAsync: false where completions are announced by
+   *     message, through announce()
+   */
+  constructor(core, number, {waitAsync = 'waitAsync' in Atomics} = {}) {
+    this.core = core;
+    this.number = number;
+    this.participant = clientParticipant(number);
+    this.waitAsync = waitAsync;
+    this.#eventsWord = ((L.CLIENT_ADDRESS + number * L.CLIENT_BYTES) >> 2) + L.CLIENT_EVENTS_WORD;
+    /** Called when completions have arrived and nobody is in wait(). */
+    this.oncompletions = () => {};
+    this.#later.port1.onmessage = () => this.announce();
+  }
+  /** @type {number} */
+  #eventsWord;
+  /** A turn of the event loop, as soon as others had theirs: a microtask would starve the page while
+   * completions keep coming, a timer would wait for milliseconds. */
+  #later = new MessageChannel();
+
+  /** Lets go of what keeps this client's event loop alive. */
+  close() {
+    this.#later.port1.close();
+  }
+
+  // ---- functions --------------------------------------------------------------------------------
+
+  /**
+   * Puts a pickled function into the table.
+   * @param {Uint8Array} bytes
+   * @returns {number} the row, which holds one reference for the caller
+   */
+  addFunction(bytes) {
+    const {core} = this;
+    const row = core.exports.function_new(this.participant, bytes.length) >>> 0;
+    if (!row) throw new HeapLimitError(bytes.length, core.exports.heap_limit());
+    core.reach(row + L.FUNCTION_BYTES + bytes.length);
+    core.bytes.set(bytes, row + L.FUNCTION_BYTES);
+    return row;
+  }
+
+  /** @param {number} row */
+  dropFunction(row) {
+    this.core.exports.function_release(this.participant, row);
+  }
+
+  // ---- submission -------------------------------------------------------------------------------
+
+  /**
+   * Submits one call. Never blocks: what finds no slot or no room waits here, in order.
+   * @param {number} fn row of the function table
+   * @param {number} flags
+   * @param {Uint8Array} bytes the pickled arguments; copied before this returns
+   * @returns {number} ticket, unique among the pending tasks
+   */
+  submit(fn, flags, bytes) {
+    const limit = this.core.exports.heap_limit();
+    if (bytes.length > limit) throw new HeapLimitError(bytes.length, limit);
+    const ticket = this.#ticket();
+    if (this.#deferred.size || !this.#place(ticket, fn, flags, bytes))
+      this.#defer(ticket, {fn, flags, bytes: bytes.slice()});
+    return ticket;
+  }
+
+  /**
+   * Submits a call whose arguments `write` puts straight into the slot.
+   * @param {number} fn
+   * @param {number} flags
+   * @param {(bytes: Uint8Array, offset: number, limit: number) => number} write returns how many
+   *     bytes it wrote, or -1 if there is more than fits
+   * @returns {number} ticket, or -1: pickle the arguments elsewhere and call submit()
+   */
+  submitInline(fn, flags, write) {
+    if (this.#deferred.size) return -1;
+    const {core} = this;
+    const index = core.exports.task_new(this.number) >>> 0;
+    if (index === L.NONE) return -1;
+    const payload = L.TASK_ADDRESS + index * L.TASK_BYTES + L.TASK_PAYLOAD;
+    let size = -1;
+    try {
+      size = write(core.bytes, payload, payload + L.TASK_PAYLOAD_BYTES);
+    } finally {
+      if (size < 0) core.exports.task_free(index, this.number);
+    }
+    if (size < 0) return -1;
+    const ticket = this.#ticket();
+    if (this.#publish(ticket, index, fn, flags, size, 0)) return ticket;
+    this.#retire(ticket);
+    return -1;
+  }
+
+  #ticket() {
+    this.pending++;
+    return this.#freeTickets.pop() ?? this.#slots.push(UNUSED) - 1;
+  }
+
+  /**
+   * @param {number} ticket
+   * @param {{fn: number, flags: number, bytes: Uint8Array}} call
+   */
+  #defer(ticket, call) {
+    this.#slots[ticket] = QUEUED_HERE;
+    this.#deferred.set(ticket, call);
+    // Nothing of ours under way means that no completion will come to feed the queue.
+    if (!this.#inFlight) setTimeout(() => this.#feed());
+  }
+
+  /**
+   * @param {number} ticket
+   * @param {number} fn
+   * @param {number} flags
+   * @param {Uint8Array} bytes
+   * @returns {boolean} whether there was room
+   */
+  #place(ticket, fn, flags, bytes) {
+    const {core, number} = this;
+    const index = core.exports.task_new(number) >>> 0;
+    if (index === L.NONE) return false;
+    let address = L.TASK_ADDRESS + index * L.TASK_BYTES + L.TASK_PAYLOAD;
+    let block = 0;
+    if (bytes.length > L.TASK_PAYLOAD_BYTES) {
+      address = block = core.exports.arguments_allocate(number, bytes.length) >>> 0;
+      if (!block) {
+        core.exports.task_free(index, number);
+        return false;
+      }
+      core.reach(block + bytes.length);
+    }
+    core.bytes.set(bytes, address);
+    return this.#publish(ticket, index, fn, flags, bytes.length, block);
+  }
+
+  /**
+   * @param {number} ticket
+   * @param {number} index
+   * @param {number} fn
+   * @param {number} flags
+   * @param {number} size
+   * @param {number} block
+   */
+  #publish(ticket, index, fn, flags, size, block) {
+    if (!this.core.exports.task_submit(index, fn, flags, size, block)) {
+      this.core.exports.task_free(index, this.number); // frees the block, too
+      return false;
+    }
+    this.#slots[ticket] = index;
+    this.#tickets[index] = ticket;
+    this.#inFlight++;
+    if (!this.#listening) this.listen();
+    return true;
+  }
+
+  /** Places what waits here, as far as there is room. */
+  #feed() {
+    for (const [ticket, {fn, flags, bytes}] of this.#deferred) {
+      if (!this.#place(ticket, fn, flags, bytes)) {
+        // A completion of ours will call this again; if none is under way, others hold the room.
+        if (!this.#inFlight) setTimeout(() => this.#feed(), 10);
+        return;
+      }
+      this.#deferred.delete(ticket);
+    }
+  }
+
+  /**
+   * Withdraws a task; false if a worker has it or had it.
+   * @param {number} ticket
+   */
+  cancel(ticket) {
+    const slot = this.#slots[ticket];
+    if (slot === undefined || slot === UNUSED) return false;
+    if (slot === QUEUED_HERE) {
+      this.#deferred.delete(ticket);
+    } else {
+      if (!this.core.exports.task_cancel(slot, this.number)) return false;
+      this.#inFlight--;
+      this.#feed();
+    }
+    this.#retire(ticket);
+    return true;
+  }
+
+  /**
+   * Whether a worker has taken the task.
+   * @param {number} ticket
+   */
+  running(ticket) {
+    const slot = this.#slots[ticket];
+    if (!(slot >= 0)) return false;
+    return (this.core.taskWord(slot, L.TASK_STATE_WORD) & L.STATE_MASK) !== L.STATE_QUEUED;
+  }
+
+  /** @param {number} ticket */
+  #retire(ticket) {
+    this.#slots[ticket] = UNUSED;
+    this.#freeTickets.push(ticket);
+    this.pending--;
+  }
+
+  // ---- completion -------------------------------------------------------------------------------
+
+  /**
+   * Hands over what has ended, at most `limit` outcomes.
+   * @param {Deliver} deliver
+   * @param {number} [limit]
+   * @returns {number} how many
+   */
+  collect(deliver, limit = Infinity) {
+    const {core, number} = this;
+    let count = 0;
+    for (; count < limit; count++) {
+      const index = this.#completed();
+      if (index === L.NONE) {
+        count += this.#breakIfBroken(deliver);
+        break;
+      }
+      const ticket = this.#tickets[index];
+      const word = core.taskWord(index, L.TASK_STATE_WORD);
+      const state = word & L.STATE_MASK;
+      const outcome =
+        state === L.STATE_RETURNED
+          ? Outcome.RETURNED
+          : state === L.STATE_RAISED
+            ? Outcome.RAISED
+            : Outcome.LOST;
+      const address = core.payload(index);
+      const size = core.taskWord(index, L.TASK_SIZE_WORD);
+      const next = core.taskWord(index, L.TASK_NEXT_WORD);
+      if (!deliver(ticket, outcome, address, size, (word >> 8) & 0xff)) {
+        this.#chain = index;
+        break;
+      }
+      this.#chain = next;
+      core.exports.task_free(index, number);
+      this.#inFlight--;
+      this.#retire(ticket);
+    }
+    if (count) this.#feed();
+    return count;
+  }
+
+  /** The next completed slot; it stays the first of the chain until collect() moves on. */
+  #completed() {
+    const {exports} = this.core;
+    while (this.#chain === L.NONE) {
+      // Steps a to d of recovery.c.
+      const deaths = exports.deaths();
+      this.#chain = exports.completions_take(this.number) >>> 0;
+      if (this.#chain !== L.NONE || deaths === this.#deathsSeen) break;
+      const adrift = exports.adrift_gather(this.number) >>> 0;
+      if (exports.deaths() !== deaths) continue;
+      this.#deathsSeen = deaths;
+      this.#chain = adrift;
+      break;
+    }
+    return this.#chain;
+  }
+
+  /**
+   * If no worker can start, everything pending has ended so.
+   * @param {Deliver} deliver
+   */
+  #breakIfBroken(deliver) {
+    const {core} = this;
+    const block = Atomics.load(core.words, L.BROKEN_WORD) >>> 0;
+    if (!block || !this.pending) return 0;
+    const size = Atomics.load(core.words, L.BROKEN_SIZE_WORD);
+    core.reach(block + size);
+    let count = 0;
+    this.#slots.forEach((slot, ticket) => {
+      if (slot === UNUSED || !deliver(ticket, Outcome.BROKEN, block, size, 0)) return;
+      if (slot === QUEUED_HERE) {
+        this.#deferred.delete(ticket);
+      } else {
+        core.exports.task_cancel(slot, this.number);
+        this.#inFlight--;
+      }
+      this.#retire(ticket);
+      count++;
+    });
+    return count;
+  }
+
+  /**
+   * Blocks until there is something to collect, or a wake-up, or the time is over. Host worker only.
+   * @param {number} milliseconds negative: no bound
+   */
+  wait(milliseconds) {
+    if (this.#chain !== L.NONE) return;
+    this.core.exports.completions_wait(this.number, milliseconds);
+    // wait() has disarmed the client: let a listener outstanding end, it arms again.
+    if (this.#listening && this.waitAsync) this.core.exports.client_wake(this.number);
+  }
+
+  /** Calls oncompletions once, in a later turn, when there is something to collect. */
+  listen() {
+    if (this.#listening) return;
+    this.#listening = true;
+    const seen = this.core.exports.completions_arm(this.number) >>> 0;
+    if (seen === L.NONE || this.#chain !== L.NONE) {
+      this.core.exports.completions_disarm(this.number);
+      this.#later.port2.postMessage(0);
+      return;
+    }
+    if (!this.waitAsync) return;
+    const {async, value} = Atomics.waitAsync(this.core.words, this.#eventsWord, seen | 0);
+    if (async) value.then(() => this.announce());
+    else this.#later.port2.postMessage(0);
+  }
+
+  /** Completions have arrived, or may have. */
+  announce() {
+    if (!this.#listening) return;
+    this.#listening = false;
+    this.oncompletions();
+    if (this.pending) this.listen();
+  }
+
+  // ---- the pool's state -------------------------------------------------------------------------
+
+  /** Whether all workers have ended. */
+  get closed() {
+    return Atomics.load(this.core.words, L.CLOSED_WORD) === 1;
+  }
+}

@@ -1,0 +1,232 @@
+// What a Python client (penny/engines/shared.py) calls: a Client whose payloads lie in two bytearrays
+// of Python's, the outbox for arguments, the inbox for outcomes. JavaScript knows where they are in
+// Pyodide's memory, so bytes cross the bridge without becoming objects.
+//
+// A record in the inbox: ticket, outcome, worker, size (little-endian, 32 bits each), then the
+// payload, padded to a multiple of 4.
+import {HeapLimitError} from './client.js';
+
+const HEADER = 16;
+
+/**
+ * @typedef {import('./client.js').Client} Client
+ * @typedef {{getBuffer(type: string): {data: Uint8Array, release(): void}}} Buffer a Python buffer
+ * @typedef {{HEAPU8: Uint8Array}} PyodideModule
+ */
+
+/** Where a bytearray of Python's lies. It is never resized, since the view stays open. */
+export class Box {
+  /**
+   * @param {PyodideModule} module
+   * @param {Buffer} bytearray
+   */
+  constructor(module, bytearray) {
+    this.module = module;
+    const {data} = bytearray.getBuffer('u8');
+    this.address = data.byteOffset;
+    this.size = data.byteLength;
+  }
+
+  /** Pyodide's memory; it grows, and then this is another array. */
+  get memory() {
+    return this.module.HEAPU8;
+  }
+}
+
+/**
+ * Gives `use` the bytes of a Python buffer.
+ * @template T
+ * @param {Buffer} buffer
+ * @param {(bytes: Uint8Array) => T} use
+ */
+export function withBytes(buffer, use) {
+  const view = buffer.getBuffer('u8');
+  try {
+    return use(view.data);
+  } finally {
+    view.release();
+  }
+}
+
+export class ClientPort {
+  /**
+   * @param {PyodideModule} module
+   * @param {Client} client
+   * @param {Buffer} inbox
+   * @param {Buffer} outbox
+   * @param {{workers: number, close(): Promise<void>}} pool
+   */
+  constructor(module, client, inbox, outbox, pool) {
+    this.client = client;
+    this.inbox = new Box(module, inbox);
+    this.outbox = new Box(module, outbox);
+    this.pool = pool;
+  }
+
+  /**
+   * @param {number} fn
+   * @param {number} flags
+   * @param {number} size bytes in the outbox
+   */
+  submit(fn, flags, size) {
+    const {memory, address} = this.outbox;
+    return this.#submit(fn, flags, memory.subarray(address, address + size));
+  }
+
+  /**
+   * @param {number} fn
+   * @param {number} flags
+   * @param {Buffer} buffer
+   */
+  submit_large(fn, flags, buffer) {
+    return withBytes(buffer, bytes => this.#submit(fn, flags, bytes));
+  }
+
+  /**
+   * @param {number} fn
+   * @param {number} flags
+   * @param {Uint8Array} bytes
+   * @returns {number} ticket; -1 if the heap could never hold the arguments
+   */
+  #submit(fn, flags, bytes) {
+    try {
+      return this.client.submit(fn, flags, bytes);
+    } catch (error) {
+      if (error instanceof HeapLimitError) return -1;
+      throw error;
+    }
+  }
+
+  /** @param {Buffer} buffer */
+  add_function(buffer) {
+    return withBytes(buffer, bytes => this.client.addFunction(bytes));
+  }
+
+  /** @param {number} row */
+  drop_function(row) {
+    this.client.dropFunction(row);
+  }
+
+  /** @param {number} ticket */
+  cancel(ticket) {
+    return this.client.cancel(ticket);
+  }
+
+  /** @param {number} ticket */
+  running(ticket) {
+    return this.client.running(ticket);
+  }
+
+  /**
+   * Packs outcomes into the inbox.
+   * @returns {number} how many; or, negated, the size of the next one's payload, which is larger than
+   *     the inbox: collect_large() it
+   */
+  collect() {
+    const {memory, address, size: room} = this.inbox;
+    const {core} = this.client;
+    const view = new DataView(memory.buffer);
+    let offset = 0;
+    let large = 0;
+    const count = this.client.collect((ticket, outcome, from, size, worker) => {
+      if (offset + HEADER + size > room) {
+        if (!offset) large = size;
+        return false;
+      }
+      this.#header(view, address + offset, ticket, outcome, worker, size);
+      offset += HEADER;
+      if (size <= 64) for (let i = 0; i < size; i++) memory[address + offset + i] = core.bytes[from + i];
+      else memory.set(core.bytes.subarray(from, from + size), address + offset);
+      offset += (size + 3) & ~3;
+      return true;
+    });
+    return large ? -large : count;
+  }
+
+  /**
+   * Puts the next outcome's payload into `buffer`, which is as long as collect() said, and its header
+   * into the inbox.
+   * @param {Buffer} buffer
+   */
+  collect_large(buffer) {
+    const {memory, address} = this.inbox;
+    withBytes(buffer, bytes =>
+      this.client.collect((ticket, outcome, from, size, worker) => {
+        this.#header(new DataView(memory.buffer), address, ticket, outcome, worker, size);
+        bytes.set(this.client.core.bytes.subarray(from, from + size));
+        return true;
+      }, 1),
+    );
+  }
+
+  /**
+   * @param {DataView} view
+   * @param {number} at
+   * @param {number} ticket
+   * @param {number} outcome
+   * @param {number} worker
+   * @param {number} size
+   */
+  #header(view, at, ticket, outcome, worker, size) {
+    view.setUint32(at, ticket, true);
+    view.setUint32(at + 4, outcome, true);
+    view.setUint32(at + 8, worker, true);
+    view.setUint32(at + 12, size, true);
+  }
+
+  /** @param {number} milliseconds */
+  wait(milliseconds) {
+    this.client.wait(milliseconds);
+  }
+
+  /** @param {() => void} callback completes futures; called when there is something to collect() */
+  on_completions(callback) {
+    this.client.oncompletions = () => {
+      callback();
+      for (const tell of this.#waiting.splice(0)) tell();
+    };
+  }
+  /** @type {(() => void)[]} */
+  #waiting = [];
+
+  /**
+   * Resolves after the next completions, or when the time is over.
+   * @param {number} milliseconds negative: no bound
+   * @returns {Promise<void>}
+   */
+  next_completions(milliseconds) {
+    return new Promise(resolve => {
+      this.#waiting.push(resolve);
+      if (milliseconds >= 0) setTimeout(resolve, milliseconds);
+    });
+  }
+
+  get workers() {
+    return this.pool.workers;
+  }
+
+  /** Statistics as JSON, in the form of penny.Scheduler.stats. */
+  stats() {
+    const {core} = this.client;
+    return JSON.stringify({
+      workers: core.workerStatistics(this.pool.workers),
+      pending: this.client.pending,
+      heap: {
+        used: core.exports.heap_used(),
+        size: core.exports.heap_size(),
+        limit: core.exports.heap_limit(),
+      },
+    });
+  }
+
+  /** Whether all workers have ended. */
+  closed() {
+    return this.client.closed;
+  }
+
+  /** Ends the workers. Resolves when they are gone. */
+  async close() {
+    await this.pool.close();
+    this.client.close();
+  }
+}

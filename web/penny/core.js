@@ -1,0 +1,154 @@
+// The core's JavaScript face: creates the shared memory, instantiates the core on it, gives typed
+// views. Nobody else calls WebAssembly or knows an address.
+import * as L from './layout.js';
+
+/**
+ * The exported functions of penny/wasm_core; each is documented there.
+ * @typedef {{
+ *   __stack_pointer: WebAssembly.Global,
+ *   initialise(workers: number, granules: number, firstPosition: number): void,
+ *   task_new(client: number): number,
+ *   task_submit(index: number, fn: number, flags: number, size: number, block: number): number,
+ *   task_cancel(index: number, client: number): number,
+ *   task_free(index: number, client: number): void,
+ *   task_arguments_read(index: number, worker: number): void,
+ *   task_finish(index: number, worker: number, state: number, size: number, block: number): number,
+ *   arguments_allocate(client: number, size: number): number,
+ *   completions_take(client: number): number,
+ *   completions_arm(client: number): number,
+ *   completions_disarm(client: number): void,
+ *   completions_wait(client: number, milliseconds: number): void,
+ *   client_wake(client: number): void,
+ *   worker_start(worker: number): void,
+ *   worker_next(worker: number, milliseconds: number): number,
+ *   worker_wants_room(worker: number, wants: number): void,
+ *   push_or_spill(worker: number, hint: number): number,
+ *   heap_allocate(participant: number, size: number): number,
+ *   heap_free(participant: number, address: number): void,
+ *   heap_used(): number, heap_size(): number, heap_limit(): number,
+ *   function_new(participant: number, size: number): number,
+ *   function_release(participant: number, fn: number): void,
+ *   recover(worker: number): number, reinject(): number, deaths(): number,
+ *   adrift_gather(client: number): number,
+ *   break_pool(block: number, size: number): void, close_pool(): void, stop(): void,
+ * }} CoreExports
+ */
+
+/** The page is client 0 of every scheduler and its keeper; a host worker is client 1. */
+export const PAGE = 0;
+export const HOST = 1;
+
+/** @param {number} client */
+export const clientParticipant = client => L.WORKERS_MAX + client;
+
+/** The page's participant, also as the keeper of a pool whose client is a host worker. */
+export const KEEPER = clientParticipant(PAGE);
+
+export const MEBIBYTE = 2 ** 20;
+/** Smallest and largest limit of the heap, bytes. */
+export const HEAP_MIN = 4 * MEBIBYTE;
+export const HEAP_MAX = 4096 * MEBIBYTE - L.HEAP_ADDRESS;
+
+/**
+ * The memory of a new scheduler. It begins without heap and grows up to `heapLimit` bytes of it.
+ * @param {number} heapLimit
+ */
+export function createMemory(heapLimit) {
+  const pages = L.HEAP_ADDRESS / L.GRANULE_BYTES;
+  return new WebAssembly.Memory({
+    initial: pages,
+    maximum: pages + granules(heapLimit),
+    shared: true,
+  });
+}
+
+/** @param {number} bytes */
+const granules = bytes => Math.floor(bytes / L.GRANULE_BYTES);
+
+/** One participant's instance of the core. */
+export class Core {
+  /**
+   * @param {WebAssembly.Module} module
+   * @param {WebAssembly.Memory} memory
+   * @param {number} participant a worker's number, or `clientParticipant(client)`
+   */
+  constructor(module, memory, participant) {
+    this.memory = memory;
+    this.participant = participant;
+    const instance = new WebAssembly.Instance(module, {
+      env: {memory, clock: () => performance.timeOrigin + performance.now()},
+    });
+    this.exports = /** @type {CoreExports} */ (/** @type {unknown} */ (instance.exports));
+    // Each instance on a stack of its own, in the shared memory. Instances that share one work, most
+    // of the time, and run three times slower.
+    this.exports.__stack_pointer.value = L.STACK_ADDRESS + (participant + 1) * L.STACK_BYTES;
+    this.bytes = new Uint8Array(memory.buffer);
+    this.words = new Int32Array(memory.buffer);
+  }
+
+  /**
+   * @param {number} workers
+   * @param {number} heapLimit bytes
+   * @param {number} [firstPosition] see initialise.c
+   */
+  initialise(workers, heapLimit, firstPosition = 0) {
+    this.exports.initialise(workers, granules(heapLimit), firstPosition);
+  }
+
+  /**
+   * Makes the views reach `end`: memory may have grown, and a view made before does not see that.
+   * @param {number} end
+   */
+  reach(end) {
+    if (end <= this.bytes.length) return;
+    this.bytes = new Uint8Array(this.memory.buffer);
+    this.words = new Int32Array(this.memory.buffer);
+  }
+
+  /**
+   * Where a task's payload lies.
+   * @param {number} index
+   * @returns {number} address
+   */
+  payload(index) {
+    const task = L.TASK_ADDRESS + index * L.TASK_BYTES;
+    const block = this.words[(task >> 2) + L.TASK_BLOCK_WORD] >>> 0;
+    if (!block) return task + L.TASK_PAYLOAD;
+    this.reach(block + this.taskWord(index, L.TASK_SIZE_WORD));
+    return block;
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} word one of the TASK_*_WORD
+   */
+  taskWord(index, word) {
+    return this.words[((L.TASK_ADDRESS + index * L.TASK_BYTES) >> 2) + word] >>> 0;
+  }
+
+  /**
+   * What the workers have done since their start.
+   * @param {number} workers
+   */
+  workerStatistics(workers) {
+    const now = performance.timeOrigin + performance.now();
+    const view = new DataView(this.memory.buffer);
+    return Array.from({length: workers}, (_, worker) => {
+      const address = L.WORKER_ADDRESS + worker * L.WORKER_BYTES;
+      const word = (/** @type {number} */ i) => view.getUint32(address + 4 * i, true);
+      const started = view.getFloat64(address + L.WORKER_STARTED, true);
+      const since = view.getFloat64(address + L.WORKER_IDLE_SINCE, true);
+      const idle = view.getFloat64(address + L.WORKER_IDLE, true) + (since ? now - since : 0);
+      return {
+        worker,
+        run: word(L.WORKER_RUN_WORD),
+        stolen: word(L.WORKER_STOLEN_WORD),
+        injected: word(L.WORKER_INJECTED_WORD),
+        wakeups: word(L.WORKER_WAKEUPS_WORD),
+        deaths: word(L.WORKER_DEATHS_WORD),
+        busy: started ? Math.max(0, now - started - idle) / 1000 : 0,
+        idle: started ? idle / 1000 : 0,
+      };
+    });
+  }
+}

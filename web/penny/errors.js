@@ -1,0 +1,54 @@
+// What goes wrong in a worker, for JavaScript.
+import {decode} from './wire.js';
+
+/** A Python exception raised by a task. */
+export class PythonError extends Error {
+  /**
+   * @param {string} type the exception's class, with its module
+   * @param {string} message str() of the exception
+   * @param {string} traceback the worker's
+   * @param {number | null} worker
+   */
+  constructor(type, message, traceback, worker) {
+    super(`${type}: ${message}\n\n${traceback}`);
+    this.name = 'PythonError';
+    this.type = type;
+    this.pythonMessage = message;
+    this.traceback = traceback;
+    this.worker = worker;
+  }
+}
+
+/** The worker died while it ran the task. The task is not tried again: it may have had effects. */
+export class WorkerLost extends Error {
+  /** @param {number} worker */
+  constructor(worker) {
+    super(`worker ${worker} died while it ran this task; the other tasks go on`);
+    this.name = 'WorkerLost';
+    this.worker = worker;
+  }
+}
+
+/** No worker could be started. */
+export class BrokenPool extends Error {
+  /** @param {string} reason */
+  constructor(reason) {
+    super(`the workers could not be started: ${reason}`);
+    this.name = 'BrokenPool';
+  }
+}
+
+/**
+ * The form of penny/wire.py's dumps_exception: worker, traceback, records; the first record is the
+ * exception itself: its pickle, type, message, …
+ * @param {Uint8Array} bytes
+ * @param {number} offset
+ * @param {number} size
+ */
+export function decodeException(bytes, offset, size) {
+  const [worker, traceback, records] = /** @type {[number | null, string, any[][]]} */ (
+    decode(bytes, offset, size)
+  );
+  const [, type, message] = records[0];
+  return new PythonError(type, message, traceback, worker);
+}

@@ -1,0 +1,49 @@
+// Pools that a host worker opens. The host makes the memory and submits by itself; the page, which
+// alone can start workers that run while the host blocks, keeps the pool.
+import {Client} from './client.js';
+import {Core, HOST, clientParticipant, createMemory} from './core.js';
+
+/**
+ * @typedef {import('./bridge.js').PoolOptions} PoolOptions
+ * @typedef {import('./bridge.js').OpenPool} OpenPool
+ */
+
+/**
+ * @param {WebAssembly.Module} module the core
+ * @param {(message: import('./messages.js').ToPage) => void} post
+ * @param {boolean} waitAsync whether the engine has Atomics.waitAsync
+ */
+export function hostPools(module, post, waitAsync) {
+  /** @type {Map<number, {client: Client, closed: () => void}>} */
+  const pools = new Map();
+  let next = 0;
+  return {
+    /** @type {OpenPool} */
+    open({workers, memory: limit, packages}) {
+      const pool = next++;
+      const memory = createMemory(limit);
+      const core = new Core(module, memory, clientParticipant(HOST));
+      core.initialise(workers, limit);
+      const client = new Client(core, HOST, {waitAsync});
+      const gone = new Promise(resolve => pools.set(pool, {client, closed: () => resolve(undefined)}));
+      post({type: 'open', pool, memory, workers, packages});
+      return {
+        client,
+        workers,
+        async close() {
+          post({type: 'close', pool});
+          await gone;
+          pools.delete(pool);
+        },
+      };
+    },
+    /** @param {number} pool */
+    announce(pool) {
+      pools.get(pool)?.client.announce();
+    },
+    /** @param {number} pool */
+    closed(pool) {
+      pools.get(pool)?.closed();
+    },
+  };
+}

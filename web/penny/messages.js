@@ -1,0 +1,55 @@
+// Every message between the page and its workers. Tasks and outcomes are not among them: they go
+// through shared memory, and a busy worker gets no messages anyway.
+
+/**
+ * Things a worker unpacks or loads before it runs anything.
+ * @typedef {{packages: string[], files: ArrayBuffer[]}} Extras
+ *   packages: names of Pyodide packages, URLs of wheels; files: zip archives, unpacked into the
+ *   working directory, which is importable
+ *
+ * Page to any worker.
+ * @typedef {{type: 'prepare', indexURL: string}} Prepare
+ *   sent at once, so that scripts load while the page still fetches the parts
+ * @typedef {{type: 'snapshot', parts: import('./site.js').Parts}} MakeSnapshot
+ *   start plainly, make a memory snapshot, post it
+ *
+ * Page to a pool worker, after which the worker reads no more messages.
+ * @typedef {{type: 'pool', parts: import('./site.js').Parts, memory: WebAssembly.Memory,
+ *            worker: number, extras: Extras, lock: string, announce: boolean}} StartPool
+ *   lock: name of the Web Lock that it holds while it lives; announce: tell clients of completions
+ *   by message, since the page lacks Atomics.waitAsync
+ *
+ * Page to a host worker.
+ * @typedef {{type: 'host', parts: import('./site.js').Parts, extras: Extras, workers: number | null,
+ *            waitAsync: boolean}} StartHost
+ * @typedef {{type: 'run'} & import('./page.js').Script} RunScript
+ * @typedef {{type: 'completed', pool: number}} Announce
+ *   relayed from a pool worker: that pool has completions
+ * @typedef {{type: 'closed', pool: number}} Closed
+ *
+ * @typedef {Prepare | MakeSnapshot | StartPool | StartHost | RunScript | Announce | Closed} ToWorker
+ *
+ * Any worker to the page.
+ * @typedef {{type: 'output', stream: 'stdout' | 'stderr', text: string}} Output
+ * @typedef {{type: 'failed', error: string}} Failed
+ *   could not start, or died of a fatal error
+ * @typedef {{type: 'snapshot', snapshot: Uint8Array}} SnapshotMade
+ *
+ * Pool worker to the page.
+ * @typedef {{type: 'held'}} Held
+ *   holds its lock: from now on the page can tell when it is gone
+ * @typedef {{type: 'ready'}} Ready
+ * @typedef {{type: 'completed', client: number}} Completed
+ *
+ * Host worker to the page.
+ * @typedef {{type: 'open', pool: number, memory: WebAssembly.Memory, workers: number,
+ *            packages: string[]}} Open
+ *   start that many workers on this memory
+ * @typedef {{type: 'close', pool: number}} Close
+ * @typedef {{type: 'exit', status: number}} Exit
+ *   the script has ended
+ *
+ * @typedef {Output | Failed | SnapshotMade | Held | Ready | Completed | Open | Close | Exit} ToPage
+ */
+
+export {};

@@ -1,0 +1,200 @@
+// The keeper's part: starts the workers of one scheduler, notices deaths, recovers what the dead left
+// in shared memory, starts successors. Runs on the page, whoever submits: a worker started by a worker
+// would not start while its parent blocks.
+import {KEEPER} from './core.js';
+
+/**
+ * @typedef {import('./core.js').Core} Core
+ * @typedef {import('./site.js').Parts} Parts
+ * @typedef {import('./messages.js').ToPage} ToPage
+ * @typedef {import('./messages.js').ToWorker} ToWorker
+ * @typedef {import('./messages.js').Extras} Extras
+ * @typedef {'starting' | 'ready' | 'lost' | 'stopped'} WorkerState
+ * @callback Output
+ * @param {'stdout' | 'stderr'} stream
+ * @param {string} text
+ * @param {number | null} worker its number; null: the script itself
+ */
+
+/** So many failed starts in a row, and the pool gives up. */
+const ATTEMPTS = 3;
+/** A worker that is not ready by then will not be, ms. */
+const START_TIMEOUT = 120_000;
+
+const WORKER_URL = new URL('./worker.js', import.meta.url);
+
+/** @param {Worker} worker @param {ToWorker} message */
+export const tell = (worker, message) => worker.postMessage(message);
+
+let locks = 0;
+const pageId = Math.random().toString(36).slice(2);
+
+/** Announces what becomes of the workers: `worker` events with {worker, state, error?}. */
+export class Pool extends EventTarget {
+  /** @type {(Worker | null)[]} */
+  #workers = [];
+  #failures = 0;
+  #ended = false;
+
+  /**
+   * @param {Core} core the page's instance on the scheduler's memory
+   * @param {number} workers
+   * @param {{parts(): Promise<Parts>, indexURL(): Promise<string>}} starter
+   * @param {{extras: Extras, output: Output, announce: boolean,
+   *          completed?: (client: number) => void}} options
+   */
+  constructor(core, workers, starter, options) {
+    super();
+    this.core = core;
+    this.size = workers;
+    this.starter = starter;
+    this.options = options;
+    for (let worker = 0; worker < workers; worker++) this.#start(worker);
+  }
+
+  /**
+   * @param {number} number
+   * @param {WorkerState} state
+   * @param {string} [error]
+   */
+  #tell(number, state, error) {
+    this.dispatchEvent(new CustomEvent('worker', {detail: {worker: number, state, error}}));
+  }
+
+  /** @param {number} number */
+  async #start(number) {
+    const {starter, options} = this;
+    const worker = new Worker(WORKER_URL, {
+      type: 'module',
+      name: `penny worker ${number}`,
+    });
+    this.#workers[number] = worker;
+    this.#tell(number, 'starting');
+    const lock = `penny-${pageId}-${locks++}`;
+    let ready = false;
+    let over = false;
+
+    /** The worker can run no more. @param {string} [error] */
+    const lost = error => {
+      if (over) return;
+      over = true;
+      clearTimeout(timeout);
+      worker.terminate();
+      if (this.#ended) return;
+      this.#lost(number, ready, error);
+    };
+    const timeout = setTimeout(
+      () => lost(`worker ${number} was not ready within ${START_TIMEOUT / 1000} s`),
+      START_TIMEOUT,
+    );
+    worker.onerror = event => {
+      event.preventDefault();
+      lost(`worker ${number}: ${event.message || `${WORKER_URL} could not be loaded`}`);
+    };
+    worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => {
+      switch (data.type) {
+        case 'held':
+          // terminate() and crashes fire no event; but its lock is free once it is gone.
+          navigator.locks.request(lock, () => lost());
+          break;
+        case 'ready':
+          clearTimeout(timeout);
+          ready = true;
+          this.#failures = 0;
+          this.#tell(number, 'ready');
+          break;
+        case 'output':
+          options.output(data.stream, data.text, number);
+          break;
+        case 'completed':
+          options.completed?.(data.client);
+          break;
+        case 'failed':
+          lost(data.error);
+          break;
+      }
+    };
+    try {
+      tell(worker, {type: 'prepare', indexURL: await starter.indexURL()});
+      const parts = await starter.parts();
+      if (over || this.#ended) return;
+      tell(worker, {
+        type: 'pool',
+        parts,
+        memory: this.core.memory,
+        worker: number,
+        extras: options.extras,
+        lock,
+        announce: options.announce,
+      });
+    } catch (error) {
+      over = true;
+      clearTimeout(timeout);
+      worker.terminate();
+      this.#break(String(/** @type {Error} */ (error).message ?? error));
+    }
+  }
+
+  /**
+   * @param {number} number
+   * @param {boolean} ready
+   * @param {string} [error]
+   */
+  #lost(number, ready, error) {
+    this.#workers[number] = null;
+    this.#tell(number, 'lost', error);
+    this.core.exports.recover(number);
+    this.#reinject();
+    if (!ready && ++this.#failures >= ATTEMPTS) {
+      this.#break(error ?? `${ATTEMPTS} workers in a row died while they started`);
+      return;
+    }
+    this.#start(number);
+  }
+
+  #reinject() {
+    if (this.core.exports.reinject() && !this.#ended) setTimeout(() => this.#reinject(), 10);
+  }
+
+  /**
+   * No worker can start: says so to all clients.
+   * @param {string} reason
+   */
+  #break(reason) {
+    if (this.#ended) return;
+    this.#end();
+    const {core} = this;
+    const text = new TextEncoder().encode(reason);
+    const block = core.exports.heap_allocate(KEEPER, text.length) >>> 0;
+    if (!block) throw new Error(`no room in the heap to say: ${reason}`);
+    core.reach(block + text.length);
+    core.bytes.set(text, block);
+    core.exports.break_pool(block, text.length);
+    this.dispatchEvent(new CustomEvent('broken', {detail: {error: reason}}));
+  }
+
+  #end() {
+    this.#ended = true;
+    this.core.exports.stop();
+    this.#workers.forEach((worker, number) => {
+      worker?.terminate();
+      this.#workers[number] = null;
+      this.#tell(number, 'stopped');
+    });
+  }
+
+  /** Ends all workers, whatever they do. */
+  close() {
+    if (!this.#ended) this.#end();
+    this.core.exports.close_pool();
+  }
+
+  /**
+   * Ends one worker at once, as a crash would: its task is lost, a successor starts. For tests, and for
+   * whoever must stop a task that does not end.
+   * @param {number} number
+   */
+  kill(number) {
+    this.#workers[number]?.terminate();
+  }
+}

@@ -1,0 +1,179 @@
+// The Scheduler for JavaScript: submit Python functions by name, await their results.
+import {Client, HAS_KWARGS, Outcome} from './client.js';
+import {BrokenPool, WorkerLost, decodeException} from './errors.js';
+import {pickledName, pickledSource} from './functions.js';
+import {decode, encodeArguments, measureArguments} from './wire.js';
+
+/**
+ * @typedef {import('./pool.js').Pool} Pool
+ */
+
+/** Marks keyword arguments; penny.js makes them, which loads no module. */
+const KEYWORDS = Symbol.for('penny.keywords');
+
+/**
+ * Runs Python functions on a pool of workers.
+ *
+ * Events: `progress` {done, pending}, at most one a turn of the event loop; `worker` {worker, state,
+ * error}, state is starting, ready, lost or stopped; `output` {stream, text, worker}.
+ */
+export class Scheduler extends EventTarget {
+  /** @type {Map<string, number>} rows of the function table */
+  #functions = new Map();
+  /** @type {{resolve: (value: any) => void, reject: (error: Error) => void}[]} by ticket */
+  #waiting = [];
+  #done = 0;
+  #closing = false;
+  /** @type {Promise<void> | undefined} */
+  #closed;
+  /** @type {(() => void) | undefined} */
+  #idle;
+
+  /**
+   * @param {Client} client
+   * @param {Pool} pool
+   */
+  constructor(client, pool) {
+    super();
+    this.client = client;
+    this.pool = pool;
+    client.oncompletions = () => this.#collect();
+    pool.addEventListener('worker', event =>
+      this.dispatchEvent(
+        new CustomEvent('worker', {detail: /** @type {CustomEvent} */ (event).detail}),
+      ),
+    );
+  }
+
+  /** Number of workers. */
+  get workers() {
+    return this.pool.size;
+  }
+
+  /**
+   * Defines a Python function for later submissions under `name`; again, to change it.
+   * @param {string} name
+   * @param {string} source "def name(…): …", with imports as needed, or an expression: "lambda x: x + 1"
+   * @returns {string} name
+   */
+  define(name, source) {
+    this.#open();
+    const row = this.client.addFunction(pickledSource(name, source));
+    const before = this.#functions.get(name);
+    if (before !== undefined) this.client.dropFunction(before);
+    this.#functions.set(name, row);
+    return name;
+  }
+
+  /**
+   * Runs a Python function in some worker.
+   * @param {string} name import path ("operator.add", "len"), or as defined
+   * @param {...unknown} args numbers, strings, booleans, null, BigInt, arrays, plain objects, Map, Set,
+   *     Uint8Array, nested as you like; the last one may be Penny.keywords({…})
+   * @returns {Promise<any>} rejected with a PythonError if the function raises, WorkerLost if its worker
+   *     died, RangeError if the arguments are larger than the shared heap
+   */
+  submit(name, ...args) {
+    try {
+      this.#open();
+      return this.#submit(name, args);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #open() {
+    if (this.#closing) throw new Error('the scheduler has been shut down');
+  }
+
+  /**
+   * @param {string} name
+   * @param {unknown[]} args
+   */
+  #submit(name, args) {
+    let row = this.#functions.get(name);
+    if (row === undefined) {
+      if (typeof name !== 'string')
+        throw new TypeError('submit() takes the name of a Python function first');
+      row = this.client.addFunction(pickledName(name));
+      this.#functions.set(name, row);
+    }
+    const {client} = this;
+    const last = /** @type {any} */ (args[args.length - 1]);
+    const kwargs = (typeof last === 'object' && last?.[KEYWORDS]) || null;
+    if (kwargs) args.pop();
+    const flags = kwargs ? HAS_KWARGS : 0;
+    let ticket = client.submitInline(row, flags, (bytes, offset, limit) =>
+      encodeArguments(args, kwargs, bytes, offset, limit),
+    );
+    // Too large for a slot, or no slot: pickle here. A tuple of arguments is what the worker expects.
+    if (ticket < 0) ticket = client.submit(row, flags, encodeLarge(args, kwargs));
+    return new Promise((resolve, reject) => {
+      this.#waiting[ticket] = {resolve, reject};
+    });
+  }
+
+  #collect() {
+    const count = this.client.collect((ticket, outcome, address, size, worker) => {
+      const {resolve, reject} = this.#waiting[ticket];
+      try {
+        const view = this.client.core.bytes;
+        if (outcome === Outcome.RETURNED) resolve(decode(view, address, size));
+        else if (outcome === Outcome.RAISED) reject(decodeException(view, address, size));
+        else if (outcome === Outcome.LOST) reject(new WorkerLost(worker));
+        else reject(new BrokenPool(new TextDecoder().decode(view.slice(address, address + size))));
+      } catch (error) {
+        reject(/** @type {Error} */ (error));
+      }
+      return true;
+    });
+    if (!count) return;
+    this.#done += count;
+    if (this.client.pending === 0) this.#idle?.();
+    this.dispatchEvent(
+      new CustomEvent('progress', {detail: {done: this.#done, pending: this.client.pending}}),
+    );
+  }
+
+  /** What the workers did: tasks run and stolen, seconds busy and idle, wake-ups; bytes of the heap. */
+  stats() {
+    const {core} = this.client;
+    return {
+      workers: core.workerStatistics(this.pool.size),
+      pending: this.client.pending,
+      heap: {
+        used: core.exports.heap_used(),
+        size: core.exports.heap_size(),
+        limit: core.exports.heap_limit(),
+      },
+    };
+  }
+
+  /**
+   * Takes no more tasks, waits for the pending ones, ends the workers.
+   * @param {{now?: boolean}} [options] now: do not wait; what is pending is rejected
+   */
+  shutdown({now = false} = {}) {
+    this.#closing = true;
+    this.#closed ??= this.#close(now);
+    return this.#closed;
+  }
+
+  /** @param {boolean} now */
+  async #close(now) {
+    if (!now && this.client.pending) await new Promise(idle => (this.#idle = () => idle(undefined)));
+    this.pool.close();
+    this.client.close();
+    for (const waiting of this.#waiting) waiting?.reject(new Error('the scheduler was shut down'));
+  }
+}
+
+/**
+ * @param {unknown[]} args
+ * @param {Record<string, unknown> | null} kwargs
+ */
+function encodeLarge(args, kwargs) {
+  const bytes = new Uint8Array(measureArguments(args, kwargs));
+  encodeArguments(args, kwargs, bytes, 0, bytes.length);
+  return bytes;
+}

@@ -1,0 +1,127 @@
+// Where Penny's files are, and loading them once for all workers: the page fetches and compiles,
+// workers get the compiled modules and the bytes by message.
+import {requireIsolation} from './isolation.js';
+
+/**
+ * manifest.json, beside this file.
+ * @typedef {{version: string, pyodide: string, pyodideVersion: string, python: string, core: string,
+ *            snapshot: string | null}} Manifest
+ *
+ * What a worker needs to start.
+ * @typedef {{
+ *   indexURL: string,
+ *   core: WebAssembly.Module,
+ *   pyodide: WebAssembly.Module,
+ *   stdlibURL: string,
+ *   lock: string,
+ *   python: Uint8Array,
+ *   snapshot: Uint8Array | null,
+ * }} Parts python: zip with the packages penny and cloudpickle. python and snapshot lie in shared
+ *   memory: passing them on costs nothing.
+ */
+
+/** @param {string} url */
+async function load(url) {
+  let response;
+  try {
+    response = await fetch(url);
+  } catch (error) {
+    throw new Error(`Penny could not load ${url}: ${error}`);
+  }
+  if (!response.ok) throw new Error(`Penny could not load ${url}: HTTP status ${response.status}`);
+  return response;
+}
+
+/** @param {ArrayBuffer} buffer */
+function share(buffer) {
+  const shared = new Uint8Array(new SharedArrayBuffer(buffer.byteLength));
+  shared.set(new Uint8Array(buffer));
+  return shared;
+}
+
+/**
+ * @template T
+ * @param {() => Promise<T>} make
+ * @returns {() => Promise<T>} calls make once; again after it failed
+ */
+function once(make) {
+  /** @type {Promise<T> | undefined} */
+  let promise;
+  return () => {
+    promise ??= make().catch(error => {
+      promise = undefined;
+      throw error;
+    });
+    return promise;
+  };
+}
+
+export class Site {
+  /** @param {string} base URL of the folder with manifest.json */
+  constructor(base) {
+    this.base = base;
+    this.manifest = once(async () => {
+      const url = new URL('manifest.json', base).href;
+      return /** @type {Manifest} */ (await (await load(url)).json());
+    });
+    /** The compiled core. */
+    this.core = once(async () => {
+      requireIsolation();
+      return await this.#compile((await this.manifest()).core);
+    });
+    /** All a worker needs. */
+    this.parts = once(() => this.#parts());
+  }
+
+  /**
+   * @param {string} path relative to the manifest
+   * @returns {string}
+   */
+  url(path) {
+    return new URL(path, this.base).href;
+  }
+
+  /** @param {string} path */
+  async #compile(path) {
+    return await WebAssembly.compileStreaming(load(this.url(path)));
+  }
+
+  /** @returns {Promise<Parts>} */
+  async #parts() {
+    const manifest = await this.manifest();
+    const pyodideFile = (/** @type {string} */ name) => manifest.pyodide + name;
+    const [core, pyodide, stdlib, lock, python, snapshot] = await Promise.all([
+      this.core(),
+      this.#compile(pyodideFile('pyodide.asm.wasm')),
+      load(this.url(pyodideFile('python_stdlib.zip'))).then(r => r.blob()),
+      load(this.url(pyodideFile('pyodide-lock.json'))).then(r => r.text()),
+      load(this.url(manifest.python)).then(r => r.arrayBuffer()),
+      manifest.snapshot ? this.#snapshot(manifest.snapshot) : null,
+    ]);
+    return {
+      indexURL: this.url(manifest.pyodide),
+      core,
+      pyodide,
+      stdlibURL: URL.createObjectURL(stdlib),
+      lock,
+      python: share(python),
+      snapshot,
+    };
+  }
+
+  /**
+   * The prebuilt memory snapshot, or null: Penny starts without one, only slower.
+   * @param {string} path
+   */
+  async #snapshot(path) {
+    try {
+      let response = await load(this.url(path));
+      if (path.endsWith('.gz'))
+        response = new Response(response.body?.pipeThrough(new DecompressionStream('gzip')));
+      return share(await response.arrayBuffer());
+    } catch (error) {
+      console.warn(`Penny starts without its memory snapshot: ${error}`);
+      return null;
+    }
+  }
+}

@@ -1,0 +1,53 @@
+"""Functions that JavaScript names: by import path, or by source. Called when such a function is
+unpickled in a worker (see `web/penny/functions.js`)."""
+
+from __future__ import annotations
+
+import builtins
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["define", "find"]
+
+
+def find(name: str) -> Callable[..., Any]:
+    """The callable of that name: `operator.add`, `package.module.Class.method`, a builtin.
+
+    Raises:
+        LookupError: There is none.
+    """
+    found: Any = getattr(builtins, name, None)
+    if found is None:
+        try:
+            found = pkgutil.resolve_name(name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise LookupError(
+                f"no Python function is called {name!r}: name it by its import path "
+                "('module.function'), or define it first (scheduler.define)"
+            ) from error
+    if not callable(found):
+        raise LookupError(f"{name!r} is not a function but a {type(found).__name__}")
+    return found  # type: ignore[no-any-return]
+
+
+def define(name: str, source: str) -> Callable[..., Any]:
+    """The function `name` that `source` defines, or the value of `source` if it is an expression.
+
+    Raises:
+        SyntaxError: In the source.
+        LookupError: The source defines no function of that name.
+    """
+    filename = f"<{name}>"
+    # Not __main__: pickles would look for its classes in the page's __main__.
+    namespace: dict[str, Any] = {"__name__": f"penny.defined.{name}"}
+    try:
+        expression = compile(source.strip(), filename, "eval")
+    except SyntaxError:
+        exec(compile(source, filename, "exec"), namespace)
+        found = namespace.get(name)
+    else:
+        found = eval(expression, namespace)
+    if not callable(found):
+        raise LookupError(f"the source defines no function {name!r}")
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,72 @@
+"""Runs a program as `python script.py` would, with top-level `await`."""
+
+from __future__ import annotations
+
+import __main__
+import linecache
+import sys
+import textwrap
+import traceback
+from collections.abc import Sequence
+
+__all__ = ["run"]
+
+
+async def run(source: str, filename: str, argv: Sequence[str], dedent: bool = False) -> int:
+    """Run `source` in `__main__`; a traceback goes to stderr.
+
+    Returns:
+        Its exit status, as `python` would give it.
+    """
+    from pyodide.code import eval_code_async
+
+    if dedent:  # written within a page's markup
+        source = textwrap.dedent(source)
+    sys.argv = list(argv)
+    # Tracebacks show source lines; the file is nowhere, or elsewhere.
+    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
+    namespace = __main__.__dict__
+    namespace.update(__name__="__main__", __file__=filename)
+    try:
+        await eval_code_async(source, namespace, filename=filename)
+        status = 0
+    except SystemExit as error:
+        status = _exit_status(error.code)
+    except BaseException as error:
+        _print_exception(error, filename)
+        status = 1
+    try:
+        await _finish_tasks()
+    except BaseException as error:
+        _print_exception(error, filename)
+        status = status or 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status
+
+
+def _exit_status(code: object) -> int:
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _print_exception(error: BaseException, filename: str) -> None:
+    # From the program's own first frame on: those before are Penny's and Pyodide's.
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != filename:
+        frames = frames.tb_next
+    if frames is not None or isinstance(error, SyntaxError):
+        error = error.with_traceback(frames)
+    traceback.print_exception(error)
+
+
+async def _finish_tasks() -> None:
+    """As at the end of any program that uses executors: what was submitted is still done."""
+    from penny.engines.shared import live_engines
+
+    for engine in list(live_engines):
+        await engine.shutdown(cancel=False)

@@ -67,10 +67,10 @@ def _bridge() -> Any:
             "require-corp', or add data-isolate to the script tag of penny.js, or use `penny serve`"
         )
     raise RuntimeError(
-        "penny.Scheduler needs the page's help here, since the page alone can start workers. On the "
-        'page, load penny.js and call `await Penny.install(pyodide)`; or run this code in a <script '
-        'type="text/python" data-penny> element, or with `penny run`. Inside a task there is no '
-        "Scheduler to open: the task runs on one"
+        "penny.Scheduler needs the page's help here, since the page alone can start workers. On "
+        "the page, load penny.js and call `await Penny.install(pyodide)`; or run this code in a "
+        '<script type="text/python" data-penny> element, or with `penny run`. Inside a task there '
+        "is no Scheduler to open: the task runs on one"
     )
 
 
@@ -81,7 +81,11 @@ def role() -> str:
 
 
 def open_client(
-    workers: int | None, memory: int | None, packages: Sequence[str], inbox: bytearray, outbox: bytearray
+    workers: int | None,
+    memory: int | None,
+    packages: Sequence[str],
+    inbox: bytearray,
+    outbox: bytearray,
 ) -> ClientPort:
     """Open a pool and the port to submit to it. Returns at once; see `bridge.js`."""
     bridge = _bridge()

@@ -1,5 +1,7 @@
-"""Functions that JavaScript names: by import path, or by source. Called when such a function is
-unpickled in a worker (see `web/penny/functions.js`)."""
+"""Functions that JavaScript names: by import path, or by source.
+
+Called when such a function is unpickled in a worker; `web/penny/functions.js` writes the pickles.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What every worker imports before its memory is made into a snapshot, from which all workers start.
+"""What a worker's memory holds when it is made into the snapshot from which all workers start.
 
-Importing this module imports Penny's own worker code and what tasks are likely to need of the standard
-library. None of it may hold a JavaScript object, which a snapshot can't.
+Importing this module imports Penny's own worker code, and what tasks are likely to need of the
+standard library. None of it may hold a JavaScript object, which a snapshot can't.
 """
 
 # ruff: noqa: F401

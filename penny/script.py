@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import __main__
 import linecache
 import sys
 import textwrap
 import traceback
 from collections.abc import Sequence
+
+import __main__
 
 __all__ = ["run"]
 

@@ -31,6 +31,7 @@ RETURNED, RAISED, LOST, BROKEN = range(4)
 
 # Ticket, outcome, worker, size: the header of each record in the inbox.
 _header = struct.Struct("<4I")
+HEADER_BYTES = _header.size
 
 live_engines: weakref.WeakSet[SharedEngine] = weakref.WeakSet()
 """Engines that have not been collected: a program's end waits for their tasks."""
@@ -72,7 +73,7 @@ class SharedEngine:
     ) -> None:
         """Pickle the call and queue it."""
         if self._broken is not None:
-            raise BrokenPool(self._broken)
+            raise BrokenPool(f"the workers could not be started: {self._broken}")
         function, args = split_call(function, args)
         record = self._records.record_for(function)
         flags = 0
@@ -95,8 +96,8 @@ class SharedEngine:
             ticket = self._port.submit_large(record.handle, flags, data)
         if ticket < 0:
             raise MemoryError(
-                f"the arguments of {record.name} take {size} bytes, more than the scheduler's shared "
-                "heap can ever hold: give the Scheduler a larger memory="
+                f"the arguments of {record.name} take {size} bytes, more than the scheduler's "
+                "shared heap can ever hold: give the Scheduler a larger memory="
             )
         future.ticket = ticket
         self._pending[ticket] = future, record
@@ -131,8 +132,8 @@ class SharedEngine:
             return delivered
         if not self.can_block():
             raise BlockingError(
-                "this page can't wait: use `await future` (or `async with`, `async for`); or run the "
-                "code where it may block, in a <script data-penny> element or with `penny run`"
+                "this page can't wait: use `await future` (or `async with`, `async for`); or run "
+                "it where it may block, in a <script data-penny> element or with `penny run`"
             )
         deadline = None if timeout is None else time.monotonic() + timeout
         while not delivered:
@@ -153,23 +154,32 @@ class SharedEngine:
         delivered = False
         while count := self._collect():
             delivered = True
-            if count < 0:
-                buffer = bytearray(-count)
-                self._port.collect_large(buffer)
-                self._complete(*_header.unpack_from(self._inbox), memoryview(buffer))
-                continue
-            offset = 0
-            for _ in range(count):
-                ticket, outcome, worker, size = _header.unpack_from(self._inbox, offset)
-                offset += _header.size
-                payload = self._inbox_view[offset : offset + size]
-                offset += (size + 3) & ~3
-                self._complete(ticket, outcome, worker, size, payload)
+            # All out of the inbox before any future is completed: a future's callback may deliver.
+            for ended in self._read_large(-count) if count < 0 else self._read(count):
+                self._complete(*ended)
         if delivered:
             self._close_when_idle()
         return self._finish_closing() or delivered
 
-    def _complete(self, ticket: int, outcome: int, worker: int, size: int, payload: memoryview) -> None:
+    def _read(self, count: int) -> list[tuple[int, int, int, bytes]]:
+        """Ticket, outcome, worker and payload of each record in the inbox."""
+        inbox, view, offset = self._inbox, self._inbox_view, 0
+        records = []
+        for _ in range(count):
+            ticket, outcome, worker, size = _header.unpack_from(inbox, offset)
+            offset += HEADER_BYTES
+            records.append((ticket, outcome, worker, bytes(view[offset : offset + size])))
+            offset += (size + 3) & ~3
+        return records
+
+    def _read_large(self, size: int) -> list[tuple[int, int, int, bytearray]]:
+        """The one record that is larger than the inbox."""
+        payload = bytearray(size)
+        self._port.collect_large(payload)
+        ticket, outcome, worker, _ = _header.unpack_from(self._inbox)
+        return [(ticket, outcome, worker, payload)]
+
+    def _complete(self, ticket: int, outcome: int, worker: int, payload: bytes | bytearray) -> None:
         future, record = self._pending.pop(ticket)
         future.ticket = None
         if outcome == RETURNED:
@@ -187,8 +197,8 @@ class SharedEngine:
                 WorkerLost(f"worker {worker} died while it ran {record.name}; other tasks go on")
             )
         else:
-            self._broken = bytes(payload).decode()
-            future.set_exception(BrokenPool(self._broken))
+            self._broken = payload.decode()
+            future.set_exception(BrokenPool(f"the workers could not be started: {self._broken}"))
 
     # -- The pool --------------------------------------------------------------------------------
 

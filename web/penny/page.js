@@ -7,17 +7,20 @@ import {Core, HEAP_MAX, HEAP_MIN, KEEPER, PAGE, createMemory} from './core.js';
 import {requireIsolation} from './isolation.js';
 import {Pool, tell} from './pool.js';
 import {Scheduler} from './scheduler.js';
-import {Site} from './site.js';
+import {Site, share} from './site.js';
 
 /**
  * @typedef {import('./site.js').Parts} Parts
  * @typedef {import('./pool.js').Output} Output
+ * @typedef {import('./pool.js').WorkerChange} WorkerChange
  * @typedef {import('./messages.js').ToPage} ToPage
  * @typedef {import('./boot.js').Pyodide} Pyodide
  * @typedef {{workers?: number, memory?: number, packages?: string[], files?: ArrayBuffer[],
  *            output?: Output}} SchedulerOptions
  * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
- *            workers?: number, files?: ArrayBuffer[], output?: Output}} RunOptions
+ *            workers?: number, files?: ArrayBuffer[], output?: Output,
+ *            worker?: (change: WorkerChange) => void, signal?: AbortSignal}} RunOptions
+ *   worker: told what becomes of the pool's workers; signal: ends the program, in a host worker only
  * @typedef {{source: string, filename: string, argv: string[], dedent: boolean}} Script
  */
 
@@ -48,33 +51,41 @@ const starter = {
   },
   async load() {
     const parts = await site.parts();
-    return parts.snapshot ? parts : {...parts, snapshot: await makeSnapshot(parts)};
+    if (parts.snapshot) return parts;
+    try {
+      return {...parts, snapshot: share(await makeSnapshot(parts))};
+    } catch (error) {
+      console.warn(`Penny starts without a memory snapshot: ${error}`);
+      return parts;
+    }
   },
 };
 
 /**
- * Has a worker make the snapshot from which all others start. Null if that fails: they start plainly.
+ * Has a worker make the memory snapshot from which all others start.
  * @param {Parts} parts
- * @returns {Promise<Uint8Array | null>}
+ * @returns {Promise<Uint8Array>}
  */
 async function makeSnapshot(parts) {
   const worker = newWorker('penny snapshot');
   try {
-    const message = await new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       worker.onerror = event => reject(new Error(event.message));
-      worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => resolve(data);
+      worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => {
+        if (data.type === 'snapshot') resolve(data.snapshot);
+        else if (data.type === 'failed') reject(new Error(data.error));
+      };
       tell(worker, {type: 'snapshot', parts});
     });
-    if (message.type !== 'snapshot') throw new Error(message.error);
-    const shared = new Uint8Array(new SharedArrayBuffer(message.snapshot.length));
-    shared.set(message.snapshot);
-    return shared;
-  } catch (error) {
-    console.warn(`Penny starts without a memory snapshot: ${error}`);
-    return null;
   } finally {
     worker.terminate();
   }
+}
+
+/** Makes the memory snapshot that a site may ship (see manifest.json). */
+export async function memorySnapshot() {
+  requireIsolation();
+  return await makeSnapshot(await site.parts());
 }
 
 /** @param {string} name */
@@ -212,7 +223,8 @@ async function pageRunner({workers, files = [], output = toConsole}) {
  * @param {RunOptions} options
  * @returns {Promise<(script: Script) => Promise<number>>}
  */
-async function hostRunner({workers, files = [], output = toConsole}) {
+async function hostRunner({workers, files = [], output = toConsole, worker: told, signal}) {
+  signal?.throwIfAborted();
   const worker = newWorker('penny host');
   tell(worker, {type: 'prepare', indexURL: await starter.indexURL()});
   const [module, parts] = await Promise.all([site.core(), starter.parts()]);
@@ -227,6 +239,7 @@ async function hostRunner({workers, files = [], output = toConsole}) {
     failed = reject;
   });
   ended.catch(() => {});
+  signal?.addEventListener('abort', () => failed(signal.reason));
   worker.onerror = event => failed(new Error(event.message || 'the host worker could not be loaded'));
   worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => {
     switch (data.type) {
@@ -243,6 +256,7 @@ async function hostRunner({workers, files = [], output = toConsole}) {
           announce: !hasWaitAsync,
           completed: () => tell(worker, {type: 'completed', pool: number}),
         });
+        if (told) pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail));
         pools.set(number, pool);
         break;
       }

@@ -10,6 +10,7 @@ import {KEEPER} from './core.js';
  * @typedef {import('./messages.js').ToWorker} ToWorker
  * @typedef {import('./messages.js').Extras} Extras
  * @typedef {'starting' | 'ready' | 'lost' | 'stopped'} WorkerState
+ * @typedef {{worker: number, state: WorkerState, error?: string}} WorkerChange
  * @callback Output
  * @param {'stdout' | 'stderr'} stream
  * @param {string} text
@@ -49,7 +50,10 @@ export class Pool extends EventTarget {
     this.size = workers;
     this.starter = starter;
     this.options = options;
-    for (let worker = 0; worker < workers; worker++) this.#start(worker);
+    // Not before whoever opened the pool has had a chance to listen.
+    queueMicrotask(() => {
+      for (let worker = 0; worker < workers && !this.#ended; worker++) this.#start(worker);
+    });
   }
 
   /**

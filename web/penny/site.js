@@ -32,11 +32,29 @@ async function load(url) {
   return response;
 }
 
-/** @param {ArrayBuffer} buffer */
-function share(buffer) {
-  const shared = new Uint8Array(new SharedArrayBuffer(buffer.byteLength));
-  shared.set(new Uint8Array(buffer));
+/**
+ * A copy in shared memory.
+ * @param {Uint8Array} bytes
+ */
+export function share(bytes) {
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  shared.set(bytes);
   return shared;
+}
+
+/** @param {Response} response */
+const bytesOf = async response => new Uint8Array(await response.arrayBuffer());
+
+/**
+ * Whether a snapshot made elsewhere may be used here. Pyodide decides at its start, by what the engine
+ * can do, how it calls C functions, and a snapshot holds the decision: where the engine has WebAssembly
+ * GC, and is not iOS. (JSPI is asked for again at each use.)
+ */
+function acceptsSnapshots() {
+  const structType = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 3, 1, 0x5f, 0]);
+  const {userAgent, platform, maxTouchPoints} = navigator;
+  const iOS = /iPad|iPhone|iPod/.test(userAgent) || (platform === 'MacIntel' && maxTouchPoints > 1);
+  return !iOS && WebAssembly.validate(structType);
 }
 
 /**
@@ -95,8 +113,8 @@ export class Site {
       this.#compile(pyodideFile('pyodide.asm.wasm')),
       load(this.url(pyodideFile('python_stdlib.zip'))).then(r => r.blob()),
       load(this.url(pyodideFile('pyodide-lock.json'))).then(r => r.text()),
-      load(this.url(manifest.python)).then(r => r.arrayBuffer()),
-      manifest.snapshot ? this.#snapshot(manifest.snapshot) : null,
+      load(this.url(manifest.python)).then(bytesOf),
+      manifest.snapshot && acceptsSnapshots() ? this.#snapshot(manifest.snapshot) : null,
     ]);
     return {
       indexURL: this.url(manifest.pyodide),
@@ -118,7 +136,7 @@ export class Site {
       let response = await load(this.url(path));
       if (path.endsWith('.gz'))
         response = new Response(response.body?.pipeThrough(new DecompressionStream('gzip')));
-      return share(await response.arrayBuffer());
+      return share(await bytesOf(response));
     } catch (error) {
       console.warn(`Penny starts without its memory snapshot: ${error}`);
       return null;

@@ -1,0 +1,53 @@
+"""Pickling by value: cloudpickle, for what the other side could not import.
+
+That is functions and classes of `__main__`, lambdas, closures, and whatever refers to them.
+cloudpickle knows the classes that it has sent: an instance that comes back is of the class that it
+was of when it left.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+
+__all__ = ["PROTOCOL", "ByValuePickler", "dumps_by_value"]
+
+PROTOCOL = 5
+
+CachedFunction = type(functools.lru_cache(lambda: None))
+
+
+def dumps_by_value(value: object) -> bytes:
+    """The pickled form by cloudpickle, for `pickle.loads`. Raises whatever pickling raises."""
+    with io.BytesIO() as file:
+        ByValuePickler(file, PROTOCOL).dump(value)
+        return file.getvalue()
+
+
+class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle's, which takes functions with `functools.cache` by value too."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """How to pickle `obj`; asked for each object before anything else is."""
+        # Such a function would pickle as a reference to its name, wherever that is.
+        if type(obj) is CachedFunction and not _importable(obj):
+            return _cached_function, (obj.__wrapped__, obj.cache_parameters())
+        return super().reducer_override(obj)
+
+
+def _cached_function(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
+    return functools.lru_cache(**parameters)(function)
+
+
+def _importable(function: Any) -> bool:
+    if function.__module__ == "__main__":
+        return False
+    found: Any = sys.modules.get(function.__module__)
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is function

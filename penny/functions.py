@@ -1,0 +1,267 @@
+"""How functions travel: once each, and from then on by number.
+
+A call is split into a function that stays as it is, which goes into the function table, and values,
+which go with each task (`split_call`). The table keeps each function's pickled form as a *record*
+for as long as the function lives or a task needs it (`FunctionRecords`). What users call functions
+by, names and numbers of their own, is a table of its own (`FunctionNames`).
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import pickle
+import weakref
+from collections.abc import Callable
+from types import (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import Any, Generic, TypeVar, overload
+
+from penny.by_value import CachedFunction, dumps_by_value
+from penny.wire import explain, qualified_name
+
+__all__ = [
+    "ChunkCall",
+    "FunctionNames",
+    "FunctionRecords",
+    "Record",
+    "dumps_function",
+    "loads_function",
+    "split_call",
+    "task",
+]
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+AnyFunction = Callable[..., Any]
+
+# Callables without a state that could change between two submissions. Functions with a cache are
+# among them: each worker has a cache of its own, which lasts.
+_TABLE_TYPES = (
+    FunctionType,
+    type,
+    CachedFunction,
+    MethodDescriptorType,
+    WrapperDescriptorType,
+    ClassMethodDescriptorType,
+)
+
+
+def split_call(function: AnyFunction, args: tuple[Any, ...]) -> tuple[AnyFunction, tuple[Any, ...]]:
+    """The function for the table, and the arguments, that together make the same call.
+
+    Functions and classes are for the table. A method is its function, called with the instance; any
+    other callable (a `functools.partial`, an object with `__call__`) may have changed by the next
+    submission, so it is an argument of `operator.call`.
+    """
+    if isinstance(function, (*_TABLE_TYPES, ChunkCall)):
+        return function, args
+    if isinstance(function, MethodType):
+        return split_call(function.__func__, (function.__self__, *args))
+    if isinstance(function, BuiltinFunctionType) and (
+        function.__self__ is None or isinstance(function.__self__, ModuleType)
+    ):
+        return function, args
+    return operator.call, (function, *args)
+
+
+def dumps_function(function: AnyFunction) -> bytes:
+    """The pickled form of a function or class: by reference where the workers can import it.
+
+    Raises:
+        PickleError: It can't travel; says which global, default or closure variable is to blame.
+    """
+    try:
+        return dumps_by_value(function)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise explain([(qualified_name(function), function)], error) from error
+
+
+loads_function: Callable[[bytes], AnyFunction] = pickle.loads
+"""The function of `dumps_function`, in a worker."""
+
+
+class ChunkCall(Generic[T]):
+    """A function as a task that does a chunk of calls: a list of argument tuples, one of results.
+
+    It is a function for the table, which is pickled once, as the function itself would be.
+    """
+
+    def __init__(self, function: Callable[..., T]) -> None:
+        self.function = function
+        self.__module__ = getattr(function, "__module__", __name__)
+        self.__qualname__ = getattr(function, "__qualname__", type(function).__qualname__)
+
+    def __call__(self, chunk: list[tuple[Any, ...]]) -> list[T]:
+        """Call the function with each tuple."""
+        function = self.function
+        return [function(*args) for args in chunk]
+
+
+class Record:
+    """A function's place in an engine's table.
+
+    It is released with the last reference to it. `FunctionRecords` keeps one for as long as the
+    function lives; an engine keeps one with each task until it is done.
+    """
+
+    __slots__ = ("__weakref__", "_release", "handle", "name")
+
+    def __init__(self, handle: int, name: str, release: Callable[[int], object]) -> None:
+        self.handle = handle
+        self.name = name
+        self._release = release
+
+    def __del__(self) -> None:
+        self._release(self.handle)
+
+
+class FunctionRecords:
+    """The records of an engine's functions, each pickled and added once.
+
+    Args:
+        add: Puts a function's pickled form where workers find it; returns its handle.
+        release: Called with the handle when neither the function nor a task needs it any more. It
+            may come at any time, from the garbage collector.
+    """
+
+    def __init__(self, add: Callable[[bytes], int], release: Callable[[int], object]) -> None:
+        self._add = add
+        self._release = release
+        # By identity: equal callables may differ in what they do. The second of the pair notices
+        # when the function is collected, before its id can be another's.
+        self._records: dict[int, tuple[Record, object]] = {}
+        # A lambda in a loop is a new function each time, with the same pickled form.
+        self._by_form: weakref.WeakValueDictionary[bytes, Record] = weakref.WeakValueDictionary()
+
+    def __len__(self) -> int:
+        """Number of functions known, for tests."""
+        return len(self._records)
+
+    def record_for(self, function: AnyFunction) -> Record:
+        """The function's record, made when it is first asked for.
+
+        Raises:
+            PickleError: The function can't travel.
+        """
+        entry = self._records.get(id(function))
+        return self.publish(function) if entry is None else entry[0]
+
+    def publish(self, function: AnyFunction) -> Record:
+        """The record of the function as it is now, for later submissions.
+
+        Raises:
+            PickleError: The function can't travel. The record it had stays.
+        """
+        form = dumps_function(function)
+        record = self._by_form.get(form)
+        if record is None:
+            record = Record(self._add(form), qualified_name(function), self._release)
+            self._by_form[form] = record
+        key = id(function)
+        try:
+            keeper: object = weakref.ref(function, functools.partial(_forget, self._records, key))
+        except TypeError:  # a descriptor such as str.upper: part of its class, which stays
+            keeper = function
+        self._records[key] = record, keeper
+        return record
+
+
+def _forget(records: dict[int, tuple[Record, object]], key: int, _: object) -> None:
+    records.pop(key, None)
+
+
+# -- Names and numbers ---------------------------------------------------------------------------
+
+# Numbers below are the user's to choose, those from here on are given out.
+FIRST_AUTOMATIC_ID = 1 << 31
+
+# Functions that `@task` has named, for all schedulers.
+_tasks: dict[str, AnyFunction] = {}
+
+
+@overload
+def task(function: F) -> F: ...
+@overload
+def task(*, name: str) -> Callable[[F], F]: ...
+def task(function: F | None = None, *, name: str | None = None) -> F | Callable[[F], F]:
+    """Name a function in the function table of every scheduler: `@task` or `@task(name="resize")`.
+
+    The function stays as it is. `Scheduler.new_task` then takes its name, by default
+    `module.qualname`, and a later function of the same name takes its place.
+    """
+
+    def decorate(function: F) -> F:
+        function.__penny_name__ = name or qualified_name(function)  # type: ignore[attr-defined]
+        _tasks[function.__penny_name__] = function  # type: ignore[attr-defined]
+        return function
+
+    return decorate if function is None else decorate(function)
+
+
+class FunctionNames:
+    """What a scheduler's user calls functions by: numbers and names."""
+
+    def __init__(self) -> None:
+        self._functions: dict[int, AnyFunction] = {}
+        self._ids: dict[str, int] = {}
+        self._next_id = FIRST_AUTOMATIC_ID
+
+    def register(self, function: AnyFunction, id: int | None = None) -> int:
+        """Enter a function, in place of the one that had its number or its name before.
+
+        Args:
+            function: Any callable.
+            id: A number from 0 to 2³¹ - 1; None: the one that its name has, or else a new one.
+
+        Returns:
+            The function's number.
+        """
+        if not callable(function):
+            raise TypeError(f"{function!r} is not callable")
+        name = _name_of(function)
+        if id is not None:
+            id = operator.index(id)
+            if not 0 <= id < FIRST_AUTOMATIC_ID:
+                raise ValueError(f"id must be from 0 to {FIRST_AUTOMATIC_ID - 1}, not {id}")
+        elif name is not None and name in self._ids:
+            id = self._ids[name]
+        else:
+            id = self._next_id
+            self._next_id += 1
+        self._functions[id] = function
+        if name is not None:
+            self._ids[name] = id
+        return id
+
+    def find(self, key: int | str) -> AnyFunction:
+        """The function with this number or name.
+
+        Raises:
+            LookupError: There is none.
+        """
+        function = self._functions.get(self._ids.get(key, -1) if isinstance(key, str) else key)
+        if function is None and isinstance(key, str):
+            function = _tasks.get(key)
+        if function is None:
+            raise LookupError(f"no function is registered as {key!r}")
+        return function
+
+
+def _name_of(function: AnyFunction) -> str | None:
+    """The function's name in the table; None for lambdas and others that share their name."""
+    named: str | None = getattr(function, "__penny_name__", None)
+    if named is None and hasattr(function, "__qualname__"):
+        named = qualified_name(function)
+        if "<" in named:  # <lambda>, <locals>
+            return None
+    return named

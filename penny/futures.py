@@ -1,0 +1,266 @@
+"""Futures: a `concurrent.futures.Future` that can also be awaited.
+
+Where a thread would sleep until another one completes the future, nobody is there to wake it: the
+code that waits is the code that must collect the results. So whatever waits (`result()`,
+`concurrent.futures.wait()` and `as_completed()`) waits by draining the engine's completions. A
+future and its engine belong to one thread.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import concurrent.futures
+import time
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+
+if TYPE_CHECKING:
+    from penny.engines import Engine
+
+__all__ = ["Future"]
+
+T = TypeVar("T")
+
+# The states' names are concurrent.futures' own: its `wait` and `as_completed` compare them.
+PENDING = "PENDING"
+RUNNING = "RUNNING"
+CANCELLED = "CANCELLED"
+CANCELLED_AND_NOTIFIED = "CANCELLED_AND_NOTIFIED"
+FINISHED = "FINISHED"
+DONE = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED})
+
+
+class _Condition(_thread.RLock):  # type: ignore[misc]
+    """What the base class takes for a future's `threading.Condition`, one for all futures.
+
+    Nobody ever waits on it. A Condition of its own would be half of what a future costs.
+    """
+
+    def notify_all(self) -> None:
+        pass
+
+
+class _LazyWaiters:
+    """`Future._waiters`, made when `wait` or `as_completed` first look at it.
+
+    Not a data descriptor: what it puts into the instance hides it from then on.
+    """
+
+    def __get__(self, future: Future[Any] | None, owner: type) -> Any:
+        if future is None:
+            return self
+        waiters: list[Any] = [] if future.done() else _Waiters(future._engine)
+        future.__dict__["_waiters"] = waiters
+        return waiters
+
+
+class _Waiters(list[Any]):
+    """The waiters on a pending future, each made to wait by draining the future's engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def append(self, waiter: Any) -> None:
+        if not isinstance(waiter.event, _DrainingEvent):
+            waiter.event = _DrainingEvent()
+        waiter.event.add(self._engine)
+        super().append(waiter)
+
+
+class _DrainingEvent:
+    """A `threading.Event` that is set by completions, which its `wait` itself delivers."""
+
+    # How long to wait for one of several engines before looking at the next, in seconds.
+    SLICE = 0.005
+
+    def __init__(self) -> None:
+        self._engines: list[Engine] = []
+        self._flag = False
+
+    def add(self, engine: Engine) -> None:
+        if engine not in self._engines:
+            self._engines.append(engine)
+
+    def is_set(self) -> bool:
+        return self._flag
+
+    def set(self) -> None:
+        self._flag = True
+
+    def clear(self) -> None:
+        self._flag = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._flag:
+            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if len(self._engines) == 1:
+                self._engines[0].drain(remaining)
+            else:
+                patience = self.SLICE if remaining is None else min(self.SLICE, remaining)
+                delivered = [engine.drain(0) for engine in self._engines]
+                if not any(delivered):
+                    self._engines[0].drain(patience)
+                    self._engines.append(self._engines.pop(0))
+            if remaining == 0:
+                break
+        return self._flag
+
+
+def _wake(waiter: asyncio.Future[None], future: Future[Any]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+class Future(concurrent.futures.Future[T]):
+    """The outcome of one call, to be awaited or waited for.
+
+    `await future` gives the result or raises the exception of the call, in any asyncio event loop.
+    If the task that awaits is cancelled, so is the future, if it is still pending.
+
+    Futures don't pickle: pass on what they give.
+    """
+
+    # Most futures are made, completed and read once; what they don't need they don't make.
+    _condition: ClassVar[_Condition] = _Condition()  # type: ignore[assignment,misc]
+    _state = PENDING
+    _result: Any = None
+    _exception: BaseException | None = None
+    _waiters: ClassVar[_LazyWaiters] = _LazyWaiters()  # type: ignore[misc]
+
+    ticket: Any = None
+    """The engine's own: what leads it from this future to its task."""
+
+    if TYPE_CHECKING:  # the base class's, which its stubs don't show
+
+        def _invoke_callbacks(self) -> None: ...
+
+    def __init__(self, engine: Engine) -> None:
+        # The base class's constructor would make what is above, for each instance.
+        self._engine = engine
+        self._done_callbacks: list[Callable[[Any], Any]] = []
+
+    def done(self) -> bool:
+        """True if the call has ended, by return, exception or cancellation."""
+        return self._state in DONE
+
+    def cancelled(self) -> bool:
+        """True if the call was cancelled before it ran."""
+        return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+
+    def running(self) -> bool:
+        """True if a worker has begun the call and not ended it."""
+        return self._state == RUNNING or (self._state == PENDING and self._engine.running(self))
+
+    def cancel(self) -> bool:
+        """Withdraw the call if no worker has begun it.
+
+        Returns:
+            True if the call is cancelled (now or before), False if it runs or has ended.
+        """
+        if self._state == PENDING:
+            if not self._engine.cancel(self):
+                return False
+            super().cancel()
+            self.set_running_or_notify_cancel()
+        return self.cancelled()
+
+    def result(self, timeout: float | None = None) -> T:
+        """The call's result, waiting for it where waiting is possible.
+
+        Args:
+            timeout: Seconds to wait at most; None: no limit.
+
+        Raises:
+            TimeoutError: The call has not ended within `timeout`.
+            concurrent.futures.CancelledError: The call was cancelled.
+            BlockingError: It has not ended, and waiting is impossible here: `await` the future.
+            BaseException: Whatever the call raised.
+        """
+        if self._state != FINISHED:
+            self._wait(timeout)
+        if self._exception is None:
+            return self._result  # type: ignore[no-any-return]
+        try:
+            raise self._exception
+        finally:
+            # The exception's traceback refers to this frame: no cycle through the future.
+            del self
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The exception that the call raised, or None; waits and raises as `result` does."""
+        if self._state != FINISHED:
+            self._wait(timeout)
+        return self._exception
+
+    def _wait(self, timeout: float | None) -> None:
+        """Drain completions until this one is among them, or raise."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self._state not in DONE:
+            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+            self._engine.drain(remaining)
+            if remaining == 0 and self._state not in DONE:
+                raise TimeoutError
+        if self._state != FINISHED:
+            raise concurrent.futures.CancelledError
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait for the call in an event loop, without blocking."""
+        if self._state not in DONE:
+            # Completions are delivered on the loop's own thread, so that the loop's future can be
+            # set directly: one turn of the loop instead of `asyncio.wrap_future`'s two.
+            waiter: asyncio.Future[None] = asyncio.Future()
+            wake = partial(_wake, waiter)
+            self._done_callbacks.append(wake)
+            try:
+                yield from waiter
+            except asyncio.CancelledError:
+                self.remove_done_callback(wake)
+                self.cancel()
+                raise
+        if self._state != FINISHED:
+            raise asyncio.CancelledError
+        return self.result()
+
+    def remove_done_callback(self, fn: Callable[[Future[T]], object]) -> int:
+        """Remove a callback; returns how often it had been added."""
+        callbacks = self._done_callbacks
+        # A new list: the old one may be being gone through, by a callback that calls this.
+        self._done_callbacks = [callback for callback in callbacks if callback != fn]
+        return len(callbacks) - len(self._done_callbacks)
+
+    def set_result(self, result: T) -> None:
+        """Complete the future with its result. For engines and tests."""
+        self._check_pending()
+        self._result = result
+        self._state = FINISHED
+        if "_waiters" in self.__dict__:
+            for waiter in self._waiters:
+                waiter.add_result(self)
+        if self._done_callbacks:
+            self._invoke_callbacks()
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Complete the future with an exception. For engines and tests."""
+        self._check_pending()
+        self._exception = exception
+        self._state = FINISHED
+        if "_waiters" in self.__dict__:
+            for waiter in self._waiters:
+                waiter.add_exception(self)
+        if self._done_callbacks:
+            self._invoke_callbacks()
+
+    def _check_pending(self) -> None:
+        if self._state in DONE:
+            raise concurrent.futures.InvalidStateError(f"{self._state}: {self!r}")
+
+    def __reduce__(self) -> NoReturn:
+        """Futures don't pickle."""
+        raise TypeError(
+            "a Future can't be sent to another worker: await it, or call its result(), "
+            "and pass the value"
+        )

@@ -1,0 +1,109 @@
+"""An engine whose tasks run when somebody waits for them: what the browser's is, without a browser.
+
+Tasks run one at a time inside `drain`, in the order of submission, or in that of `order`. What the
+browser's engine pickles, this one pickles too.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from penny import functions, wire
+from penny.errors import BlockingError
+from penny.futures import Future
+
+
+class FakeEngine:
+    workers = 2
+
+    def __init__(self, *, blocking: bool = True, **options: Any) -> None:
+        self.options = options
+        self.blocking = blocking
+        self.queue: list[Future[Any]] = []
+        self.taken: Future[Any] | None = None
+        self.forms: dict[int, bytes] = {}
+        self.records = functions.FunctionRecords(self._add, self.forms.pop)
+        self.stopped: Future[None] | None = None
+        self.most_queued = 0
+        self.submissions = 0
+
+    def _add(self, form: bytes) -> int:
+        handle = len(self.forms) + 1
+        while handle in self.forms:
+            handle += 1
+        self.forms[handle] = form
+        return handle
+
+    def submit(self, future, function, args, kwargs):
+        function, args = functions.split_call(function, args)
+        record = self.records.record_for(function)
+        future.ticket = record, wire.dumps_arguments(record.name, args, kwargs)
+        self.queue.append(future)
+        self.submissions += 1
+        self.most_queued = max(self.most_queued, len(self.queue))
+
+    def publish(self, function):
+        self.records.publish(functions.split_call(function, ())[0])
+
+    def cancel(self, future):
+        if future in self.queue:
+            self.queue.remove(future)
+            future.ticket = None
+            return True
+        return False
+
+    def running(self, future):
+        return future is self.taken
+
+    def can_block(self):
+        return self.blocking
+
+    def drain(self, timeout=None):
+        if self.taken is None and self.queue:
+            if not self.blocking and timeout != 0:
+                raise BlockingError("can't wait here: `await` it")
+            if timeout == 0:
+                return False
+            self.run_next()
+            return True
+        if self.stopped is not None and not self.stopped.done():
+            self.stopped.set_result(None)
+            return True
+        if timeout is None:
+            raise AssertionError("would wait for ever")
+        time.sleep(timeout)
+        return False
+
+    def take_next(self):
+        """A worker begins the next task, and has not ended it."""
+        self.taken = self.queue.pop(0)
+
+    def run_next(self):
+        """A worker runs the next task."""
+        future = self.queue.pop(0)
+        record, arguments = future.ticket
+        future.ticket = None
+        function = functions.loads_function(self.forms[record.handle])
+        args, kwargs = wire.loads(arguments)
+        try:
+            result = wire.dumps_result(record.name, function(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(wire.loads_exception(wire.dumps_exception(error)))
+        else:
+            future.set_result(wire.loads(result))
+
+    def run_all(self):
+        while self.queue:
+            self.run_next()
+
+    def stats(self):
+        return {"workers": [], "heap": {}}
+
+    def shutdown(self, *, cancel):
+        if self.stopped is None:
+            self.stopped = Future(self)
+        if cancel:
+            for future in list(self.queue):
+                future.cancel()
+        return self.stopped

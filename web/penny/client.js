@@ -12,7 +12,7 @@ export const HAS_KWARGS = 1;
 export const Outcome = {RETURNED: 0, RAISED: 1, LOST: 2, BROKEN: 3, NO_ROOM: 4};
 
 /** A payload that the heap could never hold. */
-export class HeapLimitError extends Error {
+export class HeapLimitError extends RangeError {
   /**
    * @param {number} size
    * @param {number} limit
@@ -53,6 +53,7 @@ export class Client {
   #chain = L.NONE;
   #deathsSeen = 0;
   #listening = false;
+  #closed = false;
 
   /** Tasks submitted and not yet ended. */
   pending = 0;
@@ -79,9 +80,11 @@ export class Client {
    * completions keep coming, a timer would wait for milliseconds. */
   #later = new MessageChannel();
 
-  /** Lets go of what keeps this client's event loop alive. */
+  /** Ends it: nothing is collected any more, and nothing keeps it or its memory alive. */
   close() {
+    this.#closed = true;
     this.#later.port1.close();
+    this.core.exports.client_wake(this.number); // ends a waitAsync outstanding
   }
 
   // ---- functions --------------------------------------------------------------------------------
@@ -355,10 +358,12 @@ export class Client {
 
   /** Calls oncompletions once, in a later turn, when there is something to collect. */
   listen() {
-    if (this.#listening) return;
+    if (this.#listening || this.#closed) return;
     this.#listening = true;
     const seen = this.core.exports.completions_arm(this.number) >>> 0;
-    if (seen === L.NONE || this.#chain !== L.NONE) {
+    // The keeper sets `broken` before it wakes, so whoever arms after that wake-up sees it here.
+    const broken = Atomics.load(this.core.words, L.BROKEN_WORD);
+    if (seen === L.NONE || this.#chain !== L.NONE || broken) {
       this.core.exports.completions_disarm(this.number);
       this.#later.port2.postMessage(0);
       return;
@@ -371,7 +376,7 @@ export class Client {
 
   /** Completions have arrived, or may have. */
   announce() {
-    if (!this.#listening) return;
+    if (!this.#listening || this.#closed) return;
     this.#listening = false;
     this.oncompletions();
     if (this.pending) this.listen();

@@ -115,7 +115,6 @@ function openPagePool(module, {workers, memory: limit, packages, files, output})
     announce: !hasWaitAsync,
     completed: () => client.announce(),
   });
-  pool.addEventListener('broken', () => client.announce());
   return {client, pool};
 }
 
@@ -201,7 +200,13 @@ let pagePyodide;
  * @returns {Promise<(script: Script) => Promise<number>>}
  */
 async function pageRunner({workers, files = [], output = toConsole}) {
-  pagePyodide ??= starter.parts().then(parts => bootPyodide(parts));
+  pagePyodide ??= starter
+    .parts()
+    .then(parts => bootPyodide(parts))
+    .catch(error => {
+      pagePyodide = undefined; // the next one tries again
+      throw error;
+    });
   const pyodide = await pagePyodide;
   for (const stream of /** @type {const} */ (['stdout', 'stderr'])) {
     const decoder = new TextDecoder();
@@ -226,8 +231,13 @@ async function pageRunner({workers, files = [], output = toConsole}) {
 async function hostRunner({workers, files = [], output = toConsole, worker: told, signal}) {
   signal?.throwIfAborted();
   const worker = newWorker('penny host');
-  tell(worker, {type: 'prepare', indexURL: await starter.indexURL()});
-  const [module, parts] = await Promise.all([site.core(), starter.parts()]);
+  const [module, parts] = await (async () => {
+    tell(worker, {type: 'prepare', indexURL: await starter.indexURL()});
+    return await Promise.all([site.core(), starter.parts()]);
+  })().catch(error => {
+    worker.terminate();
+    throw error;
+  });
   /** @type {Map<number, Pool>} */
   const pools = new Map();
   /** @type {(status: number) => void} */

@@ -1,7 +1,7 @@
 // The keeper's part: starts the workers of one scheduler, notices deaths, recovers what the dead left
 // in shared memory, starts successors. Runs on the page, whoever submits: a worker started by a worker
 // would not start while its parent blocks.
-import {KEEPER} from './core.js';
+import {HOST, KEEPER} from './core.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
@@ -32,7 +32,7 @@ const pageId = Math.random().toString(36).slice(2);
 
 /** Announces what becomes of the workers: `worker` events with {worker, state, error?}. */
 export class Pool extends EventTarget {
-  /** @type {(Worker | null)[]} */
+  /** How to end each worker, by number. @type {({terminate(): void, kill(): void} | null)[]} */
   #workers = [];
   #failures = 0;
   #ended = false;
@@ -72,9 +72,9 @@ export class Pool extends EventTarget {
       type: 'module',
       name: `penny worker ${number}`,
     });
-    this.#workers[number] = worker;
     this.#tell(number, 'starting');
     const lock = `penny-${pageId}-${locks++}`;
+    let held = false;
     let ready = false;
     let over = false;
 
@@ -86,6 +86,16 @@ export class Pool extends EventTarget {
       worker.terminate();
       if (this.#ended) return;
       this.#lost(number, ready, error);
+    };
+    this.#workers[number] = {
+      terminate() {
+        over = true;
+        clearTimeout(timeout);
+        worker.terminate();
+      },
+      // Who holds no lock yet has not touched the shared memory; who does is recovered once its lock
+      // is free, when its thread is certainly gone.
+      kill: () => (held ? worker.terminate() : lost(`worker ${number} was killed`)),
     };
     const timeout = setTimeout(
       () => lost(`worker ${number} was not ready within ${START_TIMEOUT / 1000} s`),
@@ -99,6 +109,7 @@ export class Pool extends EventTarget {
       switch (data.type) {
         case 'held':
           // terminate() and crashes fire no event; but its lock is free once it is gone.
+          held = true;
           navigator.locks.request(lock, () => lost());
           break;
         case 'ready':
@@ -109,6 +120,11 @@ export class Pool extends EventTarget {
           break;
         case 'output':
           options.output(data.stream, data.text, number);
+          this.dispatchEvent(
+            new CustomEvent('output', {
+              detail: {stream: data.stream, text: data.text, worker: number},
+            }),
+          );
           break;
         case 'completed':
           options.completed?.(data.client);
@@ -132,9 +148,6 @@ export class Pool extends EventTarget {
         announce: options.announce,
       });
     } catch (error) {
-      over = true;
-      clearTimeout(timeout);
-      worker.terminate();
       this.#break(String(/** @type {Error} */ (error).message ?? error));
     }
   }
@@ -148,6 +161,7 @@ export class Pool extends EventTarget {
     this.#workers[number] = null;
     this.#tell(number, 'lost', error);
     this.core.exports.recover(number);
+    this.#announce();
     this.#reinject();
     if (!ready && ++this.#failures >= ATTEMPTS) {
       this.#break(error ?? `${ATTEMPTS} workers in a row died while they started`);
@@ -174,7 +188,12 @@ export class Pool extends EventTarget {
     core.reach(block + text.length);
     core.bytes.set(text, block);
     core.exports.break_pool(block, text.length);
-    this.dispatchEvent(new CustomEvent('broken', {detail: {error: reason}}));
+    this.#announce();
+  }
+
+  /** Where clients hear of completions by message, also of those that the keeper made. */
+  #announce() {
+    if (this.options.announce) this.options.completed?.(HOST);
   }
 
   #end() {
@@ -199,6 +218,6 @@ export class Pool extends EventTarget {
    * @param {number} number
    */
   kill(number) {
-    this.#workers[number]?.terminate();
+    this.#workers[number]?.kill();
   }
 }

@@ -38,11 +38,12 @@ export class Scheduler extends EventTarget {
     this.client = client;
     this.pool = pool;
     client.oncompletions = () => this.#collect();
-    pool.addEventListener('worker', event =>
-      this.dispatchEvent(
-        new CustomEvent('worker', {detail: /** @type {CustomEvent} */ (event).detail}),
-      ),
-    );
+    for (const type of ['worker', 'output'])
+      pool.addEventListener(type, event =>
+        this.dispatchEvent(
+          new CustomEvent(type, {detail: /** @type {CustomEvent} */ (event).detail}),
+        ),
+      );
   }
 
   /** Number of workers. */
@@ -155,13 +156,14 @@ export class Scheduler extends EventTarget {
    */
   shutdown({now = false} = {}) {
     this.#closing = true;
-    this.#closed ??= this.#close(now);
+    this.#closed ??= this.#close();
+    if (now) this.#idle?.();
     return this.#closed;
   }
 
-  /** @param {boolean} now */
-  async #close(now) {
-    if (!now && this.client.pending) await new Promise(idle => (this.#idle = () => idle(undefined)));
+  async #close() {
+    const idle = new Promise(resolve => (this.#idle = () => resolve(undefined)));
+    if (this.client.pending) await idle;
     this.pool.close();
     this.client.close();
     for (const waiting of this.#waiting) waiting?.reject(new Error('the scheduler was shut down'));

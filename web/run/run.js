@@ -1,0 +1,87 @@
+// The page that `penny run` opens: takes a script from the command, runs it, sends its output and
+// its exit status back. penny/cli/session.py describes the messages.
+
+/**
+ * @typedef {object} Start What to run.
+ * @property {"start"} type
+ * @property {string} source
+ * @property {string} filename
+ * @property {string[]} argv
+ * @property {number | null} workers
+ * @property {"host" | "page"} on
+ */
+
+/**
+ * @typedef {{type: "output", stream: "stdout" | "stderr", text: string, worker: number | null}
+ *   | {type: "exit", status: number}
+ *   | {type: "error", message: string}} Message To the command.
+ */
+
+const address = new URL(`session${location.search}`, location.href);
+address.protocol = "ws:";
+const socket = new WebSocket(address);
+socket.binaryType = "arraybuffer";
+
+/** @param {Message} message */
+const send = (message) => socket.send(JSON.stringify(message));
+
+let over = false;
+
+/**
+ * Ends the run with what the command can't see: the page itself failed. Once the script has ended,
+ * late failures (of workers that are being shut down, say) no longer matter.
+ * @param {unknown} reason
+ */
+function fail(reason) {
+  if (over) return;
+  over = true;
+  const text = reason instanceof Error ? (reason.stack ?? String(reason)) : String(reason);
+  send({ type: "error", message: text });
+}
+
+/** Loads penny.js as the pages of users do, by its script tag. */
+async function loadPenny() {
+  const script = document.createElement("script");
+  script.src = new URL("../penny.js", location.href).href;
+  await new Promise((resolve, reject) => {
+    script.onload = resolve;
+    script.onerror = () => reject(new Error(`could not load ${script.src}`));
+    document.head.append(script);
+  });
+  const { Penny } = /** @type {any} */ (globalThis);
+  if (!Penny) throw new Error(`${script.src} did not define Penny`);
+  return Penny;
+}
+
+/**
+ * @param {Start} start
+ * @param {ArrayBuffer} files The script's folder, a zip archive.
+ */
+async function run({ source, filename, argv, workers, on }, files) {
+  const Penny = await loadPenny();
+  const status = await Penny.run(source, {
+    filename,
+    argv,
+    workers: workers ?? undefined,
+    on,
+    files: [files],
+    output: (
+      /** @type {"stdout" | "stderr"} */ stream,
+      /** @type {string} */ text,
+      /** @type {number | null} */ worker,
+    ) => send({ type: "output", stream, text, worker }),
+  });
+  over = true;
+  send({ type: "exit", status });
+}
+
+/** @type {Start | undefined} */
+let start;
+socket.addEventListener("message", ({ data }) => {
+  if (typeof data === "string") start = JSON.parse(data);
+  else if (start) run(start, data).catch(fail);
+});
+addEventListener("error", (event) => fail(event.error ?? event.message));
+addEventListener("unhandledrejection", (event) => fail(event.reason));
+
+export {};

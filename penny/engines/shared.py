@@ -27,7 +27,7 @@ OUTBOX_BYTES = 1 << 16
 HAS_KWARGS = 1  # flag of a task's arguments; the same in client.js
 
 # How a task ended: Outcome in client.js.
-RETURNED, RAISED, LOST, BROKEN = range(4)
+RETURNED, RAISED, LOST, BROKEN, NO_ROOM = range(5)
 
 # Ticket, outcome, worker, size: the header of each record in the inbox.
 _header = struct.Struct("<4I")
@@ -195,6 +195,13 @@ class SharedEngine:
         elif outcome == LOST:
             future.set_exception(
                 WorkerLost(f"worker {worker} died while it ran {record.name}; other tasks go on")
+            )
+        elif outcome == NO_ROOM:
+            future.set_exception(
+                MemoryError(
+                    f"the arguments of {record.name} find no room in the scheduler's shared heap, "
+                    "although nothing else is under way: give the Scheduler a larger memory="
+                )
             )
         else:
             self._broken = payload.decode()

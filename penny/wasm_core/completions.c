@@ -4,15 +4,16 @@
  * whole list with one exchange, so there is no ABA. One wake-up serves a batch:
  *
  *   a worker                                  the client
- *     a. pushes the slot                        1. takes and handles until the list is empty
- *     b. if exchange(armed, 0) was 1:           2. reads its event counter
+ *     a. pushes the slot                        1. reads its event counter
+ *     b. if exchange(armed, 0) was 1:           2. takes and handles until the list is empty
  *          bumps the event counter, wakes       3. sets armed
  *                                               4. looks once more; if not empty, back to 1
- *                                               5. sleeps if the counter has not moved
+ *                                               5. sleeps if the counter has not moved since 1
  *
- * The page sleeps with Atomics.waitAsync on `events`, a host worker with wait32. A worker that dies
- * between a and the end of b is covered by recovery, which wakes every client. Model:
- * models/completions.pml.
+ * What else a client waits for (a death, a broken or closed pool) is set before the counter is bumped
+ * and looked at in 2, so it needs no second look. The page sleeps with Atomics.waitAsync on `events`, a
+ * host worker with wait32. A worker that dies between a and the end of b is covered by recovery, which
+ * wakes every client. Model: models/completions.pml.
  */
 #include "shared.h"
 
@@ -52,28 +53,24 @@ EXPORT(completions_take) u32 completions_take(u32 number) {
   return oldest;
 }
 
-/* Client only. Announces that it will sleep on `events` while that is the value returned; NONE if
- * there are completions to take instead. The value is 31 bits. */
-EXPORT(completions_arm) u32 completions_arm(u32 number) {
+/* Client only. Announces that it will sleep on `events`. Returns 0 if there are completions to take
+ * instead. */
+EXPORT(completions_arm) int completions_arm(u32 number) {
   struct client *client = &shared->clients[number];
-  u32 seen = load(&client->events);
   store(&client->armed, 1);
-  if (load(&client->completed) != NONE) {
-    store(&client->armed, 0);
-    return NONE;
-  }
-  return seen;
+  if (load(&client->completed) == NONE) return 1;
+  store(&client->armed, 0);
+  return 0;
 }
 
 EXPORT(completions_disarm) void completions_disarm(u32 number) {
   store(&shared->clients[number].armed, 0);
 }
 
-/* Host worker only (it blocks). Sleeps until there are completions, a wake-up or the time is over
- * (milliseconds; negative: no bound). */
-EXPORT(completions_wait) void completions_wait(u32 number, double milliseconds) {
-  u32 seen = completions_arm(number);
-  if (seen == NONE) return;
+/* Host worker only (it blocks). Sleeps until there are completions, or a wake-up since the counter was
+ * `seen`, or the time is over (milliseconds; negative: no bound). */
+EXPORT(completions_wait) void completions_wait(u32 number, u32 seen, double milliseconds) {
+  if (!completions_arm(number)) return;
   wait_on(&shared->clients[number].events, seen,
           milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6));
   completions_disarm(number);

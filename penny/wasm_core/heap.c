@@ -20,6 +20,7 @@ enum {
   ARENA_WORDS = ARENA_BYTES / SMALL_BYTES,
   ARENA_MAP_GRANULES = ARENA_WORDS * 4 / SMALL_BYTES, /* the map's own granules: never given out */
   SMALL_MAX = 32768,                                  /* larger blocks take granules of 64 KiB */
+  RETIRING = 2,                                       /* + owner: state of an arena */
 };
 
 /* ---- a map of granules --------------------------------------------------------------------------- */
@@ -94,8 +95,13 @@ static u32 allocate_granules(u32 n, u32 align, u32 owner) {
     u32 room = plain_load(&shared->granules_max) - map.count;
     u32 wanted = n > ARENA_GRANULES ? n : ARENA_GRANULES;
     /* Others may grow it at the same moment: then it grows more than needed, within the limit. */
-    if (!room || !memory_grow(wanted < room ? wanted : room)) return 0;
+    if (room && memory_grow(wanted < room ? wanted : room)) continue;
+    if (heap_map().count == map.count) return 0;
   }
+}
+
+static void heap_map_take_over(u32 granule, u32 owner) {
+  store(&shared->granule[granule], HEAD | (owner + 1));
 }
 
 /* ---- arenas --------------------------------------------------------------------------------------- */
@@ -111,7 +117,7 @@ static u32 allocate_in_arena(u32 arena, u32 n, u32 owner) {
   u32 *hazard = &shared->hazard[owner];
   store(hazard, arena + 1);
   u32 address = 0;
-  if (load(&shared->arena[arena])) {
+  if (load(&shared->arena[arena]) == 1) {
     struct map map = arena_map(arena);
     u32 first = map_find(map, n, 1, ARENA_MAP_GRANULES, ARENA_MAP_GRANULES, owner);
     if (first != NONE) address = granule_address(arena * ARENA_GRANULES) + first * SMALL_BYTES;
@@ -133,13 +139,16 @@ static int retire_arena(u32 arena, u32 owner) {
   struct map map = arena_map(arena);
   u32 all = ARENA_WORDS - ARENA_MAP_GRANULES;
   if (map_claim(map, ARENA_MAP_GRANULES, all, owner) != all) return 0;
-  store(&shared->arena[arena], 0);
+  /* From here to the end the sweep for us, if we die, finds whose work this is. */
+  heap_map_take_over(arena * ARENA_GRANULES, owner);
+  store(&shared->arena[arena], RETIRING + owner);
   for (u32 p = 0; p < PARTICIPANTS_MAX; p++)
     if (p != owner && load(&shared->hazard[p]) == arena + 1) {
       store(&shared->arena[arena], 1);
       map_free(map, ARENA_MAP_GRANULES, owner);
       return 0;
     }
+  store(&shared->arena[arena], 0);
   map_free(heap_map(), arena * ARENA_GRANULES, owner);
   return 1;
 }
@@ -149,7 +158,7 @@ static int retire_empty_arenas(u32 owner) {
   for (u32 arena = 0; arena < heap_map().count / ARENA_GRANULES; arena++) {
     u32 *hazard = &shared->hazard[owner];
     store(hazard, arena + 1);
-    if (load(&shared->arena[arena])) retired += retire_arena(arena, owner);
+    if (load(&shared->arena[arena]) == 1) retired += retire_arena(arena, owner);
     store(hazard, 0);
   }
   return retired;
@@ -180,7 +189,7 @@ static u32 allocate_small(u32 n, u32 owner) {
 EXPORT(heap_allocate) u32 heap_allocate(u32 participant, u32 size) {
   for (;;) {
     u32 address = size <= SMALL_MAX
-                      ? allocate_small((size + SMALL_BYTES - 1) / SMALL_BYTES, participant)
+                      ? allocate_small(size ? (size - 1) / SMALL_BYTES + 1 : 1, participant)
                       : allocate_granules((size - 1) / GRANULE_BYTES + 1, 1, participant);
     if (address || !retire_empty_arenas(participant)) return address;
   }
@@ -245,6 +254,7 @@ void heap_sweep(u32 participant, u32 keeper) {
   struct map heap = heap_map();
   for (u32 arena = 0; arena < heap.count / ARENA_GRANULES; arena++) {
     store(&shared->hazard[keeper], arena + 1);
+    if (load(&shared->arena[arena]) == RETIRING + participant) store(&shared->arena[arena], 1);
     if (load(&shared->arena[arena])) sweep_map(arena_map(arena), ARENA_MAP_GRANULES, participant, 0);
   }
   store(&shared->hazard[keeper], 0);
@@ -269,8 +279,9 @@ EXPORT(heap_used) double heap_used(void) {
   return (double)granules * GRANULE_BYTES + (double)small * SMALL_BYTES;
 }
 
-/* Bytes of memory behind the heap, and how many it may become. */
+/* Bytes of memory behind the heap, and how many one block may have. */
 EXPORT(heap_size) double heap_size(void) { return (double)heap_map().count * GRANULE_BYTES; }
+/* One arena is always needed, for functions. */
 EXPORT(heap_limit) double heap_limit(void) {
-  return (double)plain_load(&shared->granules_max) * GRANULE_BYTES;
+  return (double)(plain_load(&shared->granules_max) - ARENA_GRANULES) * GRANULE_BYTES;
 }

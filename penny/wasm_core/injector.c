@@ -32,7 +32,8 @@ int injector_put(u32 hint) {
         compare_exchange(&shared->injector_tail, tail, tail + 1);
         return 1;
       }
-    } else if (cell_position(cell) == tail) { /* put there, but tail not yet moved: help */
+    } else if (cell_position(cell) == tail || cell_position(cell) == tail + INJECTOR_CELLS) {
+      /* Put there, maybe taken again already, but tail not yet moved: help. */
       compare_exchange(&shared->injector_tail, tail, tail + 1);
     } else if (tail == load(&shared->injector_tail)) {
       /* The cell still holds position tail - INJECTOR_CELLS, or its taker has not moved head yet. */

@@ -49,6 +49,7 @@ CONSTANT(FUNCTION_BYTES, sizeof(struct function))
 
 CONSTANT(CLIENT_ADDRESS, SHARED_ADDRESS + offsetof(struct shared_memory, clients))
 CONSTANT(CLIENT_BYTES, sizeof(struct client))
+WORD(CLIENT_COMPLETED_WORD, client, completed)
 WORD(CLIENT_EVENTS_WORD, client, events)
 
 CONSTANT(WORKER_ADDRESS, SHARED_ADDRESS + offsetof(struct shared_memory, worker))

@@ -6,6 +6,8 @@
  *   3. looks once more at every queue        c. clears one set bit; only who cleared it goes on
  *   4. sleeps if the counter has not moved   d. bumps that worker's counter, wakes it
  *
+ * (Before that, one worker at a time may spin: see spin().)
+ *
  * Either the publisher's b comes after 2, then it sees the bit and wakes; or b comes before 2, then
  * the look in 3 comes after a and sees the work. A bump between 1 and 4 makes 4 return at once. A
  * wake-up is never spent on a worker that is awake already, since the bit names who is parked.
@@ -14,12 +16,32 @@
  */
 #include "shared.h"
 
-static int work_is_visible(void) {
+int work_is_visible(void) {
   if (injector_length()) return 1;
   u32 workers = plain_load(&shared->workers); /* plain: written once, before any worker starts */
   for (u32 w = 0; w < workers; w++)
     if (!deque_looks_empty(&shared->worker[w].deque)) return 1;
   return 0;
+}
+
+/* How long a worker that has just ended a task looks on before it parks, ms: about as long as
+ * sleeping and being woken would take. */
+static const double SPIN_MS = 0.05;
+
+/* Looks for work for a moment, if no other worker does so already. While it spins, publishers wake
+ * nobody: it will see the work. So it must look at every queue after it has given `spinner` back, and
+ * when it takes something then, wake another if there is more. Returns 1 if it was the spinner.
+ * (As the spinning threads of Go's scheduler.) */
+int spin(u32 worker) {
+  if (load(&shared->spinner) || !compare_exchange(&shared->spinner, 0, worker + 1)) return 0;
+  double end = clock_ms() + SPIN_MS;
+  do {
+    for (int i = 0; i < 32; i++)
+      if (work_is_visible() || load(&shared->stop)) goto end;
+  } while (clock_ms() < end);
+end:
+  store(&shared->spinner, 0);
+  return 1;
 }
 
 /* Takes worker's bit off `idle`. Returns 0 if a waker had taken it already. */
@@ -49,8 +71,9 @@ void wake_worker(u32 worker) {
   notify(&shared->worker[worker].event, 1);
 }
 
-/* Wakes one parked worker, if there is one. Call it after the work is visible. */
+/* Wakes one parked worker, if there is one and nobody spins. Call it after the work is visible. */
 void wake_one(void) {
+  if (load(&shared->spinner)) return;
   u64 idle;
   while ((idle = load(&shared->idle))) {
     u32 worker = (u32)__builtin_ctzll(idle);

@@ -7,13 +7,14 @@
  *      not yet claimed: every queued task's hint is put into the injector again. Duplicates lose
  *      the claim.
  *   3. Heap blocks of the dead one that no slot refers to are freed.
- *   4. `deaths` is bumped and everybody woken: sleepers whose waker died, and the clients, who
+ *   4. `deaths` is bumped (as it was at the start) and everybody woken: sleepers whose waker died, and the clients, who
  *      collect what is adrift:
  *
  *   A client: a. reads `deaths`; b. takes its completion list and collects that; c. gathers its own
  *   slots that are ended and ADRIFT; d. if `deaths` is unchanged collects them, else starts again.
- *   The dead pushed nothing after recovery began, so whatever it pushed is seen in b; what is
- *   adrift in c was never pushed and never will be. Model: models/death.pml.
+ *   The dead pushed nothing after recovery began. If `deaths` is the same in a and d, what is adrift in
+ *   c was marked before a, so its push, if there was one, is seen in b; what is left was never pushed
+ *   and never will be. Model: models/death.pml.
  */
 #include "shared.h"
 
@@ -36,6 +37,7 @@ EXPORT(reinject) u32 reinject(void) {
 /* Returns how many tasks were lost. Call reinject() next. */
 EXPORT(recover) u32 recover(u32 dead) {
   u32 lost = 0;
+  fetch_add(&shared->deaths, 1); /* first of two: whoever gathers meanwhile has to start again */
   for (u32 t = 0; t < TASKS; t++) {
     struct task *task = &shared->task[t];
     u32 word = load(&task->state);
@@ -56,6 +58,7 @@ EXPORT(recover) u32 recover(u32 dead) {
   heap_sweep(dead, KEEPER);
   store(&shared->worker[dead].wants_room, 0);
   fetch_and(&shared->idle, ~(1ull << dead));
+  compare_exchange(&shared->spinner, dead + 1, 0);
   shared->worker[dead].deaths++;
   fetch_add(&shared->deaths, 1);
   for (u32 w = 0; w < plain_load(&shared->workers); w++) wake_worker(w);

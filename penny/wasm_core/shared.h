@@ -146,8 +146,11 @@ struct shared_memory {
   u32 broken;  /* heap block with the reason (UTF-8) why no worker can start, or 0. W: keeper, once;
                   R: clients, who then fail whatever they wait for */
   u32 broken_size; /* bytes of it. W: keeper, before broken */
+  u32 spinner; /* number + 1 of the worker that spins before it parks, or 0: publishers leave the
+                  work to it and wake nobody (parking.c). W: a worker takes and gives it back, by CAS
+                  and store; keeper for a dead one; R: publishers */
   u32 closed;  /* 1: all workers have ended. W: keeper; R: clients in shutdown */
-  char line0[32];
+  char line0[28];
 
   u64 idle; /* bit set of parked workers. W: a worker sets its own bit; clearing a bit by CAS claims
                the wake-up (parking.c) */
@@ -170,7 +173,8 @@ struct shared_memory {
   u32 hazard[PARTICIPANTS_MAX]; /* arena number + 1 that it searches just now, or 0. W: it (and the
                                    keeper for a dead one); R: who retires an arena */
   u32 arena_of[PARTICIPANTS_MAX]; /* arena number + 1 where it last found room. W, R: it alone */
-  u32 arena[ARENAS_MAX];     /* 1: this MiB of the heap is an arena. W: makers, retirers */
+  u32 arena[ARENAS_MAX];     /* 1: this MiB of the heap is an arena; 2 + owner: which that
+                                participant is retiring. W: makers, retirers, the keeper for a dead one */
   u32 granule[GRANULES_MAX]; /* the heap's map. W: all, by CAS and store */
 
   char stack[PARTICIPANTS_MAX][STACK_BYTES]; /* C stacks: no two instances share one */
@@ -202,7 +206,9 @@ u32 injector_length(void);
 
 void wake_one(void);
 void wake_worker(u32 worker);
+int spin(u32 worker);
 int park(u32 worker, i64 nanoseconds);
+int work_is_visible(void);
 
 int claim(u32 hint, u32 worker);
 void task_release(u32 index, u32 participant);

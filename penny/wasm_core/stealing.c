@@ -75,6 +75,8 @@ static u32 take_batch(u32 me) {
   }
   if (task != NONE) shared->worker[me].injected++;
   for (u32 i = taken; i > 1; i--) push_or_spill(me, batch[i - 1]);
+  /* Between take and push nobody saw them: one may have parked beside them. */
+  if (taken > 1) wake_one();
   return task;
 }
 
@@ -89,10 +91,13 @@ static u32 find_task(u32 me) {
  * NOTHING when there was none for `milliseconds` (negative: no bound). Blocks; workers only. */
 EXPORT(worker_next) i32 worker_next(u32 me, double milliseconds) {
   struct worker *worker = &shared->worker[me];
+  int spun = 0, was_spinner = 0;
+  double deadline = milliseconds < 0 ? 0 : clock_ms() + milliseconds;
   for (;;) {
     if (load(&shared->stop)) return STOPPED;
     u32 task = find_task(me);
     if (task != NONE) {
+      if (was_spinner && work_is_visible()) wake_one(); /* those not woken on our account */
       worker->run++;
       if (worker->idle_since) {
         worker->idle += clock_ms() - worker->idle_since;
@@ -102,7 +107,12 @@ EXPORT(worker_next) i32 worker_next(u32 me, double milliseconds) {
     }
     double now = clock_ms();
     if (!worker->idle_since) worker->idle_since = now;
-    if (milliseconds >= 0 && now - worker->idle_since >= milliseconds) return NOTHING;
+    if (milliseconds >= 0 && now >= deadline) return NOTHING;
+    if (!spun) {
+      spun = 1;
+      was_spinner = spin(me);
+      continue;
+    }
     if (park(me, milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6))) worker->wakeups++;
   }
 }

@@ -42,6 +42,7 @@ void task_release(u32 index, u32 participant) {
   struct task *task = &shared->task[index];
   if (task->block) {
     u32 block = task->block;
+    heap_take_over(participant, block); /* or a sweep for its owner, now dead, would free it too */
     store(&task->block, 0);
     heap_free(participant, block);
   }

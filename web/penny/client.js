@@ -5,6 +5,13 @@ import {clientParticipant} from './core.js';
 
 /** @typedef {import('./core.js').Core} Core */
 
+/**
+ * A function for the table: its pickle, until it has a row there. References: one of whoever added it,
+ * one of each deferred call.
+ * @typedef {{bytes: Uint8Array | null, row: number, references: number}} TableFunction
+ * @typedef {{fn: TableFunction, flags: number, bytes: Uint8Array}} Call
+ */
+
 /** Flags of a task's arguments. */
 export const HAS_KWARGS = 1;
 
@@ -26,12 +33,22 @@ export class HeapLimitError extends RangeError {
   }
 }
 
+/**
+ * How long a client looks for completions, turn by turn of its event loop, before it has itself woken, ms;
+ * only while they have been coming within QUICK_MS. Being woken costs about as much as this.
+ */
+const POLL_MS = 0.1;
+const QUICK_MS = 0.2;
+
+/** A call that finds no room although nothing of this client is under way tries again so often. */
+const RETRIES = 5;
+
 const QUEUED_HERE = -1;
 const UNUSED = -2;
 
 /**
  * Gets each outcome once. `address` and `size` say where its payload lies in the shared memory during
- * the call; for BROKEN and NO_ROOM it is UTF-8 text.
+ * the call; for BROKEN it is UTF-8 text; for NO_ROOM there is none, `size` is what the arguments take.
  * @callback Deliver
  * @param {number} ticket
  * @param {number} outcome one of Outcome
@@ -47,10 +64,15 @@ export class Client {
   /** @type {number[]} */
   #freeTickets = [];
   #tickets = new Int32Array(L.TASKS);
-  /** What found no room yet, by ticket, in order. @type {Map<number, {fn: number, flags: number, bytes: Uint8Array}>} */
+  /** What found no room yet, by ticket, in order. @type {Map<number, Call>} */
   #deferred = new Map();
+  /** Deferred calls that never will. @type {{ticket: number, size: number}[]} */
+  #hopeless = [];
+  #retries = 0;
   #inFlight = 0;
   #chain = L.NONE;
+  /** The event counter before the last collect(). */
+  #seen = 0;
   #deathsSeen = 0;
   #listening = false;
   #closed = false;
@@ -69,13 +91,21 @@ export class Client {
     this.number = number;
     this.participant = clientParticipant(number);
     this.waitAsync = waitAsync;
-    this.#eventsWord = ((L.CLIENT_ADDRESS + number * L.CLIENT_BYTES) >> 2) + L.CLIENT_EVENTS_WORD;
+    const client = L.CLIENT_ADDRESS + number * L.CLIENT_BYTES;
+    this.#eventsWord = (client >> 2) + L.CLIENT_EVENTS_WORD;
     /** Called when completions have arrived and nobody is in wait(). */
     this.oncompletions = () => {};
-    this.#later.port1.onmessage = () => this.announce();
+    this.#completedWord = (client >> 2) + L.CLIENT_COMPLETED_WORD;
+    this.#later.port1.onmessage = () => this.#poll();
   }
   /** @type {number} */
   #eventsWord;
+  /** @type {number} */
+  #completedWord;
+  /** Since when it listens, ms. */
+  #since = 0;
+  /** Whether the last completion came soon after listening began. */
+  #quick = true;
   /** A turn of the event loop, as soon as others had theirs: a microtask would starve the page while
    * completions keep coming, a timer would wait for milliseconds. */
   #later = new MessageChannel();
@@ -90,29 +120,42 @@ export class Client {
   // ---- functions --------------------------------------------------------------------------------
 
   /**
-   * Puts a pickled function into the table.
+   * Makes a pickled function known. It goes into the table when it is first submitted and there is
+   * room.
    * @param {Uint8Array} bytes
-   * @returns {number} the row, which holds one reference for the caller
+   * @returns {TableFunction} with one reference, the caller's
    */
   addFunction(bytes) {
-    const {core} = this;
-    const row = core.exports.function_new(this.participant, bytes.length) >>> 0;
-    if (!row) throw new HeapLimitError(bytes.length, core.exports.heap_limit());
-    core.reach(row + L.FUNCTION_BYTES + bytes.length);
-    core.bytes.set(bytes, row + L.FUNCTION_BYTES);
-    return row;
+    const limit = this.core.exports.heap_limit();
+    if (bytes.length > limit) throw new HeapLimitError(bytes.length, limit);
+    return {bytes, row: 0, references: 1};
   }
 
-  /** @param {number} row */
-  dropFunction(row) {
-    this.core.exports.function_release(this.participant, row);
+  /** @param {TableFunction} fn */
+  dropFunction(fn) {
+    if (--fn.references === 0 && fn.row) this.core.exports.function_release(this.participant, fn.row);
+  }
+
+  /**
+   * The function's row in the table, or 0 if there is no room for it now.
+   * @param {TableFunction} fn
+   */
+  #row(fn) {
+    if (fn.row || !fn.bytes) return fn.row;
+    const {core} = this;
+    const row = core.exports.function_new(this.participant, fn.bytes.length) >>> 0;
+    if (!row) return 0;
+    core.reach(row + L.FUNCTION_BYTES + fn.bytes.length);
+    core.bytes.set(fn.bytes, row + L.FUNCTION_BYTES);
+    fn.bytes = null;
+    return (fn.row = row);
   }
 
   // ---- submission -------------------------------------------------------------------------------
 
   /**
    * Submits one call. Never blocks: what finds no slot or no room waits here, in order.
-   * @param {number} fn row of the function table
+   * @param {TableFunction} fn
    * @param {number} flags
    * @param {Uint8Array} bytes the pickled arguments; copied before this returns
    * @returns {number} ticket, unique among the pending tasks
@@ -128,14 +171,15 @@ export class Client {
 
   /**
    * Submits a call whose arguments `write` puts straight into the slot.
-   * @param {number} fn
+   * @param {TableFunction} fn
    * @param {number} flags
    * @param {(bytes: Uint8Array, offset: number, limit: number) => number} write returns how many
    *     bytes it wrote, or -1 if there is more than fits
    * @returns {number} ticket, or -1: pickle the arguments elsewhere and call submit()
    */
   submitInline(fn, flags, write) {
-    if (this.#deferred.size) return -1;
+    const row = this.#row(fn);
+    if (this.#deferred.size || !row) return -1;
     const {core} = this;
     const index = core.exports.task_new(this.number) >>> 0;
     if (index === L.NONE) return -1;
@@ -148,7 +192,7 @@ export class Client {
     }
     if (size < 0) return -1;
     const ticket = this.#ticket();
-    if (this.#publish(ticket, index, fn, flags, size, 0)) return ticket;
+    if (this.#publish(ticket, index, row, flags, size, 0)) return ticket;
     this.#retire(ticket);
     return -1;
   }
@@ -160,24 +204,28 @@ export class Client {
 
   /**
    * @param {number} ticket
-   * @param {{fn: number, flags: number, bytes: Uint8Array}} call
+   * @param {Call} call
    */
   #defer(ticket, call) {
     this.#slots[ticket] = QUEUED_HERE;
     this.#deferred.set(ticket, call);
+    call.fn.references++;
+    this.listen(); // also to hear that the pool is broken
     // Nothing of ours under way means that no completion will come to feed the queue.
     if (!this.#inFlight) setTimeout(() => this.#feed());
   }
 
   /**
    * @param {number} ticket
-   * @param {number} fn
+   * @param {TableFunction} fn
    * @param {number} flags
    * @param {Uint8Array} bytes
    * @returns {boolean} whether there was room
    */
   #place(ticket, fn, flags, bytes) {
     const {core, number} = this;
+    const row = this.#row(fn);
+    if (!row) return false;
     const index = core.exports.task_new(number) >>> 0;
     if (index === L.NONE) return false;
     let address = L.TASK_ADDRESS + index * L.TASK_BYTES + L.TASK_PAYLOAD;
@@ -191,19 +239,19 @@ export class Client {
       core.reach(block + bytes.length);
     }
     core.bytes.set(bytes, address);
-    return this.#publish(ticket, index, fn, flags, bytes.length, block);
+    return this.#publish(ticket, index, row, flags, bytes.length, block);
   }
 
   /**
    * @param {number} ticket
    * @param {number} index
-   * @param {number} fn
+   * @param {number} row
    * @param {number} flags
    * @param {number} size
    * @param {number} block
    */
-  #publish(ticket, index, fn, flags, size, block) {
-    if (!this.core.exports.task_submit(index, fn, flags, size, block)) {
+  #publish(ticket, index, row, flags, size, block) {
+    if (!this.core.exports.task_submit(index, row, flags, size, block)) {
       this.core.exports.task_free(index, this.number); // frees the block, too
       return false;
     }
@@ -216,14 +264,29 @@ export class Client {
 
   /** Places what waits here, as far as there is room. */
   #feed() {
-    for (const [ticket, {fn, flags, bytes}] of this.#deferred) {
-      if (!this.#place(ticket, fn, flags, bytes)) {
-        // A completion of ours will call this again; if none is under way, others hold the room.
-        if (!this.#inFlight) setTimeout(() => this.#feed(), 10);
-        return;
+    for (const [ticket, call] of this.#deferred) {
+      if (!this.#place(ticket, call.fn, call.flags, call.bytes)) {
+        if (this.#inFlight) return; // whose completion calls this again
+        // All is quiet and it still finds no room: what holds it (functions, another client) stays.
+        if (++this.#retries < RETRIES) {
+          setTimeout(() => this.#feed(), 10);
+          return;
+        }
+        this.#hopeless.push({ticket, size: call.bytes.length});
+        this.#later.port2.postMessage(0);
       }
-      this.#deferred.delete(ticket);
+      this.#retries = 0;
+      this.#undefer(ticket, call);
     }
+  }
+
+  /**
+   * @param {number} ticket
+   * @param {Call} call
+   */
+  #undefer(ticket, call) {
+    this.#deferred.delete(ticket);
+    this.dropFunction(call.fn);
   }
 
   /**
@@ -234,7 +297,9 @@ export class Client {
     const slot = this.#slots[ticket];
     if (slot === undefined || slot === UNUSED) return false;
     if (slot === QUEUED_HERE) {
-      this.#deferred.delete(ticket);
+      const call = this.#deferred.get(ticket);
+      if (!call) return false; // hopeless
+      this.#undefer(ticket, call);
     } else {
       if (!this.core.exports.task_cancel(slot, this.number)) return false;
       this.#inFlight--;
@@ -272,6 +337,12 @@ export class Client {
   collect(deliver, limit = Infinity) {
     const {core, number} = this;
     let count = 0;
+    this.#seen = Atomics.load(core.words, this.#eventsWord); // before looking, see completions.c
+    for (const {ticket, size} of this.#hopeless.splice(0)) {
+      deliver(ticket, Outcome.NO_ROOM, 0, size, 0);
+      this.#retire(ticket);
+      count++;
+    }
     for (; count < limit; count++) {
       const index = this.#completed();
       if (index === L.NONE) {
@@ -333,8 +404,9 @@ export class Client {
     let count = 0;
     this.#slots.forEach((slot, ticket) => {
       if (slot === UNUSED || !deliver(ticket, Outcome.BROKEN, block, size, 0)) return;
-      if (slot === QUEUED_HERE) {
-        this.#deferred.delete(ticket);
+      const call = this.#deferred.get(ticket);
+      if (call) {
+        this.#undefer(ticket, call);
       } else {
         core.exports.task_cancel(slot, this.number);
         this.#inFlight--;
@@ -350,8 +422,8 @@ export class Client {
    * @param {number} milliseconds negative: no bound
    */
   wait(milliseconds) {
-    if (this.#chain !== L.NONE) return;
-    this.core.exports.completions_wait(this.number, milliseconds);
+    if (this.#chain !== L.NONE || this.#hopeless.length) return;
+    this.core.exports.completions_wait(this.number, this.#seen, milliseconds);
     // wait() has disarmed the client: let a listener outstanding end, it arms again.
     if (this.#listening && this.waitAsync) this.core.exports.client_wake(this.number);
   }
@@ -360,19 +432,52 @@ export class Client {
   listen() {
     if (this.#listening || this.#closed) return;
     this.#listening = true;
-    const seen = this.core.exports.completions_arm(this.number) >>> 0;
-    // The keeper sets `broken` before it wakes, so whoever arms after that wake-up sees it here.
-    const broken = Atomics.load(this.core.words, L.BROKEN_WORD);
-    if (seen === L.NONE || this.#chain !== L.NONE || broken) {
+    this.#since = performance.now();
+    if (this.#quick) this.#later.port2.postMessage(0);
+    else this.#arm();
+  }
+
+  /** A turn of the event loop later: look; and look again for a while before arming. */
+  #poll() {
+    if (!this.#listening) return;
+    if (this.#hasCompletions()) this.announce();
+    else if (performance.now() - this.#since < POLL_MS) this.#later.port2.postMessage(0);
+    else {
+      this.#quick = false;
+      this.#arm();
+    }
+  }
+
+  #arm() {
+    if (!this.core.exports.completions_arm(this.number) || this.#hasCompletions()) {
       this.core.exports.completions_disarm(this.number);
       this.#later.port2.postMessage(0);
       return;
     }
     if (!this.waitAsync) return;
-    const {async, value} = Atomics.waitAsync(this.core.words, this.#eventsWord, seen | 0);
-    if (async) value.then(() => this.announce());
-    else this.#later.port2.postMessage(0);
+    const {async, value} = Atomics.waitAsync(this.core.words, this.#eventsWord, this.#seen);
+    if (!async) {
+      // The counter has moved since the last collect(): collect again.
+      this.#since = -Infinity;
+      setTimeout(() => this.announce());
+      return;
+    }
+    value.then(() => {
+      this.#quick = performance.now() - this.#since < QUICK_MS;
+      this.announce();
+    });
   }
+
+  #hasCompletions() {
+    const {words} = this.core;
+    return (
+      this.#chain !== L.NONE ||
+      this.#hopeless.length > 0 ||
+      Atomics.load(words, this.#completedWord) !== (L.NONE | 0) ||
+      Atomics.load(words, L.BROKEN_WORD) !== 0
+    );
+  }
+
 
   /** Completions have arrived, or may have. */
   announce() {

@@ -4,12 +4,13 @@
 //
 // A record in the inbox: ticket, outcome, worker, size (little-endian, 32 bits each), then the
 // payload, padded to a multiple of 4.
-import {HeapLimitError} from './client.js';
+import {HeapLimitError, Outcome} from './client.js';
 
 const HEADER = 16;
 
 /**
  * @typedef {import('./client.js').Client} Client
+ * @typedef {import('./client.js').TableFunction} TableFunction
  * @typedef {{getBuffer(type: string): {data: Uint8Array, release(): void}}} Buffer a Python buffer
  * @typedef {{HEAPU8: Uint8Array}} PyodideModule
  */
@@ -64,47 +65,61 @@ export class ClientPort {
   }
 
   /**
-   * @param {number} fn
+   * @param {number} handle of the function
    * @param {number} flags
    * @param {number} size bytes in the outbox
    */
-  submit(fn, flags, size) {
+  submit(handle, flags, size) {
     const {memory, address} = this.outbox;
-    return this.#submit(fn, flags, memory.subarray(address, address + size));
+    return this.#submit(handle, flags, memory.subarray(address, address + size));
   }
 
   /**
-   * @param {number} fn
+   * @param {number} handle of the function
    * @param {number} flags
    * @param {Buffer} buffer
    */
-  submit_large(fn, flags, buffer) {
-    return withBytes(buffer, bytes => this.#submit(fn, flags, bytes));
+  submit_large(handle, flags, buffer) {
+    return withBytes(buffer, bytes => this.#submit(handle, flags, bytes));
   }
 
   /**
-   * @param {number} fn
+   * @param {number} handle of the function
    * @param {number} flags
    * @param {Uint8Array} bytes
    * @returns {number} ticket; -1 if the heap could never hold the arguments
    */
-  #submit(fn, flags, bytes) {
+  #submit(handle, flags, bytes) {
     try {
-      return this.client.submit(fn, flags, bytes);
+      return this.client.submit(this.#function(handle), flags, bytes);
     } catch (error) {
       if (error instanceof HeapLimitError) return -1;
       throw error;
     }
   }
 
-  /** @param {Buffer} buffer */
+  /**
+   * @param {Buffer} buffer
+   * @returns {number} handle
+   */
   add_function(buffer) {
-    return withBytes(buffer, bytes => this.client.addFunction(bytes));
+    const fn = withBytes(buffer, bytes => this.client.addFunction(bytes.slice()));
+    this.#functions.set(++this.#lastHandle, fn);
+    return this.#lastHandle;
+  }
+  /** By handle: numbers cross the bridge cheaper than objects. @type {Map<number, TableFunction>} */
+  #functions = new Map();
+  #lastHandle = 0;
+
+  /** @param {number} handle */
+  drop_function(handle) {
+    this.client.dropFunction(this.#function(handle));
+    this.#functions.delete(handle);
   }
 
-  /** @param {number} row */
-  drop_function(row) {
-    this.client.dropFunction(row);
+  /** @param {number} handle */
+  #function(handle) {
+    return /** @type {TableFunction} */ (this.#functions.get(handle));
   }
 
   /** @param {number} ticket */
@@ -128,7 +143,8 @@ export class ClientPort {
     const view = new DataView(memory.buffer);
     let offset = 0;
     let large = 0;
-    const count = this.client.collect((ticket, outcome, from, size, worker) => {
+    const count = this.client.collect((ticket, outcome, from, bytes, worker) => {
+      const size = outcome === Outcome.NO_ROOM ? 0 : bytes;
       if (offset + HEADER + size > room) {
         if (!offset) large = size;
         return false;

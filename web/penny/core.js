@@ -17,7 +17,7 @@ import * as L from './layout.js';
  *   completions_take(client: number): number,
  *   completions_arm(client: number): number,
  *   completions_disarm(client: number): void,
- *   completions_wait(client: number, milliseconds: number): void,
+ *   completions_wait(client: number, seen: number, milliseconds: number): void,
  *   client_wake(client: number): void,
  *   worker_start(worker: number): void,
  *   worker_next(worker: number, milliseconds: number): number,

@@ -51,7 +51,7 @@ export class Pool extends EventTarget {
     this.starter = starter;
     this.options = options;
     // Not before whoever opened the pool has had a chance to listen.
-    queueMicrotask(() => {
+    setTimeout(() => {
       for (let worker = 0; worker < workers && !this.#ended; worker++) this.#start(worker);
     });
   }

@@ -1,5 +1,5 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
-import {Client, HAS_KWARGS, Outcome} from './client.js';
+import {Client, HAS_KWARGS, HeapLimitError, Outcome} from './client.js';
 import {BrokenPool, WorkerLost, decodeException} from './errors.js';
 import {pickledName, pickledSource} from './functions.js';
 import {decode, encodeArguments, measureArguments} from './wire.js';
@@ -18,7 +18,7 @@ const KEYWORDS = Symbol.for('penny.keywords');
  * error}, state is starting, ready, lost or stopped; `output` {stream, text, worker}.
  */
 export class Scheduler extends EventTarget {
-  /** @type {Map<string, number>} rows of the function table */
+  /** @type {Map<string, import('./client.js').TableFunction>} */
   #functions = new Map();
   /** @type {{resolve: (value: any) => void, reject: (error: Error) => void}[]} by ticket */
   #waiting = [];
@@ -59,10 +59,10 @@ export class Scheduler extends EventTarget {
    */
   define(name, source) {
     this.#open();
-    const row = this.client.addFunction(pickledSource(name, source));
+    const fn = this.client.addFunction(pickledSource(name, source));
     const before = this.#functions.get(name);
     if (before !== undefined) this.client.dropFunction(before);
-    this.#functions.set(name, row);
+    this.#functions.set(name, fn);
     return name;
   }
 
@@ -92,23 +92,23 @@ export class Scheduler extends EventTarget {
    * @param {unknown[]} args
    */
   #submit(name, args) {
-    let row = this.#functions.get(name);
-    if (row === undefined) {
+    let fn = this.#functions.get(name);
+    if (fn === undefined) {
       if (typeof name !== 'string')
         throw new TypeError('submit() takes the name of a Python function first');
-      row = this.client.addFunction(pickledName(name));
-      this.#functions.set(name, row);
+      fn = this.client.addFunction(pickledName(name));
+      this.#functions.set(name, fn);
     }
     const {client} = this;
     const last = /** @type {any} */ (args[args.length - 1]);
     const kwargs = (typeof last === 'object' && last?.[KEYWORDS]) || null;
     if (kwargs) args.pop();
     const flags = kwargs ? HAS_KWARGS : 0;
-    let ticket = client.submitInline(row, flags, (bytes, offset, limit) =>
+    let ticket = client.submitInline(fn, flags, (bytes, offset, limit) =>
       encodeArguments(args, kwargs, bytes, offset, limit),
     );
     // Too large for a slot, or no slot: pickle here. A tuple of arguments is what the worker expects.
-    if (ticket < 0) ticket = client.submit(row, flags, encodeLarge(args, kwargs));
+    if (ticket < 0) ticket = client.submit(fn, flags, encodeLarge(args, kwargs));
     return new Promise((resolve, reject) => {
       this.#waiting[ticket] = {resolve, reject};
     });
@@ -122,6 +122,8 @@ export class Scheduler extends EventTarget {
         if (outcome === Outcome.RETURNED) resolve(decode(view, address, size));
         else if (outcome === Outcome.RAISED) reject(decodeException(view, address, size));
         else if (outcome === Outcome.LOST) reject(new WorkerLost(worker));
+        else if (outcome === Outcome.NO_ROOM)
+          reject(new HeapLimitError(size, this.client.core.exports.heap_limit()));
         else reject(new BrokenPool(new TextDecoder().decode(view.slice(address, address + size))));
       } catch (error) {
         reject(/** @type {Error} */ (error));

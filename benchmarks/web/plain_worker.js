@@ -1,0 +1,26 @@
+// A worker that starts Pyodide plainly; or, told to, from Penny's shared parts, to run Python by itself:
+// unconnected, no scheduler.
+/** @type {any} */
+let pyodide;
+
+/** @param {MessageEvent} event */
+self.onmessage = async ({data}) => {
+  if (data.parts) {
+    const {bootPyodide} = await import('./penny/boot.js');
+    pyodide = await bootPyodide(data.parts);
+    pyodide.runPython(data.setup);
+    postMessage('ready');
+  } else {
+    const result = pyodide.globals.get('run')(data.argument);
+    postMessage(result);
+  }
+};
+
+if (!location.hash) {
+  const indexURL = new URL('./penny/pyodide/', location.href).href;
+  const {loadPyodide} = await import(indexURL + 'pyodide.mjs');
+  await loadPyodide({indexURL});
+  postMessage('ready');
+}
+
+export {};

@@ -2,8 +2,8 @@
 import {alternate} from './harness.js';
 import {Core, createMemory} from './penny/core.js';
 
-const N = 32;
-const FIB = 2_178_309;
+const N = 38;
+const FIB = 39_088_169;
 const THREADS = 2;
 
 export async function coreFib() {
@@ -47,5 +47,5 @@ export async function coreFib() {
     pool.stop();
     return ms;
   };
-  return await alternate({one: run(1), two: run(THREADS)}, {rounds: 9, warmup: 2});
+  return await alternate({one: run(1), two: run(THREADS)}, {rounds: 7, warmup: 1});
 }

@@ -1,0 +1,78 @@
+"""`penny build`: the whole site as files, for any web server."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from penny.cli import bundle
+from penny.cli.errors import CommandError
+from penny.cli.pyodide import find_pyodide
+from penny.cli.server import ISOLATION_HEADERS
+from penny.cli.site import Site
+from penny.cli.snapshot import compressed, find_snapshot
+
+MARKER = "penny/manifest.json"
+"""The file by which a folder is known as an earlier build."""
+
+HEADERS_FILE = "_headers"
+"""Static hosts such as Netlify and Cloudflare Pages send the headers that it names."""
+
+
+def build(options: argparse.Namespace) -> int:
+    """Write the site into a folder.
+
+    Raises:
+        CommandError: the folder holds something else than an earlier build.
+    """
+    target = Path(options.dir)
+    check_target(target, force=options.force)
+    pyodide = find_pyodide(options.pyodide)
+    python = bundle.python_packages()
+    with tempfile.TemporaryDirectory() as scratch:
+        snapshot = find_snapshot(python, pyodide) if options.snapshot else None
+        if snapshot is not None:
+            packed = Path(scratch) / f"{snapshot.name}.gz"
+            packed.write_bytes(compressed(snapshot))
+            snapshot = packed
+        size = write(Site(pyodide=pyodide, snapshot=snapshot, python=python), target)
+    print(f"Wrote {size / 1e6:.1f} MB to {target}")
+    return 0
+
+
+def check_target(target: Path, *, force: bool) -> None:
+    """Raise CommandError if writing to `target` could overwrite what no build has written."""
+    if target.exists() and not target.is_dir():
+        raise CommandError(f"{target} is not a folder", 2)
+    if target.is_dir() and any(target.iterdir()) and not (target / MARKER).is_file() and not force:
+        raise CommandError(
+            f"{target} is not empty and was not written by `penny build`: --force writes there all "
+            "the same",
+            2,
+        )
+
+
+def write(site: Site, target: Path) -> int:
+    """Write all files of `site` to `target` and return their size in bytes.
+
+    `penny/` is replaced as a whole, so that no file of an earlier version stays there.
+    """
+    if (target / MARKER).is_file():
+        shutil.rmtree(target / "penny")
+    size = 0
+    for name, content in [*site.files(), (HEADERS_FILE, _headers())]:
+        file = target / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            file.write_bytes(content)
+        else:
+            shutil.copyfile(content, file)
+        size += file.stat().st_size
+    return size
+
+
+def _headers() -> bytes:
+    lines = ["/*", *(f"  {name}: {value}" for name, value in ISOLATION_HEADERS.items())]
+    return ("\n".join(lines) + "\n").encode()

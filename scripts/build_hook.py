@@ -1,0 +1,24 @@
+"""Hatchling's hook: no package without the compiled core.
+
+A wheel is pure data to Hatchling, which would make one without complaint in a checkout where `make
+core` has not run yet.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+BUILT = ("penny/wasm_core/core.wasm", "web/penny/layout.js")
+
+
+class CoreHook(BuildHookInterface[Any]):
+    """Refuses to build a wheel or an sdist whose generated files are missing."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Check, before the files are collected."""
+        if version == "editable":
+            return
+        missing = [name for name in BUILT if not (Path(self.root) / name).is_file()]
+        if missing:
+            raise FileNotFoundError(f"not built yet: {', '.join(missing)}. Run `make core` first.")

@@ -1,0 +1,69 @@
+"""A stand-in for a browser: opens no page, but speaks the protocol of the one `penny run` opens.
+
+The "script" that it gets is a JSON list of steps, done in order:
+
+    ["write", stream, text]   send output
+    ["tell"]                  send, as output, what came: message, archive's names, command line
+    ["helper", file]          start a helper process that never ends, and write its number to file
+    ["stubborn"]              ignore SIGTERM from now on
+    ["exit", status]          the script ends
+    ["error", message]        the page fails
+    ["drop"]                  the connection ends
+    ["die", status, words]    the browser ends, with words on its stderr
+    ["hang"]                  nothing happens any more
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+
+async def main() -> None:
+    url = sys.argv[-1]
+    session_url = urljoin(url, f"session?{urlsplit(url).query}")
+    async with aiohttp.ClientSession() as http, http.ws_connect(session_url) as socket:
+        start = await socket.receive_json()
+        archive = await socket.receive_bytes()
+        for step in json.loads(start["source"]):
+            match step:
+                case ["write", stream, text]:
+                    await send_output(socket, stream, text)
+                case ["tell"]:
+                    names = zipfile.ZipFile(io.BytesIO(archive)).namelist()
+                    told = {"start": start, "names": names, "command": sys.argv}
+                    await send_output(socket, "stdout", json.dumps(told))
+                case ["helper", file]:
+                    helper = subprocess.Popen(["sleep", "1000"])
+                    Path(file).write_text(f"{os.getpid()} {helper.pid}")
+                case ["stubborn"]:
+                    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                case ["exit", status]:
+                    await socket.send_json({"type": "exit", "status": status})
+                case ["error", message]:
+                    await socket.send_json({"type": "error", "message": message})
+                case ["drop"]:
+                    await socket.close()
+                case ["die", status, words]:
+                    print(words, file=sys.stderr, flush=True)
+                    os._exit(status)
+                case ["hang"]:
+                    pass
+        await asyncio.Event().wait()
+
+
+async def send_output(socket: aiohttp.ClientWebSocketResponse, stream: str, text: str) -> None:
+    await socket.send_json({"type": "output", "stream": stream, "text": text, "worker": None})
+
+
+asyncio.run(main())

@@ -1,0 +1,281 @@
+"""`penny run` with a stand-in for the browser: statuses, output, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import penny.cli.run
+from penny.cli import main
+
+RUN = [sys.executable, "-m", "penny.cli", "run", "--no-snapshot"]
+
+Started = subprocess.Popen[str]
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    """The folder of temporary files of the commands under test."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path: Path, temporary: Path) -> Callable[..., Started]:
+    """Start `penny run` on a script made of steps (see fake_browser.py)."""
+    browser = tmp_path / "browser"
+    fake = Path(__file__).with_name("fake_browser.py")
+    browser.write_text(f'#!/bin/sh\nexec {sys.executable} {fake} "$@"\n')
+    browser.chmod(0o755)
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+
+    def start(*steps: object, options: tuple[str, ...] = (), args: tuple[str, ...] = ()) -> Started:
+        (folder / "script.py").write_text(json.dumps(steps))
+        return subprocess.Popen(
+            [*RUN, "--on", str(browser), *options, "script.py", *args],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TMPDIR": str(temporary)},
+        )
+
+    return start
+
+
+@pytest.fixture
+def run(start: Callable[..., Started]) -> Callable[..., tuple[int, str, str]]:
+    """Like `start`, to the end: return status, stdout and stderr."""
+
+    def run(*steps: object, **options: tuple[str, ...]) -> tuple[int, str, str]:
+        process = start(*steps, **options)
+        out, err = process.communicate(timeout=30)
+        return process.returncode, out, err
+
+    return run
+
+
+def alive(process: int) -> bool:
+    """Whether a process runs; one that ended and was not yet waited for does not."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("status", [0, 1, 3])
+def test_output_and_status_are_the_scripts(
+    run: Callable[..., tuple[int, str, str]], temporary: Path, status: int
+) -> None:
+    steps = [
+        ["write", "stdout", "one\n"],
+        ["write", "stderr", "warning\n"],
+        ["write", "stdout", "two, ünfinished"],
+        ["exit", status],
+    ]
+    assert run(*steps) == (status, "one\ntwo, ünfinished", "warning\n")
+    assert os.listdir(temporary) == []
+
+
+def test_what_the_page_is_told(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    (tmp_path / "scripts" / "helper.py").write_text("")
+    steps = [["tell"], ["exit", 0]]
+    status, out, _ = run(*steps, options=("--workers", "3"), args=("-v", "--workers", "9"))
+    assert status == 0
+    told = json.loads(out)
+    assert told["start"] == {
+        "type": "start",
+        "source": json.dumps(steps),
+        "filename": "script.py",
+        "argv": ["script.py", "-v", "--workers", "9"],
+        "workers": 3,
+        "on": "host",
+    }
+    assert told["names"] == ["helper.py", "script.py"]
+    assert "--headless=new" in told["command"]
+    told = json.loads(run(*steps, options=("--page",))[1])
+    assert (told["start"]["on"], told["start"]["workers"]) == ("page", None)
+
+
+def test_script_from_stdin(start: Callable[..., Started], tmp_path: Path) -> None:
+    browser = str(tmp_path / "browser")
+    done = subprocess.run(
+        [*RUN, "--on", browser, "-", "x"],
+        cwd=tmp_path / "scripts",
+        input='[["tell"], ["exit", 0]]',
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    told = json.loads(done.stdout)["start"]
+    assert (told["filename"], told["argv"]) == ("<stdin>", ["-", "x"])
+
+
+def test_text_that_the_encoding_lacks(run: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, _ = run(["write", "stdout", "lone \ud800\n"], ["exit", 0])
+    assert (status, out) == (0, "lone \\ud800\n")
+
+
+def test_output_comes_while_the_script_runs(start: Callable[..., Started]) -> None:
+    process = start(["write", "stdout", "first\n"], ["hang"])
+    assert process.stdout is not None
+    assert process.stdout.readline() == "first\n"
+    process.terminate()
+    process.communicate(timeout=10)
+
+
+def test_failure_of_the_page(run: Callable[..., tuple[int, str, str]]) -> None:
+    steps = [["write", "stdout", "so far\n"], ["error", "Error: could not load penny.js"]]
+    assert run(*steps) == (1, "so far\n", "penny: Error: could not load penny.js\n")
+
+
+def test_lost_connection(run: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, err = run(["write", "stdout", "so far\n"], ["drop"])
+    assert (status, out) == (70, "so far\n")
+    assert "the connection to the page was lost" in err
+
+
+def test_browser_that_ends(run: Callable[..., tuple[int, str, str]], temporary: Path) -> None:
+    status, _, err = run(["die", 5, "cannot open display"])
+    assert status == 70
+    assert "penny: " in err
+    assert os.listdir(temporary) == []
+
+
+@pytest.mark.parametrize("content", ["#!/bin/sh\necho no display >&2\nexit 5\n", "not a program"])
+def test_browser_that_does_not_start(tmp_path: Path, content: str) -> None:
+    (tmp_path / "browser").write_text(content)
+    (tmp_path / "browser").chmod(0o755)
+    (tmp_path / "script.py").touch()
+    done = subprocess.run(
+        [*RUN, "--on", "./browser", "script.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 70
+    assert "penny: the browser ended with status" in done.stderr
+    assert "no display" in done.stderr or "Exec format error" in done.stderr
+
+
+def test_page_that_is_never_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "browser").write_text("#!/bin/sh\nexec sleep 1000\n")
+    (tmp_path / "browser").chmod(0o755)
+    (tmp_path / "script.py").touch()
+    monkeypatch.setattr(penny.cli.run, "CONNECTING", 0.2)
+    line = ["run", "--no-snapshot", "--on", str(tmp_path / "browser"), str(tmp_path / "script.py")]
+    assert main(line) == 70
+    assert "browser did not open the page within" in capfd.readouterr().err
+
+
+def test_no_browser(tmp_path: Path) -> None:
+    (tmp_path / "script.py").touch()
+    done = subprocess.run(
+        [*RUN, "script.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, "PATH": str(tmp_path)},
+    )
+    assert done.returncode == 69
+    assert "apt install chromium" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_signals_end_browser_and_helpers(
+    start: Callable[..., Started],
+    tmp_path: Path,
+    temporary: Path,
+    number: signal.Signals,
+    status: int,
+) -> None:
+    file = tmp_path / "processes"
+    process = start(["stubborn"], ["helper", str(file)], ["write", "stdout", "up\n"], ["hang"])
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    browser, helper = map(int, file.read_text().split())
+    assert alive(browser)
+    assert alive(helper)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (status, "", "")
+    wait_until(lambda: not alive(browser) and not alive(helper), 2)
+    assert os.listdir(temporary) == []
+
+
+def test_killed_command_leaves_no_browser(
+    start: Callable[..., Started], tmp_path: Path, temporary: Path
+) -> None:
+    file = tmp_path / "processes"
+    process = start(["helper", str(file)], ["write", "stdout", "up\n"], ["hang"])
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    browser, helper = map(int, file.read_text().split())
+    process.kill()
+    process.wait()
+    wait_until(lambda: not alive(browser) and not alive(helper))
+    wait_until(lambda: os.listdir(temporary) == [])
+    process.communicate()
+
+
+def test_reader_that_has_seen_enough(start: Callable[..., Started]) -> None:
+    process = start(*[["write", "stdout", "x" * 1000 + "\n"]] * 200, ["hang"])
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=10) == 141
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_reader_that_does_not_read_holds_up_no_signal(start: Callable[..., Started]) -> None:
+    process = start(*[["write", "stdout", "x" * 1000 + "\n"]] * 200, ["hang"])
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(0.5)  # long enough for the pipe to be full
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 130
+    process.communicate()
+
+
+def test_unreadable_scripts(tmp_path: Path) -> None:
+    def attempt(script: Path) -> tuple[int, str]:
+        done = subprocess.run(
+            [*RUN, str(script)], capture_output=True, text=True, timeout=30, cwd=tmp_path
+        )
+        return done.returncode, done.stderr
+
+    missing = tmp_path / "missing.py"
+    said = f"penny: can't open file '{missing}': [Errno 2] No such file or directory\n"
+    assert attempt(missing) == (2, said)
+    assert attempt(tmp_path)[0] == 2
+    (tmp_path / "latin.py").write_bytes(b"# \xe9\n")
+    status, said = attempt(tmp_path / "latin.py")
+    assert status == 1
+    assert "can't decode" in said

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from penny.cli.errors import CommandError
+from penny.cli.server import serving
+from penny.cli.session import Outcome, Session, Start
+
+START = Start("print()", "s.py", ["s.py"], None, "host")
+
+
+class Recorder:
+    """A writer that keeps what it gets, and the outcomes of a session."""
+
+    def __init__(self) -> None:
+        self.pieces: list[tuple[str, str]] = []
+        self.outcomes: list[Outcome] = []
+
+    def write(self, stream: str, text: str) -> None:
+        self.pieces.append((stream, text))
+
+    async def written(self) -> None:
+        pass
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+async def page(recorder: Recorder) -> AsyncIterator[tuple[Session, aiohttp.ClientSession]]:
+    """A session, and a client that reaches its server by relative addresses."""
+    session = Session(START, b"files", recorder, recorder.outcomes.append)
+    app = web.Application()
+    app.add_routes(session.routes())
+    async with serving(app, port=0) as url, aiohttp.ClientSession(url) as client:
+        yield session, client
+
+
+async def test_other_pages_are_kept_out(
+    page: tuple[Session, aiohttp.ClientSession], recorder: Recorder
+) -> None:
+    session, client = page
+    for query in ("", "?token=", "?token=guess", f"?token={session.token}x"):
+        async with client.get(f"/run/session{query}") as answer:
+            assert answer.status == 403
+    assert not session.connected.is_set()
+    async with client.ws_connect(f"/run/session?token={session.token}") as socket:
+        assert (await socket.receive_json())["type"] == "start"
+        assert session.connected.is_set()
+        async with client.get(f"/run/session?token={session.token}") as answer:
+            assert answer.status == 409
+    assert isinstance(recorder.outcomes[0], CommandError)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"type": "dance"},
+        {"type": "exit"},
+        {"type": "exit", "status": "0"},
+        {"type": "output", "stream": "stdlog", "text": ""},
+    ],
+)
+async def test_unknown_message_ends_the_run(
+    page: tuple[Session, aiohttp.ClientSession], recorder: Recorder, message: object
+) -> None:
+    session, client = page
+    async with client.ws_connect(f"/run/session?token={session.token}") as socket:
+        await socket.receive_json()
+        assert await socket.receive_bytes() == b"files"
+        await socket.send_json(message)
+        await socket.send_json({"type": "exit", "status": 0})
+    assert "unknown message" in str(recorder.outcomes[0])
+
+
+async def test_order_of_output_and_exit(
+    page: tuple[Session, aiohttp.ClientSession], recorder: Recorder
+) -> None:
+    session, client = page
+    pieces = [("stdout", "1"), ("stderr", "2"), ("stdout", "3")]
+    async with client.ws_connect(f"/run/session?token={session.token}") as socket:
+        for stream, text in pieces:
+            await socket.send_json({"type": "output", "stream": stream, "text": text, "worker": 1})
+        await socket.send_json({"type": "exit", "status": 4})
+    assert recorder.pieces == pieces
+    assert recorder.outcomes[0] == 4

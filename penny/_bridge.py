@@ -35,6 +35,8 @@ class ClientPort(Protocol):
 
     @property
     def workers(self) -> int: ...
+    @property
+    def heap_limit(self) -> int: ...
 
 
 class WorkerPort(Protocol):

@@ -53,7 +53,7 @@ class SharedEngine:
         # Bound once: each look-up on a JavaScript object is a crossing of its own.
         self._submit = port.submit
         self._collect = port.collect
-        self._records = FunctionRecords(port.add_function, port.drop_function)
+        self._records = FunctionRecords(self._add_function, port.drop_function)
         self._pending: dict[int, tuple[Future[Any], Record]] = {}
         self._broken: str | None = None
         self._stopped: Future[None] | None = None
@@ -95,12 +95,21 @@ class SharedEngine:
         else:
             ticket = self._port.submit_large(record.handle, flags, data)
         if ticket < 0:
-            raise MemoryError(
-                f"the arguments of {record.name} take {size} bytes, more than the scheduler's "
-                "shared heap can ever hold: give the Scheduler a larger memory="
-            )
+            raise self._too_large(f"the arguments of {record.name}", size)
         future.ticket = ticket
         self._pending[ticket] = future, record
+
+    def _add_function(self, form: bytes) -> int:
+        handle = self._port.add_function(form)
+        if handle < 0:
+            raise self._too_large("a function with what it refers to", len(form))
+        return handle
+
+    def _too_large(self, what: str, size: int) -> MemoryError:
+        return MemoryError(
+            f"{what}: {size} bytes, more than the scheduler's shared heap of "
+            f"{self._port.heap_limit} bytes can ever hold: give the Scheduler a larger memory="
+        )
 
     def publish(self, function: Callable[..., Any]) -> None:
         """Put the function into the table as it is now."""

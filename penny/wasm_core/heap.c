@@ -235,11 +235,13 @@ static void keep(u32 address, u32 participant, u32 keeper) {
 
 static void sweep_map(struct map map, u32 lowest, u32 participant, int arenas) {
   for (u32 i = lowest; i < map.count; i++) {
+    /* First this, then the word: who retires an arena makes the word its own before it takes it off. */
+    if (arenas && i % ARENA_GRANULES == 0 && load(&shared->arena[i / ARENA_GRANULES])) continue;
     u32 word = load(&map.word[i]);
     if (!(word & HEAD) || (word & OWNER_MASK) != participant + 1) continue;
     if (word & MARK)
       compare_exchange(&map.word[i], word, word & ~(u32)MARK);
-    else if (!arenas || i % ARENA_GRANULES || !load(&shared->arena[i / ARENA_GRANULES]))
+    else
       map_free(map, i, participant);
   }
 }

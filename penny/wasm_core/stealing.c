@@ -75,7 +75,7 @@ static u32 take_batch(u32 me) {
   }
   if (task != NONE) shared->worker[me].injected++;
   for (u32 i = taken; i > 1; i--) push_or_spill(me, batch[i - 1]);
-  /* Between take and push nobody saw them: one may have parked beside them. */
+  /* Between take and push nobody saw them: one may have parked beside them, who passes it on. */
   if (taken > 1) wake_one();
   return task;
 }
@@ -91,13 +91,14 @@ static u32 find_task(u32 me) {
  * NOTHING when there was none for `milliseconds` (negative: no bound). Blocks; workers only. */
 EXPORT(worker_next) i32 worker_next(u32 me, double milliseconds) {
   struct worker *worker = &shared->worker[me];
-  int spun = 0, was_spinner = 0;
+  int spun = 0;
+  int passes_on = 0; /* whoever was woken, or spun on account of those who were not, wakes another */
   double deadline = milliseconds < 0 ? 0 : clock_ms() + milliseconds;
   for (;;) {
     if (load(&shared->stop)) return STOPPED;
     u32 task = find_task(me);
     if (task != NONE) {
-      if (was_spinner && work_is_visible()) wake_one(); /* those not woken on our account */
+      if (passes_on && work_is_visible()) wake_one();
       worker->run++;
       if (worker->idle_since) {
         worker->idle += clock_ms() - worker->idle_since;
@@ -110,10 +111,13 @@ EXPORT(worker_next) i32 worker_next(u32 me, double milliseconds) {
     if (milliseconds >= 0 && now >= deadline) return NOTHING;
     if (!spun) {
       spun = 1;
-      was_spinner = spin(me);
+      passes_on = spin(me);
       continue;
     }
-    if (park(me, milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6))) worker->wakeups++;
+    if (park(me, milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6))) {
+      worker->wakeups++;
+      passes_on = 1;
+    }
   }
 }
 

@@ -111,6 +111,15 @@ EXPORT(task_free) void task_free(u32 index, u32 client) {
   task_release(index, client_participant(client));
 }
 
+/* Whether nobody has anything under way: then no room will come free by itself. */
+EXPORT(all_quiet) int all_quiet(void) {
+  for (u32 t = 0; t < TASKS; t++)
+    if (state_of(load(&shared->task[t].state)) != FREE) return 0;
+  for (u32 w = 0; w < plain_load(&shared->workers); w++)
+    if (load(&shared->worker[w].wants_room)) return 0;
+  return 1;
+}
+
 /* ---- workers ------------------------------------------------------------------------------------ */
 
 /* Tries to make the task that `hint` names this worker's. */

@@ -40,7 +40,7 @@ export class HeapLimitError extends RangeError {
 const POLL_MS = 0.1;
 const QUICK_MS = 0.2;
 
-/** A call that finds no room although nothing of this client is under way tries again so often. */
+/** A call that finds no room although nobody has anything under way tries again so often. */
 const RETRIES = 5;
 
 const QUEUED_HERE = -1;
@@ -69,6 +69,7 @@ export class Client {
   /** Deferred calls that never will. @type {{ticket: number, size: number}[]} */
   #hopeless = [];
   #retries = 0;
+  #retrying = false;
   #inFlight = 0;
   #chain = L.NONE;
   /** The event counter before the last collect(). */
@@ -212,7 +213,16 @@ export class Client {
     call.fn.references++;
     this.listen(); // also to hear that the pool is broken
     // Nothing of ours under way means that no completion will come to feed the queue.
-    if (!this.#inFlight) setTimeout(() => this.#feed());
+    if (!this.#inFlight) this.#feedLater();
+  }
+
+  #feedLater() {
+    if (this.#retrying) return;
+    this.#retrying = true;
+    setTimeout(() => {
+      this.#retrying = false;
+      this.#feed();
+    }, 10);
   }
 
   /**
@@ -267,9 +277,10 @@ export class Client {
     for (const [ticket, call] of this.#deferred) {
       if (!this.#place(ticket, call.fn, call.flags, call.bytes)) {
         if (this.#inFlight) return; // whose completion calls this again
-        // All is quiet and it still finds no room: what holds it (functions, another client) stays.
-        if (++this.#retries < RETRIES) {
-          setTimeout(() => this.#feed(), 10);
+        // Others hold the room. If that is functions only, it stays so; but look more than once.
+        this.#retries = this.core.exports.all_quiet() ? this.#retries + 1 : 0;
+        if (this.#retries < RETRIES) {
+          this.#feedLater();
           return;
         }
         this.#hopeless.push({ticket, size: call.bytes.length});
@@ -338,10 +349,11 @@ export class Client {
     const {core, number} = this;
     let count = 0;
     this.#seen = Atomics.load(core.words, this.#eventsWord); // before looking, see completions.c
-    for (const {ticket, size} of this.#hopeless.splice(0)) {
-      deliver(ticket, Outcome.NO_ROOM, 0, size, 0);
+    for (; this.#hopeless.length; count++) {
+      const {ticket, size} = this.#hopeless[0];
+      if (!deliver(ticket, Outcome.NO_ROOM, 0, size, 0)) return count;
+      this.#hopeless.shift();
       this.#retire(ticket);
-      count++;
     }
     for (; count < limit; count++) {
       const index = this.#completed();

@@ -100,10 +100,14 @@ export class ClientPort {
 
   /**
    * @param {Buffer} buffer
-   * @returns {number} handle
+   * @returns {number} handle; -1 if the heap could never hold the function
    */
   add_function(buffer) {
-    const fn = withBytes(buffer, bytes => this.client.addFunction(bytes.slice()));
+    const fn = withBytes(buffer, bytes => {
+      const limit = this.client.core.exports.heap_limit();
+      return bytes.length > limit ? null : this.client.addFunction(bytes.slice());
+    });
+    if (!fn) return -1;
     this.#functions.set(++this.#lastHandle, fn);
     return this.#lastHandle;
   }
@@ -215,6 +219,11 @@ export class ClientPort {
       this.#waiting.push(resolve);
       if (milliseconds >= 0) setTimeout(resolve, milliseconds);
     });
+  }
+
+  /** Bytes that the shared heap can hold at most. */
+  get heap_limit() {
+    return this.client.core.exports.heap_limit();
   }
 
   get workers() {

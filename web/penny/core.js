@@ -13,6 +13,7 @@ import * as L from './layout.js';
  *   task_free(index: number, client: number): void,
  *   task_arguments_read(index: number, worker: number): void,
  *   task_finish(index: number, worker: number, state: number, size: number, block: number): number,
+ *   all_quiet(): number,
  *   arguments_allocate(client: number, size: number): number,
  *   completions_take(client: number): number,
  *   completions_arm(client: number): number,

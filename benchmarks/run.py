@@ -28,7 +28,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from penny.cli import bundle
-from penny.cli.browser import _chromium_command, find_browser
+from penny.cli.browser import chromium_flags, find_browser
 from penny.cli.pyodide import PYODIDE_VERSION, find_pyodide
 from penny.cli.server import application, background
 from penny.cli.site import Site
@@ -197,7 +197,7 @@ def open_pages() -> Iterator[Pages]:
         }
         options = webdriver.ChromeOptions()
         options.binary_location = find_browser("chromium").executable
-        for flag in _chromium_command(folder):
+        for flag in chromium_flags(folder):
             options.add_argument(flag)
         driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
         stack.callback(driver.quit)

@@ -65,7 +65,7 @@ class Browser:
 
     def command(self, url: str, folder: Path) -> list[str]:
         """Return the command that opens `url`, with `folder` as its private one."""
-        build = _firefox_command if self.kind == "firefox" else _chromium_command
+        build = _firefox_command if self.kind == "firefox" else chromium_flags
         return [self.executable, *build(folder), url]
 
     def private_folder(self) -> Path:
@@ -105,7 +105,8 @@ def find_browser(name: str = "chromium") -> Browser:
     return Browser(executable, kind)
 
 
-def _chromium_command(folder: Path) -> list[str]:
+def chromium_flags(folder: Path) -> list[str]:
+    """Return the flags of a headless Chromium that keeps its profile in `folder`."""
     flags = [
         "--headless=new",
         f"--user-data-dir={folder / 'profile'}",

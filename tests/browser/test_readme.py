@@ -1,0 +1,64 @@
+"""The examples of README.md run, and print what their comments say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from support.pages import Page
+from support.servers import Server
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+
+
+def test_awaiting_python(shared_page: Page) -> None:
+    printed = shared_page.run(blocks("python")[0]).ok().split("\n")
+    assert printed[:3] == ["49", "[0, 1, 4, 9, 16]", "42"]
+    assert sorted(printed[3:7]) == ["1", "2", "4", "8"]
+
+
+def test_awaiting_python_on_the_page(shared_page: Page) -> None:
+    assert shared_page.run(blocks("python")[0], on="page").ok().startswith("49\n")
+
+
+def test_blocking_python(shared_page: Page) -> None:
+    assert shared_page.run(blocks("python")[1]).ok() == "120\n[1, 2, 3]\n12\n"
+
+
+def test_all_python_examples_are_tested() -> None:
+    assert len(blocks("python")) == 2
+    assert len(blocks("js")) == 2
+    assert len(blocks("html")) == 1
+
+
+def test_javascript(page: Page) -> None:
+    page.js(blocks("js")[0])
+    logged = [text for level, text in page.console() if level == "log"]
+    assert logged[0] == "42"
+    assert "Hello Ada?" in logged
+
+
+def test_install(page: Page) -> None:
+    page.js(
+        "const {loadPyodide} = await import(new URL('penny/pyodide/pyodide.mjs', location.href).href);"
+        "globalThis.printed = [];"
+        "const pyodide = await loadPyodide({stdout: line => printed.push(line)});" + blocks("js")[1]
+    )
+    assert page.js("return printed") == ["1024"]
+
+
+def test_script_tag(new_page: Callable[..., Page], server: Server) -> None:
+    html = blocks("html")[0].replace("data-penny>", 'data-penny data-output="out">')
+    server.write("readme.html", f'<!doctype html><meta charset="utf-8"><pre id="out"></pre>{html}')
+    page = new_page("readme.html")
+    page.js(
+        "const out = document.getElementById('out');"
+        "while (!out.textContent.includes('primes')) await new Promise(r => setTimeout(r, 20));"
+    )
+    assert page.js("return document.getElementById('out').textContent") == "9592 primes below 100000\n"

@@ -10,7 +10,12 @@ from collections.abc import Sequence
 
 import __main__
 
-__all__ = ["run"]
+__all__ = ["remember", "run"]
+
+
+def remember(filename: str, source: str) -> None:
+    """Let tracebacks show source lines of a program whose file lies elsewhere, or nowhere."""
+    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
 
 
 async def run(source: str, filename: str, argv: Sequence[str], dedent: bool = False) -> int:
@@ -24,8 +29,7 @@ async def run(source: str, filename: str, argv: Sequence[str], dedent: bool = Fa
     if dedent:  # written within a page's markup
         source = textwrap.dedent(source)
     sys.argv = list(argv)
-    # Tracebacks show source lines; the file is nowhere, or elsewhere.
-    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
+    remember(filename, source)
     namespace = __main__.__dict__
     namespace.update(__name__="__main__", __file__=filename)
     try:

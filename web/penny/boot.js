@@ -67,6 +67,19 @@ export function addPython(pyodide, python) {
 }
 
 /**
+ * Calls `callback` when Pyodide is about to die of a fatal error, before it dumps its stack.
+ * @param {Pyodide} pyodide
+ * @param {() => void} callback
+ */
+export function onFatal(pyodide, callback) {
+  const fatal = pyodide._api.fatal_error;
+  pyodide._api.fatal_error = (/** @type {unknown} */ error) => {
+    callback();
+    return fatal(error);
+  };
+}
+
+/**
  * The memory of a Pyodide started with makeSnapshot, with all imported that a worker needs.
  * @param {Pyodide} pyodide
  * @returns {Uint8Array}

@@ -18,6 +18,8 @@ const DEFAULT_MEMORY = 512 * 2 ** 20;
  * @param {{role: 'page' | 'host', defaultWorkers: number | null, openPool: OpenPool}} options
  */
 export function installBridge(pyodide, {role, defaultWorkers, openPool}) {
+  // Python keeps a module that it has imported: without this a second installation had no effect.
+  pyodide.pyimport('sys').modules.pop('_penny_bridge', undefined);
   pyodide.registerJsModule('_penny_bridge', {
     role,
     /**

@@ -3,9 +3,10 @@
 
 /**
  * Things a worker unpacks or loads before it runs anything.
- * @typedef {{packages: string[], files: ArrayBuffer[]}} Extras
+ * @typedef {{packages: string[], files: ArrayBuffer[],
+ *            script?: {filename: string, source: string}}} Extras
  *   packages: names of Pyodide packages, URLs of wheels; files: zip archives, unpacked into the
- *   working directory, which is importable
+ *   working directory, which is importable; script: the program, for the source lines in tracebacks
  *
  * Page to any worker.
  * @typedef {{type: 'prepare', indexURL: string}} Prepare
@@ -22,7 +23,7 @@
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('./site.js').Parts, extras: Extras, workers: number | null,
  *            waitAsync: boolean}} StartHost
- * @typedef {{type: 'run'} & import('./page.js').Script} RunScript
+ * @typedef {{type: 'run'} & import('./program.js').Script} RunScript
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions
  * @typedef {{type: 'closed', pool: number}} Closed
@@ -39,7 +40,7 @@
  * @typedef {{type: 'held'}} Held
  *   holds its lock: from now on the page can tell when it is gone
  * @typedef {{type: 'ready'}} Ready
- * @typedef {{type: 'completed', client: number}} Completed
+ * @typedef {{type: 'completed'}} Completed
  *
  * Host worker to the page.
  * @typedef {{type: 'open', pool: number, memory: WebAssembly.Memory, workers: number,

@@ -1,13 +1,12 @@
 // The keeper's part: starts the workers of one scheduler, notices deaths, recovers what the dead left
 // in shared memory, starts successors. Runs on the page, whoever submits: a worker started by a worker
 // would not start while its parent blocks.
-import {HOST, KEEPER} from './core.js';
+import {KEEPER} from './core.js';
+import {WORKER_URL, indexURL, newWorker, startingParts, tell} from './starter.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
- * @typedef {import('./site.js').Parts} Parts
  * @typedef {import('./messages.js').ToPage} ToPage
- * @typedef {import('./messages.js').ToWorker} ToWorker
  * @typedef {import('./messages.js').Extras} Extras
  * @typedef {'starting' | 'ready' | 'lost' | 'stopped'} WorkerState
  * @typedef {{worker: number, state: WorkerState, error?: string}} WorkerChange
@@ -22,11 +21,6 @@ const ATTEMPTS = 3;
 /** A worker that is not ready by then will not be, ms. */
 const START_TIMEOUT = 120_000;
 
-const WORKER_URL = new URL('./worker.js', import.meta.url);
-
-/** @param {Worker} worker @param {ToWorker} message */
-export const tell = (worker, message) => worker.postMessage(message);
-
 let locks = 0;
 const pageId = Math.random().toString(36).slice(2);
 
@@ -40,15 +34,13 @@ export class Pool extends EventTarget {
   /**
    * @param {Core} core the page's instance on the scheduler's memory
    * @param {number} workers
-   * @param {{parts(): Promise<Parts>, indexURL(): Promise<string>}} starter
-   * @param {{extras: Extras, output: Output, announce: boolean,
-   *          completed?: (client: number) => void}} options
+   * @param {{extras: Extras, output: Output, announce?: () => void}} options announce: tells the client
+   *     that there are completions; only where it has to be told by message
    */
-  constructor(core, workers, starter, options) {
+  constructor(core, workers, options) {
     super();
     this.core = core;
     this.size = workers;
-    this.starter = starter;
     this.options = options;
     // Not before whoever opened the pool has had a chance to listen.
     setTimeout(() => {
@@ -67,11 +59,8 @@ export class Pool extends EventTarget {
 
   /** @param {number} number */
   async #start(number) {
-    const {starter, options} = this;
-    const worker = new Worker(WORKER_URL, {
-      type: 'module',
-      name: `penny worker ${number}`,
-    });
+    const {options} = this;
+    const worker = newWorker(`penny worker ${number}`);
     this.#tell(number, 'starting');
     const lock = `penny-${pageId}-${locks++}`;
     let held = false;
@@ -127,7 +116,7 @@ export class Pool extends EventTarget {
           );
           break;
         case 'completed':
-          options.completed?.(data.client);
+          options.announce?.();
           break;
         case 'failed':
           lost(data.error);
@@ -135,8 +124,8 @@ export class Pool extends EventTarget {
       }
     };
     try {
-      tell(worker, {type: 'prepare', indexURL: await starter.indexURL()});
-      const parts = await starter.parts();
+      tell(worker, {type: 'prepare', indexURL: await indexURL()});
+      const parts = await startingParts();
       if (over || this.#ended) return;
       tell(worker, {
         type: 'pool',
@@ -145,7 +134,7 @@ export class Pool extends EventTarget {
         worker: number,
         extras: options.extras,
         lock,
-        announce: options.announce,
+        announce: options.announce !== undefined,
       });
     } catch (error) {
       this.#break(String(/** @type {Error} */ (error).message ?? error));
@@ -161,7 +150,7 @@ export class Pool extends EventTarget {
     this.#workers[number] = null;
     this.#tell(number, 'lost', error);
     this.core.exports.recover(number);
-    this.#announce();
+    this.options.announce?.();
     this.#reinject();
     if (!ready && ++this.#failures >= ATTEMPTS) {
       this.#break(error ?? `${ATTEMPTS} workers in a row died while they started`);
@@ -188,12 +177,7 @@ export class Pool extends EventTarget {
     core.reach(block + text.length);
     core.bytes.set(text, block);
     core.exports.break_pool(block, text.length);
-    this.#announce();
-  }
-
-  /** Where clients hear of completions by message, also of those that the keeper made. */
-  #announce() {
-    if (this.options.announce) this.options.completed?.(HOST);
+    this.options.announce?.();
   }
 
   #end() {

@@ -87,6 +87,10 @@ export class Site {
       requireIsolation();
       return await this.#compile((await this.manifest()).core);
     });
+    /** The zip with the packages penny and cloudpickle, in shared memory. */
+    this.python = once(async () =>
+      share(await bytesOf(await load(this.url((await this.manifest()).python)))),
+    );
     /** All a worker needs. */
     this.parts = once(() => this.#parts());
   }
@@ -113,7 +117,7 @@ export class Site {
       this.#compile(pyodideFile('pyodide.asm.wasm')),
       load(this.url(pyodideFile('python_stdlib.zip'))).then(r => r.blob()),
       load(this.url(pyodideFile('pyodide-lock.json'))).then(r => r.text()),
-      load(this.url(manifest.python)).then(bytesOf),
+      this.python(),
       manifest.snapshot && acceptsSnapshots() ? this.#snapshot(manifest.snapshot) : null,
     ]);
     return {
@@ -122,7 +126,7 @@ export class Site {
       pyodide,
       stdlibURL: URL.createObjectURL(stdlib),
       lock,
-      python: share(python),
+      python,
       snapshot,
     };
   }

@@ -1,5 +1,5 @@
 // A worker's entry: pool worker, host worker or snapshot maker, as the page's first message says.
-import {bootPyodide, makeSnapshot, prepare} from './boot.js';
+import {bootPyodide, makeSnapshot, onFatal, prepare} from './boot.js';
 import {installBridge} from './bridge.js';
 import {Core} from './core.js';
 import {hostPools} from './host.js';
@@ -28,7 +28,8 @@ let pools;
  * @param {Pyodide} python
  * @param {Extras} extras
  */
-async function addExtras(python, {packages, files}) {
+async function addExtras(python, {packages, files, script}) {
+  if (script) python.pyimport('penny.script').remember(script.filename, script.source);
   for (const zip of files) python.unpackArchive(zip.slice(0), 'zip', {extractDir: HOME});
   if (files.length) python.runPython(`import sys; sys.path.insert(0, "${HOME}")`);
   if (!packages.length) return;
@@ -47,10 +48,15 @@ async function addExtras(python, {packages, files}) {
  * @param {boolean} lines
  */
 function sendOutput(python, lines) {
+  let dying = false;
+  onFatal(python, () => (dying = true)); // its stack goes to stdout otherwise
   for (const stream of /** @type {const} */ (['stdout', 'stderr'])) {
     const set = stream === 'stdout' ? python.setStdout : python.setStderr;
     if (lines) {
-      set({batched: (/** @type {string} */ text) => post({type: 'output', stream, text: text + '\n'})});
+      set({
+        batched: (/** @type {string} */ text) =>
+          post({type: 'output', stream: dying ? 'stderr' : stream, text: text + '\n'}),
+      });
       continue;
     }
     const decoder = new TextDecoder();
@@ -81,9 +87,7 @@ async function runPool({parts, memory, worker, extras, lock, announce}) {
   sendOutput(pyodide, true);
   await addExtras(pyodide, extras);
   const core = new Core(parts.core, memory, worker);
-  const tell = announce
-    ? (/** @type {number} */ client) => post({type: 'completed', client})
-    : undefined;
+  const tell = announce ? () => post({type: 'completed'}) : undefined;
   const main = pyodide.pyimport('penny.worker').main;
   post({type: 'ready'});
   // Blocks in the core while there is nothing to do; returns when the scheduler stops.

@@ -25,8 +25,8 @@ export class WorkerPort {
    * @param {number} worker
    * @param {Buffer} inbox
    * @param {Buffer} outbox
-   * @param {(client: number) => void} [announce] tells a client by message that it was woken; only
-   *     where pages lack Atomics.waitAsync
+   * @param {() => void} [announce] tells the client by message that it was woken; only where the page
+   *     lacks Atomics.waitAsync
    */
   constructor(module, core, worker, inbox, outbox, announce) {
     this.core = core;
@@ -111,7 +111,7 @@ export class WorkerPort {
    */
   #end(task, state, size, block) {
     const woke = this.core.exports.task_finish(task, this.worker, state, size, block);
-    if (woke === 2) this.announce?.(this.core.taskWord(task, 1));
+    if (woke === 2) this.announce?.();
   }
 
   #retryAside() {

@@ -1,0 +1,94 @@
+// Pools whose client is the page itself: for schedulers of its JavaScript and of its own Pyodide.
+import {installBridge} from './bridge.js';
+import {Client} from './client.js';
+import {Core, HEAP_MAX, HEAP_MIN, KEEPER, PAGE, createMemory} from './core.js';
+import {Pool} from './pool.js';
+
+/**
+ * @typedef {import('./pool.js').Output} Output
+ * @typedef {import('./boot.js').Pyodide} Pyodide
+ * @typedef {{filename: string, source: string}} Program
+ * @typedef {{workers?: number, memory?: number, packages?: string[], files?: ArrayBuffer[],
+ *            output?: Output}} SchedulerOptions
+ *   workers: how many, default: processors; memory: limit of the shared heap in bytes; packages: Pyodide
+ *   packages or URLs of wheels, loaded into every worker; files: zip archives, unpacked in every worker;
+ *   output: what tasks print, default: the console
+ */
+
+const DEFAULT_MEMORY = 512 * 2 ** 20;
+const WORKERS_MAX = 64;
+
+export const hasWaitAsync = 'waitAsync' in Atomics;
+
+/** @type {Output} */
+export const toConsole = (stream, text, worker) => {
+  const line = text.replace(/\n$/, '');
+  const where = worker === null ? [] : [`[worker ${worker}]`];
+  if (stream === 'stdout') console.log(...where, line);
+  else console.error(...where, line);
+};
+
+/** @param {unknown} value */
+export function checkWorkers(value) {
+  if (value === undefined || value === null) return;
+  if (!Number.isInteger(value)) throw new TypeError('workers must be an integer');
+  const workers = /** @type {number} */ (value);
+  if (workers < 1) throw new RangeError('workers must be greater than 0');
+  if (workers > WORKERS_MAX) throw new RangeError(`workers must be at most ${WORKERS_MAX}`);
+}
+
+/** @param {SchedulerOptions} options */
+export function poolOptions({workers, memory, packages = [], files = [], output = toConsole}) {
+  checkWorkers(workers);
+  return {
+    workers: workers ?? Math.min(navigator.hardwareConcurrency, WORKERS_MAX),
+    memory: Math.min(HEAP_MAX, Math.max(HEAP_MIN, memory ?? DEFAULT_MEMORY)),
+    // Names go to Pyodide as they are; URLs are relative to the page, not to the worker's script.
+    packages: packages.map(name => (name.includes('/') ? new URL(name, document.baseURI).href : name)),
+    files,
+    output,
+  };
+}
+
+/**
+ * @param {WebAssembly.Module} module the core
+ * @param {ReturnType<typeof poolOptions>} options
+ * @param {Program} [script] the program that the page's Pyodide runs
+ */
+export function openPagePool(module, {workers, memory: limit, packages, files, output}, script) {
+  const memory = createMemory(limit);
+  const core = new Core(module, memory, KEEPER);
+  core.initialise(workers, limit);
+  const client = new Client(core, PAGE, {waitAsync: hasWaitAsync});
+  const pool = new Pool(core, workers, {
+    extras: {packages, files, script},
+    output,
+    announce: hasWaitAsync ? undefined : () => client.announce(),
+  });
+  return {client, pool};
+}
+
+/**
+ * Makes `import penny` work in the page's Pyodide, in which its files lie already.
+ * @param {Pyodide} pyodide
+ * @param {WebAssembly.Module} module
+ * @param {SchedulerOptions} options
+ * @param {Program} [script]
+ */
+export function installOnPage(pyodide, module, options, script) {
+  installBridge(pyodide, {
+    role: 'page',
+    defaultWorkers: options.workers ?? null,
+    openPool({workers, memory, packages}) {
+      const own = poolOptions({...options, workers, memory, packages});
+      const {client, pool} = openPagePool(module, own, script);
+      return {
+        client,
+        workers,
+        async close() {
+          pool.close();
+        },
+      };
+    },
+  });
+}

@@ -1,0 +1,161 @@
+// Running a Python program: in a host worker of its own, where it may block, or on the page's Pyodide.
+import {bootPyodide} from './boot.js';
+import {Core, KEEPER} from './core.js';
+import {requireIsolation} from './isolation.js';
+import {checkWorkers, hasWaitAsync, installOnPage, poolOptions, toConsole} from './page_pool.js';
+import {Pool} from './pool.js';
+import {indexURL, newWorker, site, startingParts, tell} from './starter.js';
+
+/**
+ * @typedef {import('./pool.js').Output} Output
+ * @typedef {import('./pool.js').WorkerChange} WorkerChange
+ * @typedef {import('./messages.js').ToPage} ToPage
+ * @typedef {import('./boot.js').Pyodide} Pyodide
+ * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
+ *            workers?: number, files?: ArrayBuffer[], output?: Output,
+ *            worker?: (change: WorkerChange) => void, signal?: AbortSignal}} RunOptions
+ *   dedent: the source may be indented as a whole; workers: the default of Scheduler(); files: zip
+ *   archives, unpacked into the working directory, also in the workers; worker: told what becomes of
+ *   the pool's workers; signal: ends the program, in a host worker only
+ * @typedef {{source: string, filename: string, argv: string[], dedent: boolean}} Script
+ */
+
+/**
+ * Runs a Python program.
+ * @param {string} source
+ * @param {RunOptions} [options]
+ * @returns {Promise<number>} its exit status; a traceback has gone to stderr
+ */
+export async function run(source, options = {}) {
+  requireIsolation();
+  checkWorkers(options.workers);
+  const {filename = '<script>', argv = [filename], dedent = false} = options;
+  const runIt = options.on === 'page' ? runOnPage : runInHost;
+  return await runIt({source, filename, argv, dedent}, options);
+}
+
+// ---- on the page ---------------------------------------------------------------------------------
+
+/** @type {Promise<Pyodide> | undefined} */
+let pagePyodide;
+/** The last program on the page: they share one Python and take turns. @type {Promise<unknown>} */
+let turn = Promise.resolve();
+
+/**
+ * @param {Script} script
+ * @param {RunOptions} options
+ * @returns {Promise<number>}
+ */
+function runOnPage(script, options) {
+  const mine = turn.then(() => runNow(script, options));
+  turn = mine.catch(() => {});
+  return mine;
+}
+
+/**
+ * @param {Script} script
+ * @param {RunOptions} options
+ */
+async function runNow(script, {workers, files = [], output = toConsole}) {
+  pagePyodide ??= startingParts()
+    .then(parts => bootPyodide(parts))
+    .catch(error => {
+      pagePyodide = undefined; // the next one tries again
+      throw error;
+    });
+  const pyodide = await pagePyodide;
+  for (const stream of /** @type {const} */ (['stdout', 'stderr'])) {
+    const decoder = new TextDecoder();
+    const set = stream === 'stdout' ? pyodide.setStdout : pyodide.setStderr;
+    set({
+      write: (/** @type {Uint8Array} */ bytes) => {
+        output(stream, decoder.decode(bytes.slice(), {stream: true}), null);
+        return bytes.length;
+      },
+    });
+  }
+  for (const zip of files) pyodide.unpackArchive(zip.slice(0), 'zip', {extractDir: '/home/pyodide'});
+  installOnPage(pyodide, await site.core(), {workers, files, output}, script);
+  const {source, filename, argv, dedent} = script;
+  return await pyodide.pyimport('penny.script').run(source, filename, argv, dedent);
+}
+
+// ---- in a host worker ----------------------------------------------------------------------------
+
+/**
+ * @param {Script} script
+ * @param {RunOptions} options
+ * @returns {Promise<number>}
+ */
+async function runInHost(script, {signal, workers, files = [], ...options}) {
+  signal?.throwIfAborted();
+  const worker = newWorker('penny host');
+  /** @type {Map<number, Pool>} */
+  const pools = new Map();
+  try {
+    tell(worker, {type: 'prepare', indexURL: await indexURL()});
+    const [module, parts] = await Promise.all([site.core(), startingParts()]);
+    const ended = new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason));
+      worker.onerror = event => reject(new Error(event.message || 'the host worker did not load'));
+      worker.onmessage = answerHost(worker, module, pools, {...options, files, script}, resolve, reject);
+    });
+    tell(worker, {
+      type: 'host',
+      parts,
+      extras: {packages: [], files},
+      workers: workers ?? null,
+      waitAsync: hasWaitAsync,
+    });
+    tell(worker, {type: 'run', ...script});
+    return await ended;
+  } finally {
+    worker.terminate();
+    for (const pool of pools.values()) pool.close();
+  }
+}
+
+/**
+ * What the page does for a host worker: it keeps the pools that the host opens.
+ * @param {Worker} worker
+ * @param {WebAssembly.Module} module
+ * @param {Map<number, Pool>} pools
+ * @param {{files: ArrayBuffer[], output?: Output, worker?: (change: WorkerChange) => void,
+ *          script: Script}} options
+ * @param {(status: number) => void} resolve
+ * @param {(error: Error) => void} reject
+ * @returns {(event: MessageEvent<ToPage>) => void}
+ */
+function answerHost(worker, module, pools, options, resolve, reject) {
+  const {files, output = toConsole, worker: told, script} = options;
+  return ({data}) => {
+    switch (data.type) {
+      case 'output':
+        output(data.stream, data.text, null);
+        break;
+      case 'open': {
+        const {pool: number} = data;
+        const {packages} = poolOptions({packages: data.packages});
+        const pool = new Pool(new Core(module, data.memory, KEEPER), data.workers, {
+          extras: {packages, files, script},
+          output,
+          announce: hasWaitAsync ? undefined : () => tell(worker, {type: 'completed', pool: number}),
+        });
+        if (told) pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail));
+        pools.set(number, pool);
+        break;
+      }
+      case 'close':
+        pools.get(data.pool)?.close();
+        pools.delete(data.pool);
+        tell(worker, {type: 'closed', pool: data.pool});
+        break;
+      case 'exit':
+        resolve(data.status);
+        break;
+      case 'failed':
+        reject(new Error(data.error));
+        break;
+    }
+  };
+}

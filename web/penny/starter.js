@@ -1,0 +1,74 @@
+// What the page shares between all schedulers and programs: the site's files, loaded once, and the
+// memory snapshot from which workers start.
+import {requireIsolation} from './isolation.js';
+import {Site, share} from './site.js';
+
+/**
+ * @typedef {import('./site.js').Parts} Parts
+ * @typedef {import('./messages.js').ToPage} ToPage
+ * @typedef {import('./messages.js').ToWorker} ToWorker
+ */
+
+export const site = new Site(new URL('.', import.meta.url).href);
+
+/** @type {Promise<Parts> | undefined} */
+let parts;
+
+/** The parts from which workers start, with a snapshot made here if the site ships none. */
+export function startingParts() {
+  parts ??= load().catch(error => {
+    parts = undefined; // whoever asks next tries again
+    throw error;
+  });
+  return parts;
+}
+
+/** @returns {Promise<Parts>} */
+async function load() {
+  const parts = await site.parts();
+  if (parts.snapshot) return parts;
+  try {
+    return {...parts, snapshot: share(await makeSnapshot(parts))};
+  } catch (error) {
+    console.warn(`Penny starts without a memory snapshot: ${error}`);
+    return parts;
+  }
+}
+
+/** Where Pyodide's scripts lie. */
+export const indexURL = async () => site.url((await site.manifest()).pyodide);
+
+/**
+ * Has a worker make the memory snapshot from which all others start.
+ * @param {Parts} parts
+ * @returns {Promise<Uint8Array>}
+ */
+async function makeSnapshot(parts) {
+  const worker = newWorker('penny snapshot');
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.onerror = event => reject(new Error(event.message));
+      worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => {
+        if (data.type === 'snapshot') resolve(data.snapshot);
+        else if (data.type === 'failed') reject(new Error(data.error));
+      };
+      tell(worker, {type: 'snapshot', parts});
+    });
+  } finally {
+    worker.terminate();
+  }
+}
+
+/** Makes the memory snapshot that a site may ship (see manifest.json). */
+export async function memorySnapshot() {
+  requireIsolation();
+  return await makeSnapshot(await site.parts());
+}
+
+export const WORKER_URL = new URL('./worker.js', import.meta.url);
+
+/** @param {string} name */
+export const newWorker = name => new Worker(WORKER_URL, {type: 'module', name});
+
+/** @param {Worker} worker @param {ToWorker} message */
+export const tell = (worker, message) => worker.postMessage(message);

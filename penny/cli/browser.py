@@ -22,6 +22,10 @@ SMALL_SHM = 512 << 20
 STOPPING = 10.0
 """Seconds that the guard gets to end the browser; it normally needs some tenths of one."""
 
+LONGEST_TEMPORARY = 40
+"""Letters of a temporary folder's path beyond which Chromium's socket in it would have a path longer
+than the 107 that the system allows."""
+
 LOG_KEPT = 2000
 """Bytes kept of what a browser writes to its stderr, for the message if it crashes."""
 
@@ -73,6 +77,8 @@ class Browser:
         # A snap sees neither /tmp nor hidden folders of the home, but this one.
         snap = Path.home() / "snap" / self.kind / "common"
         within = snap if snap.is_dir() and _is_snap(self.executable) else None
+        if within is None and len(tempfile.gettempdir()) > LONGEST_TEMPORARY:
+            within = Path("/tmp")
         folder = Path(tempfile.mkdtemp(prefix="penny-", dir=within))
         if self.kind == "firefox":
             (folder / "profile").mkdir()

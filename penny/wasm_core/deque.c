@@ -54,10 +54,13 @@ u32 deque_steal(struct deque *deque) {
 }
 
 /* A worker that takes a dead one's number goes on with its deque. If the dead one was inside
- * deque_pop, bottom may be one below top. */
+ * deque_pop, bottom may be at top or one below, and a thief may be about to win the entry at top, read
+ * while bottom was still above it. So nothing may be pushed at that position any more: move past it. */
 void deque_adopt(struct deque *deque) {
   u32 top = load(&deque->top);
-  if ((i32)(load(&deque->bottom) - top) < 0) store(&deque->bottom, top);
+  if ((i32)(load(&deque->bottom) - top) > 0) return;
+  compare_exchange(&deque->top, top, top + 1); /* lost to that thief: then top is there already */
+  store(&deque->bottom, top + 1);
 }
 
 int deque_looks_empty(struct deque *deque) {

@@ -35,11 +35,8 @@ int injector_put(u32 hint) {
     } else if (cell_position(cell) == tail || cell_position(cell) == tail + INJECTOR_CELLS) {
       /* Put there, maybe taken again already, but tail not yet moved: help. */
       compare_exchange(&shared->injector_tail, tail, tail + 1);
-    } else if (tail == load(&shared->injector_tail)) {
-      /* The cell still holds position tail - INJECTOR_CELLS, or its taker has not moved head yet. */
-      u32 head = load(&shared->injector_head);
-      if (load(cell_at(tail)) != cell) continue;
-      if (tail - head >= INJECTOR_CELLS) return 0;
+    } else if (cell_position(cell) == tail - INJECTOR_CELLS) {
+      return 0; /* what was put there a lap ago has not been taken */
     }
   }
 }

@@ -17,6 +17,13 @@
  */
 #include "shared.h"
 
+/* Sleeps while *p == expected, for at most `nanoseconds` (negative: for ever). Traps on a page's main
+ * thread: no function that a page calls may reach it. A function of its own, since V8's baseline
+ * compiler (seen in 11.3) loses a local variable that is live across a wait in a branch. */
+__attribute__((noinline)) void wait_on(u32 *p, u32 expected, i64 nanoseconds) {
+  __builtin_wasm_memory_atomic_wait32((int *)p, (int)expected, nanoseconds);
+}
+
 int work_is_visible(void) {
   if (injector_length()) return 1;
   u32 workers = plain_load(&shared->workers); /* plain: written once, before any worker starts */

@@ -40,12 +40,6 @@ static inline int compare_exchange64(u64 *p, u64 expected, u64 desired) {
   return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-/* Sleeps while *p == expected, for at most `nanoseconds` (negative: for ever). Traps on a page's
- * main thread: no function that a page calls may reach it. */
-static inline void wait_on(u32 *p, u32 expected, i64 nanoseconds) {
-  __builtin_wasm_memory_atomic_wait32((int *)p, (int)expected, nanoseconds);
-}
-
 static inline void notify(u32 *p, u32 sleepers) {
   __builtin_wasm_memory_atomic_notify((int *)p, sleepers);
 }

@@ -7,14 +7,15 @@
  *      not yet claimed: every queued task's hint is put into the injector again. Duplicates lose
  *      the claim.
  *   3. Heap blocks of the dead one that no slot refers to are freed.
- *   4. `deaths` is bumped (as it was at the start) and everybody woken: sleepers whose waker died, and the clients, who
- *      collect what is adrift:
+ *   4. `deaths` is bumped and everybody woken: sleepers whose waker died, and the clients, who collect
+ *      what is adrift:
  *
- *   A client: a. reads `deaths`; b. takes its completion list and collects that; c. gathers its own
- *   slots that are ended and ADRIFT; d. if `deaths` is unchanged collects them, else starts again.
- *   The dead pushed nothing after recovery began. If `deaths` is the same in a and d, what is adrift in
- *   c was marked before a, so its push, if there was one, is seen in b; what is left was never pushed
- *   and never will be. Model: models/death.pml.
+ *   A client: a. reads `deaths`; if it has changed: b. notes the state words of its own slots that are
+ *   ADRIFT; c. takes its completion list and collects that; d. collects each slot noted in b whose word
+ *   is still the same. Whatever the dead pushed is seen in c, and then the word is another one in d; what
+ *   is left was never pushed and never will be. What is marked after b belongs to a recovery that has yet
+ *   to bump `deaths`. (Noting after c is wrong: with two deaths, a slot could be collected while it lies
+ *   in the list.) Model: models/death.pml.
  */
 #include "shared.h"
 
@@ -37,7 +38,6 @@ EXPORT(reinject) u32 reinject(void) {
 /* Returns how many tasks were lost. Call reinject() next. */
 EXPORT(recover) u32 recover(u32 dead) {
   u32 lost = 0;
-  fetch_add(&shared->deaths, 1); /* first of two: whoever gathers meanwhile has to start again */
   for (u32 t = 0; t < TASKS; t++) {
     struct task *task = &shared->task[t];
     u32 word = load(&task->state);
@@ -66,18 +66,14 @@ EXPORT(recover) u32 recover(u32 dead) {
   return lost;
 }
 
-/* Step c for `client`, to be called after its list was taken and handled: links its adrift tasks by
- * `next` and returns the first, or NONE. */
-EXPORT(adrift_gather) u32 adrift_gather(u32 client) {
-  u32 first = NONE;
-  for (u32 t = 0; t < TASKS; t++) {
+/* Step b: the first slot of `client` from `from` on that is ended and adrift, or NONE. */
+EXPORT(adrift_next) u32 adrift_next(u32 client, u32 from) {
+  for (u32 t = from; t < TASKS; t++) {
     struct task *task = &shared->task[t];
     u32 word = load(&task->state);
-    if (!(word & ADRIFT) || !is_ended(state_of(word)) || task->client != client) continue;
-    store(&task->next, first);
-    first = t;
+    if ((word & ADRIFT) && is_ended(state_of(word)) && task->client == client) return t;
   }
-  return first;
+  return NONE;
 }
 
 /* Tells all clients that no worker can start; the reason lies in a heap block. */

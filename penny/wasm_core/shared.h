@@ -204,6 +204,7 @@ int injector_put(u32 hint);
 u32 injector_take(void);
 u32 injector_length(void);
 
+void wait_on(u32 *p, u32 expected, i64 nanoseconds);
 void wake_one(void);
 void wake_worker(u32 worker);
 int spin(u32 worker);

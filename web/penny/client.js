@@ -75,6 +75,8 @@ export class Client {
   /** The event counter before the last collect(). */
   #seen = 0;
   #deathsSeen = 0;
+  /** Slots noted in step b of recovery.c. @type {{index: number, word: number}[]} */
+  #adrift = [];
   #listening = false;
   #closed = false;
 
@@ -391,16 +393,29 @@ export class Client {
     const {exports} = this.core;
     while (this.#chain === L.NONE) {
       // Steps a to d of recovery.c.
+      const noted = this.#adrift.pop();
+      if (noted) {
+        if (this.core.taskWord(noted.index, L.TASK_STATE_WORD) !== noted.word) continue;
+        this.core.words[this.core.taskAddress(noted.index) / 4 + L.TASK_NEXT_WORD] = L.NONE;
+        return (this.#chain = noted.index);
+      }
       const deaths = exports.deaths();
-      this.#chain = exports.completions_take(this.number) >>> 0;
-      if (this.#chain !== L.NONE || deaths === this.#deathsSeen) break;
-      const adrift = exports.adrift_gather(this.number) >>> 0;
-      if (exports.deaths() !== deaths) continue;
+      const died = deaths !== this.#deathsSeen;
+      if (died) this.#noteAdrift();
       this.#deathsSeen = deaths;
-      this.#chain = adrift;
-      break;
+      this.#chain = exports.completions_take(this.number) >>> 0;
+      if (!died) break;
     }
     return this.#chain;
+  }
+
+  #noteAdrift() {
+    const {core, number} = this;
+    for (let index = 0; ; index++) {
+      index = core.exports.adrift_next(number, index) >>> 0;
+      if (index === L.NONE) return;
+      this.#adrift.push({index, word: core.taskWord(index, L.TASK_STATE_WORD)});
+    }
   }
 
   /**
@@ -434,7 +449,7 @@ export class Client {
    * @param {number} milliseconds negative: no bound
    */
   wait(milliseconds) {
-    if (this.#chain !== L.NONE || this.#hopeless.length) return;
+    if (this.#chain !== L.NONE || this.#adrift.length || this.#hopeless.length) return;
     this.core.exports.completions_wait(this.number, this.#seen, milliseconds);
     // wait() has disarmed the client: let a listener outstanding end, it arms again.
     if (this.#listening && this.waitAsync) this.core.exports.client_wake(this.number);
@@ -484,6 +499,7 @@ export class Client {
     const {words} = this.core;
     return (
       this.#chain !== L.NONE ||
+      this.#adrift.length > 0 ||
       this.#hopeless.length > 0 ||
       Atomics.load(words, this.#completedWord) !== (L.NONE | 0) ||
       Atomics.load(words, L.BROKEN_WORD) !== 0

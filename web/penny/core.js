@@ -30,7 +30,7 @@ import * as L from './layout.js';
  *   function_new(participant: number, size: number): number,
  *   function_release(participant: number, fn: number): void,
  *   recover(worker: number): number, reinject(): number, deaths(): number,
- *   adrift_gather(client: number): number,
+ *   adrift_next(client: number, from: number): number,
  *   break_pool(block: number, size: number): void, close_pool(): void, stop(): void,
  * }} CoreExports
  */
@@ -106,13 +106,18 @@ export class Core {
     this.words = new Int32Array(this.memory.buffer);
   }
 
+  /** @param {number} index */
+  taskAddress(index) {
+    return L.TASK_ADDRESS + index * L.TASK_BYTES;
+  }
+
   /**
    * Where a task's payload lies.
    * @param {number} index
    * @returns {number} address
    */
   payload(index) {
-    const task = L.TASK_ADDRESS + index * L.TASK_BYTES;
+    const task = this.taskAddress(index);
     const block = this.words[(task >> 2) + L.TASK_BLOCK_WORD] >>> 0;
     if (!block) return task + L.TASK_PAYLOAD;
     this.reach(block + this.taskWord(index, L.TASK_SIZE_WORD));
@@ -124,7 +129,7 @@ export class Core {
    * @param {number} word one of the TASK_*_WORD
    */
   taskWord(index, word) {
-    return this.words[((L.TASK_ADDRESS + index * L.TASK_BYTES) >> 2) + word] >>> 0;
+    return this.words[(this.taskAddress(index) >> 2) + word] >>> 0;
   }
 
   /**

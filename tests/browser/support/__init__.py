@@ -1,0 +1,1 @@
+"""What the browser tests stand on; conftest.py makes fixtures of it."""

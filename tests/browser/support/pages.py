@@ -1,0 +1,212 @@
+"""A page in the browser, as tests see it: JavaScript and Python to run in it, its console."""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from selenium.common.exceptions import TimeoutException
+from selenium.webdriver import Chrome
+
+from penny.cli import bundle
+from support.in_pyodide import FILES
+from support.servers import Server
+
+TIMEOUT = 60.0
+"""Seconds after which a script in a page counts as hanging; all take far less."""
+
+BLANK = "blank.html"
+"""A page of the servers with penny.js and nothing else."""
+
+BLANK_HTML = """\
+<!doctype html>
+<meta charset="utf-8">
+<title>A page with penny.js</title>
+<link rel="icon" href="data:,">
+<script src="penny.js"></script>
+"""
+
+# Runs in every page before its own scripts.
+_RECORDER = """
+globalThis.__console = [];
+for (const level of ['debug', 'log', 'info', 'warn', 'error']) {
+  const original = console[level];
+  console[level] = (...values) => {
+    __console.push([level, values.map(String).join(' ')]);
+    original.apply(console, values);
+  };
+}
+addEventListener('error', ({error, message, target}) =>
+  __console.push(['uncaught', error?.stack ?? message ?? `could not load ${target?.src}`]), true);
+addEventListener('unhandledrejection', event =>
+  __console.push(['uncaught', String(event.reason?.stack ?? event.reason)]));
+"""
+
+# What becomes of a test's source: its value or its error, as JSON.
+_WRAPPER = """
+const finish = arguments[arguments.length - 1];
+const AsyncFunction = (async () => {}).constructor;
+const [source, values] = arguments;
+new AsyncFunction('args', source)(values).then(
+  value => finish({value: value === undefined ? null : value}),
+  error => finish({
+    name: error?.name ?? typeof error,
+    message: String(error?.message ?? error),
+    stack: String(error?.stack ?? error),
+  }),
+);
+"""
+
+_RUN = """
+const [source, {files, workers, ...options}] = args;
+const printed = (globalThis.__printed = []);
+const status = await Penny.run(source, {
+  ...options,
+  ...(workers !== null && {workers}),
+  files: [Uint8Array.from(atob(files), c => c.charCodeAt(0)).buffer],
+  output: (stream, text, worker) => printed.push([stream, text, worker]),
+});
+return {status, output: printed};
+"""
+
+
+class JavaScriptError(Exception):
+    """A JavaScript error. `name` and `message` are its own; str() shows its stack, too."""
+
+    def __init__(self, name: str, message: str, stack: str) -> None:
+        super().__init__(name, message, stack)
+        self.name = name
+        self.message = message
+        self.stack = stack
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}\n{self.stack}"
+
+
+def archive(files: Mapping[str, str | bytes]) -> str:
+    """A zip archive of files, by name, in base64."""
+    contents = {n: c.encode() if isinstance(c, str) else c for n, c in files.items()}
+    return base64.b64encode(bundle.pack(contents)).decode()
+
+
+@dataclass
+class Run:
+    """What a Python program did."""
+
+    status: int
+    """Its exit status."""
+    output: list[tuple[str, str, int | None]] = field(default_factory=list)
+    """Its output as it came: "stdout" or "stderr", the piece of text, the number of the pool worker
+    that printed it (None: the program itself)."""
+
+    @property
+    def stdout(self) -> str:
+        return "".join(text for stream, text, _ in self.output if stream == "stdout")
+
+    @property
+    def stderr(self) -> str:
+        return "".join(text for stream, text, _ in self.output if stream == "stderr")
+
+    def ok(self) -> str:
+        """Its stdout; fails unless the program ended with status 0 and nothing on stderr."""
+        assert (self.status, self.stderr) == (0, ""), f"status {self.status}\n{self.stderr}"
+        return self.stdout
+
+
+class Page:
+    """A tab. Its JavaScript is limited to `timeout` seconds for each call."""
+
+    def __init__(self, chrome: Chrome, server: Server) -> None:
+        self.chrome = chrome
+        self.server = server
+        self.hung = False
+        """Whether something in it did not end: it may be busy for ever."""
+        chrome.switch_to.new_window("tab")
+        self._window = chrome.current_window_handle
+        self.timeout = TIMEOUT
+        chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _RECORDER})
+
+    def open(self, path: str = BLANK) -> Page:
+        """Load a page of the server, by path or whole URL; returns once its `load` event was."""
+        self._switch()
+        self.chrome.get(path if "://" in path else self.server.url + path.removeprefix("/"))
+        return self
+
+    def js(self, source: str, *args: Any) -> Any:
+        """Run the body of an async function, whose `args` is the list of `args`.
+
+        Returns:
+            What it returns, by way of JSON.
+
+        Raises:
+            JavaScriptError: It throws.
+            AssertionError: It does not end; says what is on the console.
+        """
+        self._switch()
+        self.chrome.set_script_timeout(self.timeout)
+        try:
+            answer = self.chrome.execute_async_script(_WRAPPER, source, list(args))
+        except TimeoutException:
+            self.hung = True
+            printed = self.chrome.execute_script("return globalThis.__printed")
+            raise AssertionError(
+                f"the page was not done within {self.timeout:g} s\n"
+                f"console: {self.console()}\nprinted by Python: {printed}"
+            ) from None
+        if "value" not in answer:
+            raise JavaScriptError(**answer)
+        return answer["value"]
+
+    def run(
+        self,
+        python: str,
+        *,
+        workers: int | None = 2,
+        on: Literal["host", "page"] = "host",
+        files: Mapping[str, str | bytes] | None = None,
+        argv: list[str] | None = None,
+        filename: str = "script.py",
+    ) -> Run:
+        """Run a Python program to its end, by `Penny.run`.
+
+        Args:
+            python: Its source, dedented here.
+            workers: Default of `Scheduler()`.
+            on: "host", a worker of its own, or "page", the page's own Pyodide, whose `__main__` all
+                such runs on one page share.
+            files: Files in its working directory, by name, also in that of the pool workers. With
+                them go those of support/in_pyodide.
+            argv: Its `sys.argv`.
+            filename: Its name in tracebacks.
+
+        Raises:
+            JavaScriptError: `Penny.run` was rejected.
+        """
+        options: dict[str, Any] = {"workers": workers, "on": on, "filename": filename}
+        if argv is not None:
+            options["argv"] = argv
+        options["files"] = archive({**FILES, **(files or {})})
+        result = self.js(_RUN, textwrap.dedent(python), options)
+        return Run(result["status"], [tuple(piece) for piece in result["output"]])
+
+    def console(self) -> list[tuple[str, str]]:
+        """What came on the page's console since it was loaded: (level, text).
+
+        Level "uncaught" is for errors and rejections that nobody caught, and for scripts that did
+        not load. Workers have consoles of their own.
+        """
+        self._switch()
+        return [tuple(entry) for entry in self.chrome.execute_script("return __console")]
+
+    def close(self) -> None:
+        """Close the tab, which ends all its workers, whatever they do."""
+        self._switch()
+        self.chrome.close()
+        # Selenium opens no tab from one that is gone. The browser's first one stays.
+        self.chrome.switch_to.window(self.chrome.window_handles[0])
+
+    def _switch(self) -> None:
+        self.chrome.switch_to.window(self._window)

@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/run.py [name …]
 
-Each figure is a ratio of two things measured in turn in the same run: medians of the ratios pair by
-pair. Names given on the command line select figures by their beginning; the others keep what the file
-has of them.
+Each figure is a ratio of two things measured in turn in the same run: the median of the ratios pair
+by pair. Names given on the command line select figures by their beginning; the others keep what the
+file has of them.
 """
 
 from __future__ import annotations

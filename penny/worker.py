@@ -6,6 +6,8 @@ the function by its serial, arguments and outcomes as pickles.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +85,10 @@ def main(worker: int, open_port: Callable[[bytearray, bytearray], WorkerPort]) -
             if size > port.heap_limit:
                 raised, data = 1, dumps_exception(_too_large(function, size, port.heap_limit))
             code = port.step_large(raised, data)
+    # What was printed without an end of line, too.
+    for stream in sys.stdout, sys.stderr:
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _load(port: WorkerPort, functions: dict[int, Callable[..., Any]], serial: int) -> Any:

@@ -23,8 +23,8 @@ STOPPING = 10.0
 """Seconds that the guard gets to end the browser; it normally needs some tenths of one."""
 
 LONGEST_TEMPORARY = 40
-"""Letters of a temporary folder's path beyond which Chromium's socket in it would have a path longer
-than the 107 that the system allows."""
+"""Letters of a temporary folder's path beyond which Chromium's socket in it would have a path
+longer than the 107 that the system allows."""
 
 LOG_KEPT = 2000
 """Bytes kept of what a browser writes to its stderr, for the message if it crashes."""

@@ -46,7 +46,8 @@ def test_javascript(page: Page) -> None:
 
 def test_install(page: Page) -> None:
     page.js(
-        "const {loadPyodide} = await import(new URL('penny/pyodide/pyodide.mjs', location.href).href);"
+        "const url = new URL('penny/pyodide/pyodide.mjs', location.href).href;"
+        "const {loadPyodide} = await import(url);"
         "globalThis.printed = [];"
         "const pyodide = await loadPyodide({stdout: line => printed.push(line)});" + blocks("js")[1]
     )
@@ -61,4 +62,5 @@ def test_script_tag(new_page: Callable[..., Page], server: Server) -> None:
         "const out = document.getElementById('out');"
         "while (!out.textContent.includes('primes')) await new Promise(r => setTimeout(r, 20));"
     )
-    assert page.js("return document.getElementById('out').textContent") == "9592 primes below 100000\n"
+    shown = page.js("return document.getElementById('out').textContent")
+    assert shown == "9592 primes below 100000\n"

@@ -41,6 +41,8 @@
  *   holds its lock: from now on the page can tell when it is gone
  * @typedef {{type: 'ready'}} Ready
  * @typedef {{type: 'completed'}} Completed
+ * @typedef {{type: 'ended'}} Ended
+ *   the scheduler has stopped, and all that was printed has been sent
  *
  * Host worker to the page.
  * @typedef {{type: 'open', pool: number, memory: WebAssembly.Memory, workers: number,
@@ -50,7 +52,7 @@
  * @typedef {{type: 'exit', status: number}} Exit
  *   the script has ended
  *
- * @typedef {Output | Failed | SnapshotMade | Held | Ready | Completed | Open | Close | Exit} ToPage
+ * @typedef {Output | Failed | SnapshotMade | Held | Ready | Completed | Ended | Open | Close | Exit} ToPage
  */
 
 export {};

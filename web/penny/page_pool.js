@@ -85,9 +85,7 @@ export function installOnPage(pyodide, module, options, script) {
       return {
         client,
         workers,
-        async close() {
-          pool.close();
-        },
+        close: () => pool.close(),
       };
     },
   });

@@ -24,9 +24,18 @@ const START_TIMEOUT = 120_000;
 let locks = 0;
 const pageId = Math.random().toString(36).slice(2);
 
+/** How long workers have to print what they hold and leave by themselves, ms. */
+const GRACE = 2_000;
+
+/**
+ * A worker as the pool sees it. terminate(): at once, unnoticed; leave(): resolves once it has left by
+ * itself, with all it printed; kill(): as a crash would.
+ * @typedef {{terminate(): void, leave(): Promise<void>, kill(): void}} Running
+ */
+
 /** Announces what becomes of the workers: `worker` events with {worker, state, error?}. */
 export class Pool extends EventTarget {
-  /** How to end each worker, by number. @type {({terminate(): void, kill(): void} | null)[]} */
+  /** @type {(Running | null)[]} by number */
   #workers = [];
   #failures = 0;
   #ended = false;
@@ -76,11 +85,20 @@ export class Pool extends EventTarget {
       if (this.#ended) return;
       this.#lost(number, ready, error);
     };
+    /** @type {(value?: undefined) => void} */
+    let left = () => {};
+    const hasLeft = new Promise(resolve => (left = resolve));
+    const terminate = () => {
+      over = true;
+      clearTimeout(timeout);
+      worker.terminate();
+    };
     this.#workers[number] = {
-      terminate() {
-        over = true;
-        clearTimeout(timeout);
-        worker.terminate();
+      terminate,
+      async leave() {
+        // Its last outputs come before its 'ended'. What it does not do in time, it will not do.
+        if (ready) await Promise.race([hasLeft, new Promise(late => setTimeout(late, GRACE))]);
+        terminate();
       },
       // Who holds no lock yet has not touched the shared memory; who does is recovered once its lock
       // is free, when its thread is certainly gone.
@@ -99,7 +117,10 @@ export class Pool extends EventTarget {
         case 'held':
           // terminate() and crashes fire no event; but its lock is free once it is gone.
           held = true;
-          navigator.locks.request(lock, () => lost());
+          navigator.locks.request(lock, () => {
+            left();
+            lost();
+          });
           break;
         case 'ready':
           clearTimeout(timeout);
@@ -118,7 +139,11 @@ export class Pool extends EventTarget {
         case 'completed':
           options.announce?.();
           break;
+        case 'ended':
+          left();
+          break;
         case 'failed':
+          left();
           lost(data.error);
           break;
       }
@@ -169,7 +194,7 @@ export class Pool extends EventTarget {
    */
   #break(reason) {
     if (this.#ended) return;
-    this.#end();
+    this.#end(worker => worker.terminate());
     const {core} = this;
     const text = new TextEncoder().encode(reason);
     const block = core.exports.heap_allocate(KEEPER, text.length) >>> 0;
@@ -180,21 +205,33 @@ export class Pool extends EventTarget {
     this.options.announce?.();
   }
 
-  #end() {
+  /** @param {(worker: Running) => Promise<void> | void} end */
+  async #end(end) {
     this.#ended = true;
     this.core.exports.stop();
-    this.#workers.forEach((worker, number) => {
-      worker?.terminate();
-      this.#workers[number] = null;
-      this.#tell(number, 'stopped');
-    });
+    await Promise.all(
+      this.#workers.map(async (worker, number) => {
+        if (worker) await end(worker);
+        this.#workers[number] = null;
+        this.#tell(number, 'stopped');
+      }),
+    );
   }
 
-  /** Ends all workers, whatever they do. */
-  close() {
-    if (!this.#ended) this.#end();
+  /**
+   * Ends all workers.
+   * @param {{now?: boolean}} [options] now: whatever they do. Else they have nothing to do any more, and
+   *     what they printed is seen first.
+   */
+  async close({now = false} = {}) {
+    this.#closed ??= this.#ended ? Promise.resolve() : this.#end(worker => worker.leave());
+    if (now) for (const worker of this.#workers) worker?.terminate();
+    else await this.#closed;
     this.core.exports.close_pool();
+    this.options.announce?.();
   }
+  /** @type {Promise<void> | undefined} */
+  #closed;
 
   /**
    * Ends one worker at once, as a crash would: its task is lost, a successor starts. For tests, and for

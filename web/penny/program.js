@@ -111,7 +111,7 @@ async function runInHost(script, {signal, workers, files = [], ...options}) {
     return await ended;
   } finally {
     worker.terminate();
-    for (const pool of pools.values()) pool.close();
+    for (const pool of pools.values()) pool.close({now: true});
   }
 }
 
@@ -145,11 +145,15 @@ function answerHost(worker, module, pools, options, resolve, reject) {
         pools.set(number, pool);
         break;
       }
-      case 'close':
-        pools.get(data.pool)?.close();
-        pools.delete(data.pool);
-        tell(worker, {type: 'closed', pool: data.pool});
+      case 'close': {
+        const {pool: number} = data;
+        pools
+          .get(number)
+          ?.close()
+          .then(() => tell(worker, {type: 'closed', pool: number}));
+        pools.delete(number);
         break;
+      }
       case 'exit':
         resolve(data.status);
         break;

@@ -24,6 +24,7 @@ export class Scheduler extends EventTarget {
   #waiting = [];
   #done = 0;
   #closing = false;
+  #now = false;
   /** @type {Promise<void> | undefined} */
   #closed;
   /** @type {(() => void) | undefined} */
@@ -158,15 +159,19 @@ export class Scheduler extends EventTarget {
    */
   shutdown({now = false} = {}) {
     this.#closing = true;
+    this.#now ||= now;
     this.#closed ??= this.#close();
-    if (now) this.#idle?.();
+    if (now) {
+      this.#idle?.();
+      this.pool.close({now});
+    }
     return this.#closed;
   }
 
   async #close() {
     const idle = new Promise(resolve => (this.#idle = () => resolve(undefined)));
     if (this.client.pending) await idle;
-    this.pool.close();
+    await this.pool.close({now: this.#now});
     this.client.close();
     for (const waiting of this.#waiting) waiting?.reject(new Error('the scheduler was shut down'));
   }

@@ -96,6 +96,7 @@ async function runPool({parts, memory, worker, extras, lock, announce}) {
     (/** @type {any} */ inbox, /** @type {any} */ outbox) =>
       new WorkerPort(pyodide._module, core, worker, inbox, outbox, tell),
   );
+  post({type: 'ended'});
 }
 
 /** @param {StartHost} message */

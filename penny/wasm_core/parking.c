@@ -32,9 +32,10 @@ int work_is_visible(void) {
   return 0;
 }
 
-/* How long a worker that has just ended a task looks on before it parks, ms: about as long as
- * sleeping and being woken would take. */
-static const double SPIN_MS = 0.05;
+/* How long a worker that has just ended a task looks on before it parks, ms. To be put to sleep and woken
+ * takes that long where the machine lets idle processors sleep, too. It is the longest while that pays,
+ * and halves each time it was in vain. */
+static const double SPIN_MAX = 0.3, SPIN_MIN = 0.01;
 
 /* Looks for work for a moment, if no other worker does so already. While it spins, publishers wake
  * nobody: it will see the work. So it must look at every queue after it has given `spinner` back, and
@@ -42,13 +43,14 @@ static const double SPIN_MS = 0.05;
  * (As the spinning threads of Go's scheduler.) */
 int spin(u32 worker) {
   if (load(&shared->spinner) || !compare_exchange(&shared->spinner, 0, worker + 1)) return 0;
-  double end = clock_ms() + SPIN_MS;
-  do {
-    for (int i = 0; i < 32; i++)
-      if (work_is_visible() || load(&shared->stop)) goto end;
-  } while (clock_ms() < end);
-end:
+  double *spin = &shared->worker[worker].spin;
+  double end = clock_ms() + *spin;
+  int found = 0;
+  do
+    for (int i = 0; i < 32 && !found; i++) found = work_is_visible() || load(&shared->stop);
+  while (!found && clock_ms() < end);
   store(&shared->spinner, 0);
+  *spin = found ? SPIN_MAX : *spin > 2 * SPIN_MIN ? *spin / 2 : SPIN_MIN;
   return 1;
 }
 
@@ -69,8 +71,10 @@ int park(u32 worker, i64 nanoseconds) {
     unannounce(worker);
     return 0;
   }
+  double asleep = clock_ms();
   wait_on(event, seen, nanoseconds);
   unannounce(worker);
+  if (clock_ms() - asleep < SPIN_MAX) shared->worker[worker].spin = SPIN_MAX; /* it would have paid */
   return 1;
 }
 

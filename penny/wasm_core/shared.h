@@ -105,10 +105,11 @@ struct worker {
                      arguments meanwhile. W: this worker, keeper after its death; R: clients */
   u32 run, stolen, injected, wakeups; /* statistics. W: this worker, plainly; R: anybody, any time:
                                          a value may be old by a moment, never torn (32 bits) */
+  double spin;       /* how long it will spin next, ms. W, R: this worker */
   double started;    /* clock of this worker at its start, ms. W: this worker */
   double idle;       /* ms spent looking for work or asleep. W: this worker; R: statistics */
   double idle_since; /* clock when it began to be idle, 0 when it is not. W: this worker */
-  char line[72];
+  char line[64];
   struct deque deque;
 };
 

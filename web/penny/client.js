@@ -37,8 +37,8 @@ export class HeapLimitError extends RangeError {
  * How long a client looks for completions, turn by turn of its event loop, before it has itself woken, ms;
  * only while they have been coming within QUICK_MS. Being woken costs about as much as this.
  */
-const POLL_MS = 0.1;
-const QUICK_MS = 0.2;
+const POLL_MS = 0.3;
+const QUICK_MS = 0.3;
 
 /** A call that finds no room although nobody has anything under way tries again so often. */
 const RETRIES = 5;

@@ -36,7 +36,7 @@ CORE_CFLAGS := -O3 -std=c11 -Wall -Wextra -Werror -ffreestanding \
 CORE_INITIAL_MEMORY := 1048576
 CORE_MAX_MEMORY := 4294967296
 CORE_LDFLAGS := --no-entry --import-memory --shared-memory --export=__stack_pointer \
-	--export-dynamic --initial-memory=$(CORE_INITIAL_MEMORY) --max-memory=$(CORE_MAX_MEMORY)
+	--initial-memory=$(CORE_INITIAL_MEMORY) --max-memory=$(CORE_MAX_MEMORY)
 
 core: $(CORE) $(LAYOUT)   ## compile penny/wasm_core to core.wasm
 

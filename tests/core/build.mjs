@@ -1,0 +1,68 @@
+// The test core: the core's own files and exports.c, compiled and linked with the Makefile's flags into
+// build/tests/core.wasm, whenever that is older than its sources.
+import {execFileSync} from 'node:child_process';
+import {mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync} from 'node:fs';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const CORE = join(ROOT, 'penny/wasm_core');
+const TARGET = join(ROOT, 'build/tests/core.wasm');
+const EXPORTS = join(ROOT, 'tests/core/exports.c');
+
+/** Functions that have a breakpoint, see exports.c. */
+export const BREAKPOINTS = /** @type {const} */ ([
+  'injector_put',
+  'deque_push',
+  'claim',
+  'completion_push',
+  'heap_take_over',
+  'heap_free',
+  'heap_sweep',
+]);
+
+/** @param {string} file */
+const age = file => statSync(file, {throwIfNoEntry: false})?.mtimeMs ?? 0;
+
+/**
+ * @param {string} variable of the Makefile
+ * @returns {string[]} its words
+ */
+function flags(variable) {
+  const rule = `print-variable: ; @echo $(${variable})`;
+  const {MAKEFLAGS, MAKELEVEL, ...env} = process.env; // we may be running under make
+  const options = ['-s', '-C', ROOT, '--no-print-directory', '--eval', rule];
+  const answer = execFileSync('make', [...options, 'print-variable'], {encoding: 'utf8', env});
+  const words = answer.trim().split(/\s+/);
+  if (words.length < 2) throw new Error(`the Makefile says nothing of ${variable}`);
+  return words;
+}
+
+/** @param {string[]} sources */
+function build(sources) {
+  mkdirSync(join(ROOT, 'build/tests'), {recursive: true});
+  const folder = mkdtempSync(join(ROOT, 'build/tests/core-')); // test files may run at the same time
+  try {
+    /** @type {import('node:child_process').ExecFileSyncOptions} */
+    const options = {cwd: folder, stdio: ['ignore', 'inherit', 'inherit']};
+    execFileSync('emcc', [...flags('CORE_CFLAGS'), `-I${CORE}`, '-c', ...sources], options);
+    const objects = readdirSync(folder).filter(name => name.endsWith('.o'));
+    const wraps = BREAKPOINTS.map(name => `--wrap=${name}`);
+    const linker = join(ROOT, 'scripts/wasm-ld');
+    execFileSync(linker, [...flags('CORE_LDFLAGS'), ...wraps, ...objects, '-o', 'core.wasm'], options);
+    renameSync(join(folder, 'core.wasm'), TARGET);
+  } finally {
+    rmSync(folder, {recursive: true});
+  }
+}
+
+/** The test core, compiled. */
+export function testCore() {
+  const own = readdirSync(CORE)
+    .filter(name => /\.[ch]$/.test(name))
+    .map(name => join(CORE, name));
+  const inputs = [...own, EXPORTS, join(ROOT, 'Makefile'), fileURLToPath(import.meta.url)];
+  if (Math.max(...inputs.map(age)) > age(TARGET))
+    build([...own.filter(name => name.endsWith('.c')), EXPORTS]);
+  return new WebAssembly.Module(readFileSync(TARGET));
+}

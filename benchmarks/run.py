@@ -37,6 +37,9 @@ from penny.cli.snapshot import make_snapshot
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "benchmarks" / "latest.json"
 
+SUITE_TIMEOUT = 600
+"""Seconds that one page's measurements may take."""
+
 Raw = dict[str, Any]
 
 
@@ -201,7 +204,8 @@ def open_pages() -> Iterator[Pages]:
             options.add_argument(flag)
         driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
         stack.callback(driver.quit)
-        driver.set_script_timeout(600)
+        driver.set_script_timeout(SUITE_TIMEOUT)
+        driver.command_executor.client_config.timeout = SUITE_TIMEOUT
         yield Pages(driver, sites)
 
 

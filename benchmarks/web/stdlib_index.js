@@ -41,7 +41,7 @@ def count(module):
       plainHalves: () =>
         time(() => Promise.all(plain.map((worker, i) => worker.run(share(names, i, 2))))),
     },
-    {rounds: 5, warmup: 1},
+    {rounds: 3, warmup: 1},
   );
   for (const scheduler of schedulers) await scheduler.shutdown();
   for (const {worker} of plain) worker.terminate();

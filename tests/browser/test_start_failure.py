@@ -1,0 +1,269 @@
+"""A pool that can't start says so on whatever waits for it. Nothing hangs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+from support.pages import JavaScriptError, Page
+from support.processes import wait_for_no_workers, wait_until
+from support.servers import Server
+
+Place = Literal["host", "page"]
+
+MODULE = "/penny/pyodide/pyodide.asm.wasm"
+
+# What pending submissions are rejected with, as "name: message".
+PENDING = """
+const reason = promise =>
+  promise.then(() => 'resolved', ({name, message}) => `${name}: ${message}`);
+const s = await Penny.scheduler({workers: 2});
+const reasons = await Promise.all([1, 2, 3].map(() => reason(s.submit('len', 'abc'))));
+"""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        MODULE,
+        "/penny/pyodide/python_stdlib.zip",
+        "/penny/pyodide/pyodide-lock.json",
+        "/penny/pyodide/pyodide.mjs",
+        "/penny/pyodide/pyodide.asm.mjs",
+        "/penny/python.zip",
+        "/penny/worker.js",
+    ],
+)
+def test_missing_file(page: Page, server: Server, path: str) -> None:
+    with server.answering(path, status=404):
+        reasons = page.js(PENDING + "return reasons")
+    assert len(reasons) == 3
+    for reason in reasons:
+        assert reason.startswith("BrokenPool: ")
+        assert path in reason
+
+
+def test_blocked_fetch(page: Page, server: Server) -> None:
+    with server.answering(MODULE, abort=True):
+        reasons = page.js(PENDING + "return reasons")
+    assert all(reason.startswith("BrokenPool: ") and MODULE in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("path", ["/penny/core.wasm", "/penny/manifest.json"])
+def test_missing_file_without_which_there_is_no_scheduler(
+    page: Page, server: Server, path: str
+) -> None:
+    with server.answering(path, status=404), pytest.raises(JavaScriptError) as caught:
+        page.js("await Penny.scheduler()")
+    assert path in caught.value.message
+
+
+def test_damaged_core(page: Page, server: Server) -> None:
+    with (
+        server.answering("/penny/core.wasm", body=b"\0asm\1\0\0\0garbage"),
+        pytest.raises(JavaScriptError) as caught,
+    ):
+        page.js("await Penny.scheduler()")
+    assert caught.value.name == "CompileError"
+
+
+def test_later_submissions(page: Page, server: Server) -> None:
+    with server.answering(MODULE, status=404):
+        later = page.js(PENDING + "return await reason(s.submit('len', 'abc'))")
+    assert later.startswith("BrokenPool: ")
+    assert MODULE in later
+
+
+def test_first_submission_comes_later(page: Page, server: Server) -> None:
+    """Nobody waited when the pool broke."""
+    with server.answering(MODULE, status=404):
+        later = page.js("""
+            const s = await Penny.scheduler({workers: 1});
+            await new Promise(resolve => s.addEventListener('worker', ({detail}) => {
+              if (detail.state === 'stopped') resolve();
+            }));
+            return await s.submit('len', 'abc').catch(error => error.name);
+        """)
+    assert later == "BrokenPool"
+
+
+def test_more_submissions_than_slots(page: Page, server: Server) -> None:
+    """Also those that wait on the page have ended."""
+    with server.answering(MODULE, status=404):
+        names = page.js("""
+            const s = await Penny.scheduler({workers: 1});
+            const names = await Promise.all(Array.from({length: 20_000}, (_, i) =>
+              s.submit('abs', i).catch(error => error.name)));
+            return [[...new Set(names)], s.stats().pending];
+        """)
+    assert names == [["BrokenPool"], 0]
+
+
+@pytest.mark.parametrize("options", ["", "{now: true}"])
+def test_shutdown(page: Page, server: Server, options: str) -> None:
+    with server.answering(MODULE, status=404):
+        page.js(PENDING + f"await s.shutdown({options})")
+    wait_for_no_workers(page)
+
+
+def test_shutdown_with_submissions_pending(page: Page, server: Server) -> None:
+    """It waits for them, and they end."""
+    with server.answering(MODULE, status=404):
+        name = page.js("""
+            const s = await Penny.scheduler({workers: 1});
+            const name = s.submit('len', 'abc').catch(error => error.name);
+            await s.shutdown();
+            return await name;
+        """)
+    assert name == "BrokenPool"
+
+
+def test_no_worker_is_left(page: Page, server: Server) -> None:
+    with server.answering("/penny/pyodide/pyodide.asm.mjs", status=404):
+        page.js(PENDING)
+    wait_for_no_workers(page)
+
+
+def test_next_scheduler_tries_again(page: Page, server: Server) -> None:
+    with server.answering(MODULE, status=404):
+        page.js(PENDING)
+    assert (
+        page.js("""
+        const s = await Penny.scheduler({workers: 1});
+        return await s.submit('len', 'abc');
+    """)
+        == 3
+    )
+
+
+def test_package_that_cannot_be_loaded(shared_page: Page) -> None:
+    """Three failed starts in a row, and the pool gives up."""
+    starts, reason = shared_page.js("""
+        const s = await Penny.scheduler({workers: 1, packages: ['./missing-1-py3-none-any.whl']});
+        let starts = 0;
+        s.addEventListener('worker', ({detail}) => { if (detail.state === 'starting') starts++; });
+        const {name, message} = await s.submit('len', 'abc').catch(error => error);
+        return [starts, `${name}: ${message}`];
+    """)
+    assert starts == 3
+    assert reason.startswith("BrokenPool: ")
+    assert "missing-1-py3-none-any.whl" in reason
+
+
+# -- Python ----------------------------------------------------------------------------------------
+
+PENDING_IN_PYTHON = """
+import concurrent.futures, penny
+s = penny.Scheduler(2)
+futures = [s.submit(len, "abc") for _ in range(3)]
+for future in futures:
+    try:
+        await future
+    except concurrent.futures.BrokenExecutor as error:
+        print(type(error).__name__, error)
+"""
+
+# Runs `args[0]` until it asks for /gate, which the server holds; then it goes on in the background.
+START_AND_HOLD = """
+const [source, on] = args;
+globalThis.printed = '';
+globalThis.running = Penny.run(source, {on, output: (_, text) => { printed += text; }});
+running.catch(() => {});
+"""
+
+
+def run_without(page: Page, server: Server, on: Place, path: str, source: str) -> str:
+    """Run a program while a path is missing, from the program's own start on. Gives its output."""
+    with server.holding("/gate") as open_gate:
+        server.requests.clear()
+        page.js(START_AND_HOLD, "import js; await js.fetch('/gate')\n" + source, on)
+        wait_until(page, lambda: "/gate" in server.requests, "the program does not start")
+        with server.answering(path, status=404):
+            open_gate()
+            output: str = page.js("await running; return printed")
+    return output
+
+
+@pytest.mark.parametrize("on", ["host", "page"])
+def test_futures_in_python(page: Page, server: Server, on: Place) -> None:
+    lines = run_without(page, server, on, "/penny/worker.js", PENDING_IN_PYTHON).splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        assert line.startswith("BrokenPool the workers could not be started: ")
+        assert "/penny/worker.js" in line
+
+
+@pytest.mark.parametrize("on", ["host", "page"])
+def test_later_submissions_in_python(page: Page, server: Server, on: Place) -> None:
+    source = (
+        PENDING_IN_PYTHON
+        + """
+try:
+    await s.submit(len, "abc")
+except penny.BrokenPool as error:
+    print("later", error)
+"""
+    )
+    lines = run_without(page, server, on, "/penny/worker.js", source).splitlines()
+    assert lines[-1].startswith("later the workers could not be started: ")
+
+
+def test_blocking_in_python(page: Page, server: Server) -> None:
+    """`result()` raises, the end of `with` returns, although its workers never were there."""
+    source = """
+import penny
+try:
+    with penny.Scheduler(2) as s:
+        s.submit(len, "abc").result()
+except penny.BrokenPool as error:
+    print("broken")
+"""
+    assert run_without(page, server, "host", "/penny/worker.js", source) == "broken\n"
+
+
+@pytest.mark.parametrize("on", ["host", "page"])
+def test_shutdown_in_python(page: Page, server: Server, on: Place) -> None:
+    """It waits for what is pending, and that ends."""
+    source = """
+import penny
+async with penny.Scheduler(2) as s:
+    future = s.submit(len, "abc")
+print(repr(future.exception())[:10])
+"""
+    assert run_without(page, server, on, "/penny/worker.js", source) == "BrokenPool\n"
+
+
+@pytest.mark.parametrize("on", ["host", "page"])
+def test_package_that_cannot_be_loaded_in_python(shared_page: Page, on: Place) -> None:
+    run = shared_page.run(
+        """
+        import penny
+        async with penny.Scheduler(1, packages=["./missing-1-py3-none-any.whl"]) as s:
+            try:
+                await s.submit(len, "abc")
+            except penny.BrokenPool as error:
+                print(error)
+        """,
+        on=on,
+    )
+    assert "missing-1-py3-none-any.whl" in run.ok()
+
+
+@pytest.mark.parametrize("on", ["host", "page"])
+@pytest.mark.parametrize("path", [MODULE, "/penny/core.wasm"])
+def test_program_that_cannot_start(
+    new_page: Callable[..., Page], server: Server, on: Place, path: str
+) -> None:
+    page = new_page()
+    with server.answering(path, status=404), pytest.raises(JavaScriptError) as caught:
+        page.run("print('never')", on=on)
+    assert path in caught.value.message
+    wait_for_no_workers(page)
+
+
+@pytest.mark.parametrize("on", ["host", "page"])
+def test_program_runs_once_the_file_is_there(page: Page, server: Server, on: Place) -> None:
+    with server.answering("/penny/python.zip", status=404), pytest.raises(JavaScriptError):
+        page.run("print('never')", on=on)
+    assert page.run("print('now')", on=on).ok() == "now\n"

@@ -1,0 +1,102 @@
+"""Schedulers that come and go: what they held is free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+from support.pages import Page
+from support.processes import Renderer, wait_for_no_workers
+from support.tasks import HOLD
+
+MEGABYTE = 10**6
+
+# Opens schedulers, uses each, shuts it down. Weak references to what each held stay.
+COME_AND_GO = (
+    f"const HOLD = `{HOLD}`;"
+    + """
+const [count, options] = args;
+globalThis.held ??= [];
+for (let i = 0; i < count; i++) {
+  const s = await Penny.scheduler({workers: 2});
+  s.define('same', 'lambda b: b');
+  await Promise.all([1, 2, 3, 4].map(() => s.submit('same', new Uint8Array(500_000))));
+  if (options.now) s.submit(s.define('hold', HOLD)).catch(() => {});
+  await s.shutdown(options);
+  held.push(new WeakRef(s), new WeakRef(s.client), new WeakRef(s.client.core.memory));
+}
+"""
+)
+
+
+def alive(page: Page) -> int:
+    """How many of the things in `held` have not been collected."""
+    found: int = page.js("""
+        // Weak references are cleared between turns of the event loop.
+        for (let i = 0; i < 3; i++) {
+          gc();
+          await new Promise(resolve => setTimeout(resolve));
+        }
+        return held.filter(reference => reference.deref()).length;
+    """)
+    return found
+
+
+def test_memory_does_not_grow(page: Page) -> None:
+    """20 Schedulers, each with 2 workers of some 60 MB."""
+    page.timeout = 60
+    page.js(COME_AND_GO, 5, {})
+    wait_for_no_workers(page)
+    alive(page)
+    renderer = Renderer.of(page)
+    after_5 = renderer.memory_bytes()
+    page.js(COME_AND_GO, 15, {})
+    wait_for_no_workers(page)
+    alive(page)
+    growth = renderer.memory_bytes() - after_5
+    print(f"after 5: {after_5 / MEGABYTE:.0f} MB, after 20: {growth / MEGABYTE:+.0f} MB")
+    assert growth < 60 * MEGABYTE
+
+
+@pytest.mark.parametrize("now", [False, True])
+def test_nothing_is_kept(page: Page, now: bool) -> None:
+    page.js(COME_AND_GO, 2, {"now": now})
+    wait_for_no_workers(page)
+    assert page.js("return held.length") == 6
+    assert alive(page) == 0
+
+
+def test_nothing_is_kept_of_a_broken_pool(page: Page) -> None:
+    page.js("""
+        globalThis.held = [];
+        const s = await Penny.scheduler({workers: 1, packages: ['./missing-1-py3-none-any.whl']});
+        await s.submit('len', 'abc').catch(() => {});
+        await s.shutdown();
+        held.push(new WeakRef(s), new WeakRef(s.client), new WeakRef(s.client.core.memory));
+    """)
+    assert alive(page) == 0
+
+
+@pytest.mark.parametrize("on", ["host", "page"])
+def test_nothing_is_kept_in_python(
+    new_page: Callable[..., Page], on: Literal["host", "page"]
+) -> None:
+    run = new_page().run(
+        """
+        import gc, weakref
+        import penny
+        from penny.engines.shared import live_engines
+
+        engines = []
+        for _ in range(3):
+            async with penny.Scheduler(1) as s:
+                await s.submit(len, bytes(500_000))
+                engines.append(weakref.ref(s._engine))
+        del s
+        gc.collect()
+        print(sum(engine() is not None for engine in engines), len(live_engines))
+        """,
+        on=on,
+    )
+    assert run.ok() == "0 0\n"

@@ -77,7 +77,11 @@ class Browser:
         # A snap sees neither /tmp nor hidden folders of the home, but this one.
         snap = Path.home() / "snap" / self.kind / "common"
         within = snap if snap.is_dir() and _is_snap(self.executable) else None
-        if within is None and len(tempfile.gettempdir()) > LONGEST_TEMPORARY:
+        if (
+            within is None
+            and self.kind == "chromium"
+            and len(tempfile.gettempdir()) > LONGEST_TEMPORARY
+        ):
             within = Path("/tmp")
         folder = Path(tempfile.mkdtemp(prefix="penny-", dir=within))
         if self.kind == "firefox":

@@ -111,6 +111,7 @@ def test_snap_gets_a_folder_that_it_can_see(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(browser.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(browser, "LONGEST_TEMPORARY", len(str(tmp_path)))
     visible = tmp_path / "snap" / "chromium" / "common"
     visible.mkdir(parents=True)
     install(tools, "chromium-browser", content='#!/bin/sh\nexec /snap/bin/chromium "$@"\n')
@@ -120,3 +121,15 @@ def test_snap_gets_a_folder_that_it_can_see(
     (tools / "chromium").unlink()
     (tools / "chromium").symlink_to(sys.executable)
     assert find_browser().private_folder().parent == tmp_path
+
+
+def test_long_temporary_path_is_not_for_chromium(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * browser.LONGEST_TEMPORARY)
+    long.mkdir()
+    monkeypatch.setattr(browser.tempfile, "tempdir", str(long))
+    folder = Browser("/usr/bin/chromium", "chromium").private_folder()
+    folder.rmdir()
+    assert folder.parent == Path("/tmp")
+    assert Browser("/usr/bin/firefox", "firefox").private_folder().parent == long

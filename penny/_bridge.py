@@ -12,7 +12,16 @@ from typing import Any, Protocol
 
 from penny.errors import IsolationError
 
-__all__ = ["ClientPort", "WorkerPort", "can_run_sync", "open_client", "proxy", "role", "run_sync"]
+__all__ = [
+    "ClientPort",
+    "WorkerPort",
+    "can_run_sync",
+    "once",
+    "open_client",
+    "proxy",
+    "role",
+    "run_sync",
+]
 
 
 class ClientPort(Protocol):
@@ -29,6 +38,7 @@ class ClientPort(Protocol):
     def wait(self, milliseconds: float) -> None: ...
     def next_completions(self, milliseconds: float) -> Any: ...
     def on_completions(self, callback: Any) -> None: ...
+    def off_completions(self) -> None: ...
     def stats(self) -> str: ...
     def closed(self) -> bool: ...
     def close(self) -> Any: ...
@@ -96,10 +106,17 @@ def open_client(
 
 
 def proxy(callback: Callable[..., Any]) -> Any:
-    """The callback in a form that JavaScript may keep."""
+    """The callback in a form that JavaScript may keep, until it is destroyed."""
     from pyodide.ffi import create_proxy
 
     return create_proxy(callback)
+
+
+def once(callback: Callable[..., Any]) -> Any:
+    """The callback in a form that JavaScript calls once, and then lets go."""
+    from pyodide.ffi import create_once_callable
+
+    return create_once_callable(callback)
 
 
 def can_run_sync() -> bool:

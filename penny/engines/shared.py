@@ -59,7 +59,9 @@ class SharedEngine:
         self._stopped: Future[None] | None = None
         self._closing = False
         self._on_page = _bridge.role() == "page"
-        port.on_completions(_bridge.proxy(self._deliver))
+        # JavaScript keeps this engine alive by it: destroyed when the pool has closed.
+        self._callback = _bridge.proxy(self._deliver)
+        port.on_completions(self._callback)
         live_engines.add(self)
 
     # -- Submission ------------------------------------------------------------------------------
@@ -236,7 +238,7 @@ class SharedEngine:
     def _close_when_idle(self) -> None:
         if self._stopped is not None and not self._pending and not self._closing:
             self._closing = True
-            self._port.close().then(_bridge.proxy(lambda _: self._finish_closing()))
+            self._port.close().then(_bridge.once(lambda _: self._finish_closing()))
 
     def _finish_closing(self) -> bool:
         """True if the pool has just closed."""
@@ -244,5 +246,7 @@ class SharedEngine:
             return False
         if not self._port.closed():
             return False
+        self._port.off_completions()
+        self._callback.destroy()
         self._stopped.set_result(None)
         return True

@@ -268,7 +268,7 @@ def test_at_once(outcome: Any) -> None:
     s.addEventListener('worker', ({detail: {state}}) => {
       if (state === 'starting' && fatal-- > 0) queueMicrotask(() => s.pool.kill(0));
     });
-    await s.submit('len', 'up');
+    await worker('ready');
     fatal = 2;
     s.pool.kill(0);
     await worker('ready');

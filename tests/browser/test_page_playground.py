@@ -88,8 +88,8 @@ def test_primes(playground: Page) -> None:
     Select(playground.chrome.find_element(By.ID, "example")).select_by_visible_text("Primes")
     program = playground.js("return source.value")
     assert "1_000_000" in program
-    output = run_program(playground, program.replace("1_000_000", "60_000"))
-    assert output.startswith("6057 primes below 60000\n")
+    output = run_program(playground, program.replace("1_000_000", "40_000"))
+    assert output.startswith("4203 primes below 40000\n")
     assert "worker 0: " in output
     assert "worker 1: " in output
 

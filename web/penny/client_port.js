@@ -209,6 +209,12 @@ export class ClientPort {
   /** @type {(() => void)[]} */
   #waiting = [];
 
+  /** Calls no callback any more. */
+  off_completions() {
+    this.client.oncompletions = () => {};
+    for (const tell of this.#waiting.splice(0)) tell();
+  }
+
   /**
    * Resolves after the next completions, or when the time is over.
    * @param {number} milliseconds negative: no bound

@@ -1,6 +1,6 @@
 """Where Pyodide's own files come from.
 
-In this order: a folder that the user names, `node_modules` beside a checkout, the user's cache, the
+In this order: a folder that the user names, `node_modules` beside a checkout, the user's cache,
 npm. The version is one and fixed: a memory snapshot is bound to Pyodide's exact build.
 """
 

@@ -76,14 +76,25 @@ export class Pool extends EventTarget {
     let ready = false;
     let over = false;
 
-    /** The worker can run no more. @param {string} [error] */
+    /** Why it can run no more, if it said so. @type {string | undefined} */
+    let reason;
+    /** Its thread is gone, or never touched the shared memory. @param {string} [error] */
     const lost = error => {
       if (over) return;
       over = true;
       clearTimeout(timeout);
       worker.terminate();
       if (this.#ended) return;
-      this.#lost(number, ready, error);
+      this.#lost(number, ready, reason ?? error);
+    };
+    /**
+     * It can run no more. Recovery waits for its lock, since its thread may go on for a while.
+     * @param {string} error
+     */
+    const fail = error => {
+      reason ??= error;
+      worker.terminate();
+      if (!held) lost();
     };
     /** @type {(value?: undefined) => void} */
     let left = () => {};
@@ -100,17 +111,15 @@ export class Pool extends EventTarget {
         if (ready) await Promise.race([hasLeft, new Promise(late => setTimeout(late, GRACE))]);
         terminate();
       },
-      // Who holds no lock yet has not touched the shared memory; who does is recovered once its lock
-      // is free, when its thread is certainly gone.
-      kill: () => (held ? worker.terminate() : lost(`worker ${number} was killed`)),
+      kill: () => fail(`worker ${number} was killed`),
     };
     const timeout = setTimeout(
-      () => lost(`worker ${number} was not ready within ${START_TIMEOUT / 1000} s`),
+      () => fail(`worker ${number} was not ready within ${START_TIMEOUT / 1000} s`),
       START_TIMEOUT,
     );
     worker.onerror = event => {
       event.preventDefault();
-      lost(`worker ${number}: ${event.message || `${WORKER_URL} could not be loaded`}`);
+      fail(`worker ${number}: ${event.message || `${WORKER_URL} could not be loaded`}`);
     };
     worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => {
       switch (data.type) {
@@ -144,7 +153,7 @@ export class Pool extends EventTarget {
           break;
         case 'failed':
           left();
-          lost(data.error);
+          fail(data.error);
           break;
       }
     };

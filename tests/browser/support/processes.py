@@ -57,6 +57,20 @@ class Renderer:
         user, system = int(fields[11]), int(fields[12])
         return (user + system) / os.sysconf("SC_CLK_TCK")
 
+    def script_seconds(self) -> float:
+        """The same, of the threads that run scripts: the page's and its workers'.
+
+        Without the browser's thread pool, where V8 goes on compiling what has been run, in its own
+        time.
+        """
+        ticks = 0
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            name, _, rest = (task / "stat").read_text().partition("(")[2].rpartition(")")
+            if not name.startswith("ThreadPool"):
+                fields = rest.split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def memory_bytes(self) -> int:
         """Memory that it alone occupies, and what it has put into shared memory."""
         status = Path(f"/proc/{self.pid}/status").read_text()

@@ -101,6 +101,8 @@ def open_client(
 ) -> ClientPort:
     """Open a pool and the port to submit to it. Returns at once; see `bridge.js`."""
     bridge = _bridge()
+    if workers is not None and workers > bridge.workers_max:
+        raise ValueError(f"workers must be at most {bridge.workers_max}")
     port: ClientPort = bridge.open(workers, memory, list(packages), inbox, outbox)
     return port
 

@@ -285,3 +285,16 @@ def test_a_lost_worker_is_replaced_while_the_host_blocks(shared_page: Page) -> N
     # What Pyodide says of its end goes to stderr.
     assert run.status == 0
     assert run.stdout == "1\nworker 0 died while it ran __main__.descend; other tasks go on\n"
+
+
+def test_more_workers_than_the_core_has_room_for_are_refused(shared_page: Page) -> None:
+    run = shared_page.run(
+        """
+        import penny
+        try:
+            penny.Scheduler(workers=65)
+        except ValueError as error:
+            print(error)
+        """
+    )
+    assert run.ok() == "workers must be at most 64\n"

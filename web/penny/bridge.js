@@ -1,7 +1,7 @@
 // The seam to Python on a page or in a host worker: the module `_penny_bridge`, which penny/_bridge.py
 // alone imports.
-import {HEAP_MAX, HEAP_MIN} from './core.js';
 import {ClientPort} from './client_port.js';
+import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from './limits.js';
 
 /**
  * @typedef {{workers: number, memory: number, packages: string[]}} PoolOptions memory: heap limit, bytes
@@ -10,8 +10,6 @@ import {ClientPort} from './client_port.js';
  * @param {PoolOptions} options
  * @returns {OpenedPool}
  */
-
-const DEFAULT_MEMORY = 512 * 2 ** 20;
 
 /**
  * @param {import('./boot.js').Pyodide} pyodide
@@ -22,6 +20,7 @@ export function installBridge(pyodide, {role, defaultWorkers, openPool}) {
   pyodide.pyimport('sys').modules.pop('_penny_bridge', undefined);
   pyodide.registerJsModule('_penny_bridge', {
     role,
+    workers_max: WORKERS_MAX,
     /**
      * @param {number | undefined} workers
      * @param {number | undefined} memory bytes
@@ -31,8 +30,8 @@ export function installBridge(pyodide, {role, defaultWorkers, openPool}) {
      */
     open(workers, memory, packages, inbox, outbox) {
       const pool = openPool({
-        workers: workers ?? defaultWorkers ?? navigator.hardwareConcurrency,
-        memory: Math.min(HEAP_MAX, Math.max(HEAP_MIN, memory ?? DEFAULT_MEMORY)),
+        workers: workersOrDefault(workers ?? defaultWorkers),
+        memory: memoryOrDefault(memory),
         packages: packages.toJs(),
       });
       return new ClientPort(pyodide._module, pool.client, inbox, outbox, pool);

@@ -1,7 +1,8 @@
 // What a page can do with Penny: `Penny.*` of penny.js.
 import {addPython} from './boot.js';
 import {requireIsolation} from './isolation.js';
-import {checkWorkers, installOnPage, openPagePool, poolOptions} from './page_pool.js';
+import {checkWorkers} from './limits.js';
+import {installOnPage, openPagePool, poolOptions} from './page_pool.js';
 import {Scheduler} from './scheduler.js';
 import {site} from './starter.js';
 

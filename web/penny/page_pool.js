@@ -1,7 +1,8 @@
 // Pools whose client is the page itself: for schedulers of its JavaScript and of its own Pyodide.
 import {installBridge} from './bridge.js';
 import {Client} from './client.js';
-import {Core, HEAP_MAX, HEAP_MIN, KEEPER, PAGE, createMemory} from './core.js';
+import {Core, KEEPER, PAGE, createMemory} from './core.js';
+import {memoryOrDefault, workersOrDefault} from './limits.js';
 import {Pool} from './pool.js';
 
 /**
@@ -15,9 +16,6 @@ import {Pool} from './pool.js';
  *   output: what tasks print, default: the console
  */
 
-const DEFAULT_MEMORY = 512 * 2 ** 20;
-const WORKERS_MAX = 64;
-
 export const hasWaitAsync = 'waitAsync' in Atomics;
 
 /** @type {Output} */
@@ -28,21 +26,11 @@ export const toConsole = (stream, text, worker) => {
   else console.error(...where, line);
 };
 
-/** @param {unknown} value */
-export function checkWorkers(value) {
-  if (value === undefined || value === null) return;
-  if (!Number.isInteger(value)) throw new TypeError('workers must be an integer');
-  const workers = /** @type {number} */ (value);
-  if (workers < 1) throw new RangeError('workers must be greater than 0');
-  if (workers > WORKERS_MAX) throw new RangeError(`workers must be at most ${WORKERS_MAX}`);
-}
-
 /** @param {SchedulerOptions} options */
 export function poolOptions({workers, memory, packages = [], files = [], output = toConsole}) {
-  checkWorkers(workers);
   return {
-    workers: workers ?? Math.min(navigator.hardwareConcurrency, WORKERS_MAX),
-    memory: Math.min(HEAP_MAX, Math.max(HEAP_MIN, memory ?? DEFAULT_MEMORY)),
+    workers: workersOrDefault(workers),
+    memory: memoryOrDefault(memory),
     // Names go to Pyodide as they are; URLs are relative to the page, not to the worker's script.
     packages: packages.map(name => (name.includes('/') ? new URL(name, document.baseURI).href : name)),
     files,

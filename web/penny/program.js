@@ -2,7 +2,8 @@
 import {bootPyodide} from './boot.js';
 import {Core, KEEPER} from './core.js';
 import {requireIsolation} from './isolation.js';
-import {checkWorkers, hasWaitAsync, installOnPage, poolOptions, toConsole} from './page_pool.js';
+import {checkWorkers} from './limits.js';
+import {hasWaitAsync, installOnPage, poolOptions, toConsole} from './page_pool.js';
 import {Pool} from './pool.js';
 import {indexURL, newWorker, site, startingParts, tell} from './starter.js';
 

@@ -1,0 +1,32 @@
+// How large a pool and its heap are: defaults and bounds, for every way to open one.
+import {HEAP_MAX, HEAP_MIN} from './core.js';
+import {WORKERS_MAX} from './layout.js';
+
+export {WORKERS_MAX};
+
+const DEFAULT_MEMORY = 512 * 2 ** 20;
+
+/**
+ * Number of workers: as asked for, else one for each processor.
+ * @param {number | null | undefined} workers
+ */
+export function workersOrDefault(workers) {
+  checkWorkers(workers);
+  return workers ?? Math.min(navigator.hardwareConcurrency, WORKERS_MAX);
+}
+
+/** @param {unknown} value */
+export function checkWorkers(value) {
+  if (value === undefined || value === null) return;
+  if (!Number.isInteger(value)) throw new TypeError('workers must be an integer');
+  const workers = /** @type {number} */ (value);
+  if (workers < 1) throw new RangeError('workers must be greater than 0');
+  if (workers > WORKERS_MAX) throw new RangeError(`workers must be at most ${WORKERS_MAX}`);
+}
+
+/**
+ * Limit of the shared heap, bytes.
+ * @param {number | null | undefined} memory
+ */
+export const memoryOrDefault = memory =>
+  Math.min(HEAP_MAX, Math.max(HEAP_MIN, memory ?? DEFAULT_MEMORY));

@@ -6,13 +6,17 @@
         print(await s.submit(pow, 2, 10))
 
 In Pyodide the tasks run on a pool of Web Workers; on plain Python they run in place, one after the
-other, with the same interface.
+other, with the same interface. Inside of tasks, `spawn` and `join`, scopes and the parallel loops
+cost next to nothing until an idle worker asks for work.
 """
 
 from penny._current import current_worker
+from penny.algorithms import parallel_for, parallel_map, parallel_reduce, parallel_sort
+from penny.cancellation import cancelled
 from penny.errors import (
     BlockingError,
     BrokenPool,
+    Cancelled,
     IsolationError,
     PickleError,
     RemoteError,
@@ -21,18 +25,31 @@ from penny.errors import (
 )
 from penny.functions import task
 from penny.futures import Future
-from penny.scheduler import Scheduler
+from penny.jobs import Job, spawn
+from penny.scheduler import Scheduler, current_scheduler
+from penny.scopes import Scope, scope
 
 __all__ = [
     "BlockingError",
     "BrokenPool",
+    "Cancelled",
     "Future",
     "IsolationError",
+    "Job",
     "PickleError",
     "RemoteError",
     "RemoteTraceback",
     "Scheduler",
+    "Scope",
     "WorkerLost",
+    "cancelled",
+    "current_scheduler",
     "current_worker",
+    "parallel_for",
+    "parallel_map",
+    "parallel_reduce",
+    "parallel_sort",
+    "scope",
+    "spawn",
     "task",
 ]

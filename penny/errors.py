@@ -8,6 +8,7 @@ from concurrent.futures import BrokenExecutor
 __all__ = [
     "BlockingError",
     "BrokenPool",
+    "Cancelled",
     "IsolationError",
     "PickleError",
     "RemoteError",
@@ -47,6 +48,26 @@ class WorkerLost(RuntimeError):
     Only the tasks that it was running fail so. A new worker takes its place and all other tasks
     run. Submit the task again if it may run twice.
     """
+
+
+class Cancelled(BaseException):
+    """Raised in a task that was asked to end: cancelled while it ran, or its time was over.
+
+    It comes at whatever line the task has reached, once, and is no `Exception`, so that `except
+    Exception` lets it pass. A task that catches it and returns has returned. Joining a job that was
+    withdrawn before it ran raises it, too.
+
+    Attributes:
+        timed_out: Whether a timeout is the reason.
+    """
+
+    def __init__(self, timed_out: bool = False) -> None:
+        super().__init__(timed_out)
+        self.timed_out = timed_out
+
+    def __str__(self) -> str:
+        """The reason."""
+        return "timed out" if self.timed_out else "cancelled"
 
 
 class BrokenPool(BrokenExecutor):

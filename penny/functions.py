@@ -8,11 +8,13 @@ by, names and numbers of their own, is a table of its own (`FunctionNames`).
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import inspect
 import operator
 import pickle
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
@@ -28,11 +30,16 @@ from penny.by_value import CachedFunction, dumps_by_value
 from penny.wire import explain, qualified_name
 
 __all__ = [
+    "AsyncChunkCall",
     "ChunkCall",
+    "FunctionCache",
     "FunctionNames",
     "FunctionRecords",
     "Record",
+    "chunk_call",
     "dumps_function",
+    "is_coroutine_call",
+    "is_coroutine_function",
     "loads_function",
     "split_call",
     "task",
@@ -90,6 +97,23 @@ loads_function: Callable[[bytes], AnyFunction] = pickle.loads
 """The function of `dumps_function`, in a worker."""
 
 
+class FunctionCache(dict[int, AnyFunction]):
+    """Functions that a worker keeps unpickled, by their serials."""
+
+    SIZE = 1024
+    """A program that makes a new one for each task would else fill the memory."""
+
+    def load(self, serial: int, form: bytes) -> AnyFunction:
+        """Unpickle a function and keep it. The one that has been kept longest makes room."""
+        function = self[serial] = loads_function(form)
+        if len(self) > self.SIZE:
+            self.forgotten(self.pop(next(iter(self))))
+        return function
+
+    def forgotten(self, function: AnyFunction) -> None:
+        """Called with a function that is kept no more."""
+
+
 class ChunkCall(Generic[T]):
     """A function as a task that does a chunk of calls: a list of argument tuples, one of results.
 
@@ -107,6 +131,40 @@ class ChunkCall(Generic[T]):
         return [function(*args) for args in chunk]
 
 
+class AsyncChunkCall(ChunkCall[Coroutine[Any, Any, T]]):
+    """The same of a coroutine function: the calls of a chunk wait side by side."""
+
+    async def __call__(self, chunk: list[tuple[Any, ...]]) -> list[T]:  # type: ignore[override]
+        """Await a call with each tuple. When one fails, the others are cancelled."""
+        calls = [asyncio.ensure_future(self.function(*args)) for args in chunk]
+        try:
+            return await asyncio.gather(*calls)
+        finally:
+            for call in calls:
+                call.cancel()
+
+
+def chunk_call(function: Callable[..., Any]) -> ChunkCall[Any]:
+    """The function as one for chunks of calls."""
+    return AsyncChunkCall(function) if is_coroutine_function(function) else ChunkCall(function)
+
+
+def is_coroutine_function(function: AnyFunction) -> bool:
+    """Whether calling it gives a coroutine: an `async def`, or what passes its calls on to one."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        type(function).__call__
+    )
+
+
+def is_coroutine_call(function: AnyFunction, args: tuple[Any, ...]) -> bool:
+    """Whether `function(*args)` gives a coroutine; also of what `split_call` made."""
+    if function is operator.call and args:
+        function = args[0]
+    return is_coroutine_function(function)
+
+
 class Record:
     """A function's place in an engine's table.
 
@@ -114,11 +172,15 @@ class Record:
     function lives; an engine keeps one with each task until it is done.
     """
 
-    __slots__ = ("__weakref__", "_release", "handle", "name")
+    __slots__ = ("__weakref__", "_release", "coroutine", "handle", "name")
 
-    def __init__(self, handle: int, name: str, release: Callable[[int], object]) -> None:
+    def __init__(
+        self, handle: int, name: str, release: Callable[[int], object], coroutine: bool = False
+    ) -> None:
         self.handle = handle
         self.name = name
+        self.coroutine = coroutine
+        """Whether calling the function gives a coroutine."""
         self._release = release
 
     def __del__(self) -> None:
@@ -165,7 +227,12 @@ class FunctionRecords:
         form = dumps_function(function)
         record = self._by_form.get(form)
         if record is None:
-            record = Record(self._add(form), qualified_name(function), self._release)
+            record = Record(
+                self._add(form),
+                qualified_name(function),
+                self._release,
+                is_coroutine_function(function),
+            )
             self._by_form[form] = record
         key = id(function)
         try:

@@ -12,6 +12,8 @@ import _thread
 import asyncio
 import concurrent.futures
 import time
+import weakref
+from collections import deque
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
@@ -51,22 +53,25 @@ class _LazyWaiters:
     def __get__(self, future: Future[Any] | None, owner: type) -> Any:
         if future is None:
             return self
-        waiters: list[Any] = [] if future.done() else _Waiters(future._engine)
+        waiters: list[Any] = [] if future._state in DONE else _Waiters(future)
         future.__dict__["_waiters"] = waiters
         return waiters
 
 
 class _Waiters(list[Any]):
-    """The waiters on a pending future, each made to wait by draining the future's engine."""
+    """The waiters on a pending future, each made to wait by draining the futures' engines."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, future: Future[Any]) -> None:
         super().__init__()
-        self._engine = engine
+        # Weakly: `as_completed` lets go of each future that it has yielded.
+        self._future = weakref.ref(future)
 
     def append(self, waiter: Any) -> None:
         if not isinstance(waiter.event, _DrainingEvent):
             waiter.event = _DrainingEvent()
-        waiter.event.add(self._engine)
+        future = self._future()
+        assert future is not None
+        waiter.event.add(future._engine, self._future)
         super().append(waiter)
 
 
@@ -77,12 +82,12 @@ class _DrainingEvent:
     SLICE = 0.005
 
     def __init__(self) -> None:
-        self._engines: list[Engine] = []
         self._flag = False
+        # What is waited for, by engine. Weakly: `as_completed` lets go of what it has yielded.
+        self._wanted: dict[Engine, deque[weakref.ref[Future[Any]]]] = {}
 
-    def add(self, engine: Engine) -> None:
-        if engine not in self._engines:
-            self._engines.append(engine)
+    def add(self, engine: Engine, future: weakref.ref[Future[Any]]) -> None:
+        self._wanted.setdefault(engine, deque()).append(future)
 
     def is_set(self) -> bool:
         return self._flag
@@ -97,17 +102,37 @@ class _DrainingEvent:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._flag:
             remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if len(self._engines) == 1:
-                self._engines[0].drain(remaining)
-            else:
-                patience = self.SLICE if remaining is None else min(self.SLICE, remaining)
-                delivered = [engine.drain(0) for engine in self._engines]
-                if not any(delivered):
-                    self._engines[0].drain(patience)
-                    self._engines.append(self._engines.pop(0))
+            wanted = self._pending()
+            patience = self.SLICE if remaining is None else min(self.SLICE, remaining)
+            if len(wanted) == 1:
+                ((engine, future),) = wanted
+                limit = remaining
+                if engine.patience is not None and len(self._wanted[engine]) > 1:
+                    limit = engine.patience if limit is None else min(engine.patience, limit)
+                if not engine.drain(limit, None if limit == 0 else future):
+                    self._wanted[engine].rotate(-1)  # the next one's turn
+            elif not any([engine.drain(0) for engine, _ in wanted]):
+                if wanted:
+                    engine, future = wanted[0]
+                    engine.drain(patience, future)
+                    self._wanted[engine] = self._wanted.pop(engine)  # the next engine's turn
+                else:  # only futures of others' are left, which threads complete
+                    time.sleep(patience)
             if remaining == 0:
                 break
         return self._flag
+
+    def _pending(self) -> list[tuple[Engine, Future[Any]]]:
+        """Of each engine the first future that is not done."""
+        pending = []
+        for engine, futures in list(self._wanted.items()):
+            while futures and ((future := futures[0]()) is None or future._state in DONE):
+                futures.popleft()
+            if futures and future is not None:
+                pending.append((engine, future))
+            else:
+                del self._wanted[engine]
+        return pending
 
 
 def _wake(waiter: asyncio.Future[None], future: Future[Any]) -> None:
@@ -119,7 +144,7 @@ class Future(concurrent.futures.Future[T]):
     """The outcome of one call, to be awaited or waited for.
 
     `await future` gives the result or raises the exception of the call, in any asyncio event loop.
-    If the task that awaits is cancelled, so is the future, if it is still pending.
+    If the asyncio task that awaits is cancelled, so is the future, if it is still pending.
 
     Futures don't pickle: pass on what they give.
     """
@@ -144,29 +169,41 @@ class Future(concurrent.futures.Future[T]):
         self._done_callbacks: list[Callable[[Any], Any]] = []
 
     def done(self) -> bool:
-        """True if the call has ended, by return, exception or cancellation."""
+        """True if the call has ended, by return, exception or cancellation.
+
+        Collects what has arrived, so that a loop may ask until it is true. Callbacks run then, too.
+        """
+        if self._state not in DONE:
+            self._engine.drain(0, self)
         return self._state in DONE
 
     def cancelled(self) -> bool:
-        """True if the call was cancelled before it ran."""
+        """True if the call was cancelled: withdrawn before it ran, or ended by `Cancelled`."""
         return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
 
     def running(self) -> bool:
-        """True if a worker has begun the call and not ended it."""
-        return self._state == RUNNING or (self._state == PENDING and self._engine.running(self))
+        """True if a worker has begun the call and not ended it. Collects, as `done` does."""
+        return not self.done() and (self._state == RUNNING or self._engine.running(self))
 
-    def cancel(self) -> bool:
+    def cancel(self, running: bool = False) -> bool:
         """Withdraw the call if no worker has begun it.
 
+        Args:
+            running: Also ask a worker that has begun it to end it: `penny.Cancelled` is raised in
+                the task, at its next bytecode. The future is cancelled once the task has ended so;
+                until then it runs, and a task that catches `Cancelled` and returns has returned. A
+                worker that doesn't get to it in time (from within a long call in C) is replaced by
+                another, and the future is cancelled.
+
         Returns:
-            True if the call is cancelled (now or before), False if it runs or has ended.
+            True if the call is cancelled (now or before), or a worker was asked to end it. False if
+            it runs and goes on, or has ended.
         """
-        if self._state == PENDING:
-            if not self._engine.cancel(self):
-                return False
-            super().cancel()
-            self.set_running_or_notify_cancel()
-        return self.cancelled()
+        if self._state == PENDING and self._engine.cancel(self):
+            self.set_cancelled()
+        if self._state in DONE:
+            return self.cancelled()
+        return running and self._engine.ask_cancel(self)
 
     def result(self, timeout: float | None = None) -> T:
         """The call's result, waiting for it where waiting is possible.
@@ -177,6 +214,7 @@ class Future(concurrent.futures.Future[T]):
         Raises:
             TimeoutError: The call has not ended within `timeout`.
             concurrent.futures.CancelledError: The call was cancelled.
+            TimeoutError: The call took longer than the `timeout` in its options.
             BlockingError: It has not ended, and waiting is impossible here: `await` the future.
             BaseException: Whatever the call raised.
         """
@@ -201,7 +239,7 @@ class Future(concurrent.futures.Future[T]):
         deadline = None if timeout is None else time.monotonic() + timeout
         while self._state not in DONE:
             remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-            self._engine.drain(remaining)
+            self._engine.drain(remaining, self)
             if remaining == 0 and self._state not in DONE:
                 raise TimeoutError
         if self._state != FINISHED:
@@ -251,6 +289,16 @@ class Future(concurrent.futures.Future[T]):
         if "_waiters" in self.__dict__:
             for waiter in self._waiters:
                 waiter.add_exception(self)
+        if self._done_callbacks:
+            self._invoke_callbacks()
+
+    def set_cancelled(self) -> None:
+        """Complete the future as cancelled. For engines."""
+        self._check_pending()
+        self._state = CANCELLED_AND_NOTIFIED
+        if "_waiters" in self.__dict__:
+            for waiter in self._waiters:
+                waiter.add_cancelled(self)
         if self._done_callbacks:
             self._invoke_callbacks()
 

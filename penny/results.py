@@ -94,16 +94,21 @@ def _take(
             if more is not None:
                 futures.extend(islice(more, 1))
             timeout = None if deadline is None else deadline - time.monotonic()
-            # Stays first in line until there is a result: else nobody would cancel it.
-            result = futures[0].result(timeout)
-            futures.popleft()
-            yield result
-            del result
+            yield _pop(futures, futures[0].result(timeout))
     except BlockingError as error:
         error.add_note("instead of map(), use `async for` over imap()")
         raise
     finally:
         _cancel(futures)
+
+
+def _pop(futures: deque[Future[Any]], result: T) -> T:
+    """The first one's result; it was first in line until now, or else nobody would cancel it.
+
+    In a function, so that the generator keeps no result that it has yielded.
+    """
+    futures.popleft()
+    return result
 
 
 def _cancel(futures: Iterable[Future[Any]]) -> None:
@@ -141,10 +146,7 @@ async def imap(
                     futures.append(submit(item))
             if not futures:
                 return
-            result = await futures[0]
-            futures.popleft()
-            yield result
-            del result
+            yield _pop(futures, await futures[0])
     finally:
         if next_item is not None:
             next_item.cancel()
@@ -154,15 +156,18 @@ async def imap(
 def chained(lists: Iterator[list[T]]) -> Iterator[T]:
     """The items of lists, one after the other."""
     for items in lists:
-        yield from items
+        items.reverse()
+        while items:
+            yield items.pop()  # and keep it no longer
 
 
 async def flattened(lists: AsyncGenerator[list[T], None]) -> AsyncGenerator[T, None]:
     """The items of lists, one after the other. Closes `lists` when it is closed."""
     async with aclosing(lists):
         async for items in lists:
-            for item in items:
-                yield item
+            items.reverse()
+            while items:
+                yield items.pop()
 
 
 async def _next(source: AsyncIterator[T]) -> tuple[T | None, bool]:

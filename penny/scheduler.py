@@ -5,32 +5,24 @@ from __future__ import annotations
 import concurrent.futures
 import operator
 import weakref
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Callable,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, NoReturn, ParamSpec, Self, TypeVar, overload
+from typing import Any, NoReturn, Self, TypeVar, overload
 
-from penny import results
-from penny.engines import open_engine
+from penny import _current, results
+from penny.engines import Engine, open_engine
 from penny.errors import BlockingError
-from penny.functions import ChunkCall, FunctionNames, split_call
+from penny.functions import FunctionNames
 from penny.futures import Future
+from penny.submitter import ChunkCalls, Submitter
 
-__all__ = ["Scheduler"]
+__all__ = ["Scheduler", "attach", "current_scheduler"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Scheduler(concurrent.futures.Executor):
+class Scheduler(Submitter, concurrent.futures.Executor):
     """A pool of workers that run Python functions: a `concurrent.futures.Executor`.
 
     In the browser the workers are Web Workers that steal each other's tasks; on plain Python each
@@ -45,6 +37,9 @@ class Scheduler(concurrent.futures.Executor):
         packages: Names of Pyodide packages, or URLs of wheels, to load into every worker.
         memory: Limit of the memory that workers share, for arguments and results, in bytes; None:
             the engine's default.
+        check: Send the arguments and results of all jobs through pickle, also of those that stay
+            in their worker: finds code that relies on a job changing its caller's objects, or on
+            the opposite. For tests; slow.
 
     Raises:
         ValueError: `workers` or `memory` is not greater than 0.
@@ -59,44 +54,35 @@ class Scheduler(concurrent.futures.Executor):
         *,
         packages: Sequence[str] = (),
         memory: int | None = None,
+        check: bool = False,
     ) -> None:
         workers = _positive("workers", workers)
         memory = _positive("memory", memory)
         if isinstance(packages, str):
             raise TypeError("packages must be a sequence of names, not one name")
+        engine = open_engine(
+            workers=workers, packages=tuple(packages), memory=memory, check=bool(check)
+        )
+        self._use(engine)
+        self._finalizer = weakref.finalize(self, engine.shutdown, cancel=False)
+
+    def _use(self, engine: Engine) -> None:
+        self._engine = engine
         self._closed = False
         self._names = FunctionNames()
-        self._last_chunk_call: ChunkCall[Any] | None = None
-        self._engine = open_engine(workers=workers, packages=tuple(packages), memory=memory)
-        self._finalizer = weakref.finalize(self, self._engine.shutdown, cancel=False)
+        self._chunk_calls = ChunkCalls()
+        _schedulers[engine] = self
+
+    @property
+    def _scheduler(self) -> Scheduler:
+        return self
 
     @property
     def workers(self) -> int:
         """The number of workers."""
         return self._engine.workers
 
-    # -- Submitting ------------------------------------------------------------------------------
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have a worker call `fn(*args, **kwargs)`.
-
-        The function is pickled when it is first submitted, and later submissions use that form:
-        `register` it again if its globals have changed.
-
-        Returns:
-            A future, to be awaited or asked for its `result()`.
-
-        Raises:
-            PickleError: The function or an argument can't travel; nothing was queued.
-            RuntimeError: After shutdown.
-        """
-        if self._closed:
-            raise RuntimeError("cannot schedule new futures after shutdown")
-        if not callable(fn):
-            raise TypeError(f"{fn!r} is not callable")
-        future: Future[T] = Future(self._engine)
-        self._engine.submit(future, fn, args, kwargs)
-        return future
+    # -- Submitting: see Submitter --------------------------------------------------------------
 
     @overload
     def register(self, fn: Callable[..., Any], id: int | None = None) -> int: ...
@@ -131,105 +117,8 @@ class Scheduler(concurrent.futures.Executor):
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
         self._engine.publish(fn)
-        self._last_chunk_call = None
+        self._chunk_calls.forget()
         return self._names.register(fn, id)
-
-    def new_task(
-        self,
-        id: int | str,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Future[Any]:
-        """Have a worker call a registered function: `new_task(1, [40, 2])`.
-
-        Args:
-            id: The number that `register` gave or was given, or the function's name.
-            args: The positional arguments.
-            kwargs: The keyword arguments.
-
-        Raises:
-            LookupError: No such function; nothing was queued.
-            TypeError: `args` is not a sequence.
-        """
-        function = self._names.find(id)
-        if not isinstance(args, Sequence) or isinstance(args, (str, bytes)):
-            raise TypeError(f"args must be a sequence of arguments, not {type(args).__name__}")
-        return self.submit(function, *args, **(kwargs or {}))
-
-    # -- Many calls ------------------------------------------------------------------------------
-
-    def map(
-        self,
-        fn: Callable[..., T],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int = 1,
-        buffersize: int | None = None,
-    ) -> Iterator[T]:
-        """The results of `fn` for the items of the iterables, in order, as `map` would give them.
-
-        Calls are submitted at once. What has not begun is cancelled when the iterator is closed, a
-        call fails or time runs out.
-
-        Args:
-            fn: Called with one item of each iterable.
-            iterables: Consumed at once, unless `buffersize` is given.
-            timeout: Seconds from now within which each result must be there, else TimeoutError.
-            chunksize: Number of calls that travel as one task. An exception in one of them takes
-                the place of all their results.
-            buffersize: Number of tasks to submit ahead of the results that were taken; the
-                iterables are consumed as results are. None: no limit.
-        """
-        chunksize, buffersize = _sizes(chunksize, buffersize)
-        source = zip(*iterables, strict=False)
-        if chunksize == 1:
-            return results.map_results(
-                lambda args: self.submit(fn, *args), source, timeout, buffersize
-            )
-        call = self._chunk_call(fn)
-        chunks = results.chunks(source, chunksize)
-        lists = results.map_results(
-            lambda chunk: self.submit(call, chunk), chunks, timeout, buffersize
-        )
-        return results.chained(lists)
-
-    def imap(
-        self,
-        fn: Callable[..., T],
-        *iterables: Iterable[Any] | AsyncIterable[Any],
-        chunksize: int = 1,
-        buffersize: int | None = None,
-    ) -> AsyncGenerator[T, None]:
-        """The results of `fn` for the items of the iterables, in order: `async for r in s.imap(…)`.
-
-        Items are consumed as results are taken, so that the iterables may be endless and a slow
-        consumer isn't flooded. What has not begun is cancelled when the iterator is closed or a
-        call fails.
-
-        Args:
-            fn: Called with one item of each iterable.
-            iterables: Iterables, or a single asynchronous one.
-            chunksize: Number of calls that travel as one task.
-            buffersize: Most tasks that are submitted and whose results have not been taken; None:
-                4 for each worker.
-        """
-        chunksize, buffersize = _sizes(chunksize, buffersize)
-        if buffersize is None:
-            buffersize = 4 * self.workers
-        source: Any
-        if len(iterables) == 1 and isinstance(iterables[0], AsyncIterable):
-            source = results.one_tuples(iterables[0])
-            if chunksize > 1:
-                source = results.async_chunks(source, chunksize)
-        else:
-            source = zip(*iterables, strict=False)
-            if chunksize > 1:
-                source = results.chunks(source, chunksize)
-        if chunksize == 1:
-            return results.imap(lambda args: self.submit(fn, *args), source, buffersize)
-        call = self._chunk_call(fn)
-        lists = results.imap(lambda chunk: self.submit(call, chunk), source, buffersize)
-        return results.flattened(lists)
 
     def as_completed(
         self, fs: Iterable[Future[T]], timeout: float | None = None
@@ -241,16 +130,6 @@ class Scheduler(concurrent.futures.Executor):
             timeout: Seconds from now within which all must be done, else TimeoutError.
         """
         return results.as_completed(fs, timeout)
-
-    def _chunk_call(self, fn: Callable[..., T]) -> ChunkCall[T]:
-        """The function as one for chunks; the same as last time, not to travel again."""
-        last = self._last_chunk_call
-        if last is not None and last.function is fn:
-            return last
-        call = ChunkCall(fn)
-        if split_call(fn, ())[0] is fn:  # else it may have changed by the next time
-            self._last_chunk_call = call
-        return call
 
     # -- State and end ---------------------------------------------------------------------------
 
@@ -321,6 +200,68 @@ class Scheduler(concurrent.futures.Executor):
         raise TypeError("a Scheduler can't be sent to another worker")
 
 
+class CurrentScheduler(Scheduler):
+    """The scheduler that a task runs on, for the task: it may submit to it and not end it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._use(engine)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> NoReturn:
+        """Raises RuntimeError."""
+        raise RuntimeError(
+            "this scheduler runs the task that asked for it and belongs to whoever opened it: a "
+            "task can't shut it down, nor use it as `with` does; for a block that waits for what "
+            "it started, use `with penny.scope()`"
+        )
+
+    async def aclose(self, *, cancel_futures: bool = False) -> NoReturn:
+        """Raises RuntimeError."""
+        self.shutdown()
+
+    def __enter__(self) -> NoReturn:
+        """Raises RuntimeError: the end of the block would shut it down."""
+        self.shutdown()
+
+    async def __aenter__(self) -> NoReturn:
+        """Raises RuntimeError: the end of the block would shut it down."""
+        self.shutdown()
+
+
+_schedulers: weakref.WeakValueDictionary[Engine, Scheduler] = weakref.WeakValueDictionary()
+
+_attached: CurrentScheduler | None = None
+
+
+def attach(engine: Engine) -> None:
+    """Make the engine the one that tasks of this interpreter submit to. For pool workers."""
+    global _attached
+    _attached = CurrentScheduler(engine)
+
+
+def current_scheduler() -> Scheduler:
+    """The scheduler that runs the task which asks.
+
+    In a pool worker, what is submitted to it without options becomes a job of this very worker, as
+    by `spawn`, and others steal it when they are idle; `result()` and all that waits helps
+    meanwhile. What nobody has waited for is done before the task ends. Functions are known to
+    `new_task` by the names that `penny.task` gave them, not by what was registered elsewhere. The
+    scheduler can't be shut down by a task, so that it can't be used in a `with` either.
+
+    Raises:
+        RuntimeError: No task runs here.
+    """
+    engine = _current.engine.get()
+    if engine is not None:
+        scheduler = _schedulers.get(engine)
+        if scheduler is not None:
+            return scheduler
+    elif _attached is not None:
+        return _attached
+    raise RuntimeError(
+        "no task runs here, so there is no current scheduler: open one with penny.Scheduler()"
+    )
+
+
 def _positive(name: str, value: int | None) -> int | None:
     if value is None:
         return None
@@ -328,15 +269,3 @@ def _positive(name: str, value: int | None) -> int | None:
     if value <= 0:
         raise ValueError(f"{name} must be greater than 0")
     return value
-
-
-def _sizes(chunksize: int, buffersize: int | None) -> tuple[int, int | None]:
-    """Checked in the words of CPython's executors."""
-    if buffersize is not None and not isinstance(buffersize, int):
-        raise TypeError("buffersize must be an integer or None")
-    if buffersize is not None and buffersize < 1:
-        raise ValueError("buffersize must be None or > 0")
-    chunksize = operator.index(chunksize)
-    if chunksize < 1:
-        raise ValueError("chunksize must be >= 1.")
-    return chunksize, buffersize

@@ -28,6 +28,7 @@ __all__ = [
     "loads",
     "loads_exception",
     "qualified_name",
+    "too_large",
 ]
 
 _dumps = pickle.dumps
@@ -99,6 +100,14 @@ def explain(parts: Sequence[Part], error: Exception, function_name: str = "") ->
     where = f"{function_name}: {path}" if function_name else path
     kind = qualified_name(type(culprit))
     return PickleError(f"{where} can't be sent to another worker ({kind}): {reason}")
+
+
+def too_large(what: str, size: int, limit: int) -> MemoryError:
+    """The error to raise where a payload is larger than the shared heap can ever be."""
+    return MemoryError(
+        f"{what}: {size} bytes, more than the scheduler's shared heap of {limit} bytes can ever "
+        "hold: give the Scheduler a larger memory="
+    )
 
 
 def qualified_name(named: Any) -> str:

@@ -1,7 +1,8 @@
 """A pool worker's loop: take a task, run it, hand back its outcome, until the scheduler stops.
 
 Where tasks come from, and sleep, is the core's (`wasm_core/stealing.c`). Here is what Python adds:
-the function by its serial, arguments and outcomes as pickles.
+the function by its serial, arguments and outcomes as pickles. What tasks spawn is in `penny.jobs`,
+and what other workers want of them in `penny.promotion`.
 """
 
 from __future__ import annotations
@@ -9,103 +10,177 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from operator import call
 from typing import Any
 
-from penny import _current
+from penny import _current, jobs, scheduler, tracebacks
 from penny._bridge import WorkerPort
-from penny.functions import loads_function
-from penny.wire import dumps, dumps_exception, dumps_result, loads, qualified_name
+from penny.engines.task import TaskEngine
+from penny.functions import FunctionCache
+from penny.jobs import Execution
+from penny.promotion import PARCEL_BYTES, Promoter
+from penny.wire import dumps, dumps_exception, dumps_result, loads, qualified_name, too_large
 
 __all__ = ["main"]
 
 INBOX_BYTES = 1 << 16
 OUTBOX_BYTES = 1 << 16
 
-# Functions that this worker keeps unpickled. A program that makes a new one for each task would
-# else fill the memory; what was dropped is loaded again when it is needed.
-FUNCTIONS_MAX = 1024
+# Bits of the code that the port returns for a task; the rest is the function's serial. See also
+# promotion.INTERACTIVE.
+HAS_KWARGS, IS_LARGE, HUNGRY = 1, 2, 4
+SERIAL_SHIFT = 4
 
-# Bits of the code that the port returns for a task; the rest is the function's serial.
-HAS_KWARGS, IS_LARGE = 1, 2
-SERIAL_SHIFT = 2
+# A job that spawns and joins takes two frames, and four where it was spawned before others that are
+# joined later: room for recursion of two thousand levels, and for what it calls.
+RECURSION_LIMIT = 10_000
+
+OpenPort = Callable[[bytearray, bytearray, bytearray], WorkerPort]
 
 
-def main(worker: int, open_port: Callable[[bytearray, bytearray], WorkerPort]) -> None:
+def main(worker: int, open_port: OpenPort, check: bool = False) -> None:
     """Run tasks until the scheduler stops.
 
     Args:
         worker: This worker's number.
-        open_port: Makes the port to the core from an inbox and an outbox.
+        open_port: Makes the port to the core from an inbox, an outbox and a parcel.
+        check: Send every job's arguments and result through pickle.
     """
     _current.worker = worker
-    inbox = bytearray(INBOX_BYTES)
-    outbox = bytearray(OUTBOX_BYTES)
-    outbox_view = memoryview(outbox)
-    port = open_port(inbox, outbox)
-    step = port.step
-    functions: dict[int, Callable[..., Any]] = {}
-
-    code = port.start()
-    while code >= 0:
-        raised = 0
-        try:
-            function = functions.get(code >> SERIAL_SHIFT)
-            if function is None:
-                function = _load(port, functions, code >> SERIAL_SHIFT)
-            arguments = loads(_read(port) if code & IS_LARGE else inbox)
-        except BaseException as error:
-            error.add_note("(while unpickling a task in a worker)")
-            raised = 1
-            data = dumps_exception(error)
-        else:
-            try:
-                if code & HAS_KWARGS:
-                    result = function(*arguments[0], **arguments[1])
-                else:
-                    result = function(*arguments)
-                try:
-                    data = dumps(result)
-                except MemoryError:
-                    raise
-                except Exception:
-                    data = dumps_result(qualified_name(function), result)
-            except BaseException as error:  # also SystemExit and KeyboardInterrupt: its outcome
-                raised = 1
-                # Without this function's own frame, which tells the user nothing.
-                if error.__traceback__ is not None:
-                    error.__traceback__ = error.__traceback__.tb_next
-                data = dumps_exception(error)
-        # Nothing of the task is kept alive while the worker sleeps.
-        arguments = result = None
-        size = len(data)
-        if size <= OUTBOX_BYTES:
-            outbox_view[:size] = data
-            code = step(raised, size)
-        else:
-            if size > port.heap_limit:
-                raised, data = 1, dumps_exception(_too_large(function, size, port.heap_limit))
-            code = port.step_large(raised, data)
+    sys.setrecursionlimit(RECURSION_LIMIT)
+    if sys.platform == "emscripten":
+        tracebacks.keep_short()
+    jobs.set_check(check)
+    Worker(open_port).run()
     # What was printed without an end of line, too.
     for stream in sys.stdout, sys.stderr:
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def _load(port: WorkerPort, functions: dict[int, Callable[..., Any]], serial: int) -> Any:
-    function = functions[serial] = loads_function(port.function().to_bytes())
-    if len(functions) > FUNCTIONS_MAX:
-        del functions[next(iter(functions))]
-    return function
+class Worker:
+    """The loop: once for the tasks from the core, and again for each task on top of another."""
 
+    def __init__(self, open_port: OpenPort) -> None:
+        self._inbox = bytearray(INBOX_BYTES)
+        self._outbox = memoryview(bytearray(OUTBOX_BYTES))
+        parcel = bytearray(PARCEL_BYTES)
+        self._port = open_port(self._inbox, self._outbox.obj, parcel)  # type: ignore[arg-type]
+        self._promoter = Promoter(self._port, self._inbox, parcel, self._run_nested)
+        self._functions = FunctionCache()
+        self._functions.forgotten = self._promoter.unloaded  # type: ignore[method-assign]
 
-def _read(port: WorkerPort) -> bytearray:
-    buffer = bytearray(port.arguments_size())
-    port.read_arguments(buffer)
-    return buffer
+    def run(self) -> None:
+        """Run tasks until the scheduler stops."""
+        jobs.masked = True
+        execution = Execution()
+        jobs.enter(execution)
+        self._promoter.install()
+        port = self._port
+        scheduler.attach(TaskEngine(port))
+        self._serve(port.start(), execution, port.step, port.step_large)
 
+    def _run_nested(self, code: int) -> None:
+        """Run a task on top of others. Masked."""
+        execution = Execution(code, self._port.task())
+        outer_scope = jobs.scope_now.set(None)
+        jobs.enter(execution)
+        try:
+            self._serve(code, execution, self._finish, self._finish_large)
+        finally:
+            jobs.leave()
+            jobs.scope_now.reset(outer_scope)
 
-def _too_large(function: Callable[..., Any] | None, size: int, limit: int) -> MemoryError:
-    return MemoryError(
-        f"the result of {qualified_name(function)} takes {size} bytes, more than the scheduler's "
-        f"shared heap of {limit} bytes can ever hold: give the Scheduler a larger memory="
-    )
+    def _finish(self, raised: int, size: int) -> int:
+        self._port.finish(raised, size)
+        return -1
+
+    def _finish_large(self, raised: int, data: bytes) -> int:
+        self._port.finish_large(raised, data)
+        return -1
+
+    def _serve(
+        self,
+        code: int,
+        execution: Execution,
+        step: Callable[[int, int], int],
+        step_large: Callable[[int, bytes], int],
+    ) -> None:
+        """Run the task that the port has put on the stack, and those that `step` gives. Masked.
+
+        Args:
+            code: The task's.
+            execution: The innermost, for all of them.
+            step: Ends the task, with its outcome in the outbox; the code of the next, or -1.
+            step_large: The same for a larger outcome.
+        """
+        port, inbox, outbox, functions = self._port, self._inbox, self._outbox, self._functions
+        always = jobs.checking
+        while code >= 0:
+            execution.code = code
+            jobs.attention = code & HUNGRY or always
+            function = arguments = result = error = None
+            try:
+                function = functions.get(code >> SERIAL_SHIFT)
+                if function is None:
+                    function = self._load(code >> SERIAL_SHIFT)
+                arguments = loads(self._read() if code & IS_LARGE else inbox)
+            except BaseException as raised:
+                error = raised
+                error.add_note("(while unpickling a task in a worker)")
+            else:
+                try:
+                    jobs.masked = False
+                    if jobs.noted:
+                        jobs.answer()
+                    # Through C, for a new frame of CPython's interpreter: V8 runs a frame of
+                    # compiled code to its end in the tier that it was entered in, and this one is
+                    # entered once.
+                    if code & HAS_KWARGS:
+                        result = call(function, *arguments[0], **arguments[1])
+                    else:
+                        result = call(function, *arguments)
+                    jobs.masked = True
+                except BaseException as raised:  # its outcome, even if it is a SystemExit
+                    jobs.masked = True
+                    error = jobs.without_frame(raised)
+            if len(execution.jobs) > jobs.SENTINELS or execution.touched:
+                error = jobs.finish(execution, error)
+                execution.reset()
+            data = b""
+            if error is None:
+                try:
+                    try:
+                        data = dumps(result)
+                    except MemoryError:
+                        raise
+                    except Exception:
+                        data = dumps_result(qualified_name(function), result)
+                except BaseException as raised:
+                    error = jobs.without_frame(raised)
+            if error is not None:
+                data = dumps_exception(error)
+            size = len(data)
+            failed = 0 if error is None else 1
+            # Nothing of the task is kept alive while the worker sleeps.
+            arguments = result = error = None
+            if size <= OUTBOX_BYTES:
+                outbox[:size] = data
+                code = step(failed, size)
+            else:
+                if size > port.heap_limit:
+                    what = f"the result of {qualified_name(function)}"
+                    data = dumps_exception(too_large(what, size, port.heap_limit))
+                    failed = 1
+                code = step_large(failed, data)
+
+    def _load(self, serial: int) -> Callable[..., Any]:
+        """Unpickle the innermost task's function."""
+        function = self._functions.load(serial, self._port.function().to_bytes())
+        self._promoter.loaded(function, self._port.entry(), serial)
+        return function
+
+    def _read(self) -> bytearray:
+        buffer = bytearray(self._port.arguments_size())
+        self._port.read_arguments(buffer)
+        return buffer

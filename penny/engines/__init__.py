@@ -5,7 +5,9 @@ task runs, how its values get there, who waits for what) is its engine's. There 
 
 * `penny.engines.shared` in the browser: the pool of Web Workers on one shared memory;
 * `penny.engines.serial` elsewhere: each task runs inside `submit`, so that the same program can
-  be tested on any Python.
+  be tested on any Python;
+
+and `penny.engines.task`, by which a task in a pool worker submits to the scheduler it runs on.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from penny.futures import Future
+    from penny.options import Options
 
 __all__ = ["Engine", "open_engine"]
 
@@ -28,16 +31,21 @@ class Engine(Protocol):
 
     Completing a future means, on that thread, one of
 
-    * `future.set_result(value)` or `future.set_exception(error)`, whether or not
-      `future.set_running_or_notify_cancel()` was called before;
+    * `future.set_result(value)`, `future.set_exception(error)` or `future.set_cancelled()`, whether
+      or not `future.set_running_or_notify_cancel()` was called before;
     * nothing at all for a future that `cancel` has withdrawn: the future settles itself.
 
     `future.ticket` belongs to the engine: it starts as None and may hold whatever leads from the
-    future to its task. Neither needs the other once the future is done.
+    future to its task. Neither needs the other once the future is done. An engine must not ask
+    `future.done()`, which drains.
     """
 
     workers: int
     """Number of workers that run tasks, at least 1."""
+
+    patience: float | None
+    """Seconds to wait for one of several futures before looking at the next, where completions come
+    one by one; None where they all come the same way."""
 
     def submit(
         self,
@@ -45,8 +53,13 @@ class Engine(Protocol):
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        options: Options,
     ) -> None:
         """Queue one call, whose outcome completes `future`. Never blocks.
+
+        A call that ends by `penny.Cancelled` has been cancelled, or, where it was raised because
+        the time of `options` was over, fails with TimeoutError. Where the function is a coroutine
+        function, the outcome is that of its coroutine.
 
         The engine holds a reference to `function` until then, since what it keeps of a function is
         released when the function is collected (see `functions.FunctionRecords`).
@@ -71,18 +84,26 @@ class Engine(Protocol):
         The caller then settles the future. False if it runs, or is no task at all.
         """
 
+    def ask_cancel(self, future: Future[Any]) -> bool:
+        """Have `penny.Cancelled` raised in the task of this future, which isn't done and runs.
+
+        Never blocks. False if nobody could be asked: the task has ended, or nothing can reach it.
+        """
+
     def running(self, future: Future[Any]) -> bool:
         """Whether a worker has taken the task of this future, which isn't done."""
 
     def can_block(self) -> bool:
         """Whether `drain` may wait, here and now."""
 
-    def drain(self, timeout: float | None = None) -> bool:
+    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
         """Wait until at least one more future was completed, and complete all that are due.
 
         Args:
             timeout: Seconds to wait at most; None: no limit. With 0 it delivers what has
                 arrived and neither waits nor raises, wherever it is called.
+            wanted: What the caller waits for, among other things: an engine that has to work for
+                completions begins with it.
 
         Returns:
             False if the time went by without a completion.
@@ -106,13 +127,16 @@ class Engine(Protocol):
         """
 
 
-def open_engine(*, workers: int | None, packages: Sequence[str], memory: int | None) -> Engine:
+def open_engine(
+    *, workers: int | None, packages: Sequence[str], memory: int | None, check: bool
+) -> Engine:
     """Start the engine for this platform. Returns at once: its workers come up by and by.
 
     Args:
         workers: Number of workers, at least 1; None: as many as the machine has processors.
         packages: Names of Pyodide packages, or URLs of wheels, to load into every worker.
         memory: Limit of the shared memory in bytes; None: the engine's default.
+        check: Send every job's arguments and result through pickle.
 
     Raises:
         IsolationError: The page is not cross-origin isolated.
@@ -121,7 +145,7 @@ def open_engine(*, workers: int | None, packages: Sequence[str], memory: int | N
     if sys.platform == "emscripten":
         from penny.engines.shared import SharedEngine
 
-        return SharedEngine(workers=workers, packages=packages, memory=memory)
+        return SharedEngine.opened(workers=workers, packages=packages, memory=memory, check=check)
     from penny.engines.serial import SerialEngine
 
-    return SerialEngine(workers=workers, packages=packages, memory=memory)
+    return SerialEngine(workers=workers, packages=packages, memory=memory, check=check)

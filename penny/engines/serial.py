@@ -1,17 +1,25 @@
 """The engine of plain Python: each task runs inside `submit`, in order, on its own arguments.
 
-Nothing is pickled and nobody waits. A program that works with the browser's engine gives the same
-results here, unless it relies on its arguments being copies.
+Nothing is pickled, unless `check` asks for it, and nobody waits. A program that works with the
+browser's engine gives the same results here, unless it relies on its arguments being copies.
+Coroutine tasks run to their end in an event loop of their own; where one runs already they wait in
+that one, and are the only tasks that outlive `submit`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from penny import _current
+from penny import _current, jobs
+from penny.engines.outcomes import fail, overtime
+from penny.errors import BlockingError
+from penny.functions import FunctionRecords, is_coroutine_call, loads_function, split_call
 from penny.futures import Future
+from penny.options import Options
+from penny.wire import dumps_arguments, dumps_result, loads, qualified_name
 
 __all__ = ["SerialEngine"]
 
@@ -20,6 +28,7 @@ class SerialEngine:
     """One worker, which is the caller. See `Engine` for the methods."""
 
     workers = 1
+    patience: float | None = None
 
     def __init__(
         self,
@@ -27,12 +36,17 @@ class SerialEngine:
         workers: int | None = None,
         packages: Sequence[str] = (),
         memory: int | None = None,
+        check: bool = False,
     ) -> None:
         """The arguments are the browser's; packages are expected to be installed."""
+        self._copies = _Copies() if check else None
         self._started = time.perf_counter()
         self._busy = 0.0
         self._depth = 0
         self._run = 0
+        self._coroutines: dict[Future[Any], asyncio.Task[None]] = {}
+        self._stopped: Future[None] | None = None
+        self._closed = False
 
     def submit(
         self,
@@ -40,46 +54,127 @@ class SerialEngine:
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        options: Options,
     ) -> None:
         """Run the task, whatever it raises."""
+        name = qualified_name(function)
+        if self._copies is not None:
+            function, args, kwargs = self._copies.of_call(function, args, kwargs)
         future.set_running_or_notify_cancel()
-        outer_worker, _current.worker = _current.worker, 0
+        try:
+            if is_coroutine_call(function, args):
+                self._await(future, function(*args, **kwargs), name, options)
+            else:
+                self._call(future, function, args, kwargs, name, options)
+        finally:
+            # The exception of a future leads to the frames below the task: no cycle through them.
+            del future
+
+    def _call(
+        self,
+        future: Future[Any],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str,
+        options: Options,
+    ) -> None:
+        outer = _current.engine.set(self)
         self._depth += 1
         began = time.perf_counter()
         try:
-            result = function(*args, **kwargs)
+            result = jobs.run(function, args, kwargs, check=self._copies is not None)
+            # Nobody can interrupt it here; that it took too long is its outcome all the same.
+            if options.timeout is not None and time.perf_counter() - began > options.timeout:
+                raise overtime(name, options)
+            result = self._handed_over(name, result)
         except BaseException as error:
-            future.set_exception(error)
+            fail(future, error, name, options)
             if isinstance(error, KeyboardInterrupt):  # meant for the program, not for the task
                 raise
         else:
             future.set_result(result)
         finally:
-            # The future's exception refers to this frame: no cycle through the future.
-            del future
-            _current.worker = outer_worker
+            del future  # as above
+            _current.engine.reset(outer)
             self._depth -= 1
             self._run += 1
             if self._depth == 0:  # else the time is part of the outer task's
                 self._busy += time.perf_counter() - began
 
+    def _handed_over(self, name: str, result: Any) -> Any:
+        return result if self._copies is None else loads(dumps_result(name, result))
+
+    # -- Coroutine tasks -------------------------------------------------------------------------
+
+    def _await(
+        self, future: Future[Any], call: Coroutine[Any, Any, Any], name: str, options: Options
+    ) -> None:
+        run = self._run_coroutine(future, call, name, options)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            asyncio.run(run)
+        else:
+            self._coroutines[future] = task = loop.create_task(run)
+            task.add_done_callback(lambda _: self._forget(future))
+
+    async def _run_coroutine(
+        self, future: Future[Any], call: Coroutine[Any, Any, Any], name: str, options: Options
+    ) -> None:
+        _current.engine.set(self)  # in the context of this asyncio task alone
+        try:
+            async with asyncio.timeout(options.timeout) as limit:
+                result = self._handed_over(name, await call)
+        except asyncio.CancelledError:
+            future.set_cancelled()
+        except BaseException as error:
+            fail(
+                future, overtime(name, options, error) if limit.expired() else error, name, options
+            )
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        else:
+            future.set_result(result)
+        finally:
+            del future
+            self._run += 1
+
+    def _forget(self, future: Future[Any]) -> None:
+        del self._coroutines[future]
+        self._stop_when_idle()
+
+    # -- Waiting ---------------------------------------------------------------------------------
+
     def publish(self, function: Callable[..., Any]) -> None:
-        """Functions are called as they are."""
+        """Functions are called as they are, unless they are checked."""
+        if self._copies is not None:
+            self._copies.publish(function)
 
     def cancel(self, future: Future[Any]) -> bool:
         """False: each task has run, or is running."""
         return False
+
+    def ask_cancel(self, future: Future[Any]) -> bool:
+        """A coroutine can be cancelled while it waits. Nobody else is there while a call runs."""
+        task = self._coroutines.get(future)
+        return task is not None and task.cancel()
 
     def running(self, future: Future[Any]) -> bool:
         """False: a task that runs has told its future so."""
         return False
 
     def can_block(self) -> bool:
-        """True: there is nothing to wait for."""
-        return True
+        """True if there is nothing to wait for."""
+        return not self._coroutines
 
-    def drain(self, timeout: float | None = None) -> bool:
-        """False: nothing is ever due."""
+    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
+        """False: nothing is due, except by the event loop that runs the coroutines."""
+        if self._coroutines and timeout != 0:
+            raise BlockingError(
+                "a coroutine task goes on in the event loop that runs here, so this can't wait for "
+                "it: use `await future` (or `async with`, `async for`)"
+            )
         return False
 
     def stats(self) -> dict[str, Any]:
@@ -96,7 +191,38 @@ class SerialEngine:
         return {"workers": [worker], "heap": {"used": 0, "size": 0, "limit": 0}}
 
     def shutdown(self, *, cancel: bool) -> Future[None]:
-        """A future that is done."""
-        stopped: Future[None] = Future(self)
-        stopped.set_result(None)
-        return stopped
+        """A future that is done once no coroutine is left."""
+        if self._stopped is None:
+            self._stopped = Future(self)
+        self._stop_when_idle()
+        return self._stopped
+
+    def _stop_when_idle(self) -> None:
+        if self._stopped is not None and not self._coroutines and not self._closed:
+            self._closed = True
+            self._stopped.set_result(None)
+
+
+class _Copies:
+    """What a worker of its own would get instead of the objects themselves."""
+
+    def __init__(self) -> None:
+        self._functions: dict[int, Callable[..., Any]] = {}
+        self._records = FunctionRecords(self._add, self._functions.pop)
+        self._last = 0
+
+    def _add(self, form: bytes) -> int:
+        self._last += 1
+        self._functions[self._last] = loads_function(form)
+        return self._last
+
+    def publish(self, function: Callable[..., Any]) -> None:
+        self._records.publish(split_call(function, ())[0])
+
+    def of_call(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        function, args = split_call(function, args)
+        record = self._records.record_for(function)
+        args, kwargs = loads(dumps_arguments(record.name, args, kwargs))
+        return self._functions[record.handle], args, kwargs

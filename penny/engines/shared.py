@@ -7,27 +7,37 @@ outbox and submitted with one crossing of the bridge; outcomes come in batches t
 from __future__ import annotations
 
 import json
+import math
+import operator
 import struct
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from enum import Enum, auto
+from typing import Any, Self
 
 from penny import _bridge
+from penny._bridge import ClientPort
+from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError, BrokenPool, WorkerLost
-from penny.functions import FunctionRecords, Record, split_call
-from penny.futures import Future
-from penny.wire import dumps, dumps_arguments, loads, loads_exception
+from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
+from penny.futures import DONE, Future
+from penny.options import Options
+from penny.wire import dumps, dumps_arguments, loads, loads_exception, too_large
 
 __all__ = ["SharedEngine", "live_engines"]
 
 INBOX_BYTES = 1 << 18
 OUTBOX_BYTES = 1 << 16
 
-HAS_KWARGS = 1  # flag of a task's arguments; the same in client.js
+# Flags of a task; the same in client.js.
+HAS_KWARGS, COROUTINE = 1, 2
 
-# How a task ended: Outcome in client.js.
-RETURNED, RAISED, LOST, BROKEN, NO_ROOM = range(5)
+# How a task ended: Outcome in client.js. In the last two its worker was ended for it.
+RETURNED, RAISED, LOST, BROKEN, NO_ROOM, CANCELLED, TIMED_OUT = range(7)
+
+# The longest time limit in milliseconds, 24 days; what is longer is none.
+TIMEOUT_MAX = (1 << 31) - 1
 
 # Ticket, outcome, worker, size: the header of each record in the inbox.
 _header = struct.Struct("<4I")
@@ -37,32 +47,70 @@ live_engines: weakref.WeakSet[SharedEngine] = weakref.WeakSet()
 """Engines that have not been collected: a program's end waits for their tasks."""
 
 
+class Waiting(Enum):
+    """How the one who submits waits for completions."""
+
+    ASLEEP = auto()
+    """A host worker sleeps."""
+    SUSPENDED = auto()
+    """A page is suspended, if it was entered so that it can be."""
+    NEVER = auto()
+    """A coroutine awaits: others would wait with it."""
+
+
 class SharedEngine:
     """Submits to a pool of workers and collects from it. See `Engine` for the methods."""
 
-    def __init__(self, *, workers: int | None, packages: Sequence[str], memory: int | None) -> None:
-        """Opens the pool; its workers come up by and by."""
+    patience: float | None = None
+
+    def __init__(
+        self, open_port: Callable[[bytearray, bytearray], ClientPort], waiting: Waiting
+    ) -> None:
+        """Use `opened` or `attached` instead."""
         self._inbox = bytearray(INBOX_BYTES)
         self._outbox = bytearray(OUTBOX_BYTES)
         self._inbox_view = memoryview(self._inbox)
         self._outbox_view = memoryview(self._outbox)
-        self._port = port = _bridge.open_client(
-            workers, memory, packages, self._inbox, self._outbox
-        )
+        self._port = port = open_port(self._inbox, self._outbox)
+        self._waiting = waiting
         self.workers = port.workers
         # Bound once: each look-up on a JavaScript object is a crossing of its own.
         self._submit = port.submit
         self._collect = port.collect
         self._records = FunctionRecords(self._add_function, port.drop_function)
-        self._pending: dict[int, tuple[Future[Any], Record]] = {}
+        self._pending: dict[int, tuple[Future[Any], Record, Options]] = {}
         self._broken: str | None = None
         self._stopped: Future[None] | None = None
         self._closing = False
-        self._on_page = _bridge.role() == "page"
+        self._closed = False
         # JavaScript keeps this engine alive by it: destroyed when the pool has closed.
         self._callback = _bridge.proxy(self._deliver)
         port.on_completions(self._callback)
-        live_engines.add(self)
+
+    @classmethod
+    def opened(
+        cls, *, workers: int | None, packages: Sequence[str], memory: int | None, check: bool
+    ) -> Self:
+        """The engine of a new pool, whose workers come up by and by."""
+        role = _bridge.role()
+        engine = cls(
+            lambda inbox, outbox: _bridge.open_client(
+                workers, memory, packages, check, inbox, outbox
+            ),
+            Waiting.SUSPENDED if role == "page" else Waiting.ASLEEP,
+        )
+        live_engines.add(engine)
+        return engine
+
+    @classmethod
+    def attached(cls, open_port: Callable[[bytearray, bytearray], ClientPort]) -> Self:
+        """An engine that submits to the pool it is in, as one that is not to be closed.
+
+        Args:
+            open_port: Makes the port from an inbox and an outbox. Its completions are delivered by
+                the event loop; nothing here may block.
+        """
+        return cls(open_port, Waiting.NEVER)
 
     # -- Submission ------------------------------------------------------------------------------
 
@@ -72,16 +120,19 @@ class SharedEngine:
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        options: Options,
     ) -> None:
         """Pickle the call and queue it."""
         if self._broken is not None:
             raise BrokenPool(f"the workers could not be started: {self._broken}")
         function, args = split_call(function, args)
         record = self._records.record_for(function)
-        flags = 0
+        flags = COROUTINE if record.coroutine else 0
+        if function is operator.call and is_coroutine_call(function, args):
+            flags = COROUTINE
         if kwargs:
             data = dumps_arguments(record.name, args, kwargs)
-            flags = HAS_KWARGS
+            flags |= HAS_KWARGS
         else:
             try:
                 data = dumps(args)
@@ -91,27 +142,23 @@ class SharedEngine:
                 dumps_arguments(record.name, args, kwargs)  # raises, and says what is at fault
                 raise
         size = len(data)
+        interactive = bool(options.interactive)
+        limit = 0 if options.timeout is None else _milliseconds(options.timeout)
         if size <= OUTBOX_BYTES:
             self._outbox_view[:size] = data
-            ticket = self._submit(record.handle, flags, size)
+            ticket = self._submit(record.handle, flags, size, interactive, limit)
         else:
-            ticket = self._port.submit_large(record.handle, flags, data)
+            ticket = self._port.submit_large(record.handle, flags, data, interactive, limit)
         if ticket < 0:
-            raise self._too_large(f"the arguments of {record.name}", size)
+            raise too_large(f"the arguments of {record.name}", size, self._port.heap_limit)
         future.ticket = ticket
-        self._pending[ticket] = future, record
+        self._pending[ticket] = future, record, options
 
     def _add_function(self, form: bytes) -> int:
         handle = self._port.add_function(form)
         if handle < 0:
-            raise self._too_large("a function with what it refers to", len(form))
+            raise too_large("a function with what it refers to", len(form), self._port.heap_limit)
         return handle
-
-    def _too_large(self, what: str, size: int) -> MemoryError:
-        return MemoryError(
-            f"{what}: {size} bytes, more than the scheduler's shared heap of "
-            f"{self._port.heap_limit} bytes can ever hold: give the Scheduler a larger memory="
-        )
 
     def publish(self, function: Callable[..., Any]) -> None:
         """Put the function into the table as it is now."""
@@ -126,6 +173,10 @@ class SharedEngine:
         self._close_when_idle()
         return True
 
+    def ask_cancel(self, future: Future[Any]) -> bool:
+        """Ask the worker that has the task."""
+        return future.ticket is not None and self._port.ask_cancel(future.ticket)
+
     def running(self, future: Future[Any]) -> bool:
         """Whether a worker has the task."""
         return future.ticket is not None and self._port.running(future.ticket)
@@ -134,43 +185,56 @@ class SharedEngine:
 
     def can_block(self) -> bool:
         """A host worker can; a page where it can be suspended."""
-        return not self._on_page or _bridge.can_run_sync()
+        if self._waiting is Waiting.SUSPENDED:
+            return _bridge.can_run_sync()
+        return self._waiting is Waiting.ASLEEP
 
-    def drain(self, timeout: float | None = None) -> bool:
+    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
         """Wait for completions: a host worker sleeps, a page is suspended."""
         delivered = self._deliver()
+        if timeout == 0:
+            more = delivered
+            while more and (wanted is None or wanted._state not in DONE):
+                more = self._deliver()
         if delivered or timeout == 0:
             return delivered
         if not self.can_block():
             raise BlockingError(
-                "this page can't wait: use `await future` (or `async with`, `async for`); or run "
-                "it where it may block, in a <script data-penny> element or with `penny run`"
+                "a coroutine task can't wait, others would wait with it: use `await future` (or "
+                "`async for`)"
+                if self._waiting is Waiting.NEVER
+                else "this page can't wait: use `await future` (or `async with`, `async for`); or "
+                "run it where it may block, in a <script data-penny> element or with `penny run`"
             )
         deadline = None if timeout is None else time.monotonic() + timeout
         while not delivered:
             remaining = -1.0 if deadline is None else (deadline - time.monotonic()) * 1000
             if deadline is not None and remaining <= 0:
                 return False
-            if self._on_page:
+            if self._waiting is Waiting.SUSPENDED:
                 _bridge.run_sync(self._port.next_completions(remaining))
+                self._deliver()
+                # Meanwhile, the event loop may have delivered some, too.
+                delivered = True
             else:
                 self._port.wait(remaining)
-            delivered = self._deliver()
-            # On a page, completions are also delivered by the event loop, meanwhile.
-            delivered = delivered or self._on_page
+                delivered = self._deliver()
         return True
 
     def _deliver(self) -> bool:
-        """Complete the futures of all tasks that have ended. False if there was none."""
-        delivered = False
-        while count := self._collect():
-            delivered = True
+        """Complete the futures of tasks that have ended, interactive ones first, a batch of them.
+
+        A page lives on, and whoever waits for one future looks for it, before the next batch.
+
+        Returns:
+            False if there was none.
+        """
+        if count := self._collect():
             # All out of the inbox before any future is completed: a future's callback may deliver.
             for ended in self._read_large(-count) if count < 0 else self._read(count):
                 self._complete(*ended)
-        if delivered:
             self._close_when_idle()
-        return self._finish_closing() or delivered
+        return self._finish_closing() or count != 0
 
     def _read(self, count: int) -> list[tuple[int, int, int, bytes]]:
         """Ticket, outcome, worker and payload of each record in the inbox."""
@@ -191,7 +255,7 @@ class SharedEngine:
         return [(ticket, outcome, worker, payload)]
 
     def _complete(self, ticket: int, outcome: int, worker: int, payload: bytes | bytearray) -> None:
-        future, record = self._pending.pop(ticket)
+        future, record, options = self._pending.pop(ticket)
         future.ticket = None
         if outcome == RETURNED:
             try:
@@ -202,7 +266,13 @@ class SharedEngine:
             else:
                 future.set_result(result)
         elif outcome == RAISED:
-            future.set_exception(loads_exception(bytes(payload)))
+            fail(future, loads_exception(bytes(payload)), record.name, options)
+        elif outcome == CANCELLED:
+            future.set_cancelled()
+        elif outcome == TIMED_OUT:
+            late = overtime(record.name, options)
+            late.add_note(f"(worker {worker} did not get to Cancelled in time and was replaced)")
+            future.set_exception(late)
         elif outcome == LOST:
             future.set_exception(
                 WorkerLost(f"worker {worker} died while it ran {record.name}; other tasks go on")
@@ -230,7 +300,7 @@ class SharedEngine:
         if self._stopped is None:
             self._stopped = Future(self)
         if cancel:
-            for future, _ in list(self._pending.values()):
+            for future, _, _ in list(self._pending.values()):
                 future.cancel()
         self._close_when_idle()
         return self._stopped
@@ -242,11 +312,17 @@ class SharedEngine:
 
     def _finish_closing(self) -> bool:
         """True if the pool has just closed."""
-        if not self._closing or self._stopped is None or self._stopped.done():
+        if not self._closing or self._closed or not self._port.closed():
             return False
-        if not self._port.closed():
-            return False
+        self._closed = True
         self._port.off_completions()
         self._callback.destroy()
+        assert self._stopped is not None
         self._stopped.set_result(None)
         return True
+
+
+def _milliseconds(seconds: float) -> int:
+    """At least 1; 0, which means no limit, for what is beyond all limits."""
+    milliseconds = math.ceil(seconds * 1000)
+    return milliseconds if milliseconds <= TIMEOUT_MAX else 0

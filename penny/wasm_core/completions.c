@@ -28,7 +28,7 @@ EXPORT(client_wake) void client_wake(u32 number) {
 /* Returns 1 if it found the client asleep and woke it. */
 int completion_push(u32 index) {
   struct task *task = &shared->task[index];
-  struct client *client = &shared->clients[task->client];
+  struct client *client = &shared->clients[task->owner - FIRST_CLIENT];
   u32 head;
   do {
     head = load(&client->completed);

@@ -43,6 +43,12 @@ u32 deque_pop(struct deque *deque) {
   return won ? hint : NONE;
 }
 
+/* Owner only. The hint that deque_pop() would return if no thief is faster, or NONE. */
+u32 deque_newest(struct deque *deque) {
+  if (deque_looks_empty(deque)) return NONE;
+  return plain_load(entry(deque, plain_load(&deque->bottom) - 1)); /* plain: the owner alone writes them */
+}
+
 /* Any thief. The oldest hint, or NONE if the deque looked empty or another thief was faster. */
 u32 deque_steal(struct deque *deque) {
   u32 top = load(&deque->top);

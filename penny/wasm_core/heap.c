@@ -246,11 +246,15 @@ static void sweep_map(struct map map, u32 lowest, u32 participant, int arenas) {
   }
 }
 
-/* Frees every block of a dead participant that no slot refers to. Keeper only. */
+/* Frees every block of a dead participant that neither a slot nor the function table refers to. Keeper only. */
 void heap_sweep(u32 participant, u32 keeper) {
   store(&shared->hazard[participant], 0);
   for (u32 t = 0; t < TASKS; t++) {
     u32 block = load(&shared->task[t].block);
+    if (block) keep(block, participant, keeper);
+  }
+  for (u32 f = 0; f < FUNCTIONS; f++) {
+    u32 block = load(&shared->function[f].block);
     if (block) keep(block, participant, keeper);
   }
   struct map heap = heap_map();

@@ -8,15 +8,18 @@ EXPORT(initialise) void initialise(u32 workers, u32 granules_max, u32 first_posi
   shared->granules_max = granules_max;
   shared->serials = 1;
   for (u32 c = 0; c < CLIENTS_MAX; c++) shared->clients[c].completed = NONE;
-  for (u32 w = 0; w < WORKERS_MAX; w++) {
+  for (u32 w = 0; w <= ASYNC_WORKER; w++) {
     shared->worker[w].deque.top = first_position;
     shared->worker[w].deque.bottom = first_position;
   }
-  for (u32 i = 0; i < INJECTOR_CELLS; i++) {
-    u32 position = first_position + i;
-    shared->injector[position & (INJECTOR_CELLS - 1)] = (u64)position << 32; /* EMPTY(position) */
-  }
-  shared->injector_head = first_position;
   for (u32 p = 0; p < PARTICIPANTS_MAX; p++) shared->rover[p] = p * (TASKS / PARTICIPANTS_MAX);
-  store(&shared->injector_tail, first_position);
+  for (u32 q = 0; q < QUEUES; q++) {
+    struct injector *injector = &shared->injector[q];
+    for (u32 i = 0; i < INJECTOR_CELLS; i++) {
+      u32 position = first_position + i;
+      injector->cells[position & (INJECTOR_CELLS - 1)] = (u64)position << 32; /* EMPTY(position) */
+    }
+    injector->head = first_position;
+    store(&injector->tail, first_position);
+  }
 }

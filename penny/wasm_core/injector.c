@@ -1,5 +1,6 @@
-/* The injector: a bounded queue of hints, many producers, many consumers, first in, first out.
- * Clients put; workers take, and put when their deque is full.
+/* Injectors: bounded queues of hints, many producers, many consumers, first in, first out.
+ * Clients put; workers take, and put when their deque is full. There is one for each kind of task (enum
+ * queue).
  *
  * A cell is one 64-bit word: position (32 bits), full flag, hint (30 bits). Whoever changes a cell
  * has done the operation; moving head or tail afterwards is bookkeeping that anybody may do for
@@ -18,23 +19,24 @@
 static inline u64 empty_cell(u32 position) { return (u64)position << 32; }
 static inline u64 full_cell(u32 position, u32 hint) { return (u64)position << 32 | FULL | hint; }
 static inline u32 cell_position(u64 cell) { return (u32)(cell >> 32); }
-static inline u64 *cell_at(u32 position) {
-  return &shared->injector[position & (INJECTOR_CELLS - 1)];
+static inline u64 *cell_at(struct injector *injector, u32 position) {
+  return &injector->cells[position & (INJECTOR_CELLS - 1)];
 }
 
 /* Returns 0 if the injector is full. */
-int injector_put(u32 hint) {
+int injector_put(u32 queue, u32 hint) {
+  struct injector *injector = &shared->injector[queue];
   for (;;) {
-    u32 tail = load(&shared->injector_tail);
-    u64 cell = load(cell_at(tail));
+    u32 tail = load(&injector->tail);
+    u64 cell = load(cell_at(injector, tail));
     if (cell == empty_cell(tail)) {
-      if (compare_exchange64(cell_at(tail), cell, full_cell(tail, hint))) {
-        compare_exchange(&shared->injector_tail, tail, tail + 1);
+      if (compare_exchange64(cell_at(injector, tail), cell, full_cell(tail, hint))) {
+        compare_exchange(&injector->tail, tail, tail + 1);
         return 1;
       }
     } else if (cell_position(cell) == tail || cell_position(cell) == tail + INJECTOR_CELLS) {
       /* Put there, maybe taken again already, but tail not yet moved: help. */
-      compare_exchange(&shared->injector_tail, tail, tail + 1);
+      compare_exchange(&injector->tail, tail, tail + 1);
     } else if (cell_position(cell) == tail - INJECTOR_CELLS) {
       return 0; /* what was put there a lap ago has not been taken */
     }
@@ -42,29 +44,31 @@ int injector_put(u32 hint) {
 }
 
 /* The oldest hint, or NONE if the injector was empty. */
-u32 injector_take(void) {
+u32 injector_take(u32 queue) {
+  struct injector *injector = &shared->injector[queue];
   for (;;) {
-    u32 head = load(&shared->injector_head);
-    u64 cell = load(cell_at(head));
+    u32 head = load(&injector->head);
+    u64 cell = load(cell_at(injector, head));
     if (cell_position(cell) == head) {
       if (!((u32)cell & FULL)) {
         /* EMPTY(head): nothing was put at head when we read the cell. */
-        if (head == load(&shared->injector_head)) return NONE;
-      } else if (compare_exchange64(cell_at(head), cell, empty_cell(head + INJECTOR_CELLS))) {
-        compare_exchange(&shared->injector_head, head, head + 1);
+        if (head == load(&injector->head)) return NONE;
+      } else if (compare_exchange64(cell_at(injector, head), cell, empty_cell(head + INJECTOR_CELLS))) {
+        compare_exchange(&injector->head, head, head + 1);
         return (u32)cell & ~FULL;
       }
     } else if (cell_position(cell) == head + INJECTOR_CELLS) { /* taken, head not yet moved: help */
-      compare_exchange(&shared->injector_head, head, head + 1);
+      compare_exchange(&injector->head, head, head + 1);
     }
   }
 }
 
 /* How many hints lie in it, about. */
-u32 injector_length(void) {
-  u32 head = load(&shared->injector_head);
-  i32 length = (i32)(load(&shared->injector_tail) - head);
+u32 injector_length(u32 queue) {
+  struct injector *injector = &shared->injector[queue];
+  u32 head = load(&injector->head);
+  i32 length = (i32)(load(&injector->tail) - head);
   /* A put whose tail has not been moved yet counts: a sleeper's second look must see it. */
-  if (length <= 0) return ((u32)load(cell_at(head)) & FULL) != 0;
+  if (length <= 0) return ((u32)load(cell_at(injector, head)) & FULL) != 0;
   return (u32)length;
 }

@@ -4,14 +4,17 @@
  *   1. reads its event counter               a. makes the hint visible (deque or injector)
  *   2. sets its bit in `idle`                b. reads `idle`
  *   3. looks once more at every queue        c. clears one set bit; only who cleared it goes on
- *   4. sleeps if the counter has not moved   d. bumps that worker's counter, wakes it
+ *   4. rings who is awake (doorbell.c)       d. bumps that worker's counter, wakes it
+ *   5. sleeps if the counter has not moved
  *
- * (Before that, one worker at a time may spin: see spin().)
+ * A worker that joins a task of its own sleeps the same way: with 2 it makes the task's latch SLEEPY, in 3 it
+ * looks at the latch as well, and before 5 it makes it SLEEPING; who sets the latch then does d.
+ * (Before all that, one worker at a time may spin: see spin().)
  *
  * Either the publisher's b comes after 2, then it sees the bit and wakes; or b comes before 2, then
- * the look in 3 comes after a and sees the work. A bump between 1 and 4 makes 4 return at once. A
+ * the look in 3 comes after a and sees the work. A bump between 1 and 5 makes 5 return at once. A
  * wake-up is never spent on a worker that is awake already, since the bit names who is parked. Whoever
- * was woken and finds more than it takes wakes another.
+ * was woken and finds more than it takes, or leaves because its latch is set, wakes another.
  * A waker that dies between c and d leaves a sleeper without its bit: the keeper's recovery bumps
  * and wakes everybody. Model: models/parking.pml; the whole walk: parking.md.
  */
@@ -24,8 +27,9 @@ __attribute__((noinline)) void wait_on(u32 *p, u32 expected, i64 nanoseconds) {
   __builtin_wasm_memory_atomic_wait32((int *)p, (int)expected, nanoseconds);
 }
 
+/* Whether there is anything that a worker which computes could take. */
 int work_is_visible(void) {
-  if (injector_length()) return 1;
+  if (injector_length(INTERACTIVE) || injector_length(BATCH)) return 1;
   u32 workers = plain_load(&shared->workers); /* plain: written once, before any worker starts */
   for (u32 w = 0; w < workers; w++)
     if (!deque_looks_empty(&shared->worker[w].deque)) return 1;
@@ -37,17 +41,20 @@ int work_is_visible(void) {
  * and halves each time it was in vain. */
 static const double SPIN_MAX = 0.3, SPIN_MIN = 0.01;
 
-/* Looks for work for a moment, if no other worker does so already. While it spins, publishers wake
+/* Looks for work for a moment, if no other worker does so already; or for the latch of `joined`, unless
+ * that is NONE. Busy workers are asked to promote what they have. While it spins, publishers wake
  * nobody: it will see the work. So it must look at every queue after it has given `spinner` back, and
  * when it takes something then, wake another if there is more. Returns 1 if it was the spinner.
  * (As the spinning threads of Go's scheduler.) */
-int spin(u32 worker) {
+int spin(u32 worker, u32 joined) {
   if (load(&shared->spinner) || !compare_exchange(&shared->spinner, 0, worker + 1)) return 0;
+  ring_busy(worker, STEAL);
   double *spin = &shared->worker[worker].spin;
   double end = clock_ms() + *spin;
   int found = 0;
   do
-    for (int i = 0; i < 32 && !found; i++) found = work_is_visible() || load(&shared->stop);
+    for (int i = 0; i < 32 && !found; i++)
+      found = work_is_visible() || load(&shared->stop) || (joined != NONE && latch_is_set(joined));
   while (!found && clock_ms() < end);
   store(&shared->spinner, 0);
   *spin = found ? SPIN_MAX : *spin > 2 * SPIN_MIN ? *spin / 2 : SPIN_MIN;
@@ -60,22 +67,34 @@ static int unannounce(u32 worker) {
   return (fetch_and(&shared->idle, ~bit) & bit) != 0;
 }
 
-/* Sleeps until somebody wakes this worker, or there is work, or the time is over (negative: no
- * bound). Returns 1 if it slept. */
-int park(u32 worker, i64 nanoseconds) {
+/* Whether there is something to do instead of going to sleep: step 3. */
+static int is_wanted(u32 worker, u32 joined, int help) {
+  if (help && work_is_visible()) return 1;
+  if (joined == NONE) return load(&shared->stop) != 0;
+  /* A cancel comes with a bump of the event counter, so it needs no place among the steps. */
+  return latch_is_set(joined) || (load(&shared->worker[worker].reasons) & CANCEL);
+}
+
+/* Sleeps until somebody wakes this worker, or there is work, or the task `joined` (unless NONE) has ended,
+ * or the time is over (negative: no bound). Without `help` it takes no work and is not woken for any.
+ * Returns 1 if it slept. */
+int park(u32 worker, u32 joined, int help, i64 nanoseconds) {
   u32 *event = &shared->worker[worker].event;
   u32 seen = load(event);
-  fetch_or(&shared->idle, 1ull << worker);
-  if (load(&shared->stop) || work_is_visible()) {
-    /* If a waker was faster, its bump only makes the next sleep return at once: no loss. */
-    unannounce(worker);
-    return 0;
+  if (joined != NONE && !latch_get_sleepy(joined)) return 0;
+  if (help) fetch_or(&shared->idle, 1ull << worker);
+  int awake = is_wanted(worker, joined, help);
+  if (!awake && help) ring_busy(worker, STEAL);
+  if (!awake && joined != NONE) awake = !latch_fall_asleep(joined);
+  if (!awake) {
+    double asleep = clock_ms();
+    wait_on(event, seen, nanoseconds);
+    if (clock_ms() - asleep < SPIN_MAX) shared->worker[worker].spin = SPIN_MAX; /* it would have paid */
   }
-  double asleep = clock_ms();
-  wait_on(event, seen, nanoseconds);
-  unannounce(worker);
-  if (clock_ms() - asleep < SPIN_MAX) shared->worker[worker].spin = SPIN_MAX; /* it would have paid */
-  return 1;
+  /* If a waker was faster, its bump only makes the next sleep return at once: no loss. */
+  if (help) unannounce(worker);
+  if (joined != NONE) latch_wake_up(joined);
+  return !awake;
 }
 
 void wake_worker(u32 worker) {
@@ -83,14 +102,24 @@ void wake_worker(u32 worker) {
   notify(&shared->worker[worker].event, 1);
 }
 
-/* Wakes one parked worker, if there is one and nobody spins. Call it after the work is visible. */
-void wake_one(void) {
-  if (load(&shared->spinner)) return;
+/* Wakes one parked worker, if there is one and nobody spins. Call it after the work is visible. Returns 0
+ * if all are busy. */
+int wake_one(void) {
+  if (load(&shared->spinner)) return 1;
   u64 idle;
   while ((idle = load(&shared->idle))) {
     u32 worker = (u32)__builtin_ctzll(idle);
     if (!unannounce(worker)) continue; /* somebody else wakes this one; look for the next */
     wake_worker(worker);
-    return;
+    return 1;
   }
+  return 0;
+}
+
+/* Sees to it that somebody looks at a queue into which something has been put. */
+void announce_work(u32 queue) {
+  if (queue == COROUTINES)
+    wake_worker(ASYNC_WORKER);
+  else if (!wake_one() && queue == INTERACTIVE)
+    ring_busy(NONE, URGENT);
 }

@@ -15,14 +15,19 @@
 #include "platform.h"
 
 enum {
-  WORKERS_MAX = 64,
-  CLIENTS_MAX = 4,
-  PARTICIPANTS_MAX = WORKERS_MAX + CLIENTS_MAX, /* a worker's number, or WORKERS_MAX + a client's */
+  WORKERS_MAX = 64,           /* workers that compute: numbers 0 to 63 */
+  ASYNC_WORKER = WORKERS_MAX, /* the number of the one that runs coroutines, which are for waiting: it
+                                 has an event loop, steals nothing and is never in `idle` */
+  CLIENTS_MAX = 4,            /* 0 the page, 1 a host worker, 2 the coroutines of the async worker */
+  FIRST_CLIENT = ASYNC_WORKER + 1, /* a participant is a worker, by its number, or FIRST_CLIENT + a
+                                      client's number */
+  PARTICIPANTS_MAX = FIRST_CLIENT + CLIENTS_MAX,
 
   TASKS = 16384,          /* task slots; a power of two */
   TASK_BYTES = 256,       /* one slot with its inline payload */
   TASK_BITS = 14,         /* log2(TASKS) */
   DEQUE_ENTRIES = 4096,   /* per worker; a power of two */
+  FUNCTIONS = 8192,       /* entries of the function table; a power of two */
   INJECTOR_CELLS = 32768, /* twice the slots: hints may be there twice (recovery, overflow) */
   RECENT = 64,            /* remembered free slots per participant */
   STACK_BYTES = 16384,    /* C stack of each participant's instance */
@@ -45,14 +50,35 @@ enum task_state {
   RUNNING = 3,   /* participant (a worker) has it on its stack */
   RETURNED = 4,  /* payload is the pickled result */
   RAISED = 5,    /* payload is the pickled exception */
-  CANCELLED = 6, /* withdrawn by its client; on the way to FREE */
+  CANCELLED = 6, /* withdrawn by its owner; on the way to FREE */
   LOST = 7,      /* its worker died while running it; no payload */
 };
 enum {
   STATE_MASK = 0x7,
-  ADRIFT = 0x8, /* flag on RETURNED, RAISED, LOST: its worker is dead and may not have pushed it on
-                   the completion list (see recovery.c) */
+  ADRIFT = 0x8, /* flag on RETURNED, RAISED, LOST: its worker is dead and may not have told its owner
+                   (see recovery.c) */
 };
+
+/* Where a task waits for a worker: urgent things first. */
+enum queue {
+  INTERACTIVE = 0,
+  BATCH = 1,
+  COROUTINES = 2, /* of the async worker alone */
+  QUEUES = 3,
+};
+
+/* Latch of a task whose owner is a worker (latch.c): generation << 16 | what the owner does | SET. */
+enum latch_state {
+  UNSET = 0,
+  SLEEPY = 1,    /* the owner is about to sleep, and will look once more */
+  SLEEPING = 2,  /* the owner sleeps: whoever sets the latch wakes it */
+  ABANDONED = 4, /* the owner is dead: whoever sets the latch frees the slot */
+  SET = 8,       /* a bit of its own, beside the owner's state: the task has ended, and nobody but the
+                    owner touches the slot any more */
+};
+
+/* Why a running task was asked to end (cancellation.c): generation << 16 | one of these. */
+enum cancel_reason { NOT_ASKED = 0, ASKED = 1, TIMED_OUT = 2 };
 
 static inline u32 state_word(u32 generation, u32 participant, u32 state) {
   return generation << 16 | participant << 8 | state;
@@ -61,19 +87,28 @@ static inline u32 state_of(u32 word) { return word & STATE_MASK; }
 static inline u32 participant_of(u32 word) { return word >> 8 & 0xff; }
 static inline u32 generation_of(u32 word) { return word >> 16; }
 
+enum { TASK_HEADER = 48 };
 struct task {
   u32 state;    /* see above. W: claimants, by compare-and-swap; R: all */
-  u32 client;   /* number of the client that gets the outcome. W: submitter while FILLING */
+  u32 owner;    /* participant that gets the outcome: a client by its completion list, a worker by the
+                   latch. W: owner while FILLING */
   u32 next;     /* link of the completion list: slot index, or NONE. W: the finishing worker before
                    its push; R: the client after its take */
-  u32 function; /* struct function *; the slot holds one reference. W: submitter while FILLING */
-  u32 flags;    /* of the arguments, for the two languages. W: submitter while FILLING */
+  u32 function; /* number of the function's entry in the table, or 0: none. The slot holds one
+                   reference. W: owner while FILLING */
+  u32 queue;    /* enum queue. W: owner while FILLING */
+  u32 flags;    /* of the arguments, for the two languages. W: owner while FILLING */
   u32 size;     /* payload's bytes. The payload is first the pickled arguments, then the outcome.
-                   W: submitter while FILLING, then the worker while RUNNING */
+                   W: owner while FILLING, then the worker while RUNNING */
   u32 block;    /* heap block with the payload, or 0: it is inline. Always cleared before the block
                    is freed, so that death between the two leaks a block that recovery finds */
-  u32 reserved;
-  unsigned char inline_payload[TASK_BYTES - 32];
+  u32 latch;    /* see above. W: owner, finishing worker, keeper (latch.c) */
+  u32 cancel;   /* see above. W: owner while FILLING; then who asks, by CAS; R: the running worker,
+                   keeper. Of an older generation: nobody asked */
+  u32 limit;    /* ms that it may run, 0: no limit. W: owner while FILLING; R: worker, keeper */
+  u32 started;  /* ms of the worker's clock when it began to run, never 0; 0: not yet. Only where there
+                   is a limit. W: owner while FILLING, worker once; R: keeper */
+  unsigned char inline_payload[TASK_BYTES - TASK_HEADER];
 };
 _Static_assert(sizeof(struct task) == TASK_BYTES, "a slot's size is a power of two");
 
@@ -103,15 +138,30 @@ struct worker {
   u32 random;  /* state of the victim choice. W, R: this worker */
   u32 wants_room; /* 1: it holds a result for which the heap has no room; clients feed no new large
                      arguments meanwhile. W: this worker, keeper after its death; R: clients */
-  u32 run, stolen, injected, wakeups; /* statistics. W: this worker, plainly; R: anybody, any time:
-                                         a value may be old by a moment, never torn (32 bits) */
+  u32 interrupt; /* SIGUSR1: the doorbell was rung; Python looks at it between bytecodes and clears it, by
+                    exchange (doorbell.c). W: ringers, by store; this worker by exchange */
+  u32 reasons;   /* bits of enum reason: why it was rung. W: ringers, by fetch_or, before they ring;
+                    this worker drains them by exchange */
+  u32 innermost; /* hint + 1 of the task that runs on top of its stack, or 0. W: this worker; R: keeper,
+                    to whom a value old by a moment is good enough */
+  u32 run, stolen, injected, wakeups, promoted; /* statistics. W: this worker, plainly; R: anybody, any
+                                         time: a value may be old by a moment, never torn (32 bits) */
   double spin;       /* how long it will spin next, ms. W, R: this worker */
   double started;    /* clock of this worker at its start, ms. W: this worker */
   double idle;       /* ms spent looking for work or asleep. W: this worker; R: statistics */
   double idle_since; /* clock when it began to be idle, 0 when it is not. W: this worker */
-  char line[64];
+  char line[48];
   struct deque deque;
 };
+_Static_assert(offsetof(struct worker, deque) % 64 == 0, "top and bottom have cache lines of their own");
+
+/* Why a worker's doorbell was rung. The same numbers in penny/promotion.py. */
+enum reason {
+  STEAL = 1,  /* a worker is hungry: promote a private job */
+  URGENT = 2, /* an interactive task waits, and nobody is idle */
+  CANCEL = 4, /* a task on its stack has been asked to end */
+};
+enum { SIGUSR1 = 10 }; /* what Python takes the ring for */
 
 /* ---- clients ---------------------------------------------------------------------------------- */
 
@@ -129,11 +179,26 @@ struct client {
  * Every run of granules starts with a HEAD, so a block's extent ends at the next HEAD or free one. */
 enum { HEAD = 0x100, MARK = 0x200, OWNER_MASK = 0xff };
 
-struct function { /* a row of the function table: a heap block */
-  u32 references; /* one for the registering client, one for each slot. W: all, by fetch_add */
-  u32 serial;     /* its name in the workers' caches; never used again. W: maker */
-  u32 size;       /* bytes of the pickled function, which follow */
-  u32 reserved;
+/* ---- functions (functions.c) ------------------------------------------------------------------ */
+
+struct function { /* an entry of the function table; its number is its index + 1 */
+  u64 life;  /* serial (32 bits) | maker + 1 (8) | references (24). W: all, by CAS.
+                Serial: the function's name in the workers' caches, never used again. Maker: the
+                participant whose reference is among those counted, 0 once it has dropped it.
+                References: the maker's, and one for each slot. 0: the entry is free; or, with a maker, that
+                participant is about to free the block */
+  u32 block; /* heap block with the pickled function. W: maker before it tells anybody the number */
+  u32 size;  /* bytes of it. W: likewise */
+};
+
+/* ---- injectors (injector.c) -------------------------------------------------------------------- */
+
+struct injector {
+  u32 head; /* next position to take. W: all, by CAS */
+  char line0[60];
+  u32 tail; /* next position to put. W: all, by CAS */
+  char line1[60];
+  u64 cells[INJECTOR_CELLS]; /* position tag, full flag, hint. W: all, by CAS */
 };
 
 /* ---- everything -------------------------------------------------------------------------------- */
@@ -157,15 +222,12 @@ struct shared_memory {
                the wake-up (parking.c) */
   char line1[56];
 
-  u32 injector_head; /* next position to take (injector.c). W: all, by CAS */
-  char line2[60];
-  u32 injector_tail; /* next position to put. W: all, by CAS */
-  char line3[60];
-  u64 injector[INJECTOR_CELLS]; /* position tag, full flag, hint. W: all, by CAS */
+  struct injector injector[QUEUES];
 
   struct client clients[CLIENTS_MAX];
-  struct worker worker[WORKERS_MAX];
+  struct worker worker[WORKERS_MAX + 1]; /* the last is the async worker */
   struct task task[TASKS];
+  struct function function[FUNCTIONS];
 
   u32 recent[PARTICIPANTS_MAX][RECENT]; /* slots this participant freed lately. W, R: it alone;
                                            only hints, the state word decides */
@@ -187,7 +249,11 @@ struct shared_memory {
 #define HEAP_ADDRESS \
   ((SHARED_ADDRESS + (u32)sizeof(struct shared_memory) + ARENA_BYTES - 1) & ~(u32)(ARENA_BYTES - 1))
 
-static inline u32 client_participant(u32 client) { return WORKERS_MAX + client; }
+static inline u32 client_participant(u32 client) { return FIRST_CLIENT + client; }
+static inline int is_client(u32 participant) { return participant >= FIRST_CLIENT; }
+
+/* What the async worker's coroutines submit. */
+enum { ASYNC_CLIENT = 2 };
 
 /* The page is client 0 of every scheduler, also of one whose tasks a host worker submits. */
 #define KEEPER client_participant(0)
@@ -195,24 +261,40 @@ static inline u32 client_participant(u32 client) { return WORKERS_MAX + client; 
 /* ---- one line for each function that another file uses ------------------------------------------ */
 
 int deque_push(struct deque *deque, u32 hint);
-int push_or_spill(u32 worker, u32 hint);
 u32 deque_pop(struct deque *deque);
+u32 deque_newest(struct deque *deque);
 u32 deque_steal(struct deque *deque);
 void deque_adopt(struct deque *deque);
 int deque_looks_empty(struct deque *deque);
 
-int injector_put(u32 hint);
-u32 injector_take(void);
-u32 injector_length(void);
+int injector_put(u32 queue, u32 hint);
+u32 injector_take(u32 queue);
+u32 injector_length(u32 queue);
 
 void wait_on(u32 *p, u32 expected, i64 nanoseconds);
-void wake_one(void);
+int wake_one(void);
 void wake_worker(u32 worker);
-int spin(u32 worker);
-int park(u32 worker, i64 nanoseconds);
+int spin(u32 worker, u32 joined);
+int park(u32 worker, u32 joined, int help, i64 nanoseconds);
 int work_is_visible(void);
 
+void ring(u32 worker, u32 reason);
+void ring_busy(u32 caller, u32 reason);
+void announce_work(u32 queue);
+
+int latch_is_set(u32 hint);
+int latch_get_sleepy(u32 hint);
+int latch_fall_asleep(u32 hint);
+void latch_wake_up(u32 hint);
+void latch_set(u32 index, u32 owner, u32 worker);
+void latch_set_for_dead(u32 index, u32 generation, u32 owner);
+void latch_abandon(u32 index, u32 generation);
+
+int push_or_spill(u32 worker, u32 hint);
+
 int claim(u32 hint, u32 worker);
+u32 task_acquire(u32 participant);
+void task_fill(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 block);
 void task_release(u32 index, u32 participant);
 
 int completion_push(u32 index);
@@ -223,6 +305,11 @@ void heap_free(u32 participant, u32 address);
 void heap_take_over(u32 participant, u32 address);
 void heap_sweep(u32 participant, u32 keeper);
 
-void function_release(u32 participant, u32 function);
+int function_retain(u32 number, u32 serial);
+u32 function_serial(u32 number);
+void function_release(u32 participant, u32 number);
+void functions_recover(u32 dead, u32 keeper);
+
+int ask_cancel(u32 index, u32 generation, u32 why);
 
 #endif

@@ -1,11 +1,11 @@
-/* A worker's loop: where its next task comes from. Own newest first; then the oldest of a random
- * victim; then a small batch from the injector, the rest of which lies in the own deque, where
- * others steal it; then sleep. There is no scheduler thread.
+/* A worker's loop: where its next task comes from. Urgent ones first; then the own newest; then the oldest of
+ * a random victim; then a small batch from the injector, the rest of which lies in the own deque, where
+ * others steal it; then it asks busy workers to promote something, and sleeps. There is no scheduler thread.
  */
 #include "shared.h"
 
 enum { BATCH_MAX = 8 };
-enum { STOPPED = -1, NOTHING = -2 };
+enum { STOPPED = -1, NOTHING = -2, ENDED = -3, INTERRUPTED = -4 };
 
 /* A worker takes its number, at first or after the death of its predecessor. */
 EXPORT(worker_start) void worker_start(u32 number) {
@@ -15,6 +15,7 @@ EXPORT(worker_start) void worker_start(u32 number) {
   worker->spin = 0;
   worker->idle = 0;
   worker->idle_since = 0;
+  worker->innermost = 0;
   worker->started = clock_ms();
 }
 
@@ -29,8 +30,15 @@ static u32 next_random(struct worker *worker) {
 
 /* Makes a hint stealable: into this worker's deque or, if that is full, back into the injector.
  * Returns 0 if both are full: then the caller runs the task itself. */
-EXPORT(push_or_spill) int push_or_spill(u32 worker, u32 hint) {
-  return deque_push(&shared->worker[worker].deque, hint) || injector_put(hint);
+int push_or_spill(u32 worker, u32 hint) {
+  return deque_push(&shared->worker[worker].deque, hint) || injector_put(BATCH, hint);
+}
+
+/* The oldest task of a queue that is not shared out in batches, or NONE. */
+static u32 take_one(u32 queue, u32 me) {
+  for (u32 hint; (hint = injector_take(queue)) != NONE;)
+    if (claim(hint, me)) return hint_index(hint);
+  return NONE;
 }
 
 static u32 pop_own(u32 me) {
@@ -59,13 +67,13 @@ static u32 steal(u32 me) {
 /* Takes a fair share of the injector, at most BATCH_MAX: claims the oldest and puts the others into
  * the own deque, in such an order that they are popped oldest first. */
 static u32 take_batch(u32 me) {
-  u32 share = injector_length() / plain_load(&shared->workers);
+  u32 share = injector_length(BATCH) / plain_load(&shared->workers);
   u32 wanted = share < 1 ? 1 : share > BATCH_MAX ? BATCH_MAX : share;
   u32 batch[BATCH_MAX];
   u32 taken = 0;
   u32 task = NONE;
   while (taken < wanted) {
-    u32 hint = injector_take();
+    u32 hint = injector_take(BATCH);
     if (hint == NONE) break;
     if (task != NONE)
       batch[taken++] = hint;
@@ -82,10 +90,31 @@ static u32 take_batch(u32 me) {
 }
 
 static u32 find_task(u32 me) {
-  u32 task = pop_own(me);
+  u32 task = take_one(INTERACTIVE, me);
+  if (task == NONE) task = pop_own(me);
   if (task == NONE) task = steal(me);
   if (task == NONE) task = take_batch(me);
+  if (task != NONE) shared->worker[me].run++;
   return task;
+}
+
+static void begin_idle(struct worker *worker, double now) {
+  if (!worker->idle_since) worker->idle_since = now;
+}
+
+static void end_idle(struct worker *worker) {
+  if (!worker->idle_since) return;
+  worker->idle += clock_ms() - worker->idle_since;
+  worker->idle_since = 0;
+}
+
+/* Whoever was woken, or spun on account of those who were not, wakes another if there is more to do. */
+static void pass_on(void) {
+  if (work_is_visible()) announce_work(injector_length(INTERACTIVE) ? INTERACTIVE : BATCH);
+}
+
+static i64 nanoseconds(double milliseconds) {
+  return milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6);
 }
 
 /* The next task for this worker, now RUNNING: its slot's index; STOPPED when the scheduler stops;
@@ -93,37 +122,86 @@ static u32 find_task(u32 me) {
 EXPORT(worker_next) i32 worker_next(u32 me, double milliseconds) {
   struct worker *worker = &shared->worker[me];
   int spun = 0;
-  int passes_on = 0; /* whoever was woken, or spun on account of those who were not, wakes another */
+  int passes_on = 0;
   double deadline = milliseconds < 0 ? 0 : clock_ms() + milliseconds;
   for (;;) {
     if (load(&shared->stop)) return STOPPED;
     u32 task = find_task(me);
     if (task != NONE) {
-      if (passes_on && work_is_visible()) wake_one();
-      worker->run++;
-      if (worker->idle_since) {
-        worker->idle += clock_ms() - worker->idle_since;
-        worker->idle_since = 0;
-      }
+      if (passes_on) pass_on();
+      end_idle(worker);
       return (i32)task;
     }
     double now = clock_ms();
-    if (!worker->idle_since) worker->idle_since = now;
+    begin_idle(worker, now);
     if (milliseconds >= 0 && now >= deadline) return NOTHING;
     if (!spun) {
       spun = 1;
-      passes_on = spin(me);
+      passes_on = spin(me, NONE);
       continue;
     }
-    if (park(me, milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6))) {
+    if (park(me, NONE, 1, nanoseconds(milliseconds < 0 ? -1 : deadline - now))) {
       worker->wakeups++;
       passes_on = 1;
     }
   }
 }
 
+/* Waits for the promoted job `joined` (a hint) of this worker, and helps meanwhile: ENDED when its outcome may
+ * be read; another task's slot, now RUNNING, to be run before the next call; INTERRUPTED when a task on its
+ * stack was asked to end; NOTHING when the time is over (milliseconds; negative: no bound). Without `help`, for a
+ * worker whose stack is too deep, it only waits. Nothing private may be left: a sleeper hears no doorbell. */
+EXPORT(worker_join) i32 worker_join(u32 me, u32 joined, int help, double milliseconds) {
+  struct worker *worker = &shared->worker[me];
+  int spun = !help;
+  int looked = 0; /* somebody may have left work to us */
+  double deadline = milliseconds < 0 ? 0 : clock_ms() + milliseconds;
+  i32 result;
+  for (;;) {
+    result = ENDED;
+    if (latch_is_set(joined)) break;
+    result = INTERRUPTED;
+    if (load(&worker->reasons) & CANCEL) break;
+    u32 task = help ? find_task(me) : NONE;
+    result = (i32)task;
+    if (task != NONE) break;
+    double now = clock_ms();
+    begin_idle(worker, now);
+    result = NOTHING;
+    if (milliseconds >= 0 && now >= deadline) break;
+    if (!spun) {
+      spun = 1;
+      looked |= spin(me, joined);
+      continue;
+    }
+    if (park(me, joined, help, nanoseconds(milliseconds < 0 ? -1 : deadline - now))) worker->wakeups++;
+    looked |= help;
+  }
+  if (looked) pass_on();
+  end_idle(worker);
+  return result;
+}
+
+/* An interactive task, now RUNNING, to be run on top of another; or NONE. Does not wait. */
+EXPORT(urgent_next) u32 urgent_next(u32 me) {
+  u32 task = take_one(INTERACTIVE, me);
+  if (task != NONE) shared->worker[me].run++;
+  return task;
+}
+
+/* A coroutine task for the async worker, now RUNNING; or NOTHING, or STOPPED. Does not wait: that worker
+ * sleeps by Atomics.waitAsync on its event counter, which whoever publishes one bumps afterwards. */
+EXPORT(coroutine_next) i32 coroutine_next(void) {
+  if (load(&shared->stop)) return STOPPED;
+  u32 task = take_one(COROUTINES, ASYNC_WORKER);
+  if (task == NONE) return NOTHING;
+  shared->worker[ASYNC_WORKER].run++;
+  return (i32)task;
+}
+
 /* No more tasks: workers leave their loop at the next look. */
 EXPORT(stop) void stop(void) {
   store(&shared->stop, 1);
   for (u32 w = 0; w < plain_load(&shared->workers); w++) wake_worker(w);
+  wake_worker(ASYNC_WORKER);
 }

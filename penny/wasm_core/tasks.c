@@ -12,15 +12,24 @@
 /* ---- a participant's free slots ---------------------------------------------------------------- */
 
 static int take_slot(u32 index, u32 participant) {
-  u32 *state = &shared->task[index].state;
-  u32 word = load(state);
-  return state_of(word) == FREE &&
-         compare_exchange(state, word, state_word(generation_of(word) + 1, participant, FILLING));
+  struct task *task = &shared->task[index];
+  u32 word = load(&task->state);
+  if (state_of(word) != FREE) return 0;
+  /* Shifted out of its 16 bits the generation wraps. */
+  u32 filling = state_word(generation_of(word) + 1, participant, FILLING);
+  if (!compare_exchange(&task->state, word, filling)) return 0;
+  task->owner = participant;
+  task->next = NONE;
+  store(&task->latch, generation_of(filling) << 16 | UNSET);
+  task->cancel = generation_of(filling) << 16 | NOT_ASKED;
+  task->limit = 0;
+  task->started = 0;
+  return 1;
 }
 
-/* Takes a free slot; NONE if all are in use. Slots freed lately come first, since they are in the
+/* Takes a free slot and is its owner; NONE if all are in use. Slots freed lately come first, since they are in the
  * cache; after them the search goes round. */
-static u32 task_acquire(u32 participant) {
+u32 task_acquire(u32 participant) {
   u32 *count = &shared->recent_count[participant];
   while (*count) {
     u32 index = shared->recent[participant][--*count];
@@ -60,37 +69,42 @@ void task_release(u32 index, u32 participant) {
 /* ---- clients ------------------------------------------------------------------------------------ */
 
 /* A slot to fill in, or NONE. */
-EXPORT(task_new) u32 task_new(u32 client) {
-  u32 index = task_acquire(client_participant(client));
-  if (index == NONE) return NONE;
+EXPORT(task_new) u32 task_new(u32 client) { return task_acquire(client_participant(client)); }
+
+/* What a slot says of its task, which has one more reference to the function already. */
+void task_fill(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 block) {
   struct task *task = &shared->task[index];
-  task->client = client;
-  task->next = NONE;
-  return index;
+  task->function = function;
+  task->queue = queue;
+  task->flags = flags;
+  task->size = size;
+  task->block = block;
+}
+
+/* How long the task may run, ms. Before task_submit(). */
+EXPORT(task_limit) void task_limit(u32 index, u32 milliseconds) {
+  shared->task[index].limit = milliseconds;
 }
 
 /* Publishes a filled slot. Returns 0, with the slot still the client's (FILLING), if the injector
  * is full. */
-EXPORT(task_submit) int task_submit(u32 index, u32 function, u32 flags, u32 size, u32 block) {
+EXPORT(task_submit)
+int task_submit(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 block) {
   struct task *task = &shared->task[index];
-  u32 generation = generation_of(load(&task->state));
-  task->flags = flags;
-  task->size = size;
-  task->block = block;
-  task->function = function;
-  fetch_add(&((struct function *)function)->references, 1);
-  u32 participant = participant_of(load(&task->state));
+  u32 word = load(&task->state);
+  u32 generation = generation_of(word);
+  function_retain(function, function_serial(function)); /* the client holds a reference */
+  task_fill(index, function, queue, flags, size, block);
   /* From here on a worker may own it, even before the hint is out: a stale hint may name it. */
   store(&task->state, state_word(generation, 0, QUEUED));
-  if (injector_put(hint_of(index, generation))) {
-    wake_one();
+  if (injector_put(queue, hint_of(index, generation))) {
+    announce_work(queue);
     return 1;
   }
-  if (!compare_exchange(&task->state, state_word(generation, 0, QUEUED),
-                        state_word(generation, participant, FILLING)))
-    return 1; /* claimed already */
-  fetch_add(&((struct function *)function)->references, (u32)-1); /* the client holds another one */
-  task->function = 0;
+  /* If that fails it has been claimed already. */
+  if (!compare_exchange(&task->state, state_word(generation, 0, QUEUED), word)) return 1;
+  store(&task->function, 0);
+  function_release(participant_of(word), function);
   return 0;
 }
 
@@ -111,22 +125,30 @@ EXPORT(task_free) void task_free(u32 index, u32 client) {
   task_release(index, client_participant(client));
 }
 
+static int a_worker_wants_room(void) {
+  for (u32 w = 0; w <= ASYNC_WORKER; w++)
+    if (load(&shared->worker[w].wants_room)) return 1;
+  return 0;
+}
+
 /* Whether nobody has anything under way: then no room will come free by itself. */
 EXPORT(all_quiet) int all_quiet(void) {
   for (u32 t = 0; t < TASKS; t++)
     if (state_of(load(&shared->task[t].state)) != FREE) return 0;
-  for (u32 w = 0; w < plain_load(&shared->workers); w++)
-    if (load(&shared->worker[w].wants_room)) return 0;
-  return 1;
+  return !a_worker_wants_room();
 }
 
 /* ---- workers ------------------------------------------------------------------------------------ */
 
 /* Tries to make the task that `hint` names this worker's. */
 int claim(u32 hint, u32 worker) {
+  struct task *task = &shared->task[hint_index(hint)];
   u32 generation = hint_generation(hint);
-  return compare_exchange(&shared->task[hint_index(hint)].state, state_word(generation, 0, QUEUED),
-                          state_word(generation, worker, RUNNING));
+  if (!compare_exchange(&task->state, state_word(generation, 0, QUEUED),
+                        state_word(generation, worker, RUNNING)))
+    return 0;
+  if (task->limit) store(&task->started, (u32)(u64)clock_ms() | 1);
+  return 1;
 }
 
 /* The worker has copied the arguments out: their block, if any, is free for others. */
@@ -139,13 +161,11 @@ EXPORT(task_arguments_read) void task_arguments_read(u32 index, u32 worker) {
   heap_free(worker, block);
 }
 
-/* Heap room for a client's arguments; 0 if there is none just now. Results come first: while a
+/* Heap room for arguments; 0 if there is none just now. Results come first: while a
  * worker holds one that found no room, no new arguments are let in, the queue runs dry, arguments
  * are freed as their tasks start, and the result finds room. So the two cannot block each other. */
-EXPORT(arguments_allocate) u32 arguments_allocate(u32 client, u32 size) {
-  for (u32 w = 0; w < plain_load(&shared->workers); w++)
-    if (load(&shared->worker[w].wants_room)) return 0;
-  return heap_allocate(client_participant(client), size);
+EXPORT(arguments_allocate) u32 arguments_allocate(u32 participant, u32 size) {
+  return a_worker_wants_room() ? 0 : heap_allocate(participant, size);
 }
 
 EXPORT(worker_wants_room) void worker_wants_room(u32 worker, u32 wants) {
@@ -158,10 +178,13 @@ EXPORT(worker_wants_room) void worker_wants_room(u32 worker, u32 wants) {
 EXPORT(task_finish) int task_finish(u32 index, u32 worker, u32 state, u32 size, u32 block) {
   struct task *task = &shared->task[index];
   u32 word = load(&task->state);
-  if (word != state_word(generation_of(word), worker, RUNNING)) return 0;
+  u32 generation = generation_of(word);
+  if (word != state_word(generation, worker, RUNNING)) return 0;
+  u32 owner = task->owner;
   task->size = size;
   task->block = block;
-  if (!compare_exchange(&task->state, word, state_word(generation_of(word), worker, state)))
-    return 0;
-  return completion_push(index) ? 2 : 1;
+  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return 0;
+  if (is_client(owner)) return completion_push(index) ? 2 : 1;
+  latch_set(index, owner, worker);
+  return 1;
 }

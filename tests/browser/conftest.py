@@ -12,6 +12,14 @@
         ''')
         assert run.ok() == "1024\\n"          # status 0, nothing on stderr
 
+    @pytest.mark.program("print(6 * 7)")     # beside those of the module's other tests: faster yet
+    def test_print(run):
+        assert run.ok() == "42\\n"
+
+    @pytest.mark.scene("return 6 * 7")       # the same for JavaScript
+    def test_multiply(outcome):
+        assert outcome == 42
+
     def test_missing(page, server):          # a fault while Penny starts
         with server.answering("/penny/core.wasm", status=404): ...
 
@@ -28,19 +36,28 @@
         async with penny.Scheduler(workers=1) as s:
             assert await s.submit(pow, 2, 10) == 1024
 
-`Page` and `Run` are in support/pages.py, `Server` (`server`, `plain_server`) in support/servers.py.
+`Page` and `Run` are in support/pages.py, marks in support/scenes.py, `Server` (`server`,
+`plain_server`) in support/servers.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 from support import pyodide_page
 from support.chrome import start_chrome
-from support.pages import BLANK, BLANK_HTML, Page
+from support.pages import BLANK, BLANK_HTML, Page, Run
+from support.scenes import Scenes
 from support.servers import Server, make_servers
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "scene(javascript, *args): what `outcome` is of")
+    config.addinivalue_line("markers", "program(python, **options): what `run` is of")
+    config.addinivalue_line("markers", "part(python): what `printed` is of")
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +130,41 @@ def shared_page(chrome: Chrome, server: Server, _shared_pages: list[Page]) -> Pa
     if not _shared_pages:
         _shared_pages.append(Page(chrome, server).open())
     return _shared_pages[-1]
+
+
+@pytest.fixture(scope="module")
+def scenes(request: pytest.FixtureRequest, chrome: Chrome, server: Server) -> Iterator[Scenes]:
+    """The scenes of this module's tests; ask for `outcome`, `run` or `printed` instead."""
+    page = Page(chrome, server).open()
+    yield Scenes(
+        page, [test for test in request.session.items if request.node in test.iter_parents()]
+    )
+    page.close()
+
+
+@pytest.fixture
+def outcome(request: pytest.FixtureRequest, scenes: Scenes) -> Any:
+    """What the test's scene returned."""
+    return scenes.outcome(request.node)
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, scenes: Scenes) -> Run:
+    """What the test's program did."""
+    return scenes.run(request.node)
+
+
+@pytest.fixture
+def printed(request: pytest.FixtureRequest, scenes: Scenes) -> str:
+    """What the test's part has printed."""
+    return scenes.printed(request.node)
+
+
+@pytest.fixture(params=["host", "page"])
+def on(request: pytest.FixtureRequest) -> str:
+    """Where the test's program runs: a test that uses this is run for both."""
+    where: str = request.param
+    return where
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome
-from support.pages import Page
+from support.pages import Page, Run
 from support.processes import wait_until
 from support.servers import Server
 from support.tasks import HOLD
+from support.wheels import make_wheel
 
-# `open(workers)` opens a Scheduler `s` for a scene. `hold` is a task that runs until its worker
-# dies; `begun(n)` resolves to the workers of the first n that run; `worker(state)` resolves at the
-# next such event. `states[n]` are worker n's.
+# `open(workers)` opens a Scheduler `s`. `hold` is a task that runs until its worker dies.
+# `begun(n)` resolves to the workers of the first n that run; `worker(state)` resolves at the next
+# such event. `states[n]` are worker n's.
 SETUP = (
     f"const HOLD = `{HOLD}`;"
     + """
@@ -45,78 +42,58 @@ const reason = promise => promise.then(() => 'resolved', error => error.name);
 """
 )
 
-# Chromium ends a worker that is busy only two seconds after it was told to. So that this need not
-# be waited for again and again, the scenes of this file are played at the same time, each with a
-# Scheduler of its own; the tests look at what came of theirs.
-SCENES: dict[str, str] = {}
-PLAY = """
-const [setup, scenes, seconds] = args;
-const AsyncFunction = (async () => {}).constructor;
-const play = source => new AsyncFunction(
-  `${setup} try { ${source} } finally { await s?.shutdown({now: true}); }`)();
-const late = () => new Promise((_, reject) =>
-  setTimeout(() => reject(new Error('the scene does not end')), seconds * 1000));
-const outcome = source => Promise.race([play(source), late()])
-  .then(value => ({value}), error => ({error: String(error?.stack ?? error)}));
-return Object.fromEntries(await Promise.all(
-  Object.entries(scenes).map(async ([name, source]) => [name, await outcome(source)])));
-"""
 
-Test = TypeVar("Test", bound=Callable[..., None])
+def scene(source: str) -> pytest.MarkDecorator:
+    """A scene with SETUP, at whose end the Scheduler is shut down.
 
-
-def scene(source: str) -> Callable[[Test], Test]:
-    """The JavaScript whose value is the test's `outcome`."""
-
-    def register(test: Test) -> Test:
-        SCENES[test.__name__] = source
-        return test
-
-    return register
-
-
-@pytest.fixture(scope="module")
-def outcomes(chrome: Chrome, server: Server) -> Iterator[dict[str, Any]]:
-    page = Page(chrome, server).open()
-    page.timeout = 60  # for all of them together
-    yield page.js(PLAY, SETUP, SCENES, page.timeout - 10)
-    page.close()
-
-
-@pytest.fixture
-def outcome(request: pytest.FixtureRequest, outcomes: dict[str, Any]) -> Any:
-    found = outcomes[request.function.__name__]
-    assert "error" not in found, found["error"]
-    return found["value"]
+    Chromium ends a worker that is busy only two seconds after it was told to.
+    """
+    return pytest.mark.scene(
+        f"{SETUP} try {{ {source} }} finally {{ await s?.shutdown({{now: true}}); }}"
+    )
 
 
 # -- Killed while it runs a task -------------------------------------------------------------------
 
 
-@scene("""
+ONE_OF_TWO = scene("""
     await open(2);
+    while (states.filter(s => s.includes('ready')).length < 2) await worker('ready');
     const lost = s.submit('hold').catch(({name, message, worker}) => ({name, message, worker}));
     const [victim] = await begun(1);
+    const others = Array.from({length: 500}, (_, i) => s.submit('abs', -i));
     s.pool.kill(victim);
-    return [await lost, victim];
+    const [error, results] = await Promise.all([lost, Promise.all(others), worker('ready')]);
+    return {victim, error, results, states: structuredClone(states), stats: s.stats()};
 """)
+
+
+@ONE_OF_TWO
 def test_running_task_is_lost(outcome: Any) -> None:
-    error, victim = outcome
+    error, victim = outcome["error"], outcome["victim"]
     assert error["name"] == "WorkerLost"
     assert error["worker"] == victim
     assert f"worker {victim} died" in error["message"]
 
 
-@scene("""
-    await open(2);
-    const lost = s.submit('hold');
-    const [victim] = await begun(1);
-    const others = Array.from({length: 500}, (_, i) => s.submit('abs', -i));
-    s.pool.kill(victim);
-    return [await reason(lost), await Promise.all(others)];
-""")
+@ONE_OF_TWO
 def test_other_tasks_run_on(outcome: Any) -> None:
-    assert outcome == ["WorkerLost", list(range(500))]
+    assert outcome["results"] == list(range(500))
+
+
+@ONE_OF_TWO
+def test_events(outcome: Any) -> None:
+    victim, states = outcome["victim"], outcome["states"]
+    assert states[victim] == ["starting", "ready", "lost", "starting", "ready"]
+    assert states[1 - victim] == ["starting", "ready"]
+
+
+@ONE_OF_TWO
+def test_stats_count_deaths(outcome: Any) -> None:
+    victim, stats = outcome["victim"], outcome["stats"]
+    deaths = {worker["worker"]: worker["deaths"] for worker in stats["workers"]}
+    assert deaths == {victim: 1, 1 - victim: 0}
+    assert stats["pending"] == 0
 
 
 @scene("""
@@ -131,34 +108,6 @@ def test_other_tasks_run_on(outcome: Any) -> None:
 def test_tasks_in_the_deque_of_the_only_worker(outcome: Any) -> None:
     """It took a batch of them; it dies of the first, the others are for its successor."""
     assert outcome == ["WorkerLost", list(range(20))]
-
-
-@scene("""
-    await open(2);
-    while (states.filter(s => s.includes('ready')).length < 2) await worker('ready');
-    s.submit('hold').catch(() => {});
-    const [victim] = await begun(1);
-    s.pool.kill(victim);
-    await worker('ready');
-    return [[...states[victim]], [...states[1 - victim]]];
-""")
-def test_events(outcome: Any) -> None:
-    assert outcome == [["starting", "ready", "lost", "starting", "ready"], ["starting", "ready"]]
-
-
-@scene("""
-    await open(2);
-    const lost = s.submit('hold');
-    const [victim] = await begun(1);
-    s.pool.kill(victim);
-    await reason(lost);
-    return [victim, s.stats()];
-""")
-def test_stats_count_deaths(outcome: Any) -> None:
-    victim, stats = outcome
-    deaths = {worker["worker"]: worker["deaths"] for worker in stats["workers"]}
-    assert deaths == {victim: 1, 1 - victim: 0}
-    assert stats["pending"] == 0
 
 
 @scene("""
@@ -279,69 +228,57 @@ def test_failed_starts_that_are_not_in_a_row(outcome: Any) -> None:
     assert outcome == [3, 5]
 
 
-def test_before_its_script_is_there(page: Page, server: Server) -> None:
+AFTER = """
+const result = await promise;
+const states = structuredClone(globalThis.states[0]);
+await s.shutdown();
+return [result, states];
+"""
+
+
+def test_before_its_script_is_there(shared_page: Page, server: Server) -> None:
     with server.holding("/penny/worker.js") as release:
         server.requests.clear()
-        page.js(SETUP + "await open(1); Object.assign(globalThis, {s, states})")
-        wait_until(page, lambda: "/penny/worker.js" in server.requests, "no worker starts")
-        page.js("globalThis.promise = s.submit('abs', -3); s.pool.kill(0)")
+        shared_page.js(SETUP + "await open(1); Object.assign(globalThis, {s, states})")
+        wait_until(shared_page, lambda: "/penny/worker.js" in server.requests, "no worker starts")
+        shared_page.js("globalThis.promise = s.submit('abs', -3); s.pool.kill(0)")
         release()
-        assert page.js("return [await promise, states[0]]") == [
+        assert shared_page.js(AFTER) == [
             3,
             ["starting", "lost", "starting", "ready"],
         ]
 
 
-def test_while_it_boots(page: Page, server: Server) -> None:
+def test_while_it_boots(shared_page: Page, server: Server) -> None:
     """It holds its lock and loads a package."""
-    path = "/held-1.0-py3-none-any.whl"
-    server.write(path.removeprefix("/"), wheel("held"))
-    with server.holding(path) as release:
+    name, wheel = make_wheel("held", "def answer():\n    return 42\n")
+    server.write(name, wheel)
+    with server.holding(f"/{name}") as release:
         server.requests.clear()
-        page.js(
-            SETUP
-            + """
-            await open(1, {packages: ['./held-1.0-py3-none-any.whl']});
-            Object.assign(globalThis, {s, states});
-            """
+        shared_page.js(
+            SETUP + "await open(1, {packages: args}); Object.assign(globalThis, {s, states})",
+            f"/{name}",
         )
-        wait_until(
-            page, lambda: "/held-1.0-py3-none-any.whl" in server.requests, "nothing is loaded"
-        )
-        page.js("globalThis.promise = s.submit('held.answer'); s.pool.kill(0)")
+        wait_until(shared_page, lambda: f"/{name}" in server.requests, "nothing is loaded")
+        shared_page.js("globalThis.promise = s.submit('held.answer'); s.pool.kill(0)")
         release()
-        assert page.js("return [await promise, states[0]]") == [
+        assert shared_page.js(AFTER) == [
             42,
             ["starting", "lost", "starting", "ready"],
         ]
 
 
-def wheel(name: str) -> bytes:
-    """A package with one function, `answer`."""
-    info = f"{name}-1.0.dist-info"
-    files = {
-        f"{name}.py": "def answer():\n    return 42\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/RECORD": "",
-    }
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as zip_file:
-        for path, text in files.items():
-            zip_file.writestr(path, text)
-    return archive.getvalue()
-
-
-def test_three_times_before_it_is_up(page: Page, server: Server) -> None:
+def test_three_times_before_it_is_up(shared_page: Page, server: Server) -> None:
     """As three failed starts: the pool gives up, and says so."""
     with server.holding("/penny/worker.js"):
-        assert page.js(
+        assert shared_page.js(
             SETUP
             + """
             await open(1);
             const name = reason(s.submit('len', 'abc'));
             while (states[0]?.at(-1) !== 'starting') await worker('starting');
             for (let i = 0; i < 3; i++) s.pool.kill(0);
+            await s.shutdown();
             return [await name, states[0].filter(state => state === 'starting').length];
             """
         ) == ["BrokenPool", 3]
@@ -377,40 +314,25 @@ def test_deep_recursion_in_python_is_no_fatal_error(outcome: Any) -> None:
     assert outcome == ["RecursionError", 0]
 
 
-@pytest.mark.parametrize("on", ["host", "page"])
-def test_fatal_error_in_python(shared_page: Page, on: Literal["host", "page"]) -> None:
-    run = shared_page.run(
-        f"""
-        import penny
+@pytest.mark.usefixtures("on")
+@pytest.mark.program(f"""
+    import penny
 
-        {DEEP_IN_C}
+    {DEEP_IN_C}
 
-        async with penny.Scheduler(2) as s:
-            lost = s.submit(deep, 5000)
-            others = [s.submit(abs, -i) for i in range(100)]
-            try:
-                await lost
-            except penny.WorkerLost as error:
-                print(error)
-            print(sum([await other for other in others]))
-        """,
-        on=on,
-    )
+    async with penny.Scheduler(2) as s:
+        lost = s.submit(deep, 5000)
+        others = [s.submit(abs, -i) for i in range(100)]
+        try:
+            await lost
+        except penny.WorkerLost as error:
+            print(error)
+        print(sum([await other for other in others]))
+""")
+def test_fatal_error_in_python(run: Run) -> None:
     assert run.status == 0
     # Before it, Pyodide prints its own last words.
     *_, lost, total = run.stdout.splitlines()
     assert lost.startswith("worker ")
     assert "deep" in lost
     assert total == "4950"
-
-
-def test_fatal_error_while_the_host_blocks(shared_page: Page) -> None:
-    run = shared_page.run(f"""
-        import penny
-
-        {DEEP_IN_C}
-
-        with penny.Scheduler(2) as s:
-            print(type(s.submit(deep, 5000).exception()).__name__, s.submit(len, "abc").result())
-    """)
-    assert run.stdout.endswith("WorkerLost 3\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from selenium.webdriver import Chrome
 from support.pages import JavaScriptError, Page
 from support.processes import wait_until
 from support.servers import Server
@@ -24,18 +25,19 @@ HTML = """\
 <pre id="out"></pre>
 <script type="text/python" data-penny data-output="out">
 import penny
-with penny.Scheduler(2) as s:
+with penny.Scheduler(1) as s:
     print(s.submit(pow, 2, 10).result())
 </script>
 """
 
 
-@pytest.fixture
-def plain_page(new_page: Callable[..., Page], plain_server: Server) -> Page:
+@pytest.fixture(scope="module")
+def plain_page(chrome: Chrome, plain_server: Server) -> Iterator[Page]:
     """A page from a server that sends no isolation headers."""
-    page = new_page(server=plain_server)
+    page = Page(chrome, plain_server).open()
     assert not page.js("return crossOriginIsolated")
-    return page
+    yield page
+    page.close()
 
 
 def assert_helpful(message: str) -> None:
@@ -55,11 +57,13 @@ def test_javascript(plain_page: Page, call: str) -> None:
     assert_helpful(caught.value.message)
 
 
-def test_nothing_but_the_reason_is_loaded(plain_page: Page, plain_server: Server) -> None:
+def test_nothing_but_the_reason_is_loaded(
+    new_page: Callable[..., Page], plain_server: Server
+) -> None:
     plain_server.requests.clear()
     with pytest.raises(JavaScriptError):
-        plain_page.js("await Penny.scheduler()")
-    assert [p for p in plain_server.requests if not p.endswith(".js")] == []
+        new_page(server=plain_server).js("await Penny.scheduler()")
+    assert [p for p in plain_server.requests if not p.endswith((".html", ".js"))] == []
 
 
 def test_python(plain_page: Page) -> None:
@@ -93,46 +97,60 @@ def test_python_element(new_page: Callable[..., Page], plain_server: Server) -> 
     assert [level for level, _ in page.console()] == ["uncaught"]
 
 
-@pytest.fixture
-def isolating_page(new_page: Callable[..., Page], plain_server: Server) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def isolating_page(chrome: Chrome, plain_server: Server) -> Iterator[Page]:
     """A page of the server without headers; isolate.html, beside it, has data-isolate."""
     plain_server.write("isolate.html", HTML.format(attributes="data-isolate"))
-    page = new_page(server=plain_server)
+    page = Page(chrome, plain_server).open()
     yield page
-    # It would isolate the other tests' pages of that server, too.
+    unregister(page)
+    page.close()
+
+
+def unregister(page: Page) -> None:
+    """Remove the service worker, which isolates other pages of the server, too."""
     page.js("""
         for (const registration of await navigator.serviceWorker.getRegistrations())
           await registration.unregister();
     """)
 
 
-def open_isolating(page: Page) -> None:
+def open_isolating(page: Page) -> list[object]:
+    """Visit it; gives whether it is isolated, and what it shows."""
     page.open("isolate.html")
     wait_until(
         page, lambda: page.chrome.execute_script("return out.textContent"), "the page shows nothing"
     )
+    found: list[object] = page.js("return [crossOriginIsolated, out.textContent]")
+    return found
 
 
-def test_service_worker(isolating_page: Page) -> None:
+@pytest.fixture(scope="module")
+def first_visit(isolating_page: Page) -> list[object]:
+    return open_isolating(isolating_page)
+
+
+def test_service_worker(first_visit: list[object]) -> None:
     """The first visit loads the page twice; then it is isolated and runs."""
-    open_isolating(isolating_page)
-    assert isolating_page.js("return [crossOriginIsolated, out.textContent]") == [True, "1024\n"]
+    assert first_visit == [True, "1024\n"]
 
 
+@pytest.mark.usefixtures("first_visit")
 def test_second_visit_with_a_service_worker(isolating_page: Page, plain_server: Server) -> None:
-    open_isolating(isolating_page)
     plain_server.requests.clear()
-    open_isolating(isolating_page)
-    assert isolating_page.js("return [crossOriginIsolated, out.textContent]") == [True, "1024\n"]
+    assert open_isolating(isolating_page) == [True, "1024\n"]
     assert plain_server.requests.count("/isolate.html") == 1
 
 
 def test_service_worker_that_does_not_help(isolating_page: Page, plain_server: Server) -> None:
     """Something else is in the way: the page loads anew only once, and says what is wrong."""
+    unregister(isolating_page)
+    isolating_page.open()
     isolating_page.js("sessionStorage.setItem('penny-isolate', '1')")
     plain_server.requests.clear()
-    open_isolating(isolating_page)
-    assert_helpful(isolating_page.js("return out.textContent"))
+    isolated, shown = open_isolating(isolating_page)
+    assert not isolated
+    assert_helpful(str(shown))
     assert plain_server.requests.count("/isolate.html") == 1
 
 

@@ -28,7 +28,7 @@ return pyodide.runPython(`
     try:
         penny.Scheduler()
     except RuntimeError as error:
-        message = str(error)
+        message = f"{type(error).__name__}: {error}"
     finally:
         sys.path.remove("/tmp/python.zip")
     message
@@ -165,6 +165,7 @@ def test_workers_go_with_the_scheduler(own_page: Page, python: Callable[[str], A
 
 def test_without_install(opened: tuple[Page, str]) -> None:
     """The error says what the page has to do."""
+    assert opened[1].startswith("RuntimeError: ")
     assert "await Penny.install(pyodide)" in opened[1]
 
 

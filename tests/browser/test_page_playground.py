@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 from support.pages import Page
 from support.processes import wait_for_no_workers, wait_until
+from support.servers import Server
 
 # All that a user does: write a program, click.
 RUN = """
@@ -35,9 +37,19 @@ return output.textContent;
 """
 
 
-@pytest.fixture
-def playground(new_page: Callable[..., Page]) -> Page:
-    return new_page("")
+@pytest.fixture(scope="module")
+def playground(chrome: Chrome, server: Server) -> Iterator[Page]:
+    """One for all tests: each leaves it with nothing running."""
+    page = Page(chrome, server).open("")
+    yield page
+    page.close()
+
+
+def stop(page: Page) -> str:
+    """Click Stop; gives what is shown then."""
+    page.js("document.getElementById('stop').click()")
+    shown: str = page.js(SHOWN, "")
+    return shown
 
 
 def run_program(page: Page, program: str | None = None, workers: int = 2) -> str:
@@ -47,9 +59,13 @@ def run_program(page: Page, program: str | None = None, workers: int = 2) -> str
     return shown
 
 
-def run_example(page: Page, name: str) -> str:
-    page.js("")
+def choose_example(page: Page, name: str) -> None:
+    page.js("example.selectedIndex = -1")  # a choice that changes nothing is no event
     Select(page.chrome.find_element(By.ID, "example")).select_by_visible_text(name)
+
+
+def run_example(page: Page, name: str) -> str:
+    choose_example(page, name)
     return run_program(page)
 
 
@@ -59,6 +75,9 @@ def test_buttons(playground: Page) -> None:
     assert playground.js(disabled) == [False, True]
     playground.js(RUN, "print('begun')\nwhile True: pass", 2)
     assert playground.js(disabled) == [True, False]
+    playground.js(SHOWN, "begun")
+    stop(playground)
+    assert playground.js(disabled) == [False, True]
 
 
 def test_first_steps(playground: Page) -> None:
@@ -84,8 +103,7 @@ def test_when_things_go_wrong(playground: Page) -> None:
 
 
 def test_primes(playground: Page) -> None:
-    playground.js("")
-    Select(playground.chrome.find_element(By.ID, "example")).select_by_visible_text("Primes")
+    choose_example(playground, "Primes")
     program = playground.js("return source.value")
     assert "1_000_000" in program
     output = run_program(playground, program.replace("1_000_000", "40_000"))
@@ -130,26 +148,23 @@ def test_stop(playground: Page) -> None:
         "    while True: pass\n"
         "with penny.Scheduler() as s:\n"
         "    s.submit(endless).result()",
-        2,
+        1,
     )
     assert "begun" in playground.js(SHOWN, "begun")
-    playground.js("document.getElementById('stop').click()")
-    assert "stopped" in playground.js(SHOWN, "")
+    assert "stopped" in stop(playground)
     wait_for_no_workers(playground)
 
 
 def test_run_after_stop(playground: Page) -> None:
     playground.js(RUN, "print('begun')\nwhile True: pass", 2)
     playground.js(SHOWN, "begun")
-    playground.js("document.getElementById('stop').click()")
-    playground.js(SHOWN, "")
+    stop(playground)
     assert run_program(playground, "print('again')") == "again\n"
 
 
 def test_stop_while_starting(playground: Page) -> None:
     playground.js(RUN, "print('never')", 2)
-    playground.js("document.getElementById('stop').click()")
-    assert playground.js(SHOWN, "") == "Error: stopped\n"
+    assert stop(playground) == "Error: stopped\n"
     wait_for_no_workers(playground)
 
 

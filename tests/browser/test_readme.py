@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from support.pages import Page
+import pytest
+from support.pages import Page, Run
 from support.servers import Server
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -17,18 +18,17 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
 
 
-def test_awaiting_python(shared_page: Page) -> None:
-    printed = shared_page.run(blocks("python")[0]).ok().split("\n")
+@pytest.mark.usefixtures("on")
+@pytest.mark.program(blocks("python")[0])
+def test_awaiting_python(run: Run) -> None:
+    printed = run.ok().split("\n")
     assert printed[:3] == ["49", "[0, 1, 4, 9, 16]", "42"]
     assert sorted(printed[3:7]) == ["1", "2", "4", "8"]
 
 
-def test_awaiting_python_on_the_page(shared_page: Page) -> None:
-    assert shared_page.run(blocks("python")[0], on="page").ok().startswith("49\n")
-
-
-def test_blocking_python(shared_page: Page) -> None:
-    assert shared_page.run(blocks("python")[1]).ok() == "120\n[1, 2, 3]\n12\n"
+@pytest.mark.program(blocks("python")[1])
+def test_blocking_python(run: Run) -> None:
+    assert run.ok() == "120\n[1, 2, 3]\n12\n"
 
 
 def test_all_python_examples_are_tested() -> None:
@@ -58,9 +58,13 @@ def test_script_tag(new_page: Callable[..., Page], server: Server) -> None:
     html = blocks("html")[0].replace("data-penny>", 'data-penny data-output="out">')
     server.write("readme.html", f'<!doctype html><meta charset="utf-8"><pre id="out"></pre>{html}')
     page = new_page("readme.html")
-    page.js(
-        "const out = document.getElementById('out');"
-        "while (!out.textContent.includes('primes')) await new Promise(r => setTimeout(r, 20));"
-    )
+    page.js("""
+        const out = document.getElementById('out');
+        await new Promise(resolve => {
+          const look = () => { if (out.textContent.includes('primes')) resolve(); };
+          new MutationObserver(look).observe(out, {childList: true});
+          look();
+        });
+    """)
     shown = page.js("return document.getElementById('out').textContent")
     assert shown == "9592 primes below 100000\n"

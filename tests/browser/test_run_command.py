@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -19,29 +22,78 @@ TIMEOUT = 120
 """Seconds after which a command counts as hanging; a cold one takes two."""
 
 
+PENNY_RUN = [sys.executable, "-m", "penny.cli", "run"]
+
+AT_ONCE = 2
+"""Commands that run at a time; each has a browser of its own."""
+
+Done = subprocess.CompletedProcess[str]
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+@dataclass(frozen=True)
+class Command:
+    arguments: tuple[object, ...]
+    files: dict[str, str]
+    stdin: str | None
+
+    def run(self) -> Done:
+        """Run it in a folder with its files, to its end. It leaves no temporary files behind."""
+        with temporary_folder() as folder, temporary_folder() as temporary:
+            for name, content in self.files.items():
+                (Path(folder) / name).write_text(content)
+            done = subprocess.run(
+                [*PENNY_RUN, *map(str, self.arguments)],
+                cwd=folder,
+                env={**os.environ, "TMPDIR": temporary},
+                input=self.stdin,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+            )
+            assert os.listdir(temporary) == []
+            return done
+
+
+COMMANDS: dict[str, Command] = {}
+"""By the name of the test that looks at what it has done."""
+
+
+def command(
+    *arguments: object, files: dict[str, str] | None = None, stdin: str | None = None
+) -> Callable[[Test], Test]:
+    """What the test's `done` is of: `penny run`, with these arguments."""
+
+    def register(test: Test) -> Test:
+        COMMANDS[test.__name__] = Command(arguments, files or {}, stdin)
+        return test
+
+    return register
+
+
+@pytest.fixture(scope="module")
+def running(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Done]]]:
+    """All commands of the tests, running side by side: each waits a good while for its browser."""
+    names = {t.originalname for t in request.session.items if request.node in t.iter_parents()}
+    with ThreadPoolExecutor(AT_ONCE) as executor:
+        yield {name: executor.submit(c.run) for name, c in COMMANDS.items() if name in names}
+
+
+@pytest.fixture
+def done(request: pytest.FixtureRequest, running: dict[str, Future[Done]]) -> Done:
+    return running[request.function.__name__].result()
+
+
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    # Not pytest's: Chromium puts a socket there, whose path may have 107 bytes.
+    return tempfile.TemporaryDirectory(prefix="penny-test-")
+
+
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
     """Of the command: with a folder for temporary files that is its own."""
-    # Not pytest's: Chromium puts a socket there, whose path may have 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="penny-test-") as temporary:
+    with temporary_folder() as temporary:
         yield {**os.environ, "TMPDIR": temporary}
-
-
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
-    folder = tmp_path / "program"
-    folder.mkdir()
-    return folder / "script.py"
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "penny.cli", "run", *map(str, arguments)]
-
-
-def run(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), env=environment, capture_output=True, text=True, timeout=TIMEOUT
-    )
 
 
 def processes_using(folder: str) -> list[str]:
@@ -57,37 +109,44 @@ def processes_using(folder: str) -> list[str]:
     return found
 
 
-def test_a_script_runs_with_its_arguments_and_modules(
-    script: Path, environment: dict[str, str]
-) -> None:
-    (script.parent / "helper.py").write_text("def double(n):\n    return 2 * n\n")
-    script.write_text(
-        "import sys\n"
-        "import helper\n"
-        "import penny\n"
-        "print(sys.argv[1:], file=sys.stderr)\n"
-        "with penny.Scheduler() as s:\n"
-        "    print(s.workers, list(s.map(helper.double, range(4))))\n"
-        "sys.exit(7)\n"
-    )
-    done = run(environment, "--workers", 3, script, "--workers", "x y")
+@command(
+    "--workers",
+    3,
+    "script.py",
+    "--workers",
+    "x y",
+    files={
+        "helper.py": "def double(n):\n    return 2 * n\n",
+        "script.py": (
+            "import sys\n"
+            "import helper\n"
+            "import penny\n"
+            "print(sys.argv[1:], file=sys.stderr)\n"
+            "with penny.Scheduler() as s:\n"
+            "    print(s.workers, list(s.map(helper.double, range(4))))\n"
+            "sys.exit(7)\n"
+        ),
+    },
+)
+def test_a_script_runs_with_its_arguments_and_modules(done: Done) -> None:
     assert done.stdout == "3 [0, 2, 4, 6]\n"
     assert done.stderr == "['--workers', 'x y']\n"
     assert done.returncode == 7
-    assert os.listdir(environment["TMPDIR"]) == []
 
 
-def test_a_traceback_shows_the_script_s_lines_here_and_in_the_worker(
-    script: Path, environment: dict[str, str]
-) -> None:
-    script.write_text(
-        "import penny\n"
-        "def fail(n):\n"
-        "    return 1 / n  # in the worker\n"
-        "async with penny.Scheduler(workers=1) as s:\n"
-        "    await s.submit(fail, 0)  # in the script\n"
-    )
-    done = run(environment, script)
+@command(
+    "script.py",
+    files={
+        "script.py": (
+            "import penny\n"
+            "def fail(n):\n"
+            "    return 1 / n  # in the worker\n"
+            "async with penny.Scheduler(workers=1) as s:\n"
+            "    await s.submit(fail, 0)  # in the script\n"
+        )
+    },
+)
+def test_a_traceback_shows_the_script_s_lines_here_and_in_the_worker(done: Done) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert 'File "script.py", line 3, in fail\n    return 1 / n  # in the worker' in done.stderr
@@ -95,32 +154,31 @@ def test_a_traceback_shows_the_script_s_lines_here_and_in_the_worker(
     assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
-def test_a_script_runs_on_the_page(script: Path, environment: dict[str, str]) -> None:
-    script.write_text(
-        "import js\n"
-        "import penny\n"
-        "async with penny.Scheduler(workers=1) as s:\n"
-        "    print(js.document.title, await s.submit(abs, -1))\n"
-    )
-    done = run(environment, "--page", script)
+@command(
+    "--page",
+    "script.py",
+    files={
+        "script.py": (
+            "import js\n"
+            "import penny\n"
+            "async with penny.Scheduler(workers=1) as s:\n"
+            "    print(js.document.title, await s.submit(abs, -1))\n"
+        )
+    },
+)
+def test_a_script_runs_on_the_page(done: Done) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "penny run 1\n", "")
 
 
-def test_a_script_comes_from_standard_input(environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        command("-"),
-        env=environment,
-        input="print('from stdin')",
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-    )
+@command("-", stdin="print('from stdin')")
+def test_a_script_comes_from_standard_input(done: Done) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "from stdin\n", "")
 
 
 def test_output_comes_while_the_script_runs_and_ctrl_c_ends_all(
-    script: Path, environment: dict[str, str]
+    tmp_path: Path, environment: dict[str, str]
 ) -> None:
+    script = tmp_path / "script.py"
     script.write_text(
         "import penny\n"
         "def spin():\n"
@@ -132,7 +190,11 @@ def test_output_comes_while_the_script_runs_and_ctrl_c_ends_all(
         "    print('waiting', flush=True)\n"
     )
     with subprocess.Popen(
-        command(script), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PENNY_RUN, str(script)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             assert process.stdout is not None
@@ -149,8 +211,8 @@ def test_output_comes_while_the_script_runs_and_ctrl_c_ends_all(
     assert os.listdir(environment["TMPDIR"]) == []
 
 
-def test_the_main_example_indexes_the_standard_library(environment: dict[str, str]) -> None:
-    done = run(environment, "--workers", 2, REPOSITORY / "examples" / "stdlib_index.py", 3)
+@command("--workers", 2, REPOSITORY / "examples" / "stdlib_index.py", 3)
+def test_the_main_example_indexes_the_standard_library(done: Done) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     summary = re.fullmatch(r"(\d+) modules, (\d+) functions, [\d.]+ s", lines[0])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver import Chrome
 from support.pages import JavaScriptError, Page
 from support.processes import wait_for_no_workers, wait_until
 from support.servers import Server
-
-Place = Literal["host", "page"]
 
 MODULE = "/penny/pyodide/pyodide.asm.wasm"
 
@@ -23,30 +21,56 @@ const reasons = await Promise.all([1, 2, 3].map(() => reason(s.submit('len', 'ab
 """
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        MODULE,
-        "/penny/pyodide/python_stdlib.zip",
-        "/penny/pyodide/pyodide-lock.json",
-        "/penny/pyodide/pyodide.mjs",
-        "/penny/pyodide/pyodide.asm.mjs",
-        "/penny/python.zip",
-        "/penny/worker.js",
-    ],
-)
-def test_missing_file(page: Page, server: Server, path: str) -> None:
-    with server.answering(path, status=404):
-        reasons = page.js(PENDING + "return reasons")
+@pytest.fixture(scope="module")
+def bare_page(chrome: Chrome, server: Server) -> Iterator[Page]:
+    """A page that has not loaded the runtime: it asks for what is missing, each time anew."""
+    page = Page(chrome, server).open()
+    yield page
+    page.close()
+
+
+def assert_all_name(path: str, reasons: list[str]) -> None:
     assert len(reasons) == 3
     for reason in reasons:
         assert reason.startswith("BrokenPool: ")
         assert path in reason
 
 
-def test_blocked_fetch(page: Page, server: Server) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        MODULE,
+        "/penny/pyodide/python_stdlib.zip",
+        "/penny/pyodide/pyodide-lock.json",
+    ],
+)
+def test_missing_file_of_the_runtime(bare_page: Page, server: Server, path: str) -> None:
+    with server.answering(path, status=404):
+        assert_all_name(path, bare_page.js(PENDING + "return reasons"))
+
+
+def test_missing_python_package(page: Page, server: Server) -> None:
+    path = "/penny/python.zip"
+    with server.answering(path, status=404):
+        assert_all_name(path, page.js(PENDING + "return reasons"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/penny/pyodide/pyodide.mjs",
+        "/penny/pyodide/pyodide.asm.mjs",
+        "/penny/worker.js",
+    ],
+)
+def test_missing_script_of_workers(shared_page: Page, server: Server, path: str) -> None:
+    with server.answering(path, status=404):
+        assert_all_name(path, shared_page.js(PENDING + "return reasons"))
+
+
+def test_blocked_fetch(bare_page: Page, server: Server) -> None:
     with server.answering(MODULE, abort=True):
-        reasons = page.js(PENDING + "return reasons")
+        reasons = bare_page.js(PENDING + "return reasons")
     assert all(reason.startswith("BrokenPool: ") and MODULE in reason for reason in reasons)
 
 
@@ -68,17 +92,17 @@ def test_damaged_core(page: Page, server: Server) -> None:
     assert caught.value.name == "CompileError"
 
 
-def test_later_submissions(page: Page, server: Server) -> None:
+def test_later_submissions(bare_page: Page, server: Server) -> None:
     with server.answering(MODULE, status=404):
-        later = page.js(PENDING + "return await reason(s.submit('len', 'abc'))")
+        later = bare_page.js(PENDING + "return await reason(s.submit('len', 'abc'))")
     assert later.startswith("BrokenPool: ")
     assert MODULE in later
 
 
-def test_first_submission_comes_later(page: Page, server: Server) -> None:
+def test_first_submission_comes_later(bare_page: Page, server: Server) -> None:
     """Nobody waited when the pool broke."""
     with server.answering(MODULE, status=404):
-        later = page.js("""
+        later = bare_page.js("""
             const s = await Penny.scheduler({workers: 1});
             await new Promise(resolve => s.addEventListener('worker', ({detail}) => {
               if (detail.state === 'stopped') resolve();
@@ -88,10 +112,10 @@ def test_first_submission_comes_later(page: Page, server: Server) -> None:
     assert later == "BrokenPool"
 
 
-def test_more_submissions_than_slots(page: Page, server: Server) -> None:
+def test_more_submissions_than_slots(bare_page: Page, server: Server) -> None:
     """Also those that wait on the page have ended."""
     with server.answering(MODULE, status=404):
-        names = page.js("""
+        names = bare_page.js("""
             const s = await Penny.scheduler({workers: 1});
             const names = await Promise.all(Array.from({length: 20_000}, (_, i) =>
               s.submit('abs', i).catch(error => error.name)));
@@ -101,16 +125,16 @@ def test_more_submissions_than_slots(page: Page, server: Server) -> None:
 
 
 @pytest.mark.parametrize("options", ["", "{now: true}"])
-def test_shutdown(page: Page, server: Server, options: str) -> None:
+def test_shutdown(bare_page: Page, server: Server, options: str) -> None:
     with server.answering(MODULE, status=404):
-        page.js(PENDING + f"await s.shutdown({options})")
-    wait_for_no_workers(page)
+        bare_page.js(PENDING + f"await s.shutdown({options})")
+    wait_for_no_workers(bare_page)
 
 
-def test_shutdown_with_submissions_pending(page: Page, server: Server) -> None:
+def test_shutdown_with_submissions_pending(bare_page: Page, server: Server) -> None:
     """It waits for them, and they end."""
     with server.answering(MODULE, status=404):
-        name = page.js("""
+        name = bare_page.js("""
             const s = await Penny.scheduler({workers: 1});
             const name = s.submit('len', 'abc').catch(error => error.name);
             await s.shutdown();
@@ -173,7 +197,7 @@ running.catch(() => {});
 """
 
 
-def run_without(page: Page, server: Server, on: Place, path: str, source: str) -> str:
+def run_without(page: Page, server: Server, on: str, path: str, source: str) -> str:
     """Run a program while a path is missing, from the program's own start on. Gives its output."""
     with server.holding("/gate") as open_gate:
         server.requests.clear()
@@ -185,17 +209,15 @@ def run_without(page: Page, server: Server, on: Place, path: str, source: str) -
     return output
 
 
-@pytest.mark.parametrize("on", ["host", "page"])
-def test_futures_in_python(page: Page, server: Server, on: Place) -> None:
-    lines = run_without(page, server, on, "/penny/worker.js", PENDING_IN_PYTHON).splitlines()
+def test_futures_in_python(shared_page: Page, server: Server, on: str) -> None:
+    lines = run_without(shared_page, server, on, "/penny/worker.js", PENDING_IN_PYTHON).splitlines()
     assert len(lines) == 3
     for line in lines:
         assert line.startswith("BrokenPool the workers could not be started: ")
         assert "/penny/worker.js" in line
 
 
-@pytest.mark.parametrize("on", ["host", "page"])
-def test_later_submissions_in_python(page: Page, server: Server, on: Place) -> None:
+def test_later_submissions_in_python(shared_page: Page, server: Server, on: str) -> None:
     source = (
         PENDING_IN_PYTHON
         + """
@@ -205,11 +227,11 @@ except penny.BrokenPool as error:
     print("later", error)
 """
     )
-    lines = run_without(page, server, on, "/penny/worker.js", source).splitlines()
+    lines = run_without(shared_page, server, on, "/penny/worker.js", source).splitlines()
     assert lines[-1].startswith("later the workers could not be started: ")
 
 
-def test_blocking_in_python(page: Page, server: Server) -> None:
+def test_blocking_in_python(shared_page: Page, server: Server) -> None:
     """`result()` raises, the end of `with` returns, although its workers never were there."""
     source = """
 import penny
@@ -219,11 +241,10 @@ try:
 except penny.BrokenPool as error:
     print("broken")
 """
-    assert run_without(page, server, "host", "/penny/worker.js", source) == "broken\n"
+    assert run_without(shared_page, server, "host", "/penny/worker.js", source) == "broken\n"
 
 
-@pytest.mark.parametrize("on", ["host", "page"])
-def test_shutdown_in_python(page: Page, server: Server, on: Place) -> None:
+def test_shutdown_in_python(shared_page: Page, server: Server, on: str) -> None:
     """It waits for what is pending, and that ends."""
     source = """
 import penny
@@ -231,39 +252,27 @@ async with penny.Scheduler(2) as s:
     future = s.submit(len, "abc")
 print(repr(future.exception())[:10])
 """
-    assert run_without(page, server, on, "/penny/worker.js", source) == "BrokenPool\n"
+    assert run_without(shared_page, server, on, "/penny/worker.js", source) == "BrokenPool\n"
 
 
-@pytest.mark.parametrize("on", ["host", "page"])
-def test_package_that_cannot_be_loaded_in_python(shared_page: Page, on: Place) -> None:
-    run = shared_page.run(
-        """
-        import penny
-        async with penny.Scheduler(1, packages=["./missing-1-py3-none-any.whl"]) as s:
-            try:
-                await s.submit(len, "abc")
-            except penny.BrokenPool as error:
-                print(error)
-        """,
-        on=on,
-    )
-    assert "missing-1-py3-none-any.whl" in run.ok()
+def test_program_that_cannot_start(bare_page: Page, server: Server, on: str) -> None:
+    with server.answering(MODULE, status=404), pytest.raises(JavaScriptError) as caught:
+        bare_page.run("print('never')", on=on)
+    assert MODULE in caught.value.message
+    wait_for_no_workers(bare_page)
 
 
-@pytest.mark.parametrize("on", ["host", "page"])
-@pytest.mark.parametrize("path", [MODULE, "/penny/core.wasm"])
-def test_program_that_cannot_start(
-    new_page: Callable[..., Page], server: Server, on: Place, path: str
+def test_program_that_cannot_start_for_want_of_the_core(
+    page: Page, server: Server, on: str
 ) -> None:
-    page = new_page()
+    path = "/penny/core.wasm"
     with server.answering(path, status=404), pytest.raises(JavaScriptError) as caught:
         page.run("print('never')", on=on)
     assert path in caught.value.message
     wait_for_no_workers(page)
 
 
-@pytest.mark.parametrize("on", ["host", "page"])
-def test_program_runs_once_the_file_is_there(page: Page, server: Server, on: Place) -> None:
+def test_program_runs_once_the_file_is_there(page: Page, server: Server, on: str) -> None:
     with server.answering("/penny/python.zip", status=404), pytest.raises(JavaScriptError):
         page.run("print('never')", on=on)
     assert page.run("print('now')", on=on).ok() == "now\n"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pytest
-from support.pages import Page
+from support.pages import Page, Run
 from support.processes import Renderer, wait_for_no_workers
 from support.tasks import HOLD
 
@@ -15,10 +13,10 @@ MEGABYTE = 10**6
 COME_AND_GO = (
     f"const HOLD = `{HOLD}`;"
     + """
-const [count, options] = args;
+const [count, workers, options] = args;
 globalThis.held = [];
 for (let i = 0; i < count; i++) {
-  const s = await Penny.scheduler({workers: 2});
+  const s = await Penny.scheduler({workers});
   s.define('same', 'lambda b: b');
   await Promise.all([1, 2, 3, 4].map(() => s.submit('same', new Uint8Array(500_000))));
   if (options.now) s.submit(s.define('hold', HOLD)).catch(() => {});
@@ -43,14 +41,14 @@ def alive(page: Page) -> int:
 
 
 def test_memory_does_not_grow(page: Page) -> None:
-    """20 Schedulers, each with 2 workers of some 60 MB."""
+    """20 Schedulers, each with a worker of some 60 MB."""
     page.timeout = 60
-    page.js(COME_AND_GO, 5, {})
+    page.js(COME_AND_GO, 5, 1, {})
     wait_for_no_workers(page)
     alive(page)
     renderer = Renderer.of(page)
     after_5 = renderer.memory_bytes()
-    page.js(COME_AND_GO, 15, {})
+    page.js(COME_AND_GO, 15, 1, {})
     wait_for_no_workers(page)
     alive(page)
     growth = renderer.memory_bytes() - after_5
@@ -60,7 +58,7 @@ def test_memory_does_not_grow(page: Page) -> None:
 
 @pytest.mark.parametrize("now", [False, True])
 def test_nothing_is_kept(page: Page, now: bool) -> None:
-    page.js(COME_AND_GO, 1, {"now": now})
+    page.js(COME_AND_GO, 1, 2, {"now": now})
     wait_for_no_workers(page)
     assert page.js("return held.length") == 3
     assert alive(page) == 0
@@ -77,22 +75,19 @@ def test_nothing_is_kept_of_a_broken_pool(shared_page: Page) -> None:
     assert alive(shared_page) == 0
 
 
-@pytest.mark.parametrize("on", ["host", "page"])
-def test_nothing_is_kept_in_python(shared_page: Page, on: Literal["host", "page"]) -> None:
-    run = shared_page.run(
-        """
-        import gc, weakref
-        import penny
+@pytest.mark.usefixtures("on")
+@pytest.mark.program("""
+    import gc, weakref
+    import penny
 
-        engines = []
-        for _ in range(3):
-            async with penny.Scheduler(1) as s:
-                await s.submit(len, bytes(500_000))
-                engines.append(weakref.ref(s._engine))
-        del s
-        gc.collect()
-        print(sum(engine() is not None for engine in engines))
-        """,
-        on=on,
-    )
+    engines = []
+    for _ in range(3):
+        async with penny.Scheduler(1) as s:
+            await s.submit(len, bytes(500_000))
+            engines.append(weakref.ref(s._engine))
+    del s
+    gc.collect()
+    print(sum(engine() is not None for engine in engines))
+""")
+def test_nothing_is_kept_in_python(run: Run) -> None:
     assert run.ok() == "0\n"

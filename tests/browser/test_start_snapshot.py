@@ -7,9 +7,10 @@ import gzip
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import pytest
+from selenium.webdriver import Chrome
 from support.pages import Page
 from support.servers import Server
 
@@ -40,8 +41,9 @@ return Object.values(found);
 """
 
 
-def restored(page: Page, workers: int = 1) -> Any:
-    return page.js(RESTORED, workers)
+def restored(page: Page, workers: int = 1) -> list[bool]:
+    found: list[bool] = page.js(RESTORED, workers)
+    return found
 
 
 @contextlib.contextmanager
@@ -61,29 +63,49 @@ def warnings(page: Page) -> str:
     return "\n".join(entry["message"] for entry in page.chrome.get_log("browser"))
 
 
-def test_all_workers_start_from_the_prebuilt_snapshot(page: Page) -> None:
-    assert restored(page, workers=4) == [True] * 4
+@dataclass
+class Start:
+    restored: list[bool]
+    """Of each worker."""
+    requests: list[str]
 
 
-def test_everything_is_fetched_once(page: Page, server: Server) -> None:
-    server.requests.clear()
-    restored(page, workers=4)
-    assert {path: server.requests.count(path) for path in (MODULE, STDLIB, server.snapshot)} == {
+@pytest.fixture(scope="module")
+def starts(chrome: Chrome, server: Server) -> Iterator[tuple[Start, Start]]:
+    """Two Schedulers on one page, of four workers and of one."""
+
+    def start(workers: int) -> Start:
+        server.requests.clear()
+        return Start(restored(page, workers), server.requests.copy())
+
+    page = Page(chrome, server).open()
+    yield start(4), start(1)
+    page.close()
+
+
+def test_all_workers_start_from_the_prebuilt_snapshot(starts: tuple[Start, Start]) -> None:
+    assert starts[0].restored == [True] * 4
+
+
+def test_everything_is_fetched_once(starts: tuple[Start, Start], server: Server) -> None:
+    requests = starts[0].requests
+    assert {path: requests.count(path) for path in (MODULE, STDLIB, server.snapshot)} == {
         MODULE: 1,
         STDLIB: 1,
         server.snapshot: 1,
     }
 
 
-def test_next_scheduler_fetches_nothing_of_it_again(page: Page, server: Server) -> None:
-    restored(page)
-    server.requests.clear()
-    restored(page)
-    assert {MODULE, STDLIB, server.snapshot}.isdisjoint(server.requests)
+def test_next_scheduler_fetches_nothing_of_it_again(
+    starts: tuple[Start, Start], server: Server
+) -> None:
+    assert starts[1].restored == [True]
+    assert {MODULE, STDLIB, server.snapshot}.isdisjoint(starts[1].requests)
 
 
-def test_host_worker_starts_from_the_snapshot(page: Page) -> None:
-    assert page.run("import sys; print('penny.preload' in sys.modules)").ok() == "True\n"
+def test_host_worker_starts_from_the_snapshot(shared_page: Page) -> None:
+    run = shared_page.run("import sys; print('penny.preload' in sys.modules)")
+    assert run.ok() == "True\n"
 
 
 def test_compressed_snapshot(page: Page, server: Server) -> None:

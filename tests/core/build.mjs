@@ -19,6 +19,20 @@ export const BREAKPOINTS = /** @type {const} */ ([
   'heap_take_over',
   'heap_free',
   'heap_sweep',
+  'heap_allocate',
+  'latch_set',
+  'latch_get_sleepy',
+  'latch_fall_asleep',
+  'latch_wake_up',
+  'wake_worker',
+  'ring',
+  'ring_busy',
+  'announce_work',
+  'task_release',
+  'function_retain',
+  'deque_newest',
+  'ask_cancel',
+  'park',
 ]);
 
 /** @param {string} file */

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Client, HeapLimitError, Outcome} from '../../web/penny/client.js';
+import {HeapLimitError, Outcome, PLAIN, RESERVED} from '../../web/penny/client.js';
 import {HOST, KEEPER, MEBIBYTE, PAGE, clientParticipant} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 import {Player} from './player.mjs';
 import {argumentsOf, endTask, runTask} from './pool.threads.mjs';
-import {NONE, NOTHING, State, generator, scene} from './threads.mjs';
+import {NONE, NOTHING, generator, scene} from './threads.mjs';
 
 /** @typedef {import('./threads.mjs').TestCore} TestCore */
 /** @typedef {import('./threads.mjs').Crew} Crew */
@@ -118,33 +118,34 @@ test('two clients that together want more than there is', async t => {
   player.assertOver();
 });
 
-test('while a worker wants room for a result, large arguments wait, and what comes after them', async t => {
-  const {player, core, crew} = play(t);
-  core.exports.worker_wants_room(3, 1);
-  player.submit();
-  player.submit({size: 10_000});
-  player.submit();
-  assert.deepEqual(run(core), [0]);
-  core.exports.worker_wants_room(3, 0);
-  await crew.until(() => core.test.injector_length() === 2, 'two tasks in the injector');
-  assert.deepEqual(run(core), [1, 2]);
-  player.assertEnd([RETURNED, RETURNED, RETURNED]);
-});
+for (const worker of [3, L.ASYNC_WORKER])
+  test(`while worker ${worker} wants room for a result, large arguments wait, and what comes after them`, async t => {
+    const {player, core, crew} = play(t);
+    core.exports.worker_wants_room(worker, 1);
+    player.submit();
+    player.submit({size: 10_000});
+    player.submit();
+    assert.deepEqual(run(core), [0]);
+    core.exports.worker_wants_room(worker, 0);
+    await crew.until(() => core.test.injector_length(L.BATCH) === 2, 'two tasks in the injector');
+    assert.deepEqual(run(core), [1, 2]);
+    player.assertEnd([RETURNED, RETURNED, RETURNED]);
+  });
 
 test('slots or room that another client holds are waited for', async t => {
   for (const held of ['slots', 'room']) {
     const {player, core, crew} = play(t, {heap: 4 * MEBIBYTE});
-    player.submit(); // the function gets its row
+    player.submit(); // the function gets its entry
     run(core);
     player.collect();
     const slots = [];
     if (held === 'slots') {
       for (let slot; (slot = core.exports.task_new(HOST) >>> 0) !== NONE; ) slots.push(slot);
     } else {
-      const row = core.exports.function_new(KEEPER, 0);
+      const fn = core.exports.function_new(KEEPER, 0);
       slots.push(core.exports.task_new(HOST));
       const block = core.exports.arguments_allocate(HOST, core.exports.heap_limit());
-      core.exports.task_submit(slots[0], row, 0, 10, block);
+      core.exports.task_submit(slots[0], fn, L.BATCH, 0, 10, block);
     }
     for (let i = 0; i < 8; i++) player.submit({size: 100_000});
     await new Promise(resolve => setTimeout(resolve, 200)); // longer than a client that gives up would wait
@@ -156,6 +157,75 @@ test('slots or room that another client holds are waited for', async t => {
   }
 });
 
+// ---- urgent calls -------------------------------------------------------------------------------
+
+/** For submit(): a call of this queue. @param {number} queue */
+const into = queue => ({queue});
+const [URGENT, COROUTINE] = [into(L.INTERACTIVE), into(L.COROUTINES)];
+
+test('batch calls leave slots to others: urgent calls and promotions find room', t => {
+  const {player, core} = play(t);
+  const room = L.TASKS - RESERVED;
+  for (let i = 0; i < room + 100; i++) player.submit();
+  assert.equal(core.test.injector_length(L.BATCH), room);
+  player.submit({}, URGENT);
+  assert.equal(core.test.injector_length(L.INTERACTIVE), 1);
+  const slots = [];
+  for (let slot; (slot = core.as(1).exports.promotion_slot(1) >>> 0) !== NONE; ) slots.push(slot);
+  assert.equal(slots.length, RESERVED - 1);
+  assert.deepEqual(run(core, 2), [room + 100, 0]);
+});
+
+test('an urgent call does not wait behind deferred batch calls', async t => {
+  const {player, core, crew} = play(t, {heap: 4 * MEBIBYTE});
+  for (let i = 0; i < 4; i++) player.submit({size: 2_000_000});
+  assert.equal(core.test.injector_length(L.BATCH), 1);
+  player.submit({}, URGENT);
+  player.submit({}, COROUTINE);
+  assert.equal(core.test.injector_length(L.INTERACTIVE), 1);
+  assert.equal(core.test.injector_length(L.COROUTINES), 1);
+  assert.deepEqual(run(core, 1), [4]);
+  const async = core.as(L.ASYNC_WORKER);
+  const task = async.exports.coroutine_next();
+  assert.deepEqual(runTask(async, task), {id: 5, returns: 4});
+  endTask(async, task, 5, 4);
+  await crew.until(() => (run(core), !player.client.pending), 'the end of all tasks');
+  player.assertEnd(Array(6).fill(RETURNED));
+});
+
+test('deferred urgent calls keep their order, come first, and hold up no others', async t => {
+  const {player, core, crew} = play(t, {heap: 4 * MEBIBYTE});
+  player.submit({size: 2_500_000});
+  for (let i = 0; i < 3; i++) player.submit({size: 1_000_000}); // wait
+  for (let i = 0; i < 3; i++) player.submit(i ? {} : {size: 1_000_000}, URGENT); // the first waits, and so all
+  assert.equal(core.test.injector_length(L.INTERACTIVE), 0);
+  assert.deepEqual(run(core), [0]);
+  player.collect();
+  assert.equal(core.test.injector_length(L.INTERACTIVE), 3);
+  await crew.until(() => (run(core), !player.client.pending), 'the end of all tasks');
+  assert.deepEqual(player.ended, [0, 4, 5, 6, 1, 2, 3]);
+  player.assertOver();
+});
+
+test('a small batch call goes past an urgent one that waits for room', t => {
+  const {player, core} = play(t, {heap: 4 * MEBIBYTE});
+  player.submit({size: 2_500_000}, URGENT);
+  player.submit({size: 1_000_000}, URGENT);
+  player.submit();
+  assert.deepEqual(run(core), [0, 2]);
+});
+
+test('who has coroutines to run is told', t => {
+  const {player, client} = play(t);
+  let told = 0;
+  client.oncoroutine = () => told++;
+  player.submit();
+  player.submit({}, URGENT);
+  assert.equal(told, 0);
+  player.submit({}, COROUTINE);
+  assert.equal(told, 1);
+});
+
 // ---- what never fits ----------------------------------------------------------------------------
 
 test('what can never fit is refused at once, with its size and the limit', t => {
@@ -164,7 +234,7 @@ test('what can never fit is refused at once, with its size and the limit', t => 
   assert.ok(limit >= 3 * MEBIBYTE);
   const fn = client.addFunction(new Uint8Array(10));
   const tooLarge = new Uint8Array(limit + 1);
-  for (const call of [() => client.submit(fn, 0, tooLarge), () => client.addFunction(tooLarge)])
+  for (const call of [() => client.submit(fn, PLAIN, tooLarge), () => client.addFunction(tooLarge)])
     assert.throws(call, error => {
       assert.ok(error instanceof HeapLimitError && error instanceof RangeError);
       assert.match(error.message, new RegExp(`${limit + 1} bytes.* ${limit} bytes`));
@@ -185,7 +255,7 @@ test('the largest payload fits', async t => {
 test('a payload for which functions leave no room ends with NO_ROOM, others go on', async t => {
   const {player, client, core, crew} = play(t, {heap: 4 * MEBIBYTE});
   const large = client.addFunction(new Uint8Array(1_500_000));
-  client.cancel(client.submit(large, 0, new Uint8Array(10)));
+  client.cancel(client.submit(large, PLAIN, new Uint8Array(10)));
   run(core);
   player.submit();
   player.submit({size: 2_900_000});
@@ -200,40 +270,95 @@ test('a payload for which functions leave no room ends with NO_ROOM, others go o
 // ---- cancellation -------------------------------------------------------------------------------
 
 test('cancel: deferred and queued yes, running and ended no', t => {
+  const room = L.TASKS - RESERVED; // as many are placed at a time
   const {player, client, core} = play(t);
-  const tickets = Array.from({length: L.TASKS + 10}, () => player.submit());
+  const tickets = Array.from({length: room + 10}, () => player.submit());
   const worker = core.as(0);
   const running = worker.exports.worker_next(0, 0);
   const {id, returns} = runTask(worker, running);
   assert.equal(id, 0);
-  assert.deepEqual([0, 1, L.TASKS + 5].map(id => client.running(tickets[id])), [true, false, false]);
+  assert.deepEqual([0, 1, room + 5].map(id => client.running(tickets[id])), [true, false, false]);
   assert.equal(player.cancel(tickets[0]), false);
-  assert.equal(player.cancel(tickets[L.TASKS + 5]), true);
-  assert.equal(player.cancel(tickets[L.TASKS + 5]), false);
+  assert.equal(player.cancel(tickets[room + 5]), true);
+  assert.equal(player.cancel(tickets[room + 5]), false);
   assert.equal(player.cancel(tickets[1]), true);
   assert.equal(player.cancel(tickets[1]), false);
-  assert.equal(client.pending, L.TASKS + 8);
+  assert.equal(client.pending, room + 8);
   assert.equal(player.cancel(1e6), false);
   endTask(worker, running, id, returns);
   assert.equal(player.cancel(tickets[0]), false);
   assert.deepEqual(
     run(core),
-    numbers(L.TASKS + 1).slice(2), // one was placed when the queued one was withdrawn
+    numbers(room + 1).slice(2), // one was placed when the queued one was withdrawn
   );
   player.collect();
   run(core);
   player.collect();
   assert.deepEqual(
     player.ended,
-    numbers(L.TASKS + 10).filter(id => ![1, L.TASKS + 5].includes(id)),
+    numbers(room + 10).filter(id => ![1, room + 5].includes(id)),
   );
   assert.equal(client.pending, 0);
+});
+
+test('askCancel: running yes, others no; and whoever watches is told', t => {
+  const {player, client, core} = play(t);
+  let told = 0;
+  client.onwatch = () => told++;
+  const room = L.TASKS - RESERVED;
+  const tickets = Array.from({length: room + 1}, () => player.submit());
+  const worker = core.as(0);
+  const [running, ended] = [worker.exports.worker_next(0, 0), worker.exports.worker_next(0, 0)];
+  endTask(worker, ended, 1, 4);
+  assert.deepEqual(
+    [tickets[1], tickets[2], tickets[room], 1e6].map(ticket => client.askCancel(ticket)),
+    [false, false, false, false],
+  );
+  assert.equal(told, 0);
+  assert.equal(client.askCancel(tickets[0]), true);
+  assert.equal(told, 1);
+  assert.equal(core.exports.cancel_asked(core.hint(running)), 1);
+  player.collect();
+  assert.equal(client.askCancel(tickets[1]), false);
+});
+
+test('what becomes of a task that was asked to end', t => {
+  const {player, client, core} = play(t);
+  const tickets = [0, 1, 2, 3].map(id => player.submit({}, {limit: id === 1 ? 1_000_000 : 0}));
+  const worker = core.as(0);
+  const slots = tickets.map(() => worker.exports.worker_next(0, 0));
+  for (const i of [0, 3]) assert.equal(client.askCancel(tickets[i]), true);
+  const started = core.test.at_started(slots[1]);
+  core.poke(started, core.word(started) - 1_000_001);
+  for (let slot = 0; (slot = core.exports.watch_next(slot) >>> 0) !== NONE; slot++);
+  endTask(worker, slots[3], 3, 4); // it did not mind
+  assert.equal(core.exports.recover(0), 3);
+  player.assertEnd([Outcome.CANCELLED, Outcome.TIMED_OUT, Outcome.LOST, RETURNED]);
+});
+
+test('a time limit is watched from when the call is placed', async t => {
+  const {player, client, core, crew} = play(t, {heap: 4 * MEBIBYTE});
+  /** @type {number[]} */
+  const watched = [];
+  client.onwatch = () => watched.push(core.exports.watch_needed());
+  player.submit();
+  assert.deepEqual(watched, []);
+  player.submit({size: 2_500_000}, {limit: 1000});
+  assert.deepEqual(watched, [1]);
+  player.submit({size: 2_500_000}, {limit: 1000}); // deferred
+  assert.deepEqual(watched, [1]);
+  assert.deepEqual(run(core), [0, 1]);
+  assert.equal(core.exports.watch_needed(), 0);
+  player.collect();
+  assert.deepEqual(watched, [1, 1]);
+  await crew.until(() => (run(core), !client.pending), 'the end of all tasks');
+  player.assertEnd([RETURNED, RETURNED, RETURNED]);
 });
 
 test('cancel gives back room, to whom waits for it', t => {
   const {player, core} = play(t, {heap: 4 * MEBIBYTE});
   const tickets = [1, 2, 3].map(() => player.submit({size: 2_000_000}));
-  assert.deepEqual(core.test.injector_length(), 1);
+  assert.deepEqual(core.test.injector_length(L.BATCH), 1);
   assert.equal(player.cancel(tickets[0]), true);
   assert.equal(player.cancel(tickets[2]), true);
   assert.deepEqual(run(core), [1]);
@@ -287,8 +412,8 @@ test('tickets are used again, and no two pending tasks have the same', async t =
 test('a function stays as long as calls need it', t => {
   const {client, core} = play(t, {heap: 4 * MEBIBYTE});
   const fn = client.addFunction(new Uint8Array(2_000_000));
-  assert.equal(core.exports.heap_used(), 0, 'it has no row before it is called');
-  for (let i = 0; i < 2; i++) client.submit(fn, 0, argumentsOf(i, {size: 1_500_000})); // the second waits
+  assert.equal(core.exports.heap_used(), 0, 'it has no entry before it is called');
+  for (let i = 0; i < 2; i++) client.submit(fn, PLAIN, argumentsOf(i, {size: 1_500_000})); // the second waits
   client.dropFunction(fn);
   assert.ok(core.exports.heap_used() > 3_500_000);
   assert.deepEqual(run(core), [0]);
@@ -320,8 +445,8 @@ test('submitInline: into the slot, or not at all', t => {
   assert.equal(slots.length, L.TASKS, 'no slot got lost');
   assert.equal(write(12), -1);
   core.exports.task_free(slots[0], HOST);
-  client.submit(player.fn, 0, argumentsOf(6));
-  client.submit(player.fn, 0, argumentsOf(7)); // waits here
+  client.submit(player.fn, PLAIN, argumentsOf(6));
+  client.submit(player.fn, PLAIN, argumentsOf(7)); // waits here
   core.exports.task_free(slots[1], HOST);
   assert.equal(write(12), -1, 'not past what waits');
 });
@@ -353,7 +478,7 @@ test('a broken pool fails all that is pending, deferred, too, and says why', asy
       return reasons.push(text(player.core, address, size)) > 0;
     });
   for (let i = 0; i < 20; i++) player.submit({size: 500_000});
-  assert.ok(core.test.injector_length() < 20);
+  assert.ok(core.test.injector_length(L.BATCH) < 20);
   breakPool(core, 'the fetch was blocked');
   await crew.until(() => !client.pending, 'the end of all tasks');
   assert.deepEqual(reasons, Array(20).fill('the fetch was blocked'));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {MessageChannel} from 'node:worker_threads';
 
-import {Client, Outcome} from '../../web/penny/client.js';
+import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
 import {HOST, KEEPER, PAGE, clientParticipant} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 import {argumentsOf, checkResult, eventsOf, takeCompletions} from './pool.threads.mjs';
@@ -22,11 +22,11 @@ const POOL = new URL('pool.threads.mjs', import.meta.url);
  * @param {number} count
  */
 function queued(core, client, count) {
-  const row = core.exports.function_new(clientParticipant(client), 0);
+  const fn = core.exports.function_new(clientParticipant(client), 0);
   return Array.from({length: count}, () => {
     const slot = core.exports.task_new(client);
-    core.exports.task_submit(slot, row, 0, 0, 0);
-    core.test.injector_take();
+    core.exports.task_submit(slot, fn, L.BATCH, 0, 0, 0);
+    core.test.injector_take(L.BATCH);
     return slot;
   });
 }
@@ -143,7 +143,7 @@ for (const waitAsync of [true, false]) {
     const ids = new Map();
     const tally = new Int32Array(count);
     let id = 0;
-    const submit = () => ids.set(client.submit(fn, 0, argumentsOf(id)), id++);
+    const submit = () => ids.set(client.submit(fn, PLAIN, argumentsOf(id)), id++);
     const all = new Promise(resolve => {
       client.oncompletions = () => {
         client.collect((ticket, outcome, address, size) => {

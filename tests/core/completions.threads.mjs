@@ -1,6 +1,6 @@
 // Threads of completions.test.mjs.
 import * as L from '../../web/penny/layout.js';
-import {Client} from '../../web/penny/client.js';
+import {Client, PLAIN} from '../../web/penny/client.js';
 import {argumentsOf, checkResult, endTask, eventsOf, runTask, takeCompletions} from './pool.threads.mjs';
 import {hintOf} from './threads.mjs';
 
@@ -19,7 +19,7 @@ export function finisher({exports, test, participant}, {slots, pauses}, {note, s
     if (i % 100 === 0) note(`ended ${i}`);
     if (!test.claim(hintOf(slots[i], 1), participant)) throw new Error(`slot ${slots[i]} is not queued`);
     if (exports.task_finish(slots[i], participant, L.STATE_RETURNED, i, 0) === 2) woken++;
-    for (let pause = pauses * (i % 50); pause > 0; pause--) test.injector_length();
+    for (let pause = pauses * (i % 50); pause > 0; pause--) test.injector_length(L.BATCH);
   }
   Atomics.add(signals, DONE, 1);
   return woken;
@@ -74,7 +74,7 @@ export function host(core, {client: number, count}, {note}) {
   const ids = new Map();
   for (let id = 0; id < count || ids.size; ) {
     for (let burst = (id % 7) + 1; burst > 0 && id < count; burst--, id++)
-      ids.set(client.submit(fn, 0, argumentsOf(id)), id);
+      ids.set(client.submit(fn, PLAIN, argumentsOf(id)), id);
     note(`submitted ${id} of ${count}, waits for ${ids.size}`);
     client.wait(-1);
     client.collect((ticket, outcome, address, size) => {
@@ -93,7 +93,7 @@ export function host(core, {client: number, count}, {note}) {
  */
 export function hostAt(core, {client: number}, {note, signals}) {
   const client = new Client(core, number);
-  client.submit(client.addFunction(new Uint8Array(10)), 0, argumentsOf(1));
+  client.submit(client.addFunction(new Uint8Array(10)), PLAIN, argumentsOf(1));
   /** @type {number[]} */
   const outcomes = [];
   const collect = () => client.collect((_, outcome) => outcomes.push(outcome) > 0);

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
+import * as L from '../../web/penny/layout.js';
 import {NONE, assertEachOnce, generator, scene, sharedWords} from './threads.mjs';
 
 const BODIES = new URL('deque.threads.mjs', import.meta.url);
@@ -86,18 +87,18 @@ function assertAscending(hints) {
 }
 
 test('a full deque spills into the injector, and both full refuse', t => {
-  const {test: core, exports} = scene(t, {firstPosition: 2 ** 32 - 100}).core;
+  const {test: core} = scene(t, {firstPosition: 2 ** 32 - 100}).core;
   const entries = core.DEQUE_ENTRIES();
   const cells = core.INJECTOR_CELLS();
   for (let hint = 0; hint < entries + cells; hint++) {
-    assert.equal(exports.push_or_spill(OWNER, hint), 1);
-    assert.equal(core.injector_length(), Math.max(0, hint + 1 - entries));
+    assert.equal(core.push_or_spill(OWNER, hint), 1);
+    assert.equal(core.injector_length(L.BATCH), Math.max(0, hint + 1 - entries));
   }
   assert.equal(core.deque_push(OWNER, 0), 0);
-  assert.equal(exports.push_or_spill(OWNER, 0), 0);
-  for (let i = 0; i < cells; i++) assert.equal(core.injector_take(), entries + i);
+  assert.equal(core.push_or_spill(OWNER, 0), 0);
+  for (let i = 0; i < cells; i++) assert.equal(core.injector_take(L.BATCH), entries + i);
   for (let i = 0; i < entries; i++) assert.equal(core.deque_pop(OWNER), entries - 1 - i);
-  assert.equal(core.injector_take() >>> 0, NONE);
+  assert.equal(core.injector_take(L.BATCH) >>> 0, NONE);
   assert.equal(core.deque_pop(OWNER) >>> 0, NONE);
 });
 

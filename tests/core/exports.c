@@ -16,14 +16,34 @@ TEST(u32, deque_pop, u32 worker) { return deque_pop(deque_of(worker)); }
 TEST(u32, deque_steal, u32 victim) { return deque_steal(deque_of(victim)); }
 TEST(int, deque_looks_empty, u32 worker) { return deque_looks_empty(deque_of(worker)); }
 
-TEST(int, injector_put, u32 hint) { return injector_put(hint); }
-TEST(u32, injector_take, void) { return injector_take(); }
-TEST(u32, injector_length, void) { return injector_length(); }
+TEST(int, push_or_spill, u32 worker, u32 hint) { return push_or_spill(worker, hint); }
 
-TEST(int, park, u32 worker, double milliseconds) {
-  return park(worker, milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6));
+TEST(int, injector_put, u32 queue, u32 hint) { return injector_put(queue, hint); }
+TEST(u32, injector_take, u32 queue) { return injector_take(queue); }
+TEST(u32, injector_length, u32 queue) { return injector_length(queue); }
+
+/* `joined` and `help`: see parking.c; NONE and 1 of a worker that just looks for work. */
+TEST(int, park, u32 worker, u32 joined, int help, double milliseconds) {
+  return park(worker, joined, help, milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6));
 }
-TEST(void, wake_one, void) { wake_one(); }
+TEST(int, spin, u32 worker, u32 joined) { return spin(worker, joined); }
+TEST(int, wake_one, void) { return wake_one(); }
+
+TEST(void, ring, u32 worker, u32 reason) { ring(worker, reason); }
+TEST(void, ring_busy, u32 caller, u32 reason) { ring_busy(caller, reason); }
+
+TEST(int, latch_is_set, u32 hint) { return latch_is_set(hint); }
+TEST(int, latch_get_sleepy, u32 hint) { return latch_get_sleepy(hint); }
+TEST(int, latch_fall_asleep, u32 hint) { return latch_fall_asleep(hint); }
+TEST(void, latch_wake_up, u32 hint) { latch_wake_up(hint); }
+TEST(void, latch_set, u32 index, u32 owner, u32 worker) { latch_set(index, owner, worker); }
+TEST(void, latch_set_for_dead, u32 index, u32 generation, u32 owner) {
+  latch_set_for_dead(index, generation, owner);
+}
+TEST(void, latch_abandon, u32 index, u32 generation) { latch_abandon(index, generation); }
+
+TEST(int, function_retain, u32 number, u32 serial) { return function_retain(number, serial); }
+TEST(void, function_release, u32 participant, u32 number) { function_release(participant, number); }
 
 TEST(int, claim, u32 hint, u32 worker) { return claim(hint, worker); }
 TEST(void, heap_sweep, u32 participant, u32 keeper) { heap_sweep(participant, keeper); }
@@ -34,11 +54,18 @@ TEST(void, heap_sweep, u32 participant, u32 keeper) { heap_sweep(participant, ke
 
 ADDRESS(deque_top, u32 worker) { return (u32)&deque_of(worker)->top; }
 ADDRESS(deque_bottom, u32 worker) { return (u32)&deque_of(worker)->bottom; }
-ADDRESS(injector_head, void) { return (u32)&shared->injector_head; }
-ADDRESS(injector_tail, void) { return (u32)&shared->injector_tail; }
+ADDRESS(injector_head, u32 queue) { return (u32)&shared->injector[queue].head; }
+ADDRESS(injector_tail, u32 queue) { return (u32)&shared->injector[queue].tail; }
 ADDRESS(idle, void) { return (u32)&shared->idle; } /* 64 bits */
 ADDRESS(spinner, void) { return (u32)&shared->spinner; }
 ADDRESS(armed, u32 client) { return (u32)&shared->clients[client].armed; }
+ADDRESS(reasons, u32 worker) { return (u32)&shared->worker[worker].reasons; }
+ADDRESS(interrupt, u32 worker) { return (u32)&shared->worker[worker].interrupt; }
+ADDRESS(latch, u32 index) { return (u32)&shared->task[index].latch; }
+ADDRESS(limit, u32 index) { return (u32)&shared->task[index].limit; }
+ADDRESS(started, u32 index) { return (u32)&shared->task[index].started; }
+ADDRESS(life, u32 function) { return (u32)&shared->function[function - 1].life; } /* 64 bits */
+ADDRESS(function_block, u32 function) { return (u32)&shared->function[function - 1].block; }
 ADDRESS(granule, u32 granule) { return (u32)&shared->granule[granule]; }
 ADDRESS(hazard, u32 participant) { return (u32)&shared->hazard[participant]; }
 ADDRESS(arena, u32 arena) { return (u32)&shared->arena[arena]; }
@@ -46,6 +73,7 @@ ADDRESS(arena, u32 arena) { return (u32)&shared->arena[arena]; }
 TEST(u32, DEQUE_ENTRIES, void) { return DEQUE_ENTRIES; }
 TEST(u32, INJECTOR_CELLS, void) { return INJECTOR_CELLS; }
 TEST(u32, HEAD, void) { return HEAD; }
+TEST(u32, FUNCTIONS, void) { return FUNCTIONS; }
 
 /* ---- breakpoints ----------------------------------------------------------------------------- */
 
@@ -78,10 +106,25 @@ static __attribute__((noinline)) void pass(u32 *breakpoint) {
     return __real_##function arguments; \
   }
 
-BREAKPOINT(0, int, injector_put, (u32 hint), (hint))
+BREAKPOINT(0, int, injector_put, (u32 queue, u32 hint), (queue, hint))
 BREAKPOINT(1, int, deque_push, (struct deque *deque, u32 hint), (deque, hint))
 BREAKPOINT(2, int, claim, (u32 hint, u32 worker), (hint, worker))
 BREAKPOINT(3, int, completion_push, (u32 index), (index))
 BREAKPOINT(4, void, heap_take_over, (u32 participant, u32 address), (participant, address))
 BREAKPOINT(5, void, heap_free, (u32 participant, u32 address), (participant, address))
 BREAKPOINT(6, void, heap_sweep, (u32 participant, u32 keeper), (participant, keeper))
+BREAKPOINT(7, u32, heap_allocate, (u32 participant, u32 size), (participant, size))
+BREAKPOINT(8, void, latch_set, (u32 index, u32 owner, u32 worker), (index, owner, worker))
+BREAKPOINT(9, int, latch_get_sleepy, (u32 hint), (hint))
+BREAKPOINT(10, int, latch_fall_asleep, (u32 hint), (hint))
+BREAKPOINT(11, void, latch_wake_up, (u32 hint), (hint))
+BREAKPOINT(12, void, wake_worker, (u32 worker), (worker))
+BREAKPOINT(13, void, ring, (u32 worker, u32 reason), (worker, reason))
+BREAKPOINT(14, void, ring_busy, (u32 caller, u32 reason), (caller, reason))
+BREAKPOINT(15, void, announce_work, (u32 queue), (queue))
+BREAKPOINT(16, void, task_release, (u32 index, u32 participant), (index, participant))
+BREAKPOINT(17, int, function_retain, (u32 number, u32 serial), (number, serial))
+BREAKPOINT(18, u32, deque_newest, (struct deque *deque), (deque))
+BREAKPOINT(19, int, ask_cancel, (u32 index, u32 generation, u32 why), (index, generation, why))
+BREAKPOINT(20, int, park, (u32 worker, u32 joined, int help, i64 nanoseconds),
+           (worker, joined, help, nanoseconds))

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
+import * as L from '../../web/penny/layout.js';
 import {NONE, assertEachOnce, scene} from './threads.mjs';
 
 /** @typedef {import('./injector.threads.mjs').Script} Script */
@@ -13,26 +14,26 @@ const STARTS = [0, 2 ** 32 - 40_000];
 test('first in, first out, up to its capacity', t => {
   const {test: core} = scene(t).core;
   const cells = core.INJECTOR_CELLS();
-  assert.equal(core.injector_take() >>> 0, NONE);
+  assert.equal(core.injector_take(L.BATCH) >>> 0, NONE);
   for (let round = 0; round < 3; round++) {
-    for (let hint = 0; hint < cells; hint++) assert.equal(core.injector_put(hint), 1);
-    assert.equal(core.injector_length(), cells);
-    assert.equal(core.injector_put(7), 0);
-    assert.equal(core.injector_take(), 0);
-    assert.equal(core.injector_put(7), 1);
-    assert.equal(core.injector_put(8), 0);
-    for (let hint = 1; hint < cells; hint++) assert.equal(core.injector_take(), hint);
-    assert.equal(core.injector_take(), 7);
-    assert.equal(core.injector_take() >>> 0, NONE);
-    assert.equal(core.injector_length(), 0);
+    for (let hint = 0; hint < cells; hint++) assert.equal(core.injector_put(L.BATCH, hint), 1);
+    assert.equal(core.injector_length(L.BATCH), cells);
+    assert.equal(core.injector_put(L.BATCH, 7), 0);
+    assert.equal(core.injector_take(L.BATCH), 0);
+    assert.equal(core.injector_put(L.BATCH, 7), 1);
+    assert.equal(core.injector_put(L.BATCH, 8), 0);
+    for (let hint = 1; hint < cells; hint++) assert.equal(core.injector_take(L.BATCH), hint);
+    assert.equal(core.injector_take(L.BATCH), 7);
+    assert.equal(core.injector_take(L.BATCH) >>> 0, NONE);
+    assert.equal(core.injector_length(L.BATCH), 0);
   }
 });
 
 test('the largest hint comes back whole', t => {
   const {test: core} = scene(t).core;
   const hint = 2 ** 30 - 1;
-  core.injector_put(hint);
-  assert.equal(core.injector_take(), hint);
+  core.injector_put(L.BATCH, hint);
+  assert.equal(core.injector_take(L.BATCH), hint);
 });
 
 for (const firstPosition of STARTS) {
@@ -57,7 +58,7 @@ for (const firstPosition of STARTS) {
         }
         assertEachOnce(tally, `producer ${producer}'s hint`);
       }
-      assert.equal(core.test.injector_length(), 0);
+      assert.equal(core.test.injector_length(L.BATCH), 0);
     });
   }
 }

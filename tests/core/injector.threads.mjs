@@ -1,6 +1,7 @@
 // Threads of injector.test.mjs. A hint says who put it and which of his it is.
 import assert from 'node:assert/strict';
 
+import * as L from '../../web/penny/layout.js';
 import {NONE, generator} from './threads.mjs';
 
 /** @typedef {import('./threads.mjs').TestCore} TestCore */
@@ -14,7 +15,7 @@ const TAKEN = 1; // ... and taken
 export function producer({test}, {number, count}, {note, signals}) {
   let refused = 0;
   for (let i = 0; i < count; ) {
-    if (test.injector_put((number << SEQUENCE_BITS) | i)) i++;
+    if (test.injector_put(L.BATCH, (number << SEQUENCE_BITS) | i)) i++;
     else refused++;
     if (i % 1000 === 0) note(`put ${i} of ${count}`);
   }
@@ -28,7 +29,7 @@ export function consumer({test}, {producers, total}, {note, signals}) {
   const taken = Array.from({length: producers}, () => []);
   let count = 0;
   while (Atomics.load(signals, TAKEN) < total) {
-    const hint = test.injector_take() >>> 0;
+    const hint = test.injector_take(L.BATCH) >>> 0;
     if (hint === NONE) continue;
     taken[hint >>> SEQUENCE_BITS].push(hint & ((1 << SEQUENCE_BITS) - 1));
     Atomics.add(signals, TAKEN, 1);
@@ -45,16 +46,16 @@ export function consumer({test}, {producers, total}, {note, signals}) {
  * @param {number} hint
  */
 function dyingPut(core, hint) {
-  const done = core.test.injector_put(hint);
-  const tail = core.test.at_injector_tail();
+  const done = core.test.injector_put(L.BATCH, hint);
+  const tail = core.test.at_injector_tail(L.BATCH);
   if (done) core.poke(tail, core.word(tail) - 1);
   return done;
 }
 
 /** A take by somebody who dies when the cell is emptied, before he moves the head. @param {TestCore} core */
 function dyingTake(core) {
-  const hint = core.test.injector_take() >>> 0;
-  const head = core.test.at_injector_head();
+  const hint = core.test.injector_take(L.BATCH) >>> 0;
+  const head = core.test.at_injector_head(L.BATCH);
   if (hint !== NONE) core.poke(head, core.word(head) - 1);
   return hint;
 }
@@ -64,11 +65,12 @@ function dyingTake(core) {
 
 /** Acts, and returns what came of each act; `fill` puts until it is refused. @type {Body} */
 export function actor(core, {script}, {note}) {
-  const {injector_put: put, injector_take: take, injector_length: length} = core.test;
+  const {injector_put, injector_take, injector_length} = core.test;
+  const put = (/** @type {number} */ hint) => injector_put(L.BATCH, hint);
   const acts = {
     put,
-    take: () => take() >>> 0,
-    length,
+    take: () => injector_take(L.BATCH) >>> 0,
+    length: () => injector_length(L.BATCH),
     dyingPut: (/** @type {number} */ hint) => dyingPut(core, hint),
     dyingTake: () => dyingTake(core),
     fill(/** @type {number} */ hint) {
@@ -90,12 +92,12 @@ export function likeAnArray(core, {level, seed}, {note}) {
   const model = [];
   let hint = 0;
   const put = () => {
-    const done = random() % 4 ? core.test.injector_put(hint) : dyingPut(core, hint);
+    const done = random() % 4 ? core.test.injector_put(L.BATCH, hint) : dyingPut(core, hint);
     assert.equal(done, Number(model.length < cells), `put ${hint} with ${model.length} in it`);
     if (done) model.push(hint++);
   };
   const take = () => {
-    const taken = random() % 4 ? core.test.injector_take() >>> 0 : dyingTake(core);
+    const taken = random() % 4 ? core.test.injector_take(L.BATCH) >>> 0 : dyingTake(core);
     assert.equal(taken, model.shift() ?? NONE);
   };
   if (level === 'full') while (model.length < cells) put();
@@ -104,6 +106,6 @@ export function likeAnArray(core, {level, seed}, {note}) {
     if (random() % 2) put();
     else take();
     // It may count one that is gone, until the next take; but nobody may go to sleep beside one that is not.
-    assert.ok(core.test.injector_length() > 0 || !model.length);
+    assert.ok(core.test.injector_length(L.BATCH) > 0 || !model.length);
   }
 }

@@ -2,34 +2,25 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {KEEPER, PAGE} from '../../web/penny/core.js';
+import {KEEPER} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
-import {argumentsOf, runTask} from './pool.threads.mjs';
-import {NOTHING, STOPPED, scene} from './threads.mjs';
+import {runTask, submitTask} from './pool.threads.mjs';
+import {NONE, NOTHING, STOPPED, scene} from './threads.mjs';
 
 /** @typedef {import('./threads.mjs').TestCore} TestCore */
 
 const BODIES = new URL('parking.threads.mjs', import.meta.url);
 const POOL = new URL('pool.threads.mjs', import.meta.url);
 
-/** @param {TestCore} core @param {number} id @param {number} row */
-function submit(core, id, row) {
-  const slot = core.exports.task_new(PAGE);
-  const bytes = argumentsOf(id);
-  core.bytes.set(bytes, L.TASK_ADDRESS + slot * L.TASK_BYTES + L.TASK_PAYLOAD);
-  assert.equal(core.exports.task_submit(slot, row, 0, bytes.length, 0), 1);
-  return slot;
-}
-
 /** @param {TestCore} core @param {number} worker */
 const wakeups = (core, worker) => core.workerStatistics(worker + 1)[worker].wakeups;
 
-for (const [workers, rounds, burst] of [[1, 10_000, 1], [2, 8000, 1], [4, 8000, 1], [3, 1500, 8]]) {
+for (const [workers, rounds, burst] of [[1, 4000, 1], [2, 4000, 1], [4, 4000, 1], [3, 1000, 8]]) {
   const what = burst > 1 ? `up to ${burst} tasks` : 'single tasks';
   test(`no wake-up is lost: ${what} for ${workers} sleepers`, async t => {
     const {core, crew} = scene(t, {workers});
-    const row = core.exports.function_new(KEEPER, 0);
-    crew.start(BODIES, 'pingPong', KEEPER, {rounds, burst, row});
+    const fn = core.exports.function_new(KEEPER, 0);
+    crew.start(BODIES, 'pingPong', KEEPER, {rounds, burst, fn});
     for (let worker = 0; worker < workers; worker++) crew.start(POOL, 'worker', worker, {});
     const [count, ...ids] = await crew.results();
     assert.deepEqual(
@@ -71,15 +62,15 @@ test('a wake-up wakes one, and one that sleeps', async t => {
 
 test('who finds work in the last look does not sleep', t => {
   const {core} = scene(t, {workers: 2});
-  core.test.injector_put(1);
-  assert.equal(core.test.park(0, 50), 0);
-  core.test.injector_take();
+  core.test.injector_put(L.BATCH, 1);
+  assert.equal(core.test.park(0, NONE, 1, 50), 0);
+  core.test.injector_take(L.BATCH);
   core.test.deque_push(1, 1);
-  assert.equal(core.test.park(0, 50), 0);
+  assert.equal(core.test.park(0, NONE, 1, 50), 0);
   core.test.deque_pop(1);
   assert.deepEqual(core.parked, []);
   core.exports.stop();
-  assert.equal(core.test.park(0, 50), 0);
+  assert.equal(core.test.park(0, NONE, 1, 50), 0);
   assert.deepEqual(core.parked, []);
 });
 
@@ -89,7 +80,7 @@ test('who has slept takes back its own bit and no other', t => {
   const idle = core.test.at_idle();
   for (const worker of [0, 1, 5, 31, 32, 33, 63]) {
     for (const address of [idle, idle + 4]) core.poke(address, -1);
-    assert.equal(core.test.park(worker, 1), 1);
+    assert.equal(core.test.park(worker, NONE, 1, 1), 1);
     assert.deepEqual(
       core.parked,
       Array.from({length: 64}, (_, i) => i).filter(other => other !== worker),
@@ -101,7 +92,7 @@ test('a sleep with a bound ends, and the next one is a sleep, too', t => {
   const {core} = scene(t, {workers: 1});
   const worker = core.as(0);
   worker.exports.worker_start(0);
-  assert.equal(core.test.park(0, 1), 1);
+  assert.equal(core.test.park(0, NONE, 1, 1), 1);
   assert.deepEqual(core.parked, []);
   for (let i = 0; i < 5; i++) {
     const before = wakeups(core, 0);
@@ -115,25 +106,25 @@ test('a sleep with a bound ends, and the next one is a sleep, too', t => {
 
 test('a sleeper whose waker died is woken by a recovery', async t => {
   const {core, crew} = scene(t, {workers: 2});
-  const row = core.exports.function_new(KEEPER, 0);
+  const fn = core.exports.function_new(KEEPER, 0);
   crew.start(BODIES, 'looker', 0);
   await crew.go();
   await crew.until(() => core.parked.length === 1, 'a parked worker');
   // Worker 1 clears the bit and dies before it bumps the counter.
   core.poke(core.test.at_idle(), 0);
-  const slot = submit(core, 1, row); // finds nobody to wake
+  const slot = submitTask(core, fn, 1); // finds nobody to wake
   core.exports.recover(1);
   assert.deepEqual(await crew.results(), [slot]);
 });
 
 test('a sleeper is woken by a recovery when the woken one died before it looked', async t => {
   const {core, crew} = scene(t, {workers: 2});
-  const row = core.exports.function_new(KEEPER, 0);
+  const fn = core.exports.function_new(KEEPER, 0);
   core.poke(core.test.at_idle(), 0b10); // worker 1, asleep and killed there
-  const slot = submit(core, 1, row); // wakes worker 1
+  const slot = submitTask(core, fn, 1); // wakes worker 1
   assert.deepEqual(core.parked, []);
   crew.start(BODIES, 'looker', 0);
-  core.test.injector_take(); // worker 1 took the hint, and no more is known of it
+  core.test.injector_take(L.BATCH); // worker 1 took the hint, and no more is known of it
   await crew.go();
   await crew.until(() => core.parked.length === 1, 'a parked worker');
   core.exports.recover(1);
@@ -143,22 +134,22 @@ test('a sleeper is woken by a recovery when the woken one died before it looked'
 
 test('a dead sleeper is not chosen again', async t => {
   const {core, crew} = scene(t, {workers: 2});
-  const row = core.exports.function_new(KEEPER, 0);
+  const fn = core.exports.function_new(KEEPER, 0);
   crew.start(BODIES, 'looker', 1);
   await crew.go();
   await crew.until(() => core.parked.length === 1, 'a parked worker');
   core.poke(core.test.at_idle(), 0b11); // worker 0 sleeps, too, and is killed there
   core.exports.recover(0); // wakes worker 1, which finds nothing and parks again
   await crew.until(() => core.parked.join() === '1', 'worker 1 alone parked');
-  const slot = submit(core, 1, row);
+  const slot = submitTask(core, fn, 1);
   assert.deepEqual(await crew.results(), [slot]);
 });
 
 // Between the injector and its own deque, a batch is in nobody's sight: who looks meanwhile goes to sleep.
 test('who takes a batch wakes others for it', async t => {
   const {core, crew} = scene(t, {workers: 2});
-  const row = core.exports.function_new(KEEPER, 0);
-  for (let id = 0; id < 4; id++) submit(core, id, row);
+  const fn = core.exports.function_new(KEEPER, 0);
+  for (let id = 0; id < 4; id++) submitTask(core, fn, id);
   core.pauseAt('deque_push');
   const batcher = crew.start(BODIES, 'looker', 0);
   await crew.go();
@@ -175,12 +166,12 @@ test('who takes a batch wakes others for it', async t => {
 // While a worker spins before it parks, publishers wake nobody; it wakes one for what it leaves.
 test('a wake-up for many tasks is passed on', async t => {
   const {core, crew} = scene(t, {workers: 4});
-  const row = core.exports.function_new(KEEPER, 0);
+  const fn = core.exports.function_new(KEEPER, 0);
   core.poke(core.test.at_spinner(), 3 + 1); // worker 3 spins all the time
   for (const worker of [0, 1, 2]) crew.start(BODIES, 'looker', worker);
   await crew.go();
   await crew.until(() => core.parked.length === 3, 'three parked workers');
-  const slots = Array.from({length: 3}, (_, id) => submit(core, id, row));
+  const slots = Array.from({length: 3}, (_, id) => submitTask(core, fn, id));
   assert.deepEqual(core.parked, [0, 1, 2]);
   core.poke(core.test.at_spinner(), 0);
   core.test.wake_one(); // as worker 3 does now
@@ -189,12 +180,12 @@ test('a wake-up for many tasks is passed on', async t => {
 
 test('a dead spinner holds nobody up', async t => {
   const {core, crew} = scene(t, {workers: 2});
-  const row = core.exports.function_new(KEEPER, 0);
+  const fn = core.exports.function_new(KEEPER, 0);
   core.poke(core.test.at_spinner(), 1 + 1); // worker 1 spins and is killed there
   crew.start(BODIES, 'looker', 0);
   await crew.go();
   await crew.until(() => core.parked.length === 1, 'a parked worker');
-  const slot = submit(core, 1, row);
+  const slot = submitTask(core, fn, 1);
   core.exports.recover(1);
   assert.equal(core.word(core.test.at_spinner()), 0);
   assert.deepEqual(await crew.results(), [slot]);

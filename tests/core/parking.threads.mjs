@@ -9,7 +9,7 @@ import {
   runTask,
   takeCompletions,
 } from './pool.threads.mjs';
-import {generator} from './threads.mjs';
+import {NONE, generator} from './threads.mjs';
 
 /** @typedef {import('./threads.mjs').Body} Body */
 
@@ -17,7 +17,7 @@ import {generator} from './threads.mjs';
  * A client that submits a few tasks (at most `burst`), sleeps until all of them have ended, and begins again.
  * @type {Body}
  */
-export function pingPong(core, {rounds, burst, row}, {note}) {
+export function pingPong(core, {rounds, burst, fn}, {note}) {
   const {exports} = core;
   const random = generator(burst);
   /** Id of the task in each slot. */
@@ -29,7 +29,7 @@ export function pingPong(core, {rounds, burst, row}, {note}) {
       const slot = exports.task_new(PAGE);
       const bytes = argumentsOf((ids[slot] = id++));
       core.bytes.set(bytes, L.TASK_ADDRESS + slot * L.TASK_BYTES + L.TASK_PAYLOAD);
-      exports.task_submit(slot, row, 0, bytes.length, 0);
+      exports.task_submit(slot, fn, L.BATCH, 0, bytes.length, 0);
     }
     note(`round ${round}: waits for ${pending} tasks`);
     for (;;) {
@@ -46,7 +46,7 @@ export function pingPong(core, {rounds, burst, row}, {note}) {
 /** Parks once. Returns whether it slept. @type {Body} */
 export function parker({test, participant}, {milliseconds}, {note}) {
   note('parks');
-  return test.park(participant, milliseconds);
+  return test.park(participant, NONE, 1, milliseconds);
 }
 
 /** Waits for one task or the end. @type {Body} */

@@ -1,7 +1,7 @@
 // A client that submits tasks of ids 0, 1, … and notes how each ends.
 import assert from 'node:assert/strict';
 
-import {Client, Outcome} from '../../web/penny/client.js';
+import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
 import {argumentsOf, checkResult} from './pool.threads.mjs';
 
 /** @typedef {import('./threads.mjs').TestCore} TestCore */
@@ -26,12 +26,13 @@ export class Player {
   }
 
   /**
-   * @param {{size?: number, returns?: number, turns?: number}} [options] see pool.threads.mjs
+   * @param {Parameters<typeof argumentsOf>[1]} [options] see pool.threads.mjs
+   * @param {Partial<import('../../web/penny/client.js').CallOptions>} [call]
    * @returns {number} ticket
    */
-  submit(options) {
+  submit(options, call) {
     const id = this.outcomes.length;
-    const ticket = this.client.submit(this.fn, 0, argumentsOf(id, options));
+    const ticket = this.client.submit(this.fn, {...PLAIN, ...call}, argumentsOf(id, options));
     assert.ok(!this.#ids.has(ticket), `ticket ${ticket} is given twice`);
     this.outcomes.push([]);
     this.#ids.set(ticket, id);

@@ -4,6 +4,7 @@
 // shall compute; a filler. Its result is the complement of its id, and a filler.
 import assert from 'node:assert/strict';
 
+import {PAGE} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 
 /** @typedef {import('./threads.mjs').TestCore} TestCore */
@@ -101,6 +102,66 @@ export function endTask(core, task, id, size) {
   const answer = exports.task_finish(task, participant, L.STATE_RETURNED, size, block);
   assert.notEqual(answer, 0, 'the task is not this worker’s any more');
   return answer;
+}
+
+/**
+ * Submits a task of the page's, whose arguments lie in its slot.
+ * @param {TestCore} core
+ * @param {number} fn
+ * @param {number} id
+ * @param {{queue?: number, limit?: number}} [options] limit in ms
+ * @returns {number} its slot
+ */
+export function submitTask(core, fn, id, {queue = L.BATCH, limit = 0} = {}) {
+  const {exports} = core;
+  const slot = exports.task_new(PAGE);
+  const bytes = argumentsOf(id);
+  core.bytes.set(bytes, core.taskAddress(slot) + L.TASK_PAYLOAD);
+  if (limit) exports.task_limit(slot, limit);
+  assert.equal(exports.task_submit(slot, fn, queue, 0, bytes.length, 0), 1);
+  return slot;
+}
+
+/**
+ * Promotes a job of this worker's, as WorkerPort.promote() does.
+ * @param {TestCore} core
+ * @param {number} fn
+ * @param {number} id
+ * @param {Parameters<typeof argumentsOf>[1] & {queue?: number, limit?: number, serial?: number}} [options]
+ * @returns {number} hint; -1: no room; -2: the function has left the table
+ */
+export function promoteJob(core, fn, id, {queue = L.BATCH, limit = 0, serial, ...options} = {}) {
+  const {exports, participant} = core;
+  const index = exports.promotion_slot(participant) >>> 0;
+  if (index === L.NONE) return -1;
+  const bytes = argumentsOf(id, options);
+  let block = 0;
+  if (bytes.length > L.TASK_PAYLOAD_BYTES) {
+    block = exports.arguments_allocate(participant, bytes.length) >>> 0;
+    if (!block) {
+      exports.promotion_withdraw(index, participant);
+      return -1;
+    }
+    core.reach(block + bytes.length);
+  }
+  core.bytes.set(bytes, block || core.taskAddress(index) + L.TASK_PAYLOAD);
+  if (limit) exports.task_limit(index, limit);
+  serial ??= exports.function_serial(fn);
+  const hint = exports.promote(index, participant, fn, serial, queue, 0, bytes.length, block);
+  if (hint < 0) exports.promotion_withdraw(index, participant);
+  return hint;
+}
+
+/**
+ * Reads and checks the outcome of a promoted job that has ended, and frees its slot.
+ * @param {TestCore} core
+ * @param {number} hint
+ * @param {number} id
+ */
+export function takeOutcome(core, hint, id) {
+  const index = hint & L.INDEX_MASK;
+  checkResult(core, core.payload(index), core.taskWord(index, L.TASK_SIZE_WORD), id);
+  core.exports.job_free(hint, core.participant);
 }
 
 /** The client's event counter: read it before looking for completions. @param {TestCore} core */

@@ -254,12 +254,12 @@ test('reinjection goes on later when the injector is full', t => {
   const play = new Play(t);
   const {exports, test: core} = play.keeper;
   for (let i = 0; i < 10; i++) play.submit();
-  while (core.injector_take() !== -1); // the dead one has taken them all
+  while (core.injector_take(L.BATCH) !== -1); // the dead one has taken them all
   exports.recover(VICTIM);
-  while (core.injector_put(0));
-  for (let i = 0; i < 4; i++) core.injector_take();
+  while (core.injector_put(L.BATCH, 0));
+  for (let i = 0; i < 4; i++) core.injector_take(L.BATCH);
   assert.equal(exports.reinject(), 6);
-  for (let i = 0; i < 100; i++) core.injector_take();
+  for (let i = 0; i < 100; i++) core.injector_take(L.BATCH);
   assert.equal(exports.reinject(), 0);
   play.runAll(OTHER);
   play.assertEnd(Array(10).fill(RETURNED));
@@ -323,10 +323,10 @@ test('a task pushed by one that dies while the client gathers is collected once'
 test('a client and the sweep free a dead one’s result only once', async t => {
   for (const returns of [1000, 100_000]) {
     const {core, crew} = scene(t);
-    const row = core.exports.function_new(KEEPER, 0);
+    const fn = core.exports.function_new(KEEPER, 0);
     const base = core.exports.heap_used();
     const slot = core.exports.task_new(HOST);
-    core.exports.task_submit(slot, row, 0, 0, 0);
+    core.exports.task_submit(slot, fn, L.BATCH, 0, 0, 0);
     const worker = core.as(VICTIM);
     assert.equal(worker.exports.worker_next(VICTIM, 0), slot);
     endTask(worker, slot, 1, returns);
@@ -354,7 +354,7 @@ test('a client and the sweep free a dead one’s result only once', async t => {
 test('threads terminated at random: each task ends once', async t => {
   const {core, crew} = scene(t);
   const random = generator(17);
-  const deaths = 20;
+  const deaths = 12;
   const ran = sharedWords(1_000_000);
   const host = crew.start(BODIES, 'host', clientParticipant(HOST), {client: HOST, sizes: SIZES});
   const start = (/** @type {number} */ number) => crew.start(POOL, 'worker', number, {ran});

@@ -13,14 +13,7 @@ const BODIES = new URL('tasks.threads.mjs', import.meta.url);
 const {FREE, FILLING, QUEUED, RUNNING, RETURNED, RAISED} = State;
 
 /** A function with one reference, the client's. @param {TestCore} core */
-function newRow(core) {
-  const row = core.exports.function_new(core.participant, 10) >>> 0;
-  core.reach(row + L.FUNCTION_BYTES + 10);
-  return row;
-}
-
-/** @param {TestCore} core @param {number} row */
-const references = (core, row) => core.word(row);
+const newFunction = core => core.addFunction(new Uint8Array(10));
 
 /**
  * A slot whose arguments are written, in the slot or in a heap block.
@@ -32,7 +25,7 @@ function filled(core, bytes) {
   const slot = exports.task_new(PAGE) >>> 0;
   let block = 0;
   if (bytes.length > L.TASK_PAYLOAD_BYTES) {
-    block = exports.arguments_allocate(PAGE, bytes.length) >>> 0;
+    block = exports.arguments_allocate(core.participant, bytes.length) >>> 0;
     core.reach(block + bytes.length);
   }
   core.bytes.set(bytes, block || L.TASK_ADDRESS + slot * L.TASK_BYTES + L.TASK_PAYLOAD);
@@ -43,7 +36,7 @@ for (const [where, size, returns] of [['inline', 12, 4], ['in the heap', 5000, 1
   test(`the life of a task, payload ${where}`, t => {
     const {core} = scene(t);
     const {exports} = core;
-    const row = newRow(core);
+    const fn = newFunction(core);
     const base = exports.heap_used();
     const me = core.as(3);
     me.exports.worker_start(3);
@@ -53,9 +46,9 @@ for (const [where, size, returns] of [['inline', 12, 4], ['in the heap', 5000, 1
     assert.deepEqual(core.state(slot), {state: FILLING, participant: KEEPER, generation, adrift: false});
     assert.equal(me.exports.worker_next(3, 0), NOTHING);
 
-    assert.equal(exports.task_submit(slot, row, 0, Number(size), block), 1);
+    assert.equal(exports.task_submit(slot, fn, L.BATCH, 0, Number(size), block), 1);
     assert.deepEqual(core.state(slot), {state: QUEUED, participant: 0, generation, adrift: false});
-    assert.equal(references(core, row), 2);
+    assert.equal(core.references(fn), 2);
 
     assert.equal(me.exports.worker_next(3, 0), slot);
     assert.deepEqual(core.state(slot), {state: RUNNING, participant: 3, generation, adrift: false});
@@ -72,7 +65,7 @@ for (const [where, size, returns] of [['inline', 12, 4], ['in the heap', 5000, 1
 
     exports.task_free(slot, PAGE);
     assert.deepEqual(core.state(slot), {state: FREE, participant: 0, generation, adrift: false});
-    assert.equal(references(core, row), 1);
+    assert.equal(core.references(fn), 1);
     assert.equal(exports.heap_used(), base);
     assert.equal(exports.completions_take(PAGE) >>> 0, NONE);
 
@@ -84,7 +77,7 @@ for (const [where, size, returns] of [['inline', 12, 4], ['in the heap', 5000, 1
 test('an exception ends a task, too', t => {
   const {core} = scene(t);
   const {slot, size} = filled(core, argumentsOf(1));
-  core.exports.task_submit(slot, newRow(core), 0, size, 0);
+  core.exports.task_submit(slot, newFunction(core), L.BATCH, 0, size, 0);
   const worker = core.as(0);
   assert.equal(worker.exports.worker_next(0, 0), slot);
   assert.notEqual(worker.exports.task_finish(slot, 0, RAISED, 0, 0), 0);
@@ -97,7 +90,7 @@ test('only its worker can end a task, and once', t => {
   const {exports} = core;
   const {slot, size} = filled(core, argumentsOf(1));
   assert.equal(exports.task_finish(slot, 0, RETURNED, 0, 0), 0);
-  exports.task_submit(slot, newRow(core), 0, size, 0);
+  exports.task_submit(slot, newFunction(core), L.BATCH, 0, size, 0);
   assert.equal(exports.task_finish(slot, 0, RETURNED, 0, 0), 0);
   core.test.claim(core.hint(slot), 1);
   assert.equal(exports.task_finish(slot, 0, RETURNED, 0, 0), 0);
@@ -110,20 +103,20 @@ test('only its worker can end a task, and once', t => {
 test('a cancelled task gives everything back and its hint claims nothing', t => {
   const {core} = scene(t);
   const {exports} = core;
-  const row = newRow(core);
+  const fn = newFunction(core);
   const base = exports.heap_used();
   const {slot, block, size} = filled(core, argumentsOf(1, {size: 100_000}));
-  exports.task_submit(slot, row, 0, size, block);
+  exports.task_submit(slot, fn, L.BATCH, 0, size, block);
   const hint = core.hint(slot);
   assert.equal(exports.task_cancel(slot, PAGE), 1);
   assert.equal(core.state(slot).state, FREE);
-  assert.equal(references(core, row), 1);
+  assert.equal(core.references(fn), 1);
   assert.equal(exports.heap_used(), base);
   assert.equal(exports.task_cancel(slot, PAGE), 0);
   assert.equal(core.test.claim(hint, 0), 0);
   const again = filled(core, argumentsOf(2));
   assert.equal(again.slot, slot);
-  exports.task_submit(slot, row, 0, again.size, 0);
+  exports.task_submit(slot, fn, L.BATCH, 0, again.size, 0);
   assert.equal(core.test.claim(hint, 0), 0, 'the hint of the slot’s earlier task');
   assert.equal(core.test.claim(core.hint(slot), 0), 1);
 });
@@ -132,40 +125,34 @@ test('the last reference frees a function', t => {
   const {core} = scene(t);
   const {exports} = core;
   const base = exports.heap_used();
-  const row = newRow(core);
+  const fn = newFunction(core);
   const {slot, size} = filled(core, argumentsOf(1));
-  exports.task_submit(slot, row, 0, size, 0);
-  exports.function_release(KEEPER, row);
-  assert.equal(references(core, row), 1);
+  exports.task_submit(slot, fn, L.BATCH, 0, size, 0);
+  exports.function_drop(KEEPER, fn);
+  assert.equal(core.references(fn), 1);
   assert.ok(exports.heap_used() > base);
   exports.task_cancel(slot, PAGE);
   assert.equal(exports.heap_used(), base);
-  const serial = (/** @type {number} */ row) => core.word(row + 4 * L.FUNCTION_SERIAL_WORD);
-  const next = newRow(core);
-  assert.equal(next, row, 'the same room');
-  const first = serial(next);
-  exports.function_release(KEEPER, next);
-  assert.equal(serial(newRow(core)), first + 1, 'but another serial');
 });
 
 for (const cancelling of [false, true]) {
   const title = cancelling ? 'cancel against claim' : 'claims';
   test(`${title}: each task has one winner, for three threads on the same hints`, async t => {
     const {core, crew} = scene(t);
-    const row = newRow(core);
+    const fn = newFunction(core);
     const [hints, claimed, cancelled] = [1, 2, 3].map(() => sharedWords(100_000));
-    crew.start(BODIES, 'publisher', KEEPER, {hints, cancelled, row, cancelling});
+    crew.start(BODIES, 'publisher', KEEPER, {hints, cancelled, fn, cancelling});
     for (const worker of [0, 1, 2]) crew.start(BODIES, 'claimer', worker, {hints, claimed});
     await crew.results();
     assertEachOnce(claimed.map((count, i) => count + cancelled[i]), 'task');
-    assert.equal(references(core, row), 1);
+    assert.equal(core.references(fn), 1);
   });
 }
 
 test('generations wrap', t => {
   const {core} = scene(t);
   const {exports} = core;
-  const row = newRow(core);
+  const fn = newFunction(core);
   const slot = exports.task_new(PAGE);
   exports.task_free(slot, PAGE);
   const first = core.state(slot).generation;
@@ -173,9 +160,9 @@ test('generations wrap', t => {
     assert.equal(exports.task_new(PAGE), slot);
     const generation = (first + use) & 0xffff;
     assert.equal(core.state(slot).generation, generation);
-    assert.equal(exports.task_submit(slot, row, 0, 0, 0), 1);
+    assert.equal(exports.task_submit(slot, fn, L.BATCH, 0, 0, 0), 1);
     const hint = hintOf(slot, generation);
-    assert.equal(core.test.injector_take(), hint);
+    assert.equal(core.test.injector_take(L.BATCH), hint);
     if (use % 2) {
       assert.equal(core.test.claim(hintOf(slot, (generation - 1) & 0xffff), 63), 0);
       assert.equal(core.test.claim(hint, 63), 1);
@@ -188,7 +175,7 @@ test('generations wrap', t => {
     }
     assert.deepEqual(core.state(slot), {state: FREE, participant: 0, generation, adrift: false});
   }
-  assert.equal(references(core, row), 1);
+  assert.equal(core.references(fn), 1);
 });
 
 test('all slots in use, and room again', async t => {
@@ -223,22 +210,22 @@ test('two clients never hold the same slot, when few are free', async t => {
 /** @param {TestCore} core */
 function fillInjector(core) {
   const never = hintOf(L.TASKS - 1, 0x7777);
-  while (core.test.injector_put(never));
+  while (core.test.injector_put(L.BATCH, never));
 }
 
 test('submission to a full injector is refused and can be repeated', t => {
   const {core} = scene(t);
   const {exports} = core;
-  const row = newRow(core);
+  const fn = newFunction(core);
   fillInjector(core);
   const {slot, block, size} = filled(core, argumentsOf(1, {size: 5000}));
   const before = core.state(slot);
-  assert.equal(exports.task_submit(slot, row, 0, size, block), 0);
+  assert.equal(exports.task_submit(slot, fn, L.BATCH, 0, size, block), 0);
   assert.deepEqual(core.state(slot), before);
-  assert.equal(references(core, row), 1);
+  assert.equal(core.references(fn), 1);
   const worker = core.as(0);
   assert.equal(worker.exports.worker_next(0, 0), NOTHING, 'the injector holds nothing that is queued');
-  assert.equal(exports.task_submit(slot, row, 0, size, block), 1);
+  assert.equal(exports.task_submit(slot, fn, L.BATCH, 0, size, block), 1);
   assert.equal(worker.exports.worker_next(0, 0), slot);
   assert.equal(runTask(worker, slot).id, 1);
 });
@@ -246,28 +233,28 @@ test('submission to a full injector is refused and can be repeated', t => {
 test('a refused submission gives back its block', t => {
   const {core} = scene(t);
   const {exports} = core;
-  const row = newRow(core);
+  const fn = newFunction(core);
   const base = exports.heap_used();
   fillInjector(core);
   const {slot, block, size} = filled(core, argumentsOf(1, {size: 5000}));
-  assert.equal(exports.task_submit(slot, row, 0, size, block), 0);
+  assert.equal(exports.task_submit(slot, fn, L.BATCH, 0, size, block), 0);
   exports.task_free(slot, PAGE);
   assert.equal(exports.heap_used(), base);
-  assert.equal(references(core, row), 1);
+  assert.equal(core.references(fn), 1);
 });
 
 test('a task claimed before its own hint is refused counts as submitted', async t => {
   const {core, crew} = scene(t);
-  const row = newRow(core);
+  const fn = newFunction(core);
   fillInjector(core);
   const slot = core.exports.task_new(PAGE);
   core.pauseAt('injector_put');
-  crew.start(BODIES, 'submitter', KEEPER, {slot, row});
+  crew.start(BODIES, 'submitter', KEEPER, {slot, fn});
   await crew.go();
   core.awaitPause('injector_put');
   assert.equal(core.test.claim(core.hint(slot), 2), 1); // by a hint that a recovery has put, say
   core.resume('injector_put');
   assert.deepEqual(await crew.results(), [1]);
-  assert.equal(references(core, row), 2);
+  assert.equal(core.references(fn), 2);
   assert.equal(core.state(slot).state, RUNNING);
 });

@@ -13,7 +13,7 @@ const PUBLISHED = 0; // signal: how many hints lie in `hints`
  * A client that publishes hints.length tasks, one after the other, cancels some and frees what has ended.
  * @type {Body}
  */
-export function publisher({exports, test, ...core}, {hints, cancelled, row, cancelling}, {note, signals}) {
+export function publisher({exports, test, ...core}, {hints, cancelled, fn, cancelling}, {note, signals}) {
   const random = generator(5);
   /** Task number of each slot. */
   const numbers = new Int32Array(L.TASKS);
@@ -40,8 +40,8 @@ export function publisher({exports, test, ...core}, {hints, cancelled, row, canc
     while ((slot = exports.task_new(PAGE) >>> 0) === NONE) collect();
     numbers[slot] = number;
     const generation = core.words[(L.TASK_ADDRESS + slot * L.TASK_BYTES) >> 2] >>> 16;
-    assert.equal(exports.task_submit(slot, row, 0, 0, 0), 1);
-    assert.notEqual(test.injector_take() >>> 0, NONE); // the claimers have the hints from `hints`
+    assert.equal(exports.task_submit(slot, fn, L.BATCH, 0, 0, 0), 1);
+    assert.notEqual(test.injector_take(L.BATCH) >>> 0, NONE); // the claimers have the hints from `hints`
     hints[number] = (generation << Math.log2(L.TASKS)) | slot;
     Atomics.store(signals, PUBLISHED, number + 1);
     Atomics.notify(signals, PUBLISHED);
@@ -105,6 +105,6 @@ export function borrower({exports}, {client, holder, rounds}, {note}) {
 }
 
 /** A client in the middle of task_submit(), with the injector full. @type {Body} */
-export function submitter({exports}, {slot, row}) {
-  return exports.task_submit(slot, row, 0, 0, 0);
+export function submitter({exports}, {slot, fn}) {
+  return exports.task_submit(slot, fn, L.BATCH, 0, 0, 0);
 }

@@ -24,12 +24,23 @@ export const State = {
   RUNNING: L.STATE_RUNNING,
   RETURNED: L.STATE_RETURNED,
   RAISED: L.STATE_RAISED,
+  CANCELLED: 6,
   LOST: L.STATE_LOST,
 };
 
-/** worker_next's answers that are no task. */
+/** States of a latch, as in shared.h. */
+export const Latch = {UNSET: 0, SLEEPY: 1, SLEEPING: 2, ABANDONED: 4, SET: 8};
+
+/** Why a doorbell was rung, as in shared.h. */
+export const Reason = {STEAL: 1, URGENT: 2, CANCEL: 4};
+/** What a ring stores for Python. */
+export const SIGUSR1 = 10;
+
+/** worker_next's and worker_join's answers that are no task. */
 export const STOPPED = -1;
 export const NOTHING = -2;
+export const ENDED = -3;
+export const INTERRUPTED = -4;
 
 /**
  * Exports of exports.c. Numbers are signed where JavaScript gets them straight from WebAssembly:
@@ -39,26 +50,47 @@ export const NOTHING = -2;
  *   deque_pop(worker: number): number,
  *   deque_steal(victim: number): number,
  *   deque_looks_empty(worker: number): number,
- *   injector_put(hint: number): number,
- *   injector_take(): number,
- *   injector_length(): number,
- *   park(worker: number, milliseconds: number): number,
- *   wake_one(): void,
+ *   push_or_spill(worker: number, hint: number): number,
+ *   injector_put(queue: number, hint: number): number,
+ *   injector_take(queue: number): number,
+ *   injector_length(queue: number): number,
+ *   park(worker: number, joined: number, help: number, milliseconds: number): number,
+ *   spin(worker: number, joined: number): number,
+ *   wake_one(): number,
+ *   ring(worker: number, reason: number): void,
+ *   ring_busy(caller: number, reason: number): void,
+ *   latch_is_set(hint: number): number,
+ *   latch_get_sleepy(hint: number): number,
+ *   latch_fall_asleep(hint: number): number,
+ *   latch_wake_up(hint: number): void,
+ *   latch_set(index: number, owner: number, worker: number): void,
+ *   latch_set_for_dead(index: number, generation: number, owner: number): void,
+ *   latch_abandon(index: number, generation: number): void,
+ *   function_retain(fn: number, serial: number): number,
+ *   function_release(participant: number, fn: number): void,
  *   claim(hint: number, worker: number): number,
  *   heap_sweep(participant: number, keeper: number): void,
  *   at_deque_top(worker: number): number,
  *   at_deque_bottom(worker: number): number,
- *   at_injector_head(): number,
- *   at_injector_tail(): number,
+ *   at_injector_head(queue: number): number,
+ *   at_injector_tail(queue: number): number,
  *   at_idle(): number,
  *   at_spinner(): number,
  *   at_armed(client: number): number,
+ *   at_reasons(worker: number): number,
+ *   at_interrupt(worker: number): number,
+ *   at_latch(index: number): number,
+ *   at_limit(index: number): number,
+ *   at_started(index: number): number,
+ *   at_life(fn: number): number,
+ *   at_function_block(fn: number): number,
  *   at_granule(granule: number): number,
  *   at_hazard(participant: number): number,
  *   at_arena(arena: number): number,
  *   DEQUE_ENTRIES(): number,
  *   INJECTOR_CELLS(): number,
  *   HEAD(): number,
+ *   FUNCTIONS(): number,
  * }} TestExports
  * @typedef {typeof BREAKPOINTS[number]} Breakpoint
  */
@@ -115,9 +147,15 @@ export class TestCore extends Core {
     };
   }
 
-  /** The hint to a slot's present task. @param {number} index */
-  hint(index) {
-    return hintOf(index, this.state(index).generation);
+  /** A latch's state and generation. @param {number} index of its slot */
+  latch(index) {
+    const word = this.word(this.test.at_latch(index));
+    return {state: word & 0xffff, generation: word >>> 16};
+  }
+
+  /** How many references a function of the table has. @param {number} fn */
+  references(fn) {
+    return this.word(this.test.at_life(fn)) & 0xffffff;
   }
 
   /** Workers that are parked. @returns {number[]} */

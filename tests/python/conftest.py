@@ -44,8 +44,8 @@ def delivering():
                 await asyncio.sleep(0)
                 if engine.queue:
                     engine.run_next()
-                elif engine.stopped is not None and not engine.stopped.done():
-                    engine.stopped.set_result(None)
+                elif engine.stopped is not None and not engine.closed:
+                    engine.close()
 
         task = asyncio.create_task(turn())
         try:

@@ -6,25 +6,32 @@ browser's engine pickles, this one pickles too.
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import inspect
 import time
 from typing import Any
 
 from penny import functions, wire
+from penny.engines.outcomes import fail
 from penny.errors import BlockingError
 from penny.futures import Future
 
 
 class FakeEngine:
     workers = 2
+    patience = None
 
     def __init__(self, *, blocking: bool = True, **options: Any) -> None:
         self.options = options
         self.blocking = blocking
         self.queue: list[Future[Any]] = []
         self.taken: Future[Any] | None = None
+        self.asked: Future[Any] | None = None
         self.forms: dict[int, bytes] = {}
         self.records = functions.FunctionRecords(self._add, self.forms.pop)
         self.stopped: Future[None] | None = None
+        self.closed = False
         self.most_queued = 0
         self.submissions = 0
 
@@ -35,10 +42,10 @@ class FakeEngine:
         self.forms[handle] = form
         return handle
 
-    def submit(self, future, function, args, kwargs):
+    def submit(self, future, function, args, kwargs, options):
         function, args = functions.split_call(function, args)
         record = self.records.record_for(function)
-        future.ticket = record, wire.dumps_arguments(record.name, args, kwargs)
+        future.ticket = record, wire.dumps_arguments(record.name, args, kwargs), options
         self.queue.append(future)
         self.submissions += 1
         self.most_queued = max(self.most_queued, len(self.queue))
@@ -53,43 +60,68 @@ class FakeEngine:
             return True
         return False
 
+    def ask_cancel(self, future):
+        if future is not self.taken:
+            return False
+        self.asked = future
+        return True
+
     def running(self, future):
         return future is self.taken
 
     def can_block(self):
         return self.blocking
 
-    def drain(self, timeout=None):
+    def drain(self, timeout=None, wanted=None):
         if self.taken is None and self.queue:
-            if not self.blocking and timeout != 0:
-                raise BlockingError("can't wait here: `await` it")
             if timeout == 0:
                 return False
+            if not self.blocking:
+                raise BlockingError("can't wait here: `await` it")
             self.run_next()
             return True
-        if self.stopped is not None and not self.stopped.done():
-            self.stopped.set_result(None)
+        if self.stopped is not None and not self.closed:
+            self.close()
             return True
         if timeout is None:
             raise AssertionError("would wait for ever")
         time.sleep(timeout)
         return False
 
+    def close(self):
+        self.closed = True
+        self.stopped.set_result(None)
+
     def take_next(self):
         """A worker begins the next task, and has not ended it."""
         self.taken = self.queue.pop(0)
 
+    def end_taken(self, outcome):
+        """The task that was begun ends: returns, or raises if `outcome` is an exception."""
+        future, self.taken = self.taken, None
+        record, _, options = future.ticket
+        future.ticket = None
+        if isinstance(outcome, BaseException):
+            error = wire.loads_exception(wire.dumps_exception(outcome))
+            fail(future, error, record.name, options)
+        else:
+            future.set_result(outcome)
+
     def run_next(self):
         """A worker runs the next task."""
         future = self.queue.pop(0)
-        record, arguments = future.ticket
+        record, arguments, options = future.ticket
         future.ticket = None
         function = functions.loads_function(self.forms[record.handle])
         args, kwargs = wire.loads(arguments)
         try:
-            result = wire.dumps_result(record.name, function(*args, **kwargs))
+            result = function(*args, **kwargs)
+            if inspect.iscoroutine(result):  # in a worker of its own: a loop may run here
+                with concurrent.futures.ThreadPoolExecutor(1) as worker:
+                    result = worker.submit(asyncio.run, result).result()
+            result = wire.dumps_result(record.name, result)
         except BaseException as error:
-            future.set_exception(wire.loads_exception(wire.dumps_exception(error)))
+            fail(future, wire.loads_exception(wire.dumps_exception(error)), record.name, options)
         else:
             future.set_result(wire.loads(result))
 

@@ -14,8 +14,9 @@ import weakref
 import pytest
 from fake_engine import FakeEngine
 
-from penny import BlockingError
+from penny import BlockingError, Cancelled, RemoteTraceback
 from penny.futures import Future
+from penny.options import DEFAULT, Options
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def engine() -> FakeEngine:
 
 def submit(engine: FakeEngine, function, *args) -> Future:
     future: Future = Future(engine)
-    engine.submit(future, function, args, {})
+    engine.submit(future, function, args, {}, DEFAULT)
     return future
 
 
@@ -210,6 +211,67 @@ def test_cancel_running_or_done(engine):
     done = Future(engine)
     done.set_result(1)
     assert not done.cancel()
+
+
+def test_cancel_running_asks_the_engine(engine):
+    future = submit(engine, len, "ab")
+    assert submit(engine, len, "ab").cancel(running=True)  # withdrawn: nobody has begun it
+    engine.take_next()
+    assert future.cancel(running=True)
+    assert engine.asked is future
+    assert future.running() and not future.cancelled()
+    engine.end_taken(Cancelled())
+    assert future.cancelled() and future.done() and not future.running()
+    assert future.cancel() and future.cancel(running=True)
+    with pytest.raises(concurrent.futures.CancelledError):
+        future.result()
+
+
+def test_a_task_that_was_asked_to_end_may_return(engine):
+    future = submit(engine, len, "ab")
+    engine.take_next()
+    future.cancel(running=True)
+    engine.end_taken(7)
+    assert future.result() == 7
+    assert not future.cancel(running=True)
+
+
+def test_a_task_that_was_asked_to_end_may_raise_another(engine):
+    future = submit(engine, len, "ab")
+    engine.take_next()
+    future.cancel(running=True)
+    engine.end_taken(KeyError("closing"))
+    assert isinstance(future.exception(), KeyError)
+
+
+def test_callbacks_and_waiters_hear_of_a_task_that_was_ended(engine):
+    future, other = submit(engine, len, "ab"), submit(engine, len, "ab")
+    calls: list = []
+    future.add_done_callback(calls.append)
+    engine.take_next()
+    other.add_done_callback(lambda f: engine.end_taken(Cancelled()))
+    other.cancel()
+    assert calls == [future]
+    assert concurrent.futures.wait([future, other]).done == {future, other}
+
+
+def test_a_task_whose_time_was_over(engine):
+    future = Future(engine)
+    engine.submit(future, len, ("ab",), {}, Options(timeout=1.5))
+    engine.take_next()
+    engine.end_taken(Cancelled(timed_out=True))
+    with pytest.raises(TimeoutError, match=r"len took longer than its timeout of 1\.5 s") as info:
+        future.result()
+    assert isinstance(info.value.__cause__, RemoteTraceback)
+    assert not future.cancelled()
+
+
+def test_asking_collects_what_has_arrived(engine):
+    future = submit(engine, len, "ab")
+    engine.take_next()
+    engine.drain = lambda timeout=None, wanted=None: engine.end_taken(2)
+    assert future._state != "FINISHED"
+    assert future.done()
 
 
 # -- awaiting ------------------------------------------------------------------------------------

@@ -59,7 +59,12 @@ def test_packages_must_not_be_one_name():
 
 def test_options_reach_the_engine(engine):
     scheduler = Scheduler(3, packages=["numpy"], memory=1 << 20)
-    assert engine.options == {"workers": 3, "packages": ("numpy",), "memory": 1 << 20}
+    assert engine.options == {
+        "workers": 3,
+        "packages": ("numpy",),
+        "memory": 1 << 20,
+        "check": False,
+    }
     assert scheduler.workers == engine.workers
 
 
@@ -259,6 +264,45 @@ def test_task_without_a_name(scheduler):
 
 def double_it(x):
     return 2 * x
+
+
+# -- parallel loops ------------------------------------------------------------------------------
+
+
+def test_parallel_loops_are_one_task_each(engine):
+    scheduler = Scheduler()
+    futures = [
+        scheduler.parallel_for(abs, 10),
+        scheduler.parallel_map(abs, [-1, -2], grain=1),
+        scheduler.parallel_reduce(abs, range(-3, 0), operator.add, 0),
+        scheduler.parallel_sort(["b", "C", "a"], key=str.lower, reverse=True),
+    ]
+    assert engine.submissions == 4
+    assert [future.result() for future in futures] == [None, [1, 2], 6, ["C", "b", "a"]]
+
+
+@pytest.mark.parametrize("iterable", [iter([-1]), {-1: 2}.keys(), (n for n in [-1]), zip([-1])])
+def test_parallel_loops_take_iterables_that_do_not_pickle(engine, iterable):
+    assert len(Scheduler().parallel_map(str, iterable).result()) == 1
+
+
+def test_parallel_loops_where_they_are(scheduler):
+    assert scheduler.parallel_map(double_it, range(3)).result() == [0, 2, 4]
+
+
+# -- coroutines ----------------------------------------------------------------------------------
+
+
+async def double_it_slowly(x):
+    await asyncio.sleep(0)
+    return 2 * x
+
+
+def test_coroutine_functions(scheduler):
+    assert scheduler.submit(double_it_slowly, 4).result() == 8
+    partial = functools.partial(double_it_slowly, x=4)
+    assert scheduler.submit(partial).result() == 8
+    assert list(scheduler.map(double_it_slowly, range(5), chunksize=2)) == [0, 2, 4, 6, 8]
 
 
 # -- the end -------------------------------------------------------------------------------------

@@ -80,6 +80,23 @@ export function onFatal(pyodide, callback) {
 }
 
 /**
+ * Has Python look at the worker's interrupt word between bytecodes. Pyodide reads element 0 of its interrupt
+ * buffer and then stores 0 there, so that what comes in between would be lost: here reading takes the ring
+ * away, in one step, and the store does nothing.
+ * @param {Pyodide} pyodide
+ * @param {import('./core.js').Core} core of a worker
+ */
+export function hearDoorbell(pyodide, core) {
+  const {participant, exports} = core;
+  pyodide.setInterruptBuffer({
+    get 0() {
+      return exports.doorbell_take(participant);
+    },
+    set 0(_) {},
+  });
+}
+
+/**
  * The memory of a Pyodide started with makeSnapshot, with all imported that a worker needs.
  * @param {Pyodide} pyodide
  * @returns {Uint8Array}

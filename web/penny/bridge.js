@@ -4,7 +4,8 @@ import {ClientPort} from './client_port.js';
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from './limits.js';
 
 /**
- * @typedef {{workers: number, memory: number, packages: string[]}} PoolOptions memory: heap limit, bytes
+ * @typedef {{workers: number, memory: number, packages: string[], check: boolean}} PoolOptions memory: heap
+ *     limit, bytes; check: every job through pickle
  * @typedef {{client: import('./client.js').Client, workers: number, close(): Promise<void>}} OpenedPool
  * @callback OpenPool returns at once; workers come up by and by
  * @param {PoolOptions} options
@@ -25,14 +26,16 @@ export function installBridge(pyodide, {role, defaultWorkers, openPool}) {
      * @param {number | undefined} workers
      * @param {number | undefined} memory bytes
      * @param {any} packages list of str
+     * @param {boolean} check
      * @param {any} inbox bytearray
      * @param {any} outbox bytearray
      */
-    open(workers, memory, packages, inbox, outbox) {
+    open(workers, memory, packages, check, inbox, outbox) {
       const pool = openPool({
         workers: workersOrDefault(workers ?? defaultWorkers),
         memory: memoryOrDefault(memory),
         packages: packages.toJs(),
+        check,
       });
       return new ClientPort(pyodide._module, pool.client, inbox, outbox, pool);
     },

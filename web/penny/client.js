@@ -1,22 +1,59 @@
-// A client's half of a task's life: submission, back-pressure, collection of outcomes. Nothing here
-// blocks but wait(), which only a host worker may call.
+// A client's half of a task's life: submission, back-pressure, collection of outcomes (how it hears of them:
+// listening.js). Nothing here blocks but wait(), which only a host worker may call.
 import * as L from './layout.js';
 import {clientParticipant} from './core.js';
+import {Completed} from './completed.js';
+import {Listener} from './listening.js';
 
 /** @typedef {import('./core.js').Core} Core */
 
 /**
- * A function for the table: its pickle, until it has a row there. References: one of whoever added it,
+ * A function for the table: its pickle, until it has an entry there. References: one of whoever added it,
  * one of each deferred call.
- * @typedef {{bytes: Uint8Array | null, row: number, references: number}} TableFunction
- * @typedef {{fn: TableFunction, flags: number, bytes: Uint8Array}} Call
+ * @typedef {{bytes: Uint8Array | null, entry: number, references: number}} TableFunction
+ *
+ * What a call needs beside its arguments. flags: of the arguments; queue: one of INTERACTIVE, BATCH,
+ * COROUTINES; limit: ms that it may run, 0: no limit.
+ * @typedef {{flags: number, queue: number, limit: number}} CallOptions
+ * @typedef {{fn: TableFunction, options: CallOptions, bytes: Uint8Array}} Call
  */
 
-/** Flags of a task's arguments. */
+/** Flags of a call: its arguments have keywords; its function is a coroutine function. The same in Python. */
 export const HAS_KWARGS = 1;
+const COROUTINE = 2;
 
-/** How a task ended; the same numbers in penny/engines/shared.py. */
-export const Outcome = {RETURNED: 0, RAISED: 1, LOST: 2, BROKEN: 3, NO_ROOM: 4};
+/**
+ * Where a call waits for a worker.
+ * @param {number} flags
+ * @param {boolean} interactive
+ */
+export function queueOf(flags, interactive) {
+  if (flags & COROUTINE) return L.COROUTINES;
+  return interactive ? L.INTERACTIVE : L.BATCH;
+}
+
+/** @type {CallOptions} */
+export const PLAIN = {flags: 0, queue: L.BATCH, limit: 0};
+
+/**
+ * How a task ended; the same numbers in penny/engines/shared.py. CANCELLED, TIMED_OUT: its worker was killed,
+ * since the task had been asked to end and did not.
+ */
+export const Outcome = {
+  RETURNED: 0,
+  RAISED: 1,
+  LOST: 2,
+  BROKEN: 3,
+  NO_ROOM: 4,
+  CANCELLED: 5,
+  TIMED_OUT: 6,
+};
+
+/** By the core's `enum cancel_reason`. */
+const LOST_OUTCOMES = [Outcome.LOST, Outcome.CANCELLED, Outcome.TIMED_OUT];
+
+/** Slots that batch tasks leave to interactive ones and to the workers' promotions. */
+export const RESERVED = 1024;
 
 /** A payload that the heap could never hold. */
 export class HeapLimitError extends RangeError {
@@ -33,18 +70,12 @@ export class HeapLimitError extends RangeError {
   }
 }
 
-/**
- * How long a client looks for completions, turn by turn of its event loop, before it has itself woken, ms;
- * only while they have been coming within QUICK_MS. Being woken costs about as much as this.
- */
-const POLL_MS = 0.3;
-const QUICK_MS = 0.3;
-
 /** A call that finds no room although nobody has anything under way tries again so often. */
 const RETRIES = 5;
 
 const QUEUED_HERE = -1;
 const UNUSED = -2;
+const UNKNOWN = -1;
 
 /**
  * Gets each outcome once. `address` and `size` say where its payload lies in the shared memory during
@@ -63,22 +94,20 @@ export class Client {
   #slots = [];
   /** @type {number[]} */
   #freeTickets = [];
-  #tickets = new Int32Array(L.TASKS);
-  /** What found no room yet, by ticket, in order. @type {Map<number, Call>} */
-  #deferred = new Map();
+  /** Ticket of each slot, or UNKNOWN: a predecessor's, who has died. */
+  #tickets = new Int32Array(L.TASKS).fill(UNKNOWN);
+  /** What found no room yet, by ticket, in order; batch calls do not hold up others. */
+  #deferred = {
+    urgent: /** @type {Map<number, Call>} */ (new Map()),
+    batch: /** @type {Map<number, Call>} */ (new Map()),
+  };
   /** Deferred calls that never will. @type {{ticket: number, size: number}[]} */
   #hopeless = [];
   #retries = 0;
   #retrying = false;
   #inFlight = 0;
-  #chain = L.NONE;
   /** The event counter before the last collect(). */
   #seen = 0;
-  #deathsSeen = 0;
-  /** Slots noted in step b of recovery.c. @type {{index: number, word: number}[]} */
-  #adrift = [];
-  #listening = false;
-  #closed = false;
 
   /** Tasks submitted and not yet ended. */
   pending = 0;
@@ -93,31 +122,28 @@ export class Client {
     this.core = core;
     this.number = number;
     this.participant = clientParticipant(number);
-    this.waitAsync = waitAsync;
-    const client = L.CLIENT_ADDRESS + number * L.CLIENT_BYTES;
-    this.#eventsWord = (client >> 2) + L.CLIENT_EVENTS_WORD;
     /** Called when completions have arrived and nobody is in wait(). */
     this.oncompletions = () => {};
-    this.#completedWord = (client >> 2) + L.CLIENT_COMPLETED_WORD;
-    this.#later.port1.onmessage = () => this.#poll();
+    /** Called when a task was submitted that has to be watched (pool.js, watch()). */
+    this.onwatch = () => {};
+    /** Called when a coroutine was submitted (pool.js, startAsync()). */
+    this.oncoroutine = () => {};
+    this.#completed = new Completed(core, number);
+    this.#listener = new Listener(core, number, waitAsync, {
+      seen: () => this.#seen,
+      pending: () => this.pending > 0,
+      hasCompletions: () => this.#hasCompletions(),
+      oncompletions: () => this.oncompletions(),
+    });
   }
-  /** @type {number} */
-  #eventsWord;
-  /** @type {number} */
-  #completedWord;
-  /** Since when it listens, ms. */
-  #since = 0;
-  /** Whether the last completion came soon after listening began. */
-  #quick = true;
-  /** A turn of the event loop, as soon as others had theirs: a microtask would starve the page while
-   * completions keep coming, a timer would wait for milliseconds. */
-  #later = new MessageChannel();
+  /** @type {Completed} */
+  #completed;
+  /** @type {Listener} */
+  #listener;
 
   /** Ends it: nothing is collected any more, and nothing keeps it or its memory alive. */
   close() {
-    this.#closed = true;
-    this.#later.port1.close();
-    this.core.exports.client_wake(this.number); // ends a waitAsync outstanding
+    this.#listener.close();
   }
 
   // ---- functions --------------------------------------------------------------------------------
@@ -131,27 +157,24 @@ export class Client {
   addFunction(bytes) {
     const limit = this.core.exports.heap_limit();
     if (bytes.length > limit) throw new HeapLimitError(bytes.length, limit);
-    return {bytes, row: 0, references: 1};
+    return {bytes, entry: 0, references: 1};
   }
 
   /** @param {TableFunction} fn */
   dropFunction(fn) {
-    if (--fn.references === 0 && fn.row) this.core.exports.function_release(this.participant, fn.row);
+    if (--fn.references === 0 && fn.entry)
+      this.core.exports.function_drop(this.participant, fn.entry);
   }
 
   /**
-   * The function's row in the table, or 0 if there is no room for it now.
+   * The function's number in the table, or 0 if there is no room for it now.
    * @param {TableFunction} fn
    */
-  #row(fn) {
-    if (fn.row || !fn.bytes) return fn.row;
-    const {core} = this;
-    const row = core.exports.function_new(this.participant, fn.bytes.length) >>> 0;
-    if (!row) return 0;
-    core.reach(row + L.FUNCTION_BYTES + fn.bytes.length);
-    core.bytes.set(fn.bytes, row + L.FUNCTION_BYTES);
-    fn.bytes = null;
-    return (fn.row = row);
+  #entry(fn) {
+    if (fn.entry || !fn.bytes) return fn.entry;
+    fn.entry = this.core.addFunction(fn.bytes);
+    if (fn.entry) fn.bytes = null;
+    return fn.entry;
   }
 
   // ---- submission -------------------------------------------------------------------------------
@@ -159,21 +182,22 @@ export class Client {
   /**
    * Submits one call. Never blocks: what finds no slot or no room waits here, in order.
    * @param {TableFunction} fn
-   * @param {number} flags
+   * @param {CallOptions} options
    * @param {Uint8Array} bytes the pickled arguments; copied before this returns
    * @returns {number} ticket, unique among the pending tasks
    */
-  submit(fn, flags, bytes) {
+  submit(fn, options, bytes) {
     const limit = this.core.exports.heap_limit();
     if (bytes.length > limit) throw new HeapLimitError(bytes.length, limit);
     const ticket = this.#ticket();
-    if (this.#deferred.size || !this.#place(ticket, fn, flags, bytes))
-      this.#defer(ticket, {fn, flags, bytes: bytes.slice()});
+    if (this.#waits(options) || !this.#place(ticket, fn, options, bytes))
+      this.#defer(ticket, {fn, options, bytes: bytes.slice()});
+    if (options.queue === L.COROUTINES) this.oncoroutine();
     return ticket;
   }
 
   /**
-   * Submits a call whose arguments `write` puts straight into the slot.
+   * Submits a plain call whose arguments `write` puts straight into the slot.
    * @param {TableFunction} fn
    * @param {number} flags
    * @param {(bytes: Uint8Array, offset: number, limit: number) => number} write returns how many
@@ -181,8 +205,8 @@ export class Client {
    * @returns {number} ticket, or -1: pickle the arguments elsewhere and call submit()
    */
   submitInline(fn, flags, write) {
-    const row = this.#row(fn);
-    if (this.#deferred.size || !row) return -1;
+    const entry = this.#entry(fn);
+    if (this.#waits(PLAIN) || !entry) return -1;
     const {core} = this;
     const index = core.exports.task_new(this.number) >>> 0;
     if (index === L.NONE) return -1;
@@ -195,9 +219,18 @@ export class Client {
     }
     if (size < 0) return -1;
     const ticket = this.#ticket();
-    if (this.#publish(ticket, index, row, flags, size, 0)) return ticket;
+    if (this.#publish(ticket, index, entry, L.BATCH, flags, size, 0)) return ticket;
     this.#retire(ticket);
     return -1;
+  }
+
+  /**
+   * Whether such a call has to wait for others.
+   * @param {CallOptions} options
+   */
+  #waits({queue}) {
+    if (queue !== L.BATCH) return this.#deferred.urgent.size > 0;
+    return this.#deferred.batch.size > 0 || this.#inFlight >= L.TASKS - RESERVED;
   }
 
   #ticket() {
@@ -211,11 +244,21 @@ export class Client {
    */
   #defer(ticket, call) {
     this.#slots[ticket] = QUEUED_HERE;
-    this.#deferred.set(ticket, call);
+    this.#queueOf(call).set(ticket, call);
     call.fn.references++;
     this.listen(); // also to hear that the pool is broken
     // Nothing of ours under way means that no completion will come to feed the queue.
     if (!this.#inFlight) this.#feedLater();
+  }
+
+  /** @param {Call} call */
+  #queueOf({options}) {
+    return options.queue === L.BATCH ? this.#deferred.batch : this.#deferred.urgent;
+  }
+
+  /** @param {number} ticket */
+  #deferredCall(ticket) {
+    return this.#deferred.urgent.get(ticket) ?? this.#deferred.batch.get(ticket);
   }
 
   #feedLater() {
@@ -230,20 +273,21 @@ export class Client {
   /**
    * @param {number} ticket
    * @param {TableFunction} fn
-   * @param {number} flags
+   * @param {CallOptions} options
    * @param {Uint8Array} bytes
    * @returns {boolean} whether there was room
    */
-  #place(ticket, fn, flags, bytes) {
+  #place(ticket, fn, {queue, flags, limit}, bytes) {
     const {core, number} = this;
-    const row = this.#row(fn);
-    if (!row) return false;
+    if (queue === L.BATCH && this.#inFlight >= L.TASKS - RESERVED) return false;
+    const entry = this.#entry(fn);
+    if (!entry) return false;
     const index = core.exports.task_new(number) >>> 0;
     if (index === L.NONE) return false;
     let address = L.TASK_ADDRESS + index * L.TASK_BYTES + L.TASK_PAYLOAD;
     let block = 0;
     if (bytes.length > L.TASK_PAYLOAD_BYTES) {
-      address = block = core.exports.arguments_allocate(number, bytes.length) >>> 0;
+      address = block = core.exports.arguments_allocate(this.participant, bytes.length) >>> 0;
       if (!block) {
         core.exports.task_free(index, number);
         return false;
@@ -251,46 +295,51 @@ export class Client {
       core.reach(block + bytes.length);
     }
     core.bytes.set(bytes, address);
-    return this.#publish(ticket, index, row, flags, bytes.length, block);
+    if (limit) core.exports.task_limit(index, limit);
+    if (!this.#publish(ticket, index, entry, queue, flags, bytes.length, block)) return false;
+    if (limit) this.onwatch();
+    return true;
   }
 
   /**
    * @param {number} ticket
    * @param {number} index
-   * @param {number} row
+   * @param {number} entry
+   * @param {number} queue
    * @param {number} flags
    * @param {number} size
    * @param {number} block
    */
-  #publish(ticket, index, row, flags, size, block) {
-    if (!this.core.exports.task_submit(index, row, flags, size, block)) {
+  #publish(ticket, index, entry, queue, flags, size, block) {
+    if (!this.core.exports.task_submit(index, entry, queue, flags, size, block)) {
       this.core.exports.task_free(index, this.number); // frees the block, too
       return false;
     }
     this.#slots[ticket] = index;
     this.#tickets[index] = ticket;
     this.#inFlight++;
-    if (!this.#listening) this.listen();
+    this.listen();
     return true;
   }
 
   /** Places what waits here, as far as there is room. */
   #feed() {
-    for (const [ticket, call] of this.#deferred) {
-      if (!this.#place(ticket, call.fn, call.flags, call.bytes)) {
-        if (this.#inFlight) return; // whose completion calls this again
-        // Others hold the room. If that is functions only, it stays so; but look more than once.
-        this.#retries = this.core.exports.all_quiet() ? this.#retries + 1 : 0;
-        if (this.#retries < RETRIES) {
-          this.#feedLater();
-          return;
+    for (const queue of [this.#deferred.urgent, this.#deferred.batch])
+      for (const [ticket, call] of queue) {
+        if (!this.#place(ticket, call.fn, call.options, call.bytes)) {
+          if (this.#inFlight) return; // whose completion calls this again
+          // Others hold the room. If that is functions only, it stays so; but look more than once.
+          this.#retries = this.core.exports.all_quiet() ? this.#retries + 1 : 0;
+          if (this.#retries < RETRIES) {
+            this.#feedLater();
+            return;
+          }
+          this.#hopeless.push({ticket, size: call.bytes.length});
+          this.#listener.look();
         }
-        this.#hopeless.push({ticket, size: call.bytes.length});
-        this.#later.port2.postMessage(0);
+        this.#retries = 0;
+        this.#undefer(ticket, call);
       }
-      this.#retries = 0;
-      this.#undefer(ticket, call);
-    }
   }
 
   /**
@@ -298,7 +347,7 @@ export class Client {
    * @param {Call} call
    */
   #undefer(ticket, call) {
-    this.#deferred.delete(ticket);
+    this.#queueOf(call).delete(ticket);
     this.dropFunction(call.fn);
   }
 
@@ -310,15 +359,27 @@ export class Client {
     const slot = this.#slots[ticket];
     if (slot === undefined || slot === UNUSED) return false;
     if (slot === QUEUED_HERE) {
-      const call = this.#deferred.get(ticket);
+      const call = this.#deferredCall(ticket);
       if (!call) return false; // hopeless
       this.#undefer(ticket, call);
     } else {
       if (!this.core.exports.task_cancel(slot, this.number)) return false;
+      this.#tickets[slot] = UNKNOWN;
       this.#inFlight--;
       this.#feed();
     }
     this.#retire(ticket);
+    return true;
+  }
+
+  /**
+   * Asks a running task to end; false if it does not run.
+   * @param {number} ticket
+   */
+  askCancel(ticket) {
+    const slot = this.#slots[ticket];
+    if (!(slot >= 0) || !this.core.exports.task_ask_cancel(slot)) return false;
+    this.onwatch();
     return true;
   }
 
@@ -350,7 +411,8 @@ export class Client {
   collect(deliver, limit = Infinity) {
     const {core, number} = this;
     let count = 0;
-    this.#seen = Atomics.load(core.words, this.#eventsWord); // before looking, see completions.c
+    this.#seen = this.#listener.events(); // before looking, see completions.c
+    this.#completed.refresh();
     for (; this.#hopeless.length; count++) {
       const {ticket, size} = this.#hopeless[0];
       if (!deliver(ticket, Outcome.NO_ROOM, 0, size, 0)) return count;
@@ -358,7 +420,7 @@ export class Client {
       this.#retire(ticket);
     }
     for (; count < limit; count++) {
-      const index = this.#completed();
+      const index = this.#completed.first();
       if (index === L.NONE) {
         count += this.#breakIfBroken(deliver);
         break;
@@ -371,51 +433,24 @@ export class Client {
           ? Outcome.RETURNED
           : state === L.STATE_RAISED
             ? Outcome.RAISED
-            : Outcome.LOST;
+            : LOST_OUTCOMES[core.exports.task_was_asked(index)];
       const address = core.payload(index);
       const size = core.taskWord(index, L.TASK_SIZE_WORD);
-      const next = core.taskWord(index, L.TASK_NEXT_WORD);
-      if (!deliver(ticket, outcome, address, size, (word >> 8) & 0xff)) {
-        this.#chain = index;
-        break;
+      if (ticket === UNKNOWN) {
+        this.#completed.shift();
+        core.exports.task_free(index, number);
+        count--;
+        continue;
       }
-      this.#chain = next;
+      if (!deliver(ticket, outcome, address, size, (word >> 8) & 0xff)) break;
+      this.#completed.shift();
+      this.#tickets[index] = UNKNOWN;
       core.exports.task_free(index, number);
       this.#inFlight--;
       this.#retire(ticket);
     }
     if (count) this.#feed();
     return count;
-  }
-
-  /** The next completed slot; it stays the first of the chain until collect() moves on. */
-  #completed() {
-    const {exports} = this.core;
-    while (this.#chain === L.NONE) {
-      // Steps a to d of recovery.c.
-      const noted = this.#adrift.pop();
-      if (noted) {
-        if (this.core.taskWord(noted.index, L.TASK_STATE_WORD) !== noted.word) continue;
-        this.core.words[this.core.taskAddress(noted.index) / 4 + L.TASK_NEXT_WORD] = L.NONE;
-        return (this.#chain = noted.index);
-      }
-      const deaths = exports.deaths();
-      const died = deaths !== this.#deathsSeen;
-      if (died) this.#noteAdrift();
-      this.#deathsSeen = deaths;
-      this.#chain = exports.completions_take(this.number) >>> 0;
-      if (!died) break;
-    }
-    return this.#chain;
-  }
-
-  #noteAdrift() {
-    const {core, number} = this;
-    for (let index = 0; ; index++) {
-      index = core.exports.adrift_next(number, index) >>> 0;
-      if (index === L.NONE) return;
-      this.#adrift.push({index, word: core.taskWord(index, L.TASK_STATE_WORD)});
-    }
   }
 
   /**
@@ -431,7 +466,7 @@ export class Client {
     let count = 0;
     this.#slots.forEach((slot, ticket) => {
       if (slot === UNUSED || !deliver(ticket, Outcome.BROKEN, block, size, 0)) return;
-      const call = this.#deferred.get(ticket);
+      const call = this.#deferredCall(ticket);
       if (call) {
         this.#undefer(ticket, call);
       } else {
@@ -449,70 +484,24 @@ export class Client {
    * @param {number} milliseconds negative: no bound
    */
   wait(milliseconds) {
-    if (this.#chain !== L.NONE || this.#adrift.length || this.#hopeless.length) return;
+    if (this.#hasCompletions()) return;
     this.core.exports.completions_wait(this.number, this.#seen, milliseconds);
-    // wait() has disarmed the client: let a listener outstanding end, it arms again.
-    if (this.#listening && this.waitAsync) this.core.exports.client_wake(this.number);
+    this.#listener.disarmed();
+  }
+
+  /** Whether collect() would find something. */
+  #hasCompletions() {
+    return this.#completed.length > 0 || this.#hopeless.length > 0;
   }
 
   /** Calls oncompletions once, in a later turn, when there is something to collect. */
   listen() {
-    if (this.#listening || this.#closed) return;
-    this.#listening = true;
-    this.#since = performance.now();
-    if (this.#quick) this.#later.port2.postMessage(0);
-    else this.#arm();
+    this.#listener.listen();
   }
-
-  /** A turn of the event loop later: look; and look again for a while before arming. */
-  #poll() {
-    if (!this.#listening) return;
-    if (this.#hasCompletions()) this.announce();
-    else if (performance.now() - this.#since < POLL_MS) this.#later.port2.postMessage(0);
-    else {
-      this.#quick = false;
-      this.#arm();
-    }
-  }
-
-  #arm() {
-    if (!this.core.exports.completions_arm(this.number) || this.#hasCompletions()) {
-      this.core.exports.completions_disarm(this.number);
-      this.#later.port2.postMessage(0);
-      return;
-    }
-    if (!this.waitAsync) return;
-    const {async, value} = Atomics.waitAsync(this.core.words, this.#eventsWord, this.#seen);
-    if (!async) {
-      // The counter has moved since the last collect(): collect again.
-      this.#since = -Infinity;
-      setTimeout(() => this.announce());
-      return;
-    }
-    value.then(() => {
-      this.#quick = performance.now() - this.#since < QUICK_MS;
-      this.announce();
-    });
-  }
-
-  #hasCompletions() {
-    const {words} = this.core;
-    return (
-      this.#chain !== L.NONE ||
-      this.#adrift.length > 0 ||
-      this.#hopeless.length > 0 ||
-      Atomics.load(words, this.#completedWord) !== (L.NONE | 0) ||
-      Atomics.load(words, L.BROKEN_WORD) !== 0
-    );
-  }
-
 
   /** Completions have arrived, or may have. */
   announce() {
-    if (!this.#listening || this.#closed) return;
-    this.#listening = false;
-    this.oncompletions();
-    if (this.pending) this.listen();
+    this.#listener.announce();
   }
 
   // ---- the pool's state -------------------------------------------------------------------------

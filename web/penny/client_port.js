@@ -4,9 +4,12 @@
 //
 // A record in the inbox: ticket, outcome, worker, size (little-endian, 32 bits each), then the
 // payload, padded to a multiple of 4.
-import {HeapLimitError, Outcome} from './client.js';
+import {HAS_KWARGS, HeapLimitError, Outcome, queueOf} from './client.js';
 
 const HEADER = 16;
+
+/** So many outcomes at once at most: whoever waits for one of them should not wait for thousands. */
+const BATCH = 128;
 
 /**
  * @typedef {import('./client.js').Client} Client
@@ -68,30 +71,37 @@ export class ClientPort {
    * @param {number} handle of the function
    * @param {number} flags
    * @param {number} size bytes in the outbox
+   * @param {boolean} interactive
+   * @param {number} limit ms that it may run; 0: no limit
    */
-  submit(handle, flags, size) {
+  submit(handle, flags, size, interactive, limit) {
     const {memory, address} = this.outbox;
-    return this.#submit(handle, flags, memory.subarray(address, address + size));
+    return this.#submit(handle, flags, memory.subarray(address, address + size), interactive, limit);
   }
 
   /**
    * @param {number} handle of the function
    * @param {number} flags
    * @param {Buffer} buffer
+   * @param {boolean} interactive
+   * @param {number} limit
    */
-  submit_large(handle, flags, buffer) {
-    return withBytes(buffer, bytes => this.#submit(handle, flags, bytes));
+  submit_large(handle, flags, buffer, interactive, limit) {
+    return withBytes(buffer, bytes => this.#submit(handle, flags, bytes, interactive, limit));
   }
 
   /**
    * @param {number} handle of the function
    * @param {number} flags
    * @param {Uint8Array} bytes
+   * @param {boolean} interactive
+   * @param {number} limit
    * @returns {number} ticket; -1 if the heap could never hold the arguments
    */
-  #submit(handle, flags, bytes) {
+  #submit(handle, flags, bytes, interactive, limit) {
     try {
-      return this.client.submit(this.#function(handle), flags, bytes);
+      const options = {flags: flags & HAS_KWARGS, queue: queueOf(flags, interactive), limit};
+      return this.client.submit(this.#function(handle), options, bytes);
     } catch (error) {
       if (error instanceof HeapLimitError) return -1;
       throw error;
@@ -132,6 +142,11 @@ export class ClientPort {
   }
 
   /** @param {number} ticket */
+  ask_cancel(ticket) {
+    return this.client.askCancel(ticket);
+  }
+
+  /** @param {number} ticket */
   running(ticket) {
     return this.client.running(ticket);
   }
@@ -159,7 +174,7 @@ export class ClientPort {
       else memory.set(core.bytes.subarray(from, from + size), address + offset);
       offset += (size + 3) & ~3;
       return true;
-    });
+    }, BATCH);
     return large ? -large : count;
   }
 
@@ -238,16 +253,8 @@ export class ClientPort {
 
   /** Statistics as JSON, in the form of penny.Scheduler.stats. */
   stats() {
-    const {core} = this.client;
-    return JSON.stringify({
-      workers: core.workerStatistics(this.pool.workers),
-      pending: this.client.pending,
-      heap: {
-        used: core.exports.heap_used(),
-        size: core.exports.heap_size(),
-        limit: core.exports.heap_limit(),
-      },
-    });
+    const {core, pending} = this.client;
+    return JSON.stringify({...core.statistics(this.pool.workers), pending});
   }
 
   /** Whether all workers have ended. */

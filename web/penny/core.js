@@ -8,13 +8,17 @@ import * as L from './layout.js';
  *   __stack_pointer: WebAssembly.Global,
  *   initialise(workers: number, granules: number, firstPosition: number): void,
  *   task_new(client: number): number,
- *   task_submit(index: number, fn: number, flags: number, size: number, block: number): number,
+ *   task_limit(index: number, milliseconds: number): void,
+ *   task_submit(index: number, fn: number, queue: number, flags: number, size: number,
+ *               block: number): number,
+ *   task_ask_cancel(index: number): number,
+ *   task_was_asked(index: number): number,
  *   task_cancel(index: number, client: number): number,
  *   task_free(index: number, client: number): void,
  *   task_arguments_read(index: number, worker: number): void,
  *   task_finish(index: number, worker: number, state: number, size: number, block: number): number,
  *   all_quiet(): number,
- *   arguments_allocate(client: number, size: number): number,
+ *   arguments_allocate(participant: number, size: number): number,
  *   completions_take(client: number): number,
  *   completions_arm(client: number): number,
  *   completions_disarm(client: number): void,
@@ -23,24 +27,44 @@ import * as L from './layout.js';
  *   worker_start(worker: number): void,
  *   worker_next(worker: number, milliseconds: number): number,
  *   worker_wants_room(worker: number, wants: number): void,
- *   push_or_spill(worker: number, hint: number): number,
+ *   worker_join(worker: number, hint: number, help: number, milliseconds: number): number,
+ *   urgent_next(worker: number): number,
+ *   coroutine_next(): number,
+ *   promotion_slot(worker: number): number,
+ *   promotion_withdraw(index: number, worker: number): void,
+ *   promote(index: number, worker: number, fn: number, serial: number, queue: number,
+ *           flags: number, size: number, block: number): number,
+ *   take_back(hint: number, worker: number): number,
+ *   job_ended(hint: number): number,
+ *   job_free(hint: number, worker: number): void,
+ *   job_ask_cancel(hint: number): number,
+ *   cancel_asked(hint: number): number,
+ *   hungry(): number,
+ *   doorbell_take(worker: number): number,
+ *   doorbell_reasons(worker: number): number,
+ *   watch_next(from: number): number, watch_needed(): number,
  *   heap_allocate(participant: number, size: number): number,
  *   heap_free(participant: number, address: number): void,
  *   heap_used(): number, heap_size(): number, heap_limit(): number,
  *   function_new(participant: number, size: number): number,
- *   function_release(participant: number, fn: number): void,
+ *   function_drop(participant: number, fn: number): void,
+ *   function_serial(fn: number): number,
+ *   function_block(fn: number): number,
+ *   function_size(fn: number): number,
  *   recover(worker: number): number, reinject(): number, deaths(): number,
  *   adrift_next(client: number, from: number): number,
  *   break_pool(block: number, size: number): void, close_pool(): void, stop(): void,
  * }} CoreExports
  */
 
-/** The page is client 0 of every scheduler and its keeper; a host worker is client 1. */
+/** The page is client 0 of every scheduler and its keeper; a host worker is client 1; what the async
+ * worker's coroutines submit is client 2's. */
 export const PAGE = 0;
 export const HOST = 1;
+export const ASYNC = L.ASYNC_CLIENT;
 
 /** @param {number} client */
-export const clientParticipant = client => L.WORKERS_MAX + client;
+export const clientParticipant = client => L.FIRST_CLIENT + client;
 
 /** The page's participant, also as the keeper of a pool whose client is a host worker. */
 export const KEEPER = clientParticipant(PAGE);
@@ -112,6 +136,30 @@ export class Core {
   }
 
   /**
+   * Puts a pickled function into the table.
+   * @param {Uint8Array} bytes
+   * @returns {number} its number there, with one reference, this participant's; 0 if there is no room
+   */
+  addFunction(bytes) {
+    const {exports} = this;
+    const number = exports.function_new(this.participant, bytes.length);
+    if (!number) return 0;
+    const block = exports.function_block(number) >>> 0;
+    this.reach(block + bytes.length);
+    this.bytes.set(bytes, block);
+    return number;
+  }
+
+  /**
+   * What names a task: its slot, and which use of it.
+   * @param {number} index
+   */
+  hint(index) {
+    const generation = this.taskWord(index, L.TASK_STATE_WORD) >>> 16;
+    return (generation << L.INDEX_BITS) | index;
+  }
+
+  /**
    * Where a task's payload lies.
    * @param {number} index
    * @returns {number} address
@@ -133,6 +181,30 @@ export class Core {
   }
 
   /**
+   * How many tasks a worker has begun.
+   * @param {number} worker
+   */
+  tasksRun(worker) {
+    return this.words[(L.WORKER_ADDRESS + worker * L.WORKER_BYTES) / 4 + L.WORKER_RUN_WORD];
+  }
+
+  /**
+   * What workers and heap have done, in the form of penny.Scheduler.stats.
+   * @param {number} workers
+   */
+  statistics(workers) {
+    const {exports} = this;
+    return {
+      workers: this.workerStatistics(workers),
+      heap: {
+        used: exports.heap_used(),
+        size: exports.heap_size(),
+        limit: exports.heap_limit(),
+      },
+    };
+  }
+
+  /**
    * What the workers have done since their start.
    * @param {number} workers
    */
@@ -150,6 +222,7 @@ export class Core {
         run: word(L.WORKER_RUN_WORD),
         stolen: word(L.WORKER_STOLEN_WORD),
         injected: word(L.WORKER_INJECTED_WORD),
+        promoted: word(L.WORKER_PROMOTED_WORD),
         wakeups: word(L.WORKER_WAKEUPS_WORD),
         deaths: word(L.WORKER_DEATHS_WORD),
         busy: started ? Math.max(0, now - started - idle) / 1000 : 0,

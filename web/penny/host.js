@@ -19,14 +19,16 @@ export function hostPools(module, post, waitAsync) {
   let next = 0;
   return {
     /** @type {OpenPool} */
-    open({workers, memory: limit, packages}) {
+    open({workers, memory: limit, packages, check}) {
       const pool = next++;
       const memory = createMemory(limit);
       const core = new Core(module, memory, clientParticipant(HOST));
       core.initialise(workers, limit);
       const client = new Client(core, HOST, {waitAsync});
       const gone = new Promise(resolve => pools.set(pool, {client, closed: () => resolve(undefined)}));
-      post({type: 'open', pool, memory, workers, packages});
+      client.onwatch = () => post({type: 'watch', pool});
+      client.oncoroutine = () => post({type: 'coroutine', pool});
+      post({type: 'open', pool, memory, workers, packages, check});
       return {
         client,
         workers,

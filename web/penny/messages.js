@@ -16,7 +16,8 @@
  *
  * Page to a pool worker, after which the worker reads no more messages.
  * @typedef {{type: 'pool', parts: import('./site.js').Parts, memory: WebAssembly.Memory,
- *            worker: number, extras: Extras, lock: string, announce: boolean}} StartPool
+ *            worker: number, workers: number, check: boolean, extras: Extras, lock: string,
+ *            announce: boolean}} StartPool
  *   lock: name of the Web Lock that it holds while it lives; announce: tell clients of completions
  *   by message, since the page lacks Atomics.waitAsync
  *
@@ -41,18 +42,25 @@
  *   holds its lock: from now on the page can tell when it is gone
  * @typedef {{type: 'ready'}} Ready
  * @typedef {{type: 'completed'}} Completed
+ * @typedef {{type: 'watch'}} WatchTasks
+ *   it has asked a task to end, or submitted one with a time limit
+ * @typedef {{type: 'coroutine'}} StartCoroutines
+ *   it has submitted a coroutine: the worker for those has to run
  * @typedef {{type: 'ended'}} Ended
  *   the scheduler has stopped, and all that was printed has been sent
  *
  * Host worker to the page.
  * @typedef {{type: 'open', pool: number, memory: WebAssembly.Memory, workers: number,
- *            packages: string[]}} Open
+ *            packages: string[], check: boolean}} Open
  *   start that many workers on this memory
  * @typedef {{type: 'close', pool: number}} Close
+ * @typedef {{type: 'watch', pool: number}} WatchPool
+ * @typedef {{type: 'coroutine', pool: number}} StartPoolCoroutines
  * @typedef {{type: 'exit', status: number}} Exit
  *   the script has ended
  *
- * @typedef {Output | Failed | SnapshotMade | Held | Ready | Completed | Ended | Open | Close | Exit} ToPage
+ * @typedef {Output | Failed | SnapshotMade | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
+ *           Open | Close | WatchPool | StartPoolCoroutines | Exit} ToPage
  */
 
 export {};

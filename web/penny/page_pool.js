@@ -10,9 +10,9 @@ import {Pool} from './pool.js';
  * @typedef {import('./boot.js').Pyodide} Pyodide
  * @typedef {{filename: string, source: string}} Program
  * @typedef {{workers?: number, memory?: number, packages?: string[], files?: ArrayBuffer[],
- *            output?: Output}} SchedulerOptions
+ *            check?: boolean, output?: Output}} SchedulerOptions
  *   workers: how many, default: processors; memory: limit of the shared heap in bytes; packages: Pyodide
- *   packages or URLs of wheels, loaded into every worker; files: zip archives, unpacked in every worker;
+ *   packages or URLs of wheels, loaded into every worker; check: every job through pickle; files: zip archives, unpacked in every worker;
  *   output: what tasks print, default: the console
  */
 
@@ -27,13 +27,21 @@ export const toConsole = (stream, text, worker) => {
 };
 
 /** @param {SchedulerOptions} options */
-export function poolOptions({workers, memory, packages = [], files = [], output = toConsole}) {
+export function poolOptions({
+  workers,
+  memory,
+  packages = [],
+  files = [],
+  check = false,
+  output = toConsole,
+}) {
   return {
     workers: workersOrDefault(workers),
     memory: memoryOrDefault(memory),
     // Names go to Pyodide as they are; URLs are relative to the page, not to the worker's script.
     packages: packages.map(name => (name.includes('/') ? new URL(name, document.baseURI).href : name)),
     files,
+    check,
     output,
   };
 }
@@ -43,7 +51,7 @@ export function poolOptions({workers, memory, packages = [], files = [], output 
  * @param {ReturnType<typeof poolOptions>} options
  * @param {Program} [script] the program that the page's Pyodide runs
  */
-export function openPagePool(module, {workers, memory: limit, packages, files, output}, script) {
+export function openPagePool(module, {workers, memory: limit, packages, files, check, output}, script) {
   const memory = createMemory(limit);
   const core = new Core(module, memory, KEEPER);
   core.initialise(workers, limit);
@@ -51,8 +59,11 @@ export function openPagePool(module, {workers, memory: limit, packages, files, o
   const pool = new Pool(core, workers, {
     extras: {packages, files, script},
     output,
+    check,
     announce: hasWaitAsync ? undefined : () => client.announce(),
   });
+  client.onwatch = () => pool.watch();
+  client.oncoroutine = () => pool.startAsync();
   return {client, pool};
 }
 
@@ -67,8 +78,8 @@ export function installOnPage(pyodide, module, options, script) {
   installBridge(pyodide, {
     role: 'page',
     defaultWorkers: options.workers ?? null,
-    openPool({workers, memory, packages}) {
-      const own = poolOptions({...options, workers, memory, packages});
+    openPool({workers, memory, packages, check}) {
+      const own = poolOptions({...options, workers, memory, packages, check});
       const {client, pool} = openPagePool(module, own, script);
       return {
         client,

@@ -2,6 +2,8 @@
 // in shared memory, starts successors. Runs on the page, whoever submits: a worker started by a worker
 // would not start while its parent blocks.
 import {KEEPER} from './core.js';
+import {ASYNC_WORKER} from './layout.js';
+import {Watch} from './watch.js';
 import {WORKER_URL, indexURL, newWorker, startingParts, tell} from './starter.js';
 
 /**
@@ -43,18 +45,33 @@ export class Pool extends EventTarget {
   /**
    * @param {Core} core the page's instance on the scheduler's memory
    * @param {number} workers
-   * @param {{extras: Extras, output: Output, announce?: () => void}} options announce: tells the client
-   *     that there are completions; only where it has to be told by message
+   * @param {{extras: Extras, output: Output, check: boolean, announce?: () => void}} options check: every
+   *     job through pickle; announce: tells the client that there are completions, only where it has to be
+   *     told by message
    */
   constructor(core, workers, options) {
     super();
     this.core = core;
     this.size = workers;
     this.options = options;
+    this.#watch = new Watch(core, worker => this.kill(worker));
     // Not before whoever opened the pool has had a chance to listen.
     setTimeout(() => {
       for (let worker = 0; worker < workers && !this.#ended; worker++) this.#start(worker);
     });
+  }
+
+  /** @type {Watch} */
+  #watch;
+
+  /** There is a task with a time limit, or one that was asked to end. */
+  watch() {
+    if (!this.#ended) this.#watch.start();
+  }
+
+  /** Starts the worker for coroutines, unless it runs. */
+  startAsync() {
+    if (!this.#ended && this.#workers[ASYNC_WORKER] === undefined) this.#start(ASYNC_WORKER);
   }
 
   /**
@@ -68,7 +85,7 @@ export class Pool extends EventTarget {
 
   /** @param {number} number */
   async #start(number) {
-    const {options} = this;
+    const {core, options} = this;
     const worker = newWorker(`penny worker ${number}`);
     this.#tell(number, 'starting');
     const lock = `penny-${pageId}-${locks++}`;
@@ -108,7 +125,10 @@ export class Pool extends EventTarget {
       terminate,
       async leave() {
         // Its last outputs come before its 'ended'. What it does not do in time, it will not do.
-        if (ready) await Promise.race([hasLeft, new Promise(late => setTimeout(late, GRACE))]);
+        // Tasks complete through shared memory, which may be faster than its 'ready'.
+        const hasRun = core.tasksRun(number) > 0;
+        if (ready || hasRun)
+          await Promise.race([hasLeft, new Promise(late => setTimeout(late, GRACE))]);
         terminate();
       },
       kill: () => fail(`worker ${number} was killed`),
@@ -148,6 +168,12 @@ export class Pool extends EventTarget {
         case 'completed':
           options.announce?.();
           break;
+        case 'watch':
+          this.watch();
+          break;
+        case 'coroutine':
+          this.startAsync();
+          break;
         case 'ended':
           left();
           break;
@@ -166,6 +192,8 @@ export class Pool extends EventTarget {
         parts,
         memory: this.core.memory,
         worker: number,
+        workers: this.size,
+        check: options.check,
         extras: options.extras,
         lock,
         announce: options.announce !== undefined,
@@ -184,6 +212,7 @@ export class Pool extends EventTarget {
     this.#workers[number] = null;
     this.#tell(number, 'lost', error);
     this.core.exports.recover(number);
+    this.watch(); // what it had promoted was asked to end
     this.options.announce?.();
     this.#reinject();
     if (!ready && ++this.#failures >= ATTEMPTS) {
@@ -217,6 +246,7 @@ export class Pool extends EventTarget {
   /** @param {(worker: Running) => Promise<void> | void} end */
   async #end(end) {
     this.#ended = true;
+    this.#watch.stop();
     this.core.exports.stop();
     await Promise.all(
       this.#workers.map(async (worker, number) => {

@@ -96,6 +96,7 @@ async function runInHost(script, {signal, workers, files = [], ...options}) {
   try {
     tell(worker, {type: 'prepare', indexURL: await indexURL()});
     const [module, parts] = await Promise.all([site.core(), startingParts()]);
+    signal?.throwIfAborted(); // while all that was loaded
     const ended = new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason));
       worker.onerror = event => reject(new Error(event.message || 'the host worker did not load'));
@@ -140,12 +141,19 @@ function answerHost(worker, module, pools, options, resolve, reject) {
         const pool = new Pool(new Core(module, data.memory, KEEPER), data.workers, {
           extras: {packages, files, script},
           output,
+          check: data.check,
           announce: hasWaitAsync ? undefined : () => tell(worker, {type: 'completed', pool: number}),
         });
         if (told) pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail));
         pools.set(number, pool);
         break;
       }
+      case 'watch':
+        pools.get(/** @type {{pool: number}} */ (data).pool)?.watch();
+        break;
+      case 'coroutine':
+        pools.get(/** @type {{pool: number}} */ (data).pool)?.startAsync();
+        break;
       case 'close': {
         const {pool: number} = data;
         pools

@@ -1,5 +1,5 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
-import {Client, HAS_KWARGS, HeapLimitError, Outcome} from './client.js';
+import {Client, HAS_KWARGS, HeapLimitError, Outcome, PLAIN} from './client.js';
 import {BrokenPool, WorkerLost, decodeException} from './errors.js';
 import {pickledName, pickledSource} from './functions.js';
 import {decode, encodeArguments, measureArguments} from './wire.js';
@@ -109,7 +109,7 @@ export class Scheduler extends EventTarget {
       encodeArguments(args, kwargs, bytes, offset, limit),
     );
     // Too large for a slot, or no slot: pickle here. A tuple of arguments is what the worker expects.
-    if (ticket < 0) ticket = client.submit(fn, flags, encodeLarge(args, kwargs));
+    if (ticket < 0) ticket = client.submit(fn, {...PLAIN, flags}, encodeLarge(args, kwargs));
     return new Promise((resolve, reject) => {
       this.#waiting[ticket] = {resolve, reject};
     });
@@ -141,16 +141,8 @@ export class Scheduler extends EventTarget {
 
   /** What the workers did: tasks run and stolen, seconds busy and idle, wake-ups; bytes of the heap. */
   stats() {
-    const {core} = this.client;
-    return {
-      workers: core.workerStatistics(this.pool.size),
-      pending: this.client.pending,
-      heap: {
-        used: core.exports.heap_used(),
-        size: core.exports.heap_size(),
-        limit: core.exports.heap_limit(),
-      },
-    };
+    const {core, pending} = this.client;
+    return {...core.statistics(this.pool.size), pending};
   }
 
   /**

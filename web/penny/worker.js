@@ -1,8 +1,12 @@
 // A worker's entry: pool worker, host worker or snapshot maker, as the page's first message says.
-import {bootPyodide, makeSnapshot, onFatal, prepare} from './boot.js';
+import {bootPyodide, hearDoorbell, makeSnapshot, onFatal, prepare} from './boot.js';
 import {installBridge} from './bridge.js';
-import {Core} from './core.js';
+import {Client} from './client.js';
+import {ClientPort} from './client_port.js';
+import {ASYNC, Core, clientParticipant} from './core.js';
+import {CoroutinePort} from './coroutine_port.js';
 import {hostPools} from './host.js';
+import {ASYNC_WORKER} from './layout.js';
 import {WorkerPort} from './worker_port.js';
 
 /**
@@ -81,22 +85,58 @@ async function holdLock(name) {
 }
 
 /** @param {StartPool} message */
-async function runPool({parts, memory, worker, extras, lock, announce}) {
+async function runPool({parts, memory, worker, workers, check, extras, lock, announce}) {
   await holdLock(lock);
   pyodide = await bootPyodide(parts);
   sendOutput(pyodide, true);
   await addExtras(pyodide, extras);
   const core = new Core(parts.core, memory, worker);
-  const tell = announce ? () => post({type: 'completed'}) : undefined;
+  const pool = {
+    workers,
+    announce: announce ? () => post({type: 'completed'}) : undefined,
+    watch: () => post({type: 'watch'}),
+    coroutine: () => post({type: 'coroutine'}),
+  };
+  if (worker === ASYNC_WORKER) {
+    await runCoroutines(parts.core, core, pool);
+    post({type: 'ended'});
+    return;
+  }
+  hearDoorbell(pyodide, core);
   const main = pyodide.pyimport('penny.worker').main;
   post({type: 'ready'});
   // Blocks in the core while there is nothing to do; returns when the scheduler stops.
   main(
     worker,
-    (/** @type {any} */ inbox, /** @type {any} */ outbox) =>
-      new WorkerPort(pyodide._module, core, worker, inbox, outbox, tell),
+    (/** @type {any} */ inbox, /** @type {any} */ outbox, /** @type {any} */ parcel) =>
+      new WorkerPort(pyodide._module, core, worker, {inbox, outbox, parcel}, pool),
+    check,
   );
   post({type: 'ended'});
+}
+
+/**
+ * The async worker: its Python runs on the event loop.
+ * @param {WebAssembly.Module} module the core
+ * @param {Core} core
+ * @param {import('./worker_port.js').PoolOfWorker} pool
+ */
+async function runCoroutines(module, core, pool) {
+  const client = new Client(new Core(module, core.memory, clientParticipant(ASYNC)), ASYNC);
+  client.onwatch = pool.watch;
+  client.oncoroutine = pool.coroutine;
+  const {_module} = pyodide;
+  const main = pyodide.pyimport('penny.coroutines').main;
+  post({type: 'ready'});
+  await main(
+    core.participant,
+    (/** @type {any} */ outbox) => new CoroutinePort(_module, core, outbox, pool),
+    (/** @type {any} */ inbox, /** @type {any} */ outbox) =>
+      new ClientPort(_module, client, inbox, outbox, {
+        workers: pool.workers,
+        close: async () => {}, // the pool is the page's
+      }),
+  );
 }
 
 /** @param {StartHost} message */

@@ -1,54 +1,85 @@
-// What a pool worker's loop (penny/worker.py) calls: one crossing per task, step(), which ends the
-// last task and waits for the next.
+// What a pool worker's Python (penny/worker.py, penny/promotion.py) calls of the core. An ordinary task costs
+// one crossing, step(), which ends the last task and waits for the next.
+//
+// Tasks of one worker are stacked: while a join waits it helps with others, and an urgent task may run on
+// top of a long one. The innermost is the one that finish(), arguments and function are about.
 import * as L from './layout.js';
+import {Aside} from './aside.js';
+import {HAS_KWARGS, queueOf} from './client.js';
 import {Box, withBytes} from './client_port.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
  * @typedef {import('./client_port.js').Buffer} Buffer
  * @typedef {import('./client_port.js').PyodideModule} PyodideModule
+ *
+ * What a worker has to say to the page. announce: tells the client by message that it was woken; only
+ * where the page lacks Atomics.waitAsync. watch: a task has to be watched. coroutine: the async worker has
+ * to run.
+ * @typedef {{workers: number, announce?: () => void, watch(): void, coroutine(): void}} PoolOfWorker
  */
 
+/** What worker_next() and worker_join() return beside a task's slot (stealing.c). */
 const STOPPED = -1;
-/** How long a worker that holds a result without room waits for tasks before it tries again, ms. */
-const ROOM_INTERVAL = 5;
+const NOTHING = -2;
+const ENDED = -3;
+
+/** What a task's code consists of beside the function's serial; the same in penny/worker.py. */
+const IS_LARGE = 2;
+const HUNGRY = 4;
+const IS_INTERACTIVE = 8;
+const CODE_SERIAL = 16;
+
+/** What join() returns beside a task's code; the same in penny/_bridge.py. */
+const JOINED = {RETURNED: -2, RAISED: -3, LOST: -4, INTERRUPTED: -5, TIMED_OUT: -6};
+
+/** What promote() returns beside a job's handle. */
+const NO_ROOM = -1;
+
+/** add_function() returns two numbers in one. */
+const ENTRY_BITS = 2 ** 16;
 
 export class WorkerPort {
-  /** The task this worker runs: slot index, or NONE. */
-  #task = L.NONE;
-  /** Results for which the heap had no room. @type {{task: number, state: number, bytes: Uint8Array}[]} */
-  #aside = [];
+  /** Slots of the tasks on this worker's stack, the innermost last. @type {number[]} */
+  #tasks = [];
+  /** The promoted job whose outcome join() found. */
+  #joined = L.NONE;
 
   /**
    * @param {PyodideModule} module
    * @param {Core} core
    * @param {number} worker
-   * @param {Buffer} inbox
-   * @param {Buffer} outbox
-   * @param {() => void} [announce] tells the client by message that it was woken; only where the page
-   *     lacks Atomics.waitAsync
+   * @param {{inbox: Buffer, outbox: Buffer, parcel: Buffer}} boxes
+   * @param {PoolOfWorker} pool
    */
-  constructor(module, core, worker, inbox, outbox, announce) {
+  constructor(module, core, worker, {inbox, outbox, parcel}, pool) {
     this.core = core;
     this.worker = worker;
     this.inbox = new Box(module, inbox);
     this.outbox = new Box(module, outbox);
-    this.announce = announce;
+    this.parcel = new Box(module, parcel);
+    this.pool = pool;
+    this.aside = new Aside(core, worker, pool.announce);
     core.exports.worker_start(worker);
+    this.#innermostWord = (L.WORKER_ADDRESS + worker * L.WORKER_BYTES) / 4 + L.WORKER_INNERMOST_WORD;
   }
+  /** @type {number} */
+  #innermostWord;
+
+  // ---- the loop ---------------------------------------------------------------------------------
 
   /**
-   * Ends the task just run, whose pickled outcome lies in the outbox, and waits for the next, whose
+   * Ends the innermost task, whose pickled outcome lies in the outbox, and waits for the next, whose
    * arguments come into the inbox.
    * @param {number} raised 1 if the outcome is an exception
    * @param {number} size of the outcome in bytes
-   * @returns {number} the function's serial * 4, + 1 if the arguments have keywords, + 2 if they are
-   *     too large for the inbox (call arguments_size() and read_arguments()); -1: the scheduler stops
+   * @returns {number} the function's serial * 16, + 1 if the arguments have keywords, + 2 if they are
+   *     too large for the inbox (call arguments_size() and read_arguments()), + 4 if a worker is hungry,
+   *     + 8 if the task is interactive; -1: the scheduler stops
    */
   step(raised, size) {
-    const {memory, address} = this.outbox;
-    this.#finish(raised, memory, address, size);
-    return this.#next();
+    this.finish(raised, size);
+    return this.start();
   }
 
   /**
@@ -57,126 +88,324 @@ export class WorkerPort {
    * @param {Buffer} buffer
    */
   step_large(raised, buffer) {
-    withBytes(buffer, bytes => this.#finish(raised, bytes, 0, bytes.length));
-    return this.#next();
+    this.finish_large(raised, buffer);
+    return this.start();
   }
 
   /** The first step. */
   start() {
-    return this.#next();
+    const task = this.aside.wait(-1, milliseconds =>
+      this.core.exports.worker_next(this.worker, milliseconds),
+    );
+    return task === STOPPED ? STOPPED : this.#begin(task);
+  }
+
+  /**
+   * Ends the innermost task; no other is taken.
+   * @param {number} raised
+   * @param {number} size
+   */
+  finish(raised, size) {
+    const {memory, address} = this.outbox;
+    this.aside.finish(this.#pop(), raised, memory, address, size);
   }
 
   /**
    * @param {number} raised
-   * @param {Uint8Array} source
-   * @param {number} from
-   * @param {number} size
+   * @param {Buffer} buffer
    */
-  #finish(raised, source, from, size) {
-    const state = raised ? L.STATE_RAISED : L.STATE_RETURNED;
-    const task = this.#task;
-    if (this.#aside.length) this.#retryAside();
-    if (size <= L.TASK_PAYLOAD_BYTES) {
-      const to = L.TASK_ADDRESS + task * L.TASK_BYTES + L.TASK_PAYLOAD;
-      const {bytes} = this.core;
-      for (let i = 0; i < size; i++) bytes[to + i] = source[from + i];
-      this.#end(task, state, size, 0);
-    } else if (!this.#finishInHeap(task, state, source.subarray(from, from + size))) {
-      this.#aside.push({task, state, bytes: source.slice(from, from + size)});
-      this.core.exports.worker_wants_room(this.worker, 1);
-    }
+  finish_large(raised, buffer) {
+    withBytes(buffer, bytes => this.aside.finish(this.#pop(), raised, bytes, 0, bytes.length));
+  }
+
+  #pop() {
+    const task = /** @type {number} */ (this.#tasks.pop());
+    this.#tellInnermost();
+    return task;
+  }
+
+  #tellInnermost() {
+    const task = this.#tasks.at(-1);
+    this.core.words[this.#innermostWord] = task === undefined ? 0 : this.core.hint(task) + 1;
   }
 
   /**
+   * Puts a task, now RUNNING, on the stack and its arguments into the inbox.
    * @param {number} task
-   * @param {number} state
-   * @param {Uint8Array} bytes
-   * @returns {boolean} whether the heap had room
+   * @returns {number} its code
    */
-  #finishInHeap(task, state, bytes) {
+  #begin(task) {
     const {core} = this;
-    const block = core.exports.heap_allocate(this.worker, bytes.length) >>> 0;
-    if (!block) return false;
-    core.reach(block + bytes.length);
-    core.bytes.set(bytes, block);
-    this.#end(task, state, bytes.length, block);
-    return true;
-  }
-
-  /**
-   * @param {number} task
-   * @param {number} state
-   * @param {number} size
-   * @param {number} block
-   */
-  #end(task, state, size, block) {
-    const woke = this.core.exports.task_finish(task, this.worker, state, size, block);
-    if (woke === 2) this.announce?.();
-  }
-
-  #retryAside() {
-    while (this.#aside.length) {
-      const {task, state, bytes} = this.#aside[0];
-      if (!this.#finishInHeap(task, state, bytes)) return;
-      this.#aside.shift();
-    }
-    this.core.exports.worker_wants_room(this.worker, 0);
-  }
-
-  #next() {
-    const {core} = this;
-    let task;
-    // Results without room come before sleep: others' tasks start and end meanwhile and free some.
-    while (this.#aside.length) {
-      this.#retryAside();
-      task = core.exports.worker_next(this.worker, this.#aside.length ? ROOM_INTERVAL : 0);
-      if (task >= 0 || task === STOPPED) break;
-      task = undefined;
-    }
-    task ??= core.exports.worker_next(this.worker, -1);
-    if (task < 0) return -1;
-    this.#task = task;
-    const row = core.taskWord(task, L.TASK_FUNCTION_WORD);
-    core.reach(row + L.FUNCTION_BYTES);
+    const {exports} = core;
+    this.#tasks.push(task);
+    this.#tellInnermost();
     let code =
-      core.words[(row >> 2) + L.FUNCTION_SERIAL_WORD] * 4 +
-      (core.taskWord(task, L.TASK_FLAGS_WORD) & 1);
+      (exports.function_serial(core.taskWord(task, L.TASK_FUNCTION_WORD)) >>> 0) * CODE_SERIAL +
+      (core.taskWord(task, L.TASK_FLAGS_WORD) & HAS_KWARGS);
+    if (exports.hungry()) code += HUNGRY;
+    if (core.taskWord(task, L.TASK_QUEUE_WORD) === L.INTERACTIVE) code += IS_INTERACTIVE;
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
-    if (size > this.inbox.size) return code + 2;
+    if (size > this.inbox.size) return code + IS_LARGE;
     const {memory, address} = this.inbox;
     const from = core.payload(task);
     if (size <= 64) for (let i = 0; i < size; i++) memory[address + i] = core.bytes[from + i];
     else {
       memory.set(core.bytes.subarray(from, from + size), address);
-      core.exports.task_arguments_read(task, this.worker);
+      exports.task_arguments_read(task, this.worker);
     }
     return code;
   }
+
+  // ---- the innermost task -----------------------------------------------------------------------
+
+  get #innermost() {
+    return this.#tasks[this.#tasks.length - 1];
+  }
+
+  /** What names it: its slot and which use of it. */
+  task() {
+    return this.core.hint(this.#innermost);
+  }
+
+  /** Bytes of its arguments. */
+  arguments_size() {
+    return this.core.taskWord(this.#innermost, L.TASK_SIZE_WORD);
+  }
+
+  /** @param {Buffer} buffer of arguments_size() bytes */
+  read_arguments(buffer) {
+    this.#read(this.#innermost, buffer);
+    this.core.exports.task_arguments_read(this.#innermost, this.worker);
+  }
+
+  /**
+   * @param {number} task
+   * @param {Buffer} buffer
+   */
+  #read(task, buffer) {
+    const {core} = this;
+    const from = core.payload(task);
+    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from, from + bytes.length)));
+  }
+
+  /** Its function's number in the table. */
+  entry() {
+    return this.core.taskWord(this.#innermost, L.TASK_FUNCTION_WORD);
+  }
+
+  /** Its pickled function, a copy. */
+  function() {
+    const {core} = this;
+    const entry = this.entry();
+    const block = core.exports.function_block(entry) >>> 0;
+    const size = core.exports.function_size(entry);
+    core.reach(block + size);
+    return core.bytes.slice(block, block + size);
+  }
+
+  /** @param {number} handle of a task on the stack @returns {number} 0: not asked to end; 1: asked; 2: timed out */
+  cancel_asked(handle) {
+    return this.core.exports.cancel_asked(handle);
+  }
+
+  // ---- the doorbell -----------------------------------------------------------------------------
+
+  /** How many workers look for work in vain. */
+  hungry() {
+    return this.core.exports.hungry();
+  }
+
+  /** Why the doorbell was rung since the last call: 1 steal request, 2 urgent task, 4 cancel. */
+  reasons() {
+    return this.core.exports.doorbell_reasons(this.worker);
+  }
+
+  /** An interactive task, to be run on top of the present one: its code as of step(); or -1. */
+  urgent() {
+    const task = this.core.exports.urgent_next(this.worker) >>> 0;
+    return task === L.NONE ? -1 : this.#begin(task);
+  }
+
+  // ---- jobs -------------------------------------------------------------------------------------
+
+  /**
+   * Makes a private job stealable. Its pickled arguments lie in the parcel.
+   * @param {number} entry number of the function in the table
+   * @param {number} serial of the function
+   * @param {number} flags
+   * @param {number} size
+   * @param {boolean} interactive
+   * @param {number} limit ms that it may run; 0: no limit
+   * @returns {number} the job's handle; -1 if there is no room; -2 if the function has left the table
+   */
+  promote(entry, serial, flags, size, interactive, limit) {
+    const {memory, address} = this.parcel;
+    const bytes = memory.subarray(address, address + size);
+    return this.#promote(entry, serial, flags, bytes, interactive, limit);
+  }
+
+  /**
+   * Like promote(), for arguments larger than the parcel.
+   * @param {number} entry
+   * @param {number} serial
+   * @param {number} flags
+   * @param {Buffer} buffer
+   * @param {boolean} interactive
+   * @param {number} limit
+   */
+  promote_large(entry, serial, flags, buffer, interactive, limit) {
+    return withBytes(buffer, bytes => this.#promote(entry, serial, flags, bytes, interactive, limit));
+  }
+
+  /**
+   * @param {number} entry
+   * @param {number} serial
+   * @param {number} flags
+   * @param {Uint8Array} bytes
+   * @param {boolean} interactive
+   * @param {number} limit
+   */
+  #promote(entry, serial, flags, bytes, interactive, limit) {
+    const {core, worker} = this;
+    const {exports} = core;
+    const index = exports.promotion_slot(worker) >>> 0;
+    if (index === L.NONE) return NO_ROOM;
+    let address = core.taskAddress(index) + L.TASK_PAYLOAD;
+    let block = 0;
+    if (bytes.length > L.TASK_PAYLOAD_BYTES) {
+      address = block = exports.arguments_allocate(worker, bytes.length) >>> 0;
+      if (!block) {
+        exports.promotion_withdraw(index, worker);
+        return NO_ROOM;
+      }
+      core.reach(block + bytes.length);
+    }
+    core.bytes.set(bytes, address);
+    if (limit) exports.task_limit(index, limit);
+    const queue = queueOf(flags, interactive);
+    const own = flags & HAS_KWARGS;
+    const handle = exports.promote(index, worker, entry, serial, queue, own, bytes.length, block);
+    if (handle < 0) exports.promotion_withdraw(index, worker); // frees the block, too
+    else {
+      if (limit) this.pool.watch();
+      if (queue === L.COROUTINES) this.pool.coroutine();
+    }
+    return handle;
+  }
+
+  /**
+   * Puts a function into the table.
+   * @param {Buffer} buffer
+   * @returns {number} serial * 2 ** 16 + entry; -1 if there is no room
+   */
+  add_function(buffer) {
+    const {core} = this;
+    const entry = withBytes(buffer, bytes => core.addFunction(bytes.slice()));
+    return entry ? (core.exports.function_serial(entry) >>> 0) * ENTRY_BITS + entry : NO_ROOM;
+  }
+
+  /** @param {number} entry of a function that this worker has added */
+  drop_function(entry) {
+    this.core.exports.function_drop(this.worker, entry);
+  }
+
+  /** @param {number} handle of a job @returns {boolean} whether nobody had it: it is private again */
+  take_back(handle) {
+    return this.core.exports.take_back(handle, this.worker) === 1;
+  }
+
+  /** @param {number} handle of a job @returns {boolean} whether a worker has it, or had it */
+  begun(handle) {
+    const {core} = this;
+    const word = core.taskWord(handle & L.INDEX_MASK, L.TASK_STATE_WORD);
+    return (word & L.STATE_MASK) !== L.STATE_QUEUED;
+  }
+
+  /** @param {number} handle of a job */
+  ended(handle) {
+    return this.core.exports.job_ended(handle) === 1;
+  }
+
+  /** @param {number} handle of a job @returns {boolean} false: it does not run */
+  ask_cancel(handle) {
+    const asked = this.core.exports.job_ask_cancel(handle) === 1;
+    if (asked) this.pool.watch();
+    return asked;
+  }
+
+  /**
+   * Waits for a job that another worker runs.
+   * @param {number} handle
+   * @param {boolean} help whether other tasks may be taken meanwhile
+   * @param {number} milliseconds at most; negative: no bound
+   * @returns {number} code of a task to run before the next call, as of step(); or one of JOINED: the job's
+   *     pickled outcome of outcome_size() bytes lies in the inbox or, if it is larger, may be read by
+   *     read_outcome(), then release() it; INTERRUPTED: reasons() has a cancel
+   */
+  join(handle, help, milliseconds) {
+    const {core} = this;
+    const result = this.aside.wait(milliseconds, bound =>
+      core.exports.worker_join(this.worker, handle, help ? 1 : 0, bound),
+    );
+    if (result >= 0) return this.#begin(result);
+    if (result === NOTHING) return JOINED.TIMED_OUT;
+    return result === ENDED ? this.outcome(handle) : JOINED.INTERRUPTED;
+  }
+
+  /** @param {number} handle of a job that has ended @returns {number} one of JOINED, as join() does */
+  outcome(handle) {
+    const {core} = this;
+    const task = handle & L.INDEX_MASK;
+    this.#joined = task;
+    const state = core.taskWord(task, L.TASK_STATE_WORD) & L.STATE_MASK;
+    if (state === L.STATE_LOST) return JOINED.LOST;
+    const size = core.taskWord(task, L.TASK_SIZE_WORD);
+    if (size <= this.inbox.size) {
+      const from = core.payload(task);
+      this.inbox.memory.set(core.bytes.subarray(from, from + size), this.inbox.address);
+    }
+    return state === L.STATE_RETURNED ? JOINED.RETURNED : JOINED.RAISED;
+  }
+
+  /** Bytes of the outcome that join() found. */
+  outcome_size() {
+    return this.core.taskWord(this.#joined, L.TASK_SIZE_WORD);
+  }
+
+  /** @param {Buffer} buffer of outcome_size() bytes */
+  read_outcome(buffer) {
+    this.#read(this.#joined, buffer);
+  }
+
+  /** The worker that ran the job that join() found. */
+  outcome_worker() {
+    return (this.core.taskWord(this.#joined, L.TASK_STATE_WORD) >> 8) & 0xff;
+  }
+
+  /** Why the job that join() found had been asked to end: 0: it was not; 1: asked; 2: timed out. */
+  outcome_asked() {
+    return this.core.exports.task_was_asked(this.#joined);
+  }
+
+  /** @param {number} handle of a job whose outcome was read */
+  release(handle) {
+    this.core.exports.job_free(handle, this.worker);
+  }
+
+  // ---- the pool ---------------------------------------------------------------------------------
 
   /** Bytes that the shared heap can hold at most. */
   get heap_limit() {
     return this.core.exports.heap_limit();
   }
 
-  /** Bytes of the present task's arguments. */
-  arguments_size() {
-    return this.core.taskWord(this.#task, L.TASK_SIZE_WORD);
+  /** How many workers compute. */
+  get workers() {
+    return this.pool.workers;
   }
 
-  /** @param {Buffer} buffer of arguments_size() bytes */
-  read_arguments(buffer) {
-    const {core} = this;
-    const from = core.payload(this.#task);
-    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from, from + bytes.length)));
-    core.exports.task_arguments_read(this.#task, this.worker);
-  }
-
-  /** The pickled function of the present task, a copy. */
-  function() {
-    const {core} = this;
-    const row = core.taskWord(this.#task, L.TASK_FUNCTION_WORD);
-    const size = core.words[(row >> 2) + L.FUNCTION_SIZE_WORD];
-    core.reach(row + L.FUNCTION_BYTES + size);
-    return core.bytes.slice(row + L.FUNCTION_BYTES, row + L.FUNCTION_BYTES + size);
+  /** Statistics as JSON, in the form of penny.Scheduler.stats. */
+  stats() {
+    return JSON.stringify(this.core.statistics(this.pool.workers));
   }
 }

@@ -32,6 +32,7 @@ BLANK_HTML = """\
 # Runs in every page before its own scripts.
 _RECORDER = """
 globalThis.__console = [];
+globalThis.__printing = new Set(); // what each Python program that runs has printed
 for (const level of ['debug', 'log', 'info', 'warn', 'error']) {
   const original = console[level];
   console[level] = (...values) => {
@@ -62,14 +63,19 @@ new AsyncFunction('args', source)(values).then(
 
 _RUN = """
 const [source, {files, workers, ...options}] = args;
-const printed = (globalThis.__printed = []);
-const status = await Penny.run(source, {
-  ...options,
-  ...(workers !== null && {workers}),
-  files: [Uint8Array.from(atob(files), c => c.charCodeAt(0)).buffer],
-  output: (stream, text, worker) => printed.push([stream, text, worker]),
-});
-return {status, output: printed};
+const printed = [];
+__printing.add(printed);
+try {
+  const status = await Penny.run(source, {
+    ...options,
+    ...(workers !== null && {workers}),
+    files: [Uint8Array.from(atob(files), c => c.charCodeAt(0)).buffer],
+    output: (stream, text, worker) => printed.push([stream, text, worker]),
+  });
+  return {status, output: printed};
+} finally {
+  __printing.delete(printed);
+}
 """
 
 
@@ -102,6 +108,11 @@ class Run:
     """Its output as it came: "stdout" or "stderr", the piece of text, the number of the pool worker
     that printed it (None: the program itself)."""
 
+    @classmethod
+    def of(cls, value: dict[str, Any]) -> Run:
+        """The Run that the JavaScript of `program` gives."""
+        return cls(value["status"], [tuple(piece) for piece in value["output"]])
+
     @property
     def stdout(self) -> str:
         return "".join(text for stream, text, _ in self.output if stream == "stdout")
@@ -114,6 +125,34 @@ class Run:
         """Its stdout; fails unless the program ended with status 0 and nothing on stderr."""
         assert (self.status, self.stderr) == (0, ""), f"status {self.status}\n{self.stderr}"
         return self.stdout
+
+
+def program(
+    python: str,
+    *,
+    workers: int | None = 2,
+    on: Literal["host", "page"] = "host",
+    files: Mapping[str, str | bytes] | None = None,
+    argv: list[str] | None = None,
+    filename: str = "script.py",
+) -> tuple[str, list[Any]]:
+    """The JavaScript that runs a Python program, and its `args`.
+
+    Args:
+        python: Its source, dedented here.
+        workers: Default of `Scheduler()`.
+        on: "host", a worker of its own, or "page", the page's own Pyodide, whose `__main__` all
+            such runs on one page share.
+        files: Files in its working directory, by name, also in that of the pool workers. With
+            them go those of support/in_pyodide.
+        argv: Its `sys.argv`.
+        filename: Its name in tracebacks.
+    """
+    options: dict[str, Any] = {"workers": workers, "on": on, "filename": filename}
+    if argv is not None:
+        options["argv"] = argv
+    options["files"] = archive({**FILES, **(files or {})})
+    return _RUN, [textwrap.dedent(python), options]
 
 
 class Page:
@@ -151,7 +190,7 @@ class Page:
             answer = self.chrome.execute_async_script(_WRAPPER, source, list(args))
         except TimeoutException:
             self.hung = True
-            printed = self.chrome.execute_script("return globalThis.__printed")
+            printed = self.chrome.execute_script("return [...__printing]")
             raise AssertionError(
                 f"the page was not done within {self.timeout:g} s\n"
                 f"console: {self.console()}\nprinted by Python: {printed}"
@@ -160,37 +199,14 @@ class Page:
             raise JavaScriptError(**answer)
         return answer["value"]
 
-    def run(
-        self,
-        python: str,
-        *,
-        workers: int | None = 2,
-        on: Literal["host", "page"] = "host",
-        files: Mapping[str, str | bytes] | None = None,
-        argv: list[str] | None = None,
-        filename: str = "script.py",
-    ) -> Run:
-        """Run a Python program to its end, by `Penny.run`.
-
-        Args:
-            python: Its source, dedented here.
-            workers: Default of `Scheduler()`.
-            on: "host", a worker of its own, or "page", the page's own Pyodide, whose `__main__` all
-                such runs on one page share.
-            files: Files in its working directory, by name, also in that of the pool workers. With
-                them go those of support/in_pyodide.
-            argv: Its `sys.argv`.
-            filename: Its name in tracebacks.
+    def run(self, python: str, **options: Any) -> Run:
+        """Run a Python program to its end, by `Penny.run`, with the options of `program`.
 
         Raises:
             JavaScriptError: `Penny.run` was rejected.
         """
-        options: dict[str, Any] = {"workers": workers, "on": on, "filename": filename}
-        if argv is not None:
-            options["argv"] = argv
-        options["files"] = archive({**FILES, **(files or {})})
-        result = self.js(_RUN, textwrap.dedent(python), options)
-        return Run(result["status"], [tuple(piece) for piece in result["output"]])
+        source, args = program(python, **options)
+        return Run.of(self.js(source, *args))
 
     def console(self) -> list[tuple[str, str]]:
         """What came on the page's console since it was loaded: (level, text).

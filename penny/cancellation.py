@@ -1,0 +1,17 @@
+"""Whether the running code has been asked to end."""
+
+from __future__ import annotations
+
+from penny import jobs
+
+__all__ = ["cancelled"]
+
+
+def cancelled() -> bool:
+    """Whether the present task, or a scope that encloses the caller, has been asked to cancel.
+
+    For code that would rather stop at a place of its own choice than by `Cancelled`, and for jobs
+    of a cancelled scope that run on the stack of the one who cancelled it. False outside.
+    """
+    scope = jobs.scope_now.get()
+    return jobs.innermost.cancelled != jobs.NOT_CANCELLED or (scope is not None and scope.cancelled)

@@ -1,0 +1,123 @@
+"""The async worker's Python: coroutine tasks, any number of them side by side, on one event loop.
+
+It is for waiting: for futures, timers, JavaScript promises. What computes belongs into functions,
+which the other workers run. Tasks come from a queue of their own, and this worker never blocks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from penny import _bridge, _current, scheduler, tracebacks
+from penny._bridge import ClientPort, CoroutinePort
+from penny.engines.shared import SharedEngine
+from penny.errors import Cancelled
+from penny.functions import FunctionCache
+from penny.wire import dumps_exception, dumps_result, loads, qualified_name, too_large
+
+__all__ = ["main"]
+
+OUTBOX_BYTES = 1 << 16
+
+CANCEL = 4  # a reason of the doorbell; enum reason in shared.h
+TIMED_OUT = 2  # enum cancel_reason there
+
+
+async def main(
+    worker: int,
+    open_port: Callable[[bytearray], CoroutinePort],
+    open_client: Callable[[bytearray, bytearray], ClientPort],
+) -> None:
+    """Run coroutine tasks until the scheduler stops.
+
+    Args:
+        worker: This worker's number.
+        open_port: Makes the port to the core from an outbox.
+        open_client: Makes the port by which coroutines submit, from an inbox and an outbox.
+    """
+    _current.worker = worker
+    tracebacks.keep_short()
+    scheduler.attach(SharedEngine.attached(open_client))
+    outbox = bytearray(OUTBOX_BYTES)
+    coroutines = Coroutines(open_port(outbox), outbox)
+    await coroutines.port.attend(_bridge.proxy(coroutines.look))
+    for stream in sys.stdout, sys.stderr:  # what was printed without an end of line, too
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+class Coroutines:
+    """The coroutine tasks that run here."""
+
+    def __init__(self, port: CoroutinePort, outbox: bytearray) -> None:
+        self.port = port
+        self._outbox = memoryview(outbox)
+        self._functions = FunctionCache()
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._cancelled: set[int] = set()
+
+    def look(self) -> None:
+        """Take whatever waits, and see to cancels."""
+        loop = asyncio.get_event_loop()
+        while (handle := self.port.take()) >= 0:
+            task = self._running[handle] = loop.create_task(self._run(handle))
+            task.add_done_callback(functools.partial(self._done, handle))
+        if self.port.reasons() & CANCEL:
+            for handle, task in self._running.items():
+                # Once: in its clean-up it is not interrupted again.
+                if handle not in self._cancelled and self.port.cancel_asked(handle):
+                    self._cancelled.add(handle)
+                    task.cancel()
+
+    def _done(self, handle: int, task: asyncio.Task[None]) -> None:
+        if handle in self._running:  # cancelled before its first step
+            self._end(handle, 1, self._failure(handle, asyncio.CancelledError()))
+
+    async def _run(self, handle: int) -> None:
+        port = self.port
+        name = "a task"
+        try:
+            function = self._load(handle)
+            name = qualified_name(function)
+            arguments = loads(port.arguments(handle).to_bytes())
+            if port.has_kwargs(handle):
+                result = await function(*arguments[0], **arguments[1])
+            else:
+                result = await function(*arguments)
+            data = dumps_result(name, result)
+            if len(data) > port.heap_limit:
+                raise too_large(f"the result of {name}", len(data), port.heap_limit)
+            raised = 0
+        except BaseException as error:  # also SystemExit and KeyboardInterrupt: its outcome
+            raised, data = 1, self._failure(handle, error)
+        self._end(handle, raised, data)
+
+    def _end(self, handle: int, raised: int, data: bytes) -> None:
+        del self._running[handle]
+        self._cancelled.discard(handle)
+        size = len(data)
+        if size <= OUTBOX_BYTES:
+            self._outbox[:size] = data
+            self.port.finish(handle, raised, size)
+        else:
+            self.port.finish_large(handle, raised, data)
+
+    def _failure(self, handle: int, error: BaseException) -> bytes:
+        asked = self.port.cancel_asked(handle)
+        if asked and isinstance(error, asyncio.CancelledError):
+            error = Cancelled(timed_out=asked == TIMED_OUT).with_traceback(error.__traceback__)
+        if error.__traceback__ is not None:  # without this module's own frame
+            error.__traceback__ = error.__traceback__.tb_next
+        return dumps_exception(error)
+
+    def _load(self, handle: int) -> Callable[..., Any]:
+        serial = self.port.serial(handle)
+        function = self._functions.get(serial)
+        if function is None:
+            function = self._functions.load(serial, self.port.function(handle).to_bytes())
+        return function

@@ -1,0 +1,168 @@
+"""The engine of futures inside tasks: what a task in a pool worker submits is that worker's job.
+
+As with `spawn`, it costs next to nothing until another worker asks for it. Whoever waits for a
+future runs its job, or, if another worker has it, helps until it has ended; so nobody ever waits
+for a worker to be free. What has options, and coroutines, are public from the start. What nobody
+has waited for is done when the function of the task has ended, before the task has.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+
+from penny import jobs
+from penny._bridge import WorkerPort
+from penny.engines.outcomes import fail
+from penny.functions import is_coroutine_call
+from penny.futures import Future
+from penny.jobs import Execution, Job
+from penny.options import DEFAULT, Options
+from penny.wire import qualified_name
+
+__all__ = ["TaskEngine"]
+
+
+class _Ticket(NamedTuple):
+    """What leads from a future to its job."""
+
+    job: Job[Any]
+    execution: Execution
+    name: str
+    options: Options
+
+
+class TaskEngine:
+    """Submits to the scheduler that runs the task. See `Engine` for the methods.
+
+    Args:
+        port: The worker's.
+    """
+
+    patience: float | None = 0.005
+
+    def __init__(self, port: WorkerPort) -> None:
+        self.workers = port.workers
+        self._port = port
+        # Of each execution on the stack, in the order of submission; the values don't matter.
+        self._pending: dict[Execution, dict[Future[Any], None]] = {}
+
+    def submit(
+        self,
+        future: Future[Any],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: Options,
+    ) -> None:
+        """Make a job of the innermost task."""
+        execution = jobs.innermost
+        if execution not in self._pending:
+            jobs.at_end(functools.partial(self._finish, execution))
+            self._pending[execution] = {}
+        name = qualified_name(function)
+        if kwargs:
+            function = functools.partial(function, **kwargs)
+        if options != DEFAULT or is_coroutine_call(function, args):
+            job = jobs.publish(
+                function, args, interactive=options.interactive, timeout=options.timeout
+            )
+        else:
+            job = jobs.spawn(function, *args)
+        future.ticket = _Ticket(job, execution, name, options)
+        self._pending[execution][future] = None
+
+    def publish(self, function: Callable[..., Any]) -> None:
+        """Let jobs that become public from now on use the function's present form."""
+        if jobs.public is not None:
+            jobs.public.republish(function)
+
+    def cancel(self, future: Future[Any]) -> bool:
+        """Withdraw the job if nobody has begun it."""
+        if future.ticket is None or not future.ticket.job.cancel():
+            return False
+        self._release(future)
+        return True
+
+    def ask_cancel(self, future: Future[Any]) -> bool:
+        """Ask the worker that runs it. What runs on this very stack can't be asked."""
+        if future.ticket is None or jobs.promotion_of(future.ticket.job) is None:
+            return False
+        future.ticket.job.ask_cancel()
+        return True
+
+    def running(self, future: Future[Any]) -> bool:
+        """Whether the job has been begun and has not ended."""
+        if future.ticket is None:
+            return False
+        job = future.ticket.job
+        return job.begun() and not job.done()
+
+    def can_block(self) -> bool:
+        """True: whoever waits works."""
+        return True
+
+    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
+        """Run the wanted job, or help until it has ended.
+
+        A job that is run here can't be interrupted when the time is over.
+        """
+        if wanted is None or wanted.ticket is None:
+            pending = self._pending.get(jobs.innermost, {})
+            if timeout == 0:
+                return any([self.drain(0, future) for future in list(pending)])
+            wanted = next(reversed(pending), None)
+            if wanted is None:
+                return False
+        job = wanted.ticket.job
+        if timeout != 0:
+            job.wait(timeout)
+        if not job.done():
+            return False
+        self._settle(wanted)
+        return True
+
+    def _settle(self, future: Future[Any]) -> None:
+        """Complete the future of a job that has ended."""
+        job, _, name, options = future.ticket
+        self._release(future)
+        try:
+            result = job.join()
+        except BaseException as error:
+            fail(future, error, name, options)
+            if error is jobs.innermost.interrupt:  # the task that waits was cancelled, too
+                raise
+        else:
+            future.set_result(result)
+        finally:
+            del future  # the future's exception refers to this frame: no cycle
+
+    def _release(self, future: Future[Any]) -> None:
+        del self._pending[future.ticket.execution][future]
+        future.ticket = None
+
+    def _finish(self, execution: Execution) -> None:
+        """At the end of a task's function, do what nobody has waited for, the newest first."""
+        pending = self._pending[execution]
+        try:
+            while pending and execution.cancelled == jobs.NOT_CANCELLED:
+                self.drain(None, next(reversed(pending)))
+        finally:
+            for future in list(pending):  # the task was cancelled: what it submitted is, too
+                job = future.ticket.job
+                self._release(future)
+                if not job.cancel():
+                    job.ask_cancel()
+                future.set_cancelled()
+            del self._pending[execution]
+
+    def stats(self) -> dict[str, Any]:
+        """What all workers did, and the heap."""
+        stats: dict[str, Any] = json.loads(self._port.stats())
+        return stats
+
+    def shutdown(self, *, cancel: bool) -> NoReturn:
+        """Raises RuntimeError."""
+        raise RuntimeError("a task can't end the scheduler that it runs on")

@@ -1,0 +1,551 @@
+"""Promotion: private jobs become public tasks when somebody asks for work.
+
+A worker that finds nothing to do is *hungry*: it rings the busy ones. The doorbell is a signal,
+whose handler CPython runs between two bytecodes of whatever they are doing; why it was rung stands
+in a word of shared memory. The handler pickles the oldest private job, makes it a task that anybody
+may steal, and returns. If there is no private job yet, the next `spawn` promotes
+(`jobs.attention`).
+
+What keeps it safe:
+
+1. While masked, the handler only takes note; whoever unmasks looks whether it has.
+2. It does not raise into the user's code, except Cancelled, and that only in the very task that is
+   to be cancelled: while another one is on top it stays due.
+3. A job that can't be pickled is *pinned*: it is not tried again, and its worker runs it. A job
+   whose function or arguments find no room, or that is too deep in the stack to be pickled, stays
+   as it was.
+4. A worker sleeps in a join only when no private job is left on its stack: a sleeping worker runs
+   no handler.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import operator
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from penny import _current, jobs
+from penny._bridge import WorkerPort
+from penny.errors import Cancelled, PickleError, WorkerLost
+from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
+from penny.jobs import Execution, Failure, Job, Promotion
+from penny.scopes import Scope
+from penny.wire import dumps, explain, loads, loads_exception, qualified_name
+
+__all__ = ["INTERACTIVE", "Promoter"]
+
+logger = logging.getLogger("penny")
+
+PARCEL_BYTES = 1 << 16
+
+# Why the doorbell was rung: bits of WorkerPort.reasons().
+STEAL, URGENT, CANCEL = 1, 2, 4
+
+# Bit of a task's code.
+INTERACTIVE = 8
+
+# Flag of a task whose function gives a coroutine.
+COROUTINE = 2
+
+# WorkerPort.promote().
+NO_ROOM, ENTRY_GONE = -1, -2
+
+# WorkerPort.join(); also `outcome`.
+RETURNED, RAISED, LOST, INTERRUPTED, OUT_OF_TIME = -2, -3, -4, -5, -6
+
+# Tasks that may be stacked by waiting, and the share of the recursion limit that they may begin at.
+HELPS_MAX = 64
+HELP_SHARE = 1 / 4
+# The same for a task that runs on top of another one because it is urgent.
+URGENT_SHARE = 1 / 2
+# Frames that pickling gets.
+PICKLING_FRAMES = 300
+
+# What was in vain (there is no room; a function's job can't be pickled) is tried so often at once;
+# then 8 chances pass before the next try, then 16, and so on.
+PATIENCE = 4
+PATIENCE_MAX = 1 << 16
+UNSENDABLE_MAX = 256
+
+ENTRY_BITS = 16
+
+
+class Promoter:
+    """A pool worker's public side: see `jobs.Public` for most of the methods.
+
+    Args:
+        port: To the core.
+        inbox: Where the port puts outcomes.
+        parcel: Where it takes arguments from: a box of its own, since the handler may come at any
+        time. run_task: Runs the task that the port has just put on the stack, on top of all else.
+    """
+
+    def __init__(
+        self,
+        port: WorkerPort,
+        inbox: bytearray,
+        parcel: bytearray,
+        run_task: Callable[[int], None],
+    ) -> None:
+        self._port = port
+        self._inbox = memoryview(inbox)
+        self._parcel = memoryview(parcel)
+        self._run_task = run_task
+        # Functions that were loaded from the table, by identity, with their place in it.
+        self._loaded: dict[int, tuple[Callable[..., Any], int, int]] = {}
+        self._records = FunctionRecords(self._add_function, self._drop_function)
+        # Why the doorbell was rung, as far as that has not been seen to.
+        self._reasons = 0
+        self._waiting = 0
+        self._in_urgent = False
+        self._room = _Patience()
+        # Functions some of whose jobs could not be pickled, by identity.
+        self._unsendable: dict[int, _Patience] = {}
+        self._told = False
+
+    # -- The doorbell ----------------------------------------------------------------------------
+
+    def install(self) -> None:
+        """Answer the doorbell from now on, whenever not masked."""
+        jobs.public = self
+        signal.signal(signal.SIGUSR1, self.on_doorbell)
+
+    def on_doorbell(self, _: int, frame: FrameType | None) -> None:
+        """The signal's handler. Raises Cancelled if the running task is to end."""
+        jobs.noted = True
+        if jobs.masked or _ends_scope(frame):
+            return
+        with contextlib.suppress(RecursionError):  # noted for the next spawn
+            jobs.answer()
+
+    def answer(self) -> None:
+        """Do what the doorbell and the present demand ask for."""
+        try:
+            if jobs.noted:
+                jobs.noted = False
+                self._reasons |= self._port.reasons()
+            if self._reasons & CANCEL:
+                self._mark_cancelled()
+                self._reasons &= ~CANCEL
+            if self._reasons & STEAL:
+                self._room.over()
+            if self._reasons & STEAL or jobs.attention:
+                self._feed()
+                self._reasons &= ~STEAL
+            if self._reasons & URGENT:
+                self._reasons &= ~URGENT
+                self._run_urgent()
+        except RecursionError:
+            jobs.noted = jobs.attention = True
+            raise
+
+    def _mark_cancelled(self) -> None:
+        self._identify()
+        for execution in jobs.stack:
+            if execution.handle >= 0 and execution.cancelled == jobs.NOT_CANCELLED:
+                execution.cancelled = self._port.cancel_asked(execution.handle)
+                if execution.cancelled != jobs.NOT_CANCELLED:
+                    execution.cancel_due = execution.touched = True
+
+    def _identify(self) -> None:
+        """See to it that the innermost execution knows its task, before others come on top."""
+        if jobs.innermost.handle < 0:
+            jobs.innermost.handle = self._port.task()
+            jobs.innermost.touched = True
+
+    def _run_urgent(self) -> None:
+        """Run interactive tasks on top of a batch one: one level, never on top of their like."""
+        if self._in_urgent or jobs.innermost.code & INTERACTIVE or _deep(URGENT_SHARE):
+            return
+        self._identify()
+        self._in_urgent = True
+        try:
+            while (code := self._port.urgent()) >= 0:
+                self._run_task(code)
+        finally:
+            self._in_urgent = False
+
+    # -- Demand ----------------------------------------------------------------------------------
+
+    def _feed(self) -> None:
+        """Promote private jobs while workers are hungry. When none is left, the next spawn will.
+
+        So, where `jobs.attention` is up, nothing is private that could be promoted: but for want of
+        room, or of stack. Then the next spawns try again.
+        """
+        if self._room.passes():
+            return
+        while self._port.hungry():
+            jobs.attention = True
+            if _exists(sys.getrecursionlimit() - PICKLING_FRAMES) or not self._promote_oldest():
+                return
+        jobs.attention = jobs.checking
+
+    def _promote_oldest(self) -> bool:
+        """Promote the first job that can be, of the execution that is to be served first.
+
+        Returns:
+            False if there is none, or no room.
+        """
+        for execution in self._by_priority():
+            while (job := jobs.oldest_private(execution)) is not None:
+                try:
+                    handle = self._promote(job, execution)
+                except BaseException:
+                    if job._function is not None:
+                        execution.jobs.insert(jobs.SENTINELS, job)
+                    raise
+                if handle == NO_ROOM:
+                    execution.jobs.insert(jobs.SENTINELS, job)
+                    self._room.failed()
+                    return False
+                if handle is not None:
+                    self._room.over()
+                    return True
+        return False
+
+    def _by_priority(self) -> Iterator[Execution]:
+        """Executions in the order of promotion: interactive ones, outermost first, then batch."""
+        yield from (each for each in jobs.stack if each.code & INTERACTIVE)
+        yield from (each for each in jobs.stack if not each.code & INTERACTIVE)
+
+    # -- One job ---------------------------------------------------------------------------------
+
+    def _promote(self, job: Job[Any], execution: Execution) -> int | None:
+        """Promote a private job, whose entry has been taken.
+
+        Returns:
+            Its handle; NO_ROOM; None if it was pinned, or claimed by what its pickling called.
+        """
+        assert job._function is not None
+        function, arguments = split_call(jobs.unchecked(job._function), job._arguments)
+        patience = self._unsendable.get(id(function))
+        if patience is not None and patience.passes():
+            execution.pinned[job] = None
+            execution.touched = True
+            return None
+        try:
+            data = dumps(arguments)
+            place = self._place_of(function)
+        except MemoryError:
+            return NO_ROOM
+        except BaseException as error:
+            if job._function is not None:
+                self._pin(job, execution, error)
+                self._lose_patience(function)
+            return None
+        if patience is not None:
+            del self._unsendable[id(function)]
+        if job._function is None:
+            return None
+        interactive = bool(execution.code & INTERACTIVE)
+        return self._send(job, execution, function, place, data, 0, interactive, 0)
+
+    def _send(
+        self,
+        job: Job[Any],
+        execution: Execution,
+        function: Callable[..., Any],
+        place: tuple[int, int, Record | None],
+        data: bytes,
+        flags: int,
+        interactive: bool,
+        limit: int,
+    ) -> int:
+        """Make a job public. Returns its handle or NO_ROOM."""
+        assert job._function is not None
+        promotion = Promotion(job._function, job._arguments)
+        promotion.coroutine = bool(flags & COROUTINE)
+        promotion.limited = limit > 0
+        size = len(data)
+        while True:
+            entry, serial, promotion.record = place
+            if size <= PARCEL_BYTES:
+                self._parcel[:size] = data
+                handle = self._port.promote(entry, serial, flags, size, interactive, limit)
+            else:
+                handle = self._port.promote_large(entry, serial, flags, data, interactive, limit)
+            if handle != ENTRY_GONE:
+                break
+            self._loaded.pop(id(function), None)
+            place = self._place_of(function)
+        if handle >= 0:
+            # No call from here on, which might find the stack too deep.
+            promotion.handle = handle
+            job._function = None
+            job._outcome = promotion
+            job._arguments = ()
+            execution.unjoined[job] = None
+            execution.touched = True
+        return handle
+
+    def _pin(self, job: Job[Any], execution: Execution, error: BaseException) -> None:
+        execution.pinned[job] = None
+        execution.touched = True
+        if self._told or not logger.isEnabledFor(logging.DEBUG):
+            return
+        self._told = True
+        assert job._function is not None
+        name = qualified_name(job._function)
+        if isinstance(error, Exception) and not isinstance(error, PickleError):
+            error = _explained(name, job._arguments, error)
+        logger.debug(
+            "worker %s keeps jobs of %s to itself, and perhaps others: %s",
+            _current.worker,
+            name,
+            error,
+        )
+
+    def _lose_patience(self, function: Callable[..., Any]) -> None:
+        """Of a function whose jobs can't be pickled, pin most untried: trying takes its time."""
+        if len(self._unsendable) > UNSENDABLE_MAX:
+            self._unsendable.clear()
+        self._unsendable.setdefault(id(function), _Patience()).failed()
+
+    def publish(self, job: Job[Any], interactive: bool | None, timeout: float | None) -> bool:
+        """Promote a new job, that is in no deque. False if there is no room.
+
+        Raises:
+            PickleError: The function or an argument can't travel.
+            MemoryError: There is no room, and the function gives a coroutine: it can't run here.
+        """
+        assert job._function is not None
+        function, arguments = split_call(jobs.unchecked(job._function), job._arguments)
+        called = arguments[0] if function is operator.call else function
+        flags = COROUTINE if is_coroutine_function(called) else 0
+        if interactive is None:
+            interactive = bool(jobs.innermost.code & INTERACTIVE)
+        limit = 0 if timeout is None else max(1, math.ceil(timeout * 1000))
+        try:
+            place = self._place_of(function)
+            data = dumps(arguments)
+        except MemoryError:
+            handle = NO_ROOM
+        except PickleError:
+            raise
+        except Exception as error:
+            raise _explained(qualified_name(called), arguments, error) from error
+        else:
+            innermost = jobs.innermost
+            handle = self._send(job, innermost, function, place, data, flags, interactive, limit)
+        if handle < 0 and flags & COROUTINE:
+            raise MemoryError(
+                f"no room in the scheduler's shared heap for a call of {qualified_name(called)}"
+            )
+        return handle >= 0
+
+    # -- Functions -------------------------------------------------------------------------------
+
+    def loaded(self, function: Callable[..., Any], entry: int, serial: int) -> None:
+        """Remember where in the table a function comes from: it need not be pickled again."""
+        self._loaded[id(function)] = function, entry, serial
+
+    def unloaded(self, function: Callable[..., Any]) -> None:
+        """Forget it."""
+        self._loaded.pop(id(function), None)
+
+    def republish(self, function: Callable[..., Any]) -> None:
+        """Make later promotions use the function's present form. Raises PickleError."""
+        function = split_call(function, ())[0]
+        self.unloaded(function)
+        self._records.publish(function)
+
+    def _place_of(self, function: Callable[..., Any]) -> tuple[int, int, Record | None]:
+        """Number and serial of the function in the table; and, if we put it there, its record.
+
+        Raises:
+            PickleError: It can't be pickled.
+            MemoryError: There is no room for it.
+        """
+        known = self._loaded.get(id(function))
+        if known is not None:
+            return known[1], known[2], None
+        record = self._records.record_for(function)
+        return record.handle & ((1 << ENTRY_BITS) - 1), record.handle >> ENTRY_BITS, record
+
+    def _add_function(self, form: bytes) -> int:
+        handle = self._port.add_function(form)
+        if handle < 0:
+            raise MemoryError("no room for a function in the shared heap")
+        return handle
+
+    def _drop_function(self, handle: int) -> None:
+        self._port.drop_function(handle & ((1 << ENTRY_BITS) - 1))
+
+    # -- Public jobs -----------------------------------------------------------------------------
+
+    def take_back(self, promotion: Promotion) -> bool:
+        """Withdraw the task if no worker has begun it."""
+        return self._port.take_back(promotion.handle)
+
+    def ask_cancel(self, promotion: Promotion) -> None:
+        """Have Cancelled raised in it where it runs."""
+        self._port.ask_cancel(promotion.handle)
+
+    def begun(self, promotion: Promotion) -> bool:
+        """Whether a worker has begun it."""
+        return self._port.begun(promotion.handle)
+
+    def ended(self, promotion: Promotion) -> bool:
+        """Whether it has ended."""
+        return self._port.ended(promotion.handle)
+
+    def wait(self, job: Job[Any], promotion: Promotion, deadline: float | None) -> None:
+        """Take the job back, or wait until it has ended, or Cancelled is due, or the time is over.
+
+        Meanwhile run private jobs of this stack, the newest first, and then whatever tasks there
+        are.
+
+        Raises:
+            RuntimeError: It lies below, on this worker's own stack.
+        """
+        handle = promotion.handle
+        if any(execution.handle == handle for execution in jobs.stack):
+            raise RuntimeError("this job is running below the caller, on the same stack")
+        # One with a limit is run here as a task, unless the stack is too deep for that.
+        if not promotion.limited and self._takes_back(job, promotion):
+            return
+        self._identify()
+        self._waiting += 1
+        try:
+            while jobs.promotion_of(job) is promotion and not jobs.innermost.cancel_due:
+                deep = self._waiting > HELPS_MAX or _deep(HELP_SHARE)
+                if deep:
+                    if self._takes_back(job, promotion):
+                        return
+                    self._promote_all()
+                if not self._port.ended(handle):
+                    found = self._newest_private()
+                    if found is not None:
+                        jobs.run_apart(*found)
+                        continue
+                milliseconds = -1.0
+                if deadline is not None:
+                    milliseconds = max(0.0, (deadline - time.monotonic()) * 1000)
+                code = self._port.join(handle, not deep, milliseconds)
+                if code < 0:
+                    # Who became hungry while this worker slept did not ring it.
+                    jobs.attention = self._port.hungry() or jobs.checking
+                if code >= 0:
+                    self._run_task(code)
+                elif code == INTERRUPTED:
+                    jobs.noted = True
+                    self.answer()
+                elif code == OUT_OF_TIME:
+                    return
+                else:
+                    self._collect(job, promotion, code)
+        finally:
+            self._waiting -= 1
+
+    def _takes_back(self, job: Job[Any], promotion: Promotion) -> bool:
+        if promotion.coroutine or not self._port.take_back(promotion.handle):
+            return False
+        jobs.restore(job)
+        return True
+
+    def _promote_all(self) -> None:
+        while self._promote_oldest():
+            pass
+
+    def _newest_private(self) -> tuple[Job[Any], Execution] | None:
+        for execution in reversed(jobs.stack):
+            job = jobs.newest_private(execution)
+            if job is not None:
+                return job, execution
+        return None
+
+    def _collect(self, job: Job[Any], promotion: Promotion, code: int) -> None:
+        """Read the outcome of a job that has ended, and free its slot."""
+        # An exception here (the stack may be deep) leaves the job as it was, to be joined again.
+        outcome: Any
+        if code == LOST:
+            outcome = Failure(self._lost(qualified_name(promotion.function)))
+        else:
+            size = self._port.outcome_size()
+            if size <= len(self._inbox):
+                data = bytes(self._inbox[:size])
+            else:
+                buffer = bytearray(size)
+                self._port.read_outcome(buffer)
+                data = bytes(buffer)
+            if code == RAISED:
+                outcome = Failure(loads_exception(data))
+            else:
+                try:
+                    outcome = loads(data)
+                except BaseException as raised:
+                    raised.add_note(
+                        f"(while unpickling the result of {qualified_name(promotion.function)})"
+                    )
+                    outcome = Failure(jobs.without_frame(raised))
+        self._port.release(promotion.handle)
+        job._outcome = outcome
+
+    def _lost(self, name: str) -> BaseException:
+        worker, asked = self._port.outcome_worker(), self._port.outcome_asked()
+        if not asked:
+            return WorkerLost(f"worker {worker} died while it ran {name}; other tasks go on")
+        error = Cancelled(asked == jobs.TIMED_OUT)
+        error.add_note(f"(worker {worker} did not get to Cancelled in time and was replaced)")
+        return error
+
+
+class _Patience:
+    """Something that was tried in vain, and is to be tried again, less and less often."""
+
+    __slots__ = ("_failures", "_left")
+
+    def __init__(self) -> None:
+        self.over()
+
+    def over(self) -> None:
+        """It was not in vain."""
+        self._left = 0
+        self._failures = 0
+
+    def failed(self) -> None:
+        """It was in vain."""
+        self._failures += 1
+        if self._failures >= PATIENCE:
+            self._left = min(1 << (self._failures - 1), PATIENCE_MAX)
+
+    def passes(self) -> bool:
+        """Whether not to try this time."""
+        if not self._left:
+            return False
+        self._left -= 1
+        return True
+
+
+def _explained(name: str, arguments: tuple[Any, ...], error: Exception) -> Exception:
+    return explain([(f"args[{i}]", each) for i, each in enumerate(arguments)], error, name)
+
+
+def _exists(depth: int) -> bool:
+    """Whether the stack is deeper than that, in frames."""
+    try:
+        sys._getframe(depth)
+    except ValueError:
+        return False
+    return True
+
+
+def _deep(share: float) -> bool:
+    return _exists(int(sys.getrecursionlimit() * share))
+
+
+def _ends_scope(frame: FrameType | None) -> bool:
+    """Whether a scope's end has begun and is not masked yet; it will look for what is due."""
+    return (
+        frame is not None
+        and frame.f_code is Scope.__exit__.__code__
+        and frame.f_locals["self"].open
+    )

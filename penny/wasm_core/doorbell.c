@@ -1,0 +1,47 @@
+/* The doorbell: how a worker that computes is asked for something, between two bytecodes of whatever
+ * Python it runs.
+ *
+ * To ring: set the reason's bit in `reasons`, then store SIGUSR1 into `interrupt`. Pyodide looks at
+ * that word between bytecodes; the buffer it was given reads it by an exchange with 0, so no ring is
+ * lost between a look and the clearing. Python then runs the signal handler, which drains `reasons` by an
+ * exchange with 0 and sees to what it found. It rings also where the bit is set already: the handler may
+ * have had no stack left to drain it.
+ *
+ * What the handler does: promotion.md. Model: models/promotion.pml.
+ */
+#include "shared.h"
+
+void ring(u32 worker, u32 reason) {
+  fetch_or(&shared->worker[worker].reasons, reason);
+  store(&shared->worker[worker].interrupt, SIGUSR1);
+}
+
+/* Rings every worker that is awake, but for the caller. Those asleep look at the queues, and at who is
+ * hungry, before they run anything. */
+void ring_busy(u32 caller, u32 reason) {
+  u64 idle = load(&shared->idle);
+  u32 workers = plain_load(&shared->workers);
+  for (u32 w = 0; w < workers; w++)
+    if (w != caller && !(idle >> w & 1)) ring(w, reason);
+}
+
+/* What Python reads instead of the interrupt word. */
+EXPORT(doorbell_take) u32 doorbell_take(u32 worker) {
+  u32 *interrupt = &shared->worker[worker].interrupt;
+  /* Asked every few bytecodes: a load is cheaper than an exchange. A ring that comes just then is seen
+   * the next time. */
+  return load(interrupt) ? exchange(interrupt, 0) : 0;
+}
+
+/* The reasons so far; from now on others count. */
+EXPORT(doorbell_reasons) u32 doorbell_reasons(u32 worker) {
+  return exchange(&shared->worker[worker].reasons, 0);
+}
+
+/* How many workers are hungry: they look for work in vain, spinning or parked. What a busy worker that
+ * has private jobs promotes for. A spinner that has only to open its eyes is not counted: else its victim, should it
+ * be off the processor just now, would promote everything it has. */
+EXPORT(hungry) u32 hungry(void) {
+  return (u32)__builtin_popcountll(load(&shared->idle)) +
+         (load(&shared->spinner) && !work_is_visible());
+}

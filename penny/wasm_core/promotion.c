@@ -1,0 +1,57 @@
+/* Promotion: a worker's private job becomes a task that others can steal; and what the worker does
+ * about it when it joins the job. The whole protocol, with Python's half: promotion.md.
+ */
+#include "shared.h"
+
+/* A slot for a promoted job, or NONE: then the job stays private. */
+EXPORT(promotion_slot) u32 promotion_slot(u32 worker) { return task_acquire(worker); }
+
+/* Gives the slot back unused. */
+EXPORT(promotion_withdraw) void promotion_withdraw(u32 index, u32 worker) {
+  task_release(index, worker);
+}
+
+/* Makes a filled slot stealable. `function` is its number, `serial` what it is remembered by. Returns the
+ * task's hint; or, with the slot still the worker's, -1 if there is no room, -2 if the function has left
+ * the table. */
+EXPORT(promote)
+i32 promote(u32 index, u32 worker, u32 function, u32 serial, u32 queue, u32 flags, u32 size,
+            u32 block) {
+  struct task *task = &shared->task[index];
+  u32 generation = generation_of(load(&task->state));
+  u32 hint = hint_of(index, generation);
+  task_fill(index, 0, queue, flags, size, block);
+  if (!function_retain(function, serial)) return -2;
+  task->function = function;
+  store(&task->state, state_word(generation, 0, QUEUED));
+  /* Urgent jobs go where every worker looks first. */
+  int pushed = queue == BATCH ? push_or_spill(worker, hint) : injector_put(queue, hint);
+  if (!pushed && compare_exchange(&task->state, state_word(generation, 0, QUEUED),
+                                  state_word(generation, worker, FILLING)))
+    return -1;
+  announce_work(queue);
+  if (queue == BATCH) shared->worker[worker].promoted++;
+  return (i32)hint;
+}
+
+/* Takes a promoted job back that nobody has claimed: its slot is free, and the worker runs the job itself.
+ * Returns 0 if somebody was faster. */
+EXPORT(take_back) int take_back(u32 hint, u32 worker) {
+  u32 index = hint_index(hint);
+  u32 generation = hint_generation(hint);
+  if (!compare_exchange(&shared->task[index].state, state_word(generation, 0, QUEUED),
+                        state_word(generation, worker, CANCELLED)))
+    return 0;
+  /* Its entry is stale from now on. Often it is the deque's newest: then it goes. Another would not be
+   * popped and pushed again: who looks for work meanwhile goes to sleep beside it. */
+  struct deque *deque = &shared->worker[worker].deque;
+  if (deque_newest(deque) == hint) deque_pop(deque);
+  task_release(index, worker);
+  return 1;
+}
+
+/* Whether a promoted job has ended, and its outcome may be read. */
+EXPORT(job_ended) int job_ended(u32 hint) { return latch_is_set(hint); }
+
+/* Frees the slot of a promoted job that has ended and whose outcome was read. */
+EXPORT(job_free) void job_free(u32 hint, u32 worker) { task_release(hint_index(hint), worker); }

@@ -1,0 +1,101 @@
+"""What any `concurrent.futures.Executor` promises, as scenarios that run on every engine.
+
+Our own, to the standard of CPython's tests of its executors. A scenario, a function `check_…(env)`,
+asserts; `env` (an `Environment`) gives it a Scheduler. Those of one module are awaited, all
+others block. tests/python/test_conformance.py runs them on CPython, and in headless Chromium
+tests/browser/test_python_conformance.py, which sends these files there: they import nothing but the
+standard library and penny.
+
+Some need a task that runs while the caller goes on. They are marked `@overlapping`: the serial
+engine, whose tasks end before `submit` returns, has no such moment. docs/conformance.md lists what
+cannot hold where.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from penny import Scheduler
+
+MODULES = ("executors", "states", "callbacks", "waiting", "cancelling", "ending", "inside")
+"""Where the scenarios are."""
+
+AWAITED = "awaiting"
+"""The module whose scenarios are `async def`."""
+
+Check = Callable[["Environment"], Any]
+
+
+class Gate(Protocol):
+    """What a task waits at, until it is opened. Pickles as itself."""
+
+    def wait(self) -> None: ...
+    def open(self) -> None: ...
+    def reached(self) -> None:
+        """Block until a task waits at it."""
+
+
+class Environment(Protocol):
+    """What a scenario runs in."""
+
+    scheduler: Scheduler
+    """With two workers. Scenarios leave nothing behind on it."""
+
+    def open(self, **options: Any) -> Scheduler:
+        """Another one, which the scenario shuts down."""
+
+    def gate(self) -> Gate: ...
+
+
+def overlapping(check: Check) -> Check:
+    """Marks a scenario that needs a task which runs while its caller goes on."""
+    check.overlapping = True  # type: ignore[attr-defined]
+    return check
+
+
+def scenarios(module: str) -> dict[str, Check]:
+    """The scenarios of a module, by name."""
+    contents = vars(importlib.import_module(f"conformance.{module}"))
+    return {name: value for name, value in contents.items() if name.startswith("check_")}
+
+
+def pass_through(gate: Gate, value: object = None) -> object:
+    """A task that waits at a gate and returns `value`."""
+    gate.wait()
+    return value
+
+
+@contextlib.contextmanager
+def busy(env: Environment, scheduler: Scheduler | None = None) -> Iterator[list[Any]]:
+    """While it lasts, both workers run a task each, so that all others are pending.
+
+    Gives the futures of the two tasks.
+    """
+    scheduler = scheduler or env.scheduler
+    gates = [env.gate(), env.gate()]
+    futures = [scheduler.submit(pass_through, gate, "passed") for gate in gates]
+    for gate in gates:
+        gate.reached()
+    try:
+        yield futures
+    finally:
+        for gate in gates:
+            gate.open()
+        for future in futures:
+            future.result()
+
+
+@contextlib.contextmanager
+def raises(error: type[BaseException], words: str = "") -> Iterator[list[BaseException]]:
+    """The block raises `error`, with `words` in its message. Gives a list that will hold it."""
+    caught: list[BaseException] = []
+    try:
+        yield caught
+    except error as raised:
+        assert words in str(raised), f"{words!r} not in {str(raised)!r}"
+        caught.append(raised)
+    else:
+        raise AssertionError(f"{error.__name__} not raised")

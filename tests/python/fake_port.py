@@ -1,0 +1,392 @@
+"""The core and the other workers, without a browser: what a pool worker's Python sees of them.
+
+One worker is real: `penny.worker` runs in this interpreter on a FakePort. Tasks lie in a dictionary
+instead of slots, and the thieves are simulated: what one has claimed is run, in a state of its own,
+when its outcome is asked for. Functions, arguments and outcomes are pickled as they would be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import itertools
+import pickle
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from penny import _current, functions, jobs, promotion, scheduler, wire
+from penny.worker import Worker
+
+STATE = (
+    "_stale",
+    "attention",
+    "checking",
+    "innermost",
+    "masked",
+    "noted",
+    "outside",
+    "private",
+    "public",
+    "stack",
+)
+
+
+@contextlib.contextmanager
+def isolated(worker: int | None = None) -> Iterator[None]:
+    """Penny's state of another interpreter."""
+    saved = {name: getattr(jobs, name) for name in STATE}
+    outer_worker, outer_scheduler = _current.worker, scheduler._attached
+    handler = signal.getsignal(signal.SIGUSR1)
+    token = jobs.scope_now.set(None)
+    outside = jobs.Execution()
+    jobs._stale = 0
+    jobs.attention = True
+    jobs.checking = jobs.masked = jobs.noted = False
+    jobs.innermost = jobs.outside = outside
+    jobs.private = outside.jobs
+    jobs.public = None
+    jobs.stack = [outside]
+    _current.worker = worker
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, handler)
+        jobs.scope_now.reset(token)
+        for name, value in saved.items():
+            setattr(jobs, name, value)
+        _current.worker, scheduler._attached = outer_worker, outer_scheduler
+
+
+class State(enum.Enum):
+    QUEUED = enum.auto()
+    RUNNING_HERE = enum.auto()
+    RUNNING_THERE = enum.auto()
+    RETURNED = promotion.RETURNED
+    RAISED = promotion.RAISED
+    LOST = promotion.LOST
+
+
+class Task:
+    def __init__(self, entry, flags, data, interactive, limit=0, owned=True):
+        self.entry = entry
+        self.flags = flags
+        self.data = data
+        self.interactive = interactive
+        self.limit = limit
+        self.owned = owned
+        self.state = State.QUEUED
+        self.outcome = b""
+        self.asked = 0
+
+
+class Reference:
+    """Pickles as the very object."""
+
+    objects: ClassVar[dict[int, object]] = {}
+
+    def __init__(self, value):
+        self.value = value
+
+    def __reduce__(self):
+        self.objects[id(self.value)] = self.value
+        return referred, (id(self.value),)
+
+
+def referred(key):
+    return Reference.objects[key]
+
+
+class Bytes(bytes):
+    def to_bytes(self):
+        return bytes(self)
+
+
+class FakePort:
+    """See WorkerPort. What follows the first blank line is for tests.
+
+    Attributes:
+        thieves: How many other workers are hungry.
+        rooms: How many more jobs find room.
+        helps: Whether a join gives queued tasks to the worker that waits.
+        before_end: Called with each task that a thief is about to run, while a join waits for it.
+    """
+
+    heap_limit = 1 << 24
+    workers = 2
+
+    def __init__(self) -> None:
+        self.tasks: dict[int, Task] = {}
+        self.queue: deque[int] = deque()
+        self.stack: list[int] = []
+        self.table: dict[int, tuple[int, bytes]] = {}
+        self.handles = itertools.count(64)
+        self.serials = itertools.count(1)
+        self.reason_bits = 0
+
+        self.thieves = 0
+        self.rooms = sys.maxsize
+        self.helps = True
+        self.before_end: Callable[[Task], object] = lambda task: None
+        self.promoted: list[tuple[Any, ...]] = []
+        self.taken_back = 0
+        self.outcomes: list[Any] = []
+        self.joins = 0
+
+    def open(self, inbox: bytearray, outbox: bytearray, parcel: bytearray) -> FakePort:
+        self.inbox, self.outbox, self.parcel = inbox, outbox, parcel
+        return self
+
+    # -- The test's side -------------------------------------------------------------------------
+
+    def submit(self, function, *args, interactive=False, **kwargs) -> int:
+        """Queue a task, as a client does; but its function is not copied."""
+        function, args = functions.split_call(function, args)
+        entry = self._enter(pickle.dumps(Reference(function)))
+        data = wire.dumps((args, kwargs) if kwargs else args)
+        task = Task(entry, 1 if kwargs else 0, data, interactive, owned=False)
+        return self._add(task)
+
+    def run(self, function, *args, **kwargs) -> Any:
+        """Have the worker run this task, and what else is queued; the task's outcome."""
+        handle = self.submit(function, *args, **kwargs)
+        self.serve()
+        task = self.tasks.pop(handle)
+        try:
+            return self.value(task)
+        finally:
+            self.check_clean()
+
+    def serve(self, check: bool = False) -> None:
+        """Run the worker until nothing is queued."""
+        with isolated(worker=0):
+            jobs.set_check(check)
+            Worker(self.open).run()
+
+    def check_clean(self) -> None:
+        """Nothing is left of any job."""
+        assert not self.tasks, {handle: task.state for handle, task in self.tasks.items()}
+        assert not self.stack
+
+    def value(self, task: Task) -> Any:
+        if task.state is State.RETURNED:
+            return wire.loads(task.outcome)
+        assert task.state is State.RAISED, task.state
+        raise wire.loads_exception(task.outcome)
+
+    def ring(self, reasons: int = promotion.STEAL, thieves: int | None = None) -> None:
+        """Ring the worker, by a signal."""
+        self.prepare_ring(reasons, thieves)
+        signal.raise_signal(signal.SIGUSR1)
+
+    def prepare_ring(self, reasons: int = promotion.STEAL, thieves: int | None = None) -> None:
+        if thieves is not None:
+            self.thieves = thieves
+        elif reasons & promotion.STEAL:
+            self.thieves = max(self.thieves, 1)
+        self.reason_bits |= reasons
+
+    def cancel(self, handle: int, why: int = jobs.CANCELLED) -> None:
+        """Ask the task to end, and ring."""
+        self.tasks[handle].asked = why
+        self.ring(promotion.CANCEL)
+
+    def steal(self, handle: int | None = None) -> Task | None:
+        """A thief claims a job: that one, or the oldest."""
+        if handle is None:
+            handle = next((each for each in self.queue if self.tasks[each].owned), None)
+            if handle is None:
+                return None
+        self.queue.remove(handle)
+        self.tasks[handle].state = State.RUNNING_THERE
+        return self.tasks[handle]
+
+    def end_stolen(self, task: Task) -> None:
+        """A thief runs what it has claimed."""
+        self.before_end(task)
+        if task.state is not State.RUNNING_THERE or self.reason_bits & promotion.CANCEL:
+            return
+        with isolated(worker=1):
+            try:
+                function = functions.loads_function(self.table[task.entry][1])
+                arguments = wire.loads(task.data)
+                result = jobs.run(function, arguments)
+                task.outcome = wire.dumps_result(wire.qualified_name(function), result)
+                task.state = State.RETURNED
+            except BaseException as error:
+                task.outcome = wire.dumps_exception(error)
+                task.state = State.RAISED
+
+    # -- The worker's side: the loop -------------------------------------------------------------
+
+    def start(self):
+        if not self.queue:
+            return -1
+        return self._begin(self.queue.popleft())
+
+    def step(self, raised, size):
+        self.finish(raised, size)
+        return self.start()
+
+    def step_large(self, raised, data):
+        self.finish_large(raised, data)
+        return self.start()
+
+    def finish(self, raised, size):
+        self.finish_large(raised, bytes(self.outbox[:size]))
+
+    def finish_large(self, raised, data):
+        task = self.tasks[self.stack.pop()]
+        task.outcome = bytes(data)
+        task.state = State.RAISED if raised else State.RETURNED
+
+    def _begin(self, handle):
+        task = self.tasks[handle]
+        assert task.state is State.QUEUED
+        task.state = State.RUNNING_HERE
+        self.stack.append(handle)
+        code = self.table[task.entry][0] * 16 + task.flags
+        code += (4 if self.thieves else 0) + (8 if task.interactive else 0)
+        if len(task.data) > len(self.inbox):
+            return code + 2
+        self.inbox[: len(task.data)] = task.data
+        return code
+
+    # -- The innermost task ----------------------------------------------------------------------
+
+    def task(self):
+        return self.stack[-1]
+
+    def entry(self):
+        return self.tasks[self.stack[-1]].entry
+
+    def arguments_size(self):
+        return len(self.tasks[self.stack[-1]].data)
+
+    def read_arguments(self, buffer):
+        buffer[:] = self.tasks[self.stack[-1]].data
+
+    def function(self):
+        return Bytes(self.table[self.entry()][1])
+
+    # -- The doorbell ----------------------------------------------------------------------------
+
+    def reasons(self):
+        bits, self.reason_bits = self.reason_bits, 0
+        return bits
+
+    def hungry(self):
+        return self.thieves
+
+    def urgent(self):
+        for handle in self.queue:
+            if self.tasks[handle].interactive:
+                self.queue.remove(handle)
+                return self._begin(handle)
+        return -1
+
+    def cancel_asked(self, handle):
+        assert handle in self.stack
+        return self.tasks[handle].asked
+
+    # -- Promotion -------------------------------------------------------------------------------
+
+    def promote(self, entry, serial, flags, size, interactive, limit):
+        data = bytes(self.parcel[:size])
+        return self.promote_large(entry, serial, flags, data, interactive, limit)
+
+    def promote_large(self, entry, serial, flags, data, interactive, limit):
+        if not self.rooms:
+            return promotion.NO_ROOM
+        if self.table.get(entry, (0, b""))[0] != serial:
+            return promotion.ENTRY_GONE
+        self.rooms -= 1
+        handle = self._add(Task(entry, flags, bytes(data), interactive, limit))
+        self.promoted.append(wire.loads(data))
+        if self.thieves:
+            self.thieves -= 1
+            self.steal(handle)
+        return handle
+
+    def _add(self, task):
+        handle = next(self.handles)
+        self.tasks[handle] = task
+        self.queue.append(handle)
+        return handle
+
+    def _enter(self, form):
+        entry = next(each for each in itertools.count(1) if each not in self.table)
+        self.table[entry] = next(self.serials), form
+        return entry
+
+    def add_function(self, data):
+        entry = self._enter(bytes(data))
+        return self.table[entry][0] * 2**16 + entry
+
+    def drop_function(self, entry):
+        del self.table[entry]
+
+    # -- Promoted jobs ---------------------------------------------------------------------------
+
+    def take_back(self, handle):
+        task = self.tasks[handle]
+        if task.state is not State.QUEUED:
+            return False
+        self.queue.remove(handle)
+        del self.tasks[handle]
+        self.taken_back += 1
+        return True
+
+    def join(self, handle, help, milliseconds):
+        task = self.tasks[handle]
+        self.joins += 1
+        if self.reason_bits & promotion.CANCEL:
+            return promotion.INTERRUPTED
+        if help and self.helps and self.queue and task.state is State.RUNNING_THERE:
+            return self._begin(self.queue.popleft())
+        if milliseconds >= 0 and task.state in (State.QUEUED, State.RUNNING_THERE):
+            return promotion.OUT_OF_TIME
+        if task.state is State.QUEUED:
+            self.steal(handle)
+        if task.state is State.RUNNING_THERE:
+            self.end_stolen(task)
+        if task.state is State.RUNNING_THERE:  # before_end has something else in mind
+            return promotion.INTERRUPTED
+        assert task.state is not State.RUNNING_HERE
+        self.joined = task
+        if len(task.outcome) <= len(self.inbox):
+            self.inbox[: len(task.outcome)] = task.outcome
+        return task.state.value
+
+    def outcome_size(self):
+        return len(self.joined.outcome)
+
+    def read_outcome(self, buffer):
+        buffer[:] = self.joined.outcome
+
+    def outcome_worker(self):
+        return 1
+
+    def outcome_asked(self):
+        return self.joined.asked
+
+    def release(self, handle):
+        assert self.tasks.pop(handle) is self.joined
+
+    def begun(self, handle):
+        return self.tasks[handle].state is not State.QUEUED
+
+    def ended(self, handle):
+        return self.tasks[handle].state in (State.RETURNED, State.RAISED, State.LOST)
+
+    def ask_cancel(self, handle):
+        task = self.tasks[handle]
+        running = task.state in (State.RUNNING_HERE, State.RUNNING_THERE)
+        if running:
+            task.asked = jobs.CANCELLED
+        return running
+
+    def stats(self):
+        return "{}"

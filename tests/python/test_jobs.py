@@ -1,0 +1,469 @@
+"""Jobs that nobody takes away: spawn and join on one worker, or on none."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import gc
+import pickle
+import sys
+import threading
+import time
+import weakref
+
+import pytest
+from fake_port import isolated
+
+import penny
+from penny import jobs
+
+
+@pytest.fixture(params=["outside", "in a task"])
+def run(request):
+    """Runs a function outside of any task, where jobs run at once, or as one."""
+
+    def call(function, *args):
+        with isolated():
+            return function(*args) if request.param == "outside" else jobs.run(function, args)
+
+    return call
+
+
+def fail(error):
+    raise error
+
+
+# -- Results -------------------------------------------------------------------------------------
+
+
+def test_spawn_and_join(run):
+    assert run(lambda: penny.spawn(pow, 2, 10).join()) == 1024
+
+
+def test_nested(run):
+    def fib(n):
+        if n < 2:
+            return n
+        job = penny.spawn(fib, n - 1)
+        return fib(n - 2) + job.join()
+
+    assert run(fib, 15) == 610
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2), (2, 0, 3, 1)])
+def test_any_order_of_joins(run, order):
+    def task():
+        js = [penny.spawn(str, i) for i in range(4)]
+        joined = {i: js[i].join() for i in order}
+        return [joined[i] for i in range(4)]
+
+    assert run(task) == ["0", "1", "2", "3"]
+
+
+def test_joined_by_a_function_that_was_called(run):
+    def join(job):
+        return job.join()
+
+    def task():
+        job, other = penny.spawn(str, 1), penny.spawn(str, 2)
+        return join(job), join(other)
+
+    assert run(task) == ("1", "2")
+
+
+def test_keywords_need_a_partial(run):
+    assert run(lambda: penny.spawn(functools.partial(int, base=2), "101").join()) == 5
+    with pytest.raises(TypeError):
+        run(lambda: penny.spawn(int, "101", base=2))
+
+
+def test_arguments_are_the_very_objects_when_nobody_steals(run):
+    def task():
+        values = []
+        return penny.spawn(lambda given: given is values, values).join()
+
+    assert run(task)
+
+
+def test_joined_again_it_gives_the_same(run):
+    calls = []
+
+    def task():
+        early = penny.spawn(calls.append, "early")
+        job = penny.spawn(lambda: calls.append("job") or object())
+        first = job.join()
+        early.join(), early.join()
+        return job.join() is first
+
+    assert run(task)
+    assert sorted(calls) == ["early", "job"]
+
+
+def test_nothing_runs_before_its_join_in_a_task():
+    ran = []
+
+    def task():
+        job = penny.spawn(ran.append, 1)
+        assert not job.begun() and not job.done()
+        assert ran == []
+        job.join()
+        assert job.begun() and job.done()
+
+    jobs.run(task)
+    assert ran == [1]
+
+
+def test_outside_of_tasks_it_runs_at_once():
+    ran = []
+    job = penny.spawn(ran.append, 1)
+    assert ran == [1] and job.done()
+    assert penny.spawn(lambda: penny.spawn(lambda: 5).join()).join() == 5
+    assert not jobs.outside.unjoined and len(jobs.outside.jobs) == jobs.SENTINELS
+
+
+def test_wait(run):
+    def task():
+        job, failing = penny.spawn(str, 1), penny.spawn(fail, ValueError(2))
+        assert job.wait(0) and failing.wait()
+        with pytest.raises(ValueError, match="2"):
+            failing.join()
+        return job.join()
+
+    assert run(task) == "1"
+
+
+def test_a_withdrawn_job_never_runs():
+    ran = []
+
+    def task():
+        job, other = penny.spawn(ran.append, 1), penny.spawn(ran.append, 2)
+        assert job.cancel() and not job.cancel()
+        other.join()
+        assert not other.cancel()
+        assert job.begun() and job.done()
+        with pytest.raises(penny.Cancelled):
+            job.join()
+
+    jobs.run(task)
+    assert ran == [2]
+
+
+# -- Errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [ValueError(1), KeyboardInterrupt(), SystemExit(3)])
+def test_join_raises_what_the_job_raised(error):
+    def task():
+        for _ in range(2):
+            job, other = penny.spawn(fail, error), penny.spawn(str, 1)
+            for _ in range(2):
+                with pytest.raises(type(error)) as info:
+                    job.join()
+                assert info.value is error
+            other.join()
+        return "went on"
+
+    assert jobs.run(task) == "went on"
+
+
+def test_a_keyboard_interrupt_outside_of_tasks_is_the_programs():
+    with isolated(), pytest.raises(KeyboardInterrupt):
+        penny.spawn(fail, KeyboardInterrupt())
+
+
+def test_jobs_nobody_joined_are_run_at_the_end():
+    ran = []
+
+    def task():
+        penny.spawn(ran.append, 1)
+        penny.spawn(lambda: penny.spawn(ran.append, 2))
+        ran.append("end")
+
+    jobs.run(task)
+    assert ran == ["end", 2, 1]
+
+
+def test_their_failure_is_the_tasks():
+    with pytest.raises(ValueError, match="1"):
+        jobs.run(lambda: penny.spawn(fail, ValueError(1)) and None)
+
+
+def test_several_failures_are_a_group():
+    def task():
+        penny.spawn(fail, ValueError(1))
+        penny.spawn(fail, TypeError(2))
+
+    with pytest.raises(ExceptionGroup) as info:
+        jobs.run(task)
+    assert {type(each) for each in info.value.exceptions} == {ValueError, TypeError}
+
+    def with_exit():
+        penny.spawn(fail, SystemExit(1))
+        penny.spawn(fail, TypeError(2))
+
+    with pytest.raises(BaseExceptionGroup):
+        jobs.run(with_exit)
+
+
+def test_the_first_joined_wins_and_the_others_are_attached():
+    def task():
+        first, _ = penny.spawn(fail, ValueError(1)), penny.spawn(fail, TypeError("other"))
+        first.join()
+
+    with pytest.raises(ValueError, match="1") as info:
+        jobs.run(task)
+    assert "TypeError: other" in info.value.__notes__[0]
+    (other,) = info.value.__penny_also__
+    assert isinstance(other, TypeError)
+    assert isinstance(pickle.loads(pickle.dumps(info.value)).__penny_also__[0], TypeError)
+
+
+def test_a_failure_that_was_joined_and_handled_is_forgotten():
+    def task():
+        js = [penny.spawn(fail, ValueError(i)) for i in range(3)]
+        for job in js:
+            with pytest.raises(ValueError):
+                job.join()
+        return "well"
+
+    assert jobs.run(task) == "well"
+
+
+def test_a_job_that_joins_itself():
+    def task():
+        def child():
+            holder[0].join()
+
+        holder = [penny.spawn(child)]
+        holder[0].join()
+
+    with pytest.raises(RuntimeError, match="running below"):
+        jobs.run(task)
+
+
+def test_jobs_do_not_pickle():
+    for job in penny.spawn(str), penny.spawn(penny.spawn, str):
+        for way in pickle.dumps, copy.copy:
+            with pytest.raises(TypeError, match="a Job can't be sent to another worker"):
+                way(job)
+
+
+def test_tracebacks_keep_nothing_alive():
+    class Watched:
+        pass
+
+    def fail_with(value):
+        raise ValueError(value)
+
+    def task():
+        watched = Watched()
+        with contextlib.suppress(ValueError):
+            penny.spawn(fail_with, watched).join()
+        return weakref.ref(watched)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert jobs.run(task)() is None
+    finally:
+        gc.enable()
+
+
+# -- Sizes ---------------------------------------------------------------------------------------
+
+
+def seconds(function, *args):
+    best = float("inf")
+    for _ in range(3):
+        began = time.process_time()
+        jobs.run(function, args)
+        best = min(best, time.process_time() - began)
+    return best
+
+
+@pytest.mark.parametrize("step", [1, -1, 7])
+def test_joins_of_many_siblings_take_linear_time(step):
+    def task(n):
+        js = [penny.spawn(int) for _ in range(n)]
+        for i in range(n):
+            js[i * step % n].join()
+        assert len(jobs.private) <= jobs.SENTINELS + 64
+
+    assert seconds(task, 40_000) < 50 * seconds(task, 4_000)
+
+
+def test_stale_entries_do_not_pile_up():
+    def task():
+        first = penny.spawn(int)
+        for _ in range(10_000):
+            js = [penny.spawn(int) for _ in range(4)]
+            for i in 1, 0, 2, 3:
+                js[i].join()
+            assert len(jobs.private) < 200
+        first.join()
+
+    jobs.run(task)
+
+
+def test_withdrawn_jobs_do_not_pile_up():
+    def task():
+        for _ in range(10_000):
+            penny.spawn(int).cancel()
+        assert len(jobs.private) < 200
+
+    jobs.run(task)
+
+
+@pytest.fixture
+def deep_stack():
+    """As in a worker, in a thread whose C stack is large enough for this interpreter's frames."""
+    from penny.worker import RECURSION_LIMIT
+
+    def call(function, *args):
+        outcome = []
+        size = threading.stack_size(256 << 20)
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(RECURSION_LIMIT)
+        try:
+            thread = threading.Thread(target=lambda: outcome.append(function(*args)))
+            thread.start()
+            thread.join()
+        finally:
+            sys.setrecursionlimit(limit)
+            threading.stack_size(size)
+        return outcome[0]
+
+    return call
+
+
+@pytest.mark.parametrize("siblings", [0, 1])
+def test_deep_recursion(deep_stack, siblings):
+    """As deep as UTS T3 gets; and with a sibling that is joined later, by the slow path."""
+
+    def down(n):
+        if n == 0:
+            return 0
+        job = penny.spawn(down, n - 1)
+        others = [penny.spawn(int) for _ in range(siblings)]
+        result = job.join()
+        for other in others:
+            other.join()
+        return result + 1
+
+    assert deep_stack(jobs.run, down, (1572,)) == 1572
+
+
+def test_too_deep_recursion(deep_stack):
+    def down(n):
+        job, other = penny.spawn(down, n + 1), penny.spawn(int)
+        try:
+            return job.join() + 1
+        finally:
+            other.join()
+
+    def task():
+        with pytest.raises(RecursionError):
+            down(0)
+        with pytest.raises(RecursionError):
+            down(0)
+        assert not jobs.masked
+        return penny.spawn(str, "goes on").join()
+
+    assert deep_stack(jobs.run, task) == "goes on"
+
+
+# -- Checking ------------------------------------------------------------------------------------
+
+
+def test_check_sends_arguments_and_results_through_pickle():
+    shared = []
+
+    def task():
+        job = penny.spawn(shared_append, shared)
+        result = job.join()
+        return result, result is shared
+
+    assert jobs.run(task, check=True) == ([1], False)
+    assert shared == [] and not jobs.checking
+    assert jobs.run(task) == ([1], True)
+
+
+def shared_append(values):
+    values.append(1)
+    return values
+
+
+def test_check_finds_what_cannot_be_pickled():
+    def task():
+        before = len(jobs.private)
+        with pytest.raises(penny.PickleError, match=r"args\[0\]"):
+            penny.spawn(str, threading.Lock())
+        job = penny.spawn(threading.Lock)
+        with pytest.raises(penny.PickleError, match="result"):
+            job.join()
+        return before
+
+    jobs.run(task, check=True)
+
+
+def test_check_outside_of_tasks():
+    with isolated():
+        jobs.set_check(True)
+        values = []
+        assert penny.spawn(shared_append, values).join() == [1]
+        assert values == []
+
+
+# -- Executions ----------------------------------------------------------------------------------
+
+
+def test_run_gives_the_result_or_raises():
+    assert jobs.run(int, ("101",), {"base": 2}) == 5
+    with pytest.raises(ZeroDivisionError):
+        jobs.run(lambda: 1 // 0)
+
+
+def test_callbacks_at_the_end():
+    order = []
+
+    def task():
+        job = penny.spawn(order.append, "job")
+        jobs.at_end(lambda: order.append("callback") or job.join())
+        order.append("function")
+
+    jobs.run(task)
+    assert order == ["function", "callback", "job"]
+    with pytest.raises(RuntimeError):
+        jobs.at_end(print)
+
+
+def test_published_jobs_are_jobs_where_there_is_no_pool(run):
+    assert run(lambda: jobs.publish(str, (1,), interactive=True, timeout=3).join()) == "1"
+
+
+def test_cancelled_outside():
+    assert not penny.cancelled()
+    assert not jobs.run(penny.cancelled)
+
+
+def test_repr():
+    seen = []
+
+    def child():
+        seen.append(repr(job))
+
+    def task():
+        global job
+        job = penny.spawn(child)
+        seen.append(repr(job))
+        job.join()
+        seen.append(repr(job))
+        failing, _ = penny.spawn(fail, ValueError()), penny.spawn(int)
+        with pytest.raises(ValueError):
+            failing.join()
+        seen.append(repr(failing))
+
+    jobs.run(task)
+    assert seen[0].startswith("<Job test_jobs.test_repr")
+    assert seen[1:] == ["<Job, running>", "<Job, returned>", "<Job, raised ValueError>"]

@@ -1,0 +1,285 @@
+"""The Python half of a client, on a port that plays the other half."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import struct
+from typing import Any
+
+import pytest
+
+import penny
+from penny import _bridge, wire
+from penny.engines import shared
+from penny.engines.shared import SharedEngine, Waiting
+from penny.options import Options
+from penny.scheduler import CurrentScheduler
+
+
+class FakeClientPort:
+    """See ClientPort. Tasks end when the test says so."""
+
+    workers = 2
+    heap_limit = 1 << 20
+
+    def __init__(self, inbox: bytearray, outbox: bytearray) -> None:
+        self.inbox, self.outbox = inbox, outbox
+        self.submitted: list[tuple[int, bytes, bool, int]] = []
+        self.ended: list[list[tuple[int, int, bytes]]] = []
+        self.asked: list[int] = []
+        self.asleep: Any = None
+
+    def submit(self, function, flags, size, interactive, limit):
+        data = bytes(self.outbox[:size])
+        return self.submit_large(function, flags, data, interactive, limit)
+
+    def submit_large(self, function, flags, data, interactive, limit):
+        if len(data) > self.heap_limit:
+            return -1
+        self.submitted.append((flags, bytes(data), interactive, limit))
+        return len(self.submitted) - 1
+
+    def add_function(self, data):
+        return 1
+
+    def drop_function(self, function):
+        pass
+
+    def cancel(self, ticket):
+        return ticket not in self.asked
+
+    def ask_cancel(self, ticket):
+        self.asked.append(ticket)
+        return True
+
+    def running(self, ticket):
+        return True
+
+    def end(self, *batch: tuple[int, int, bytes]) -> None:
+        """One batch more to collect: ticket, outcome and payload of each."""
+        self.ended.append(list(batch))
+
+    def collect(self):
+        if not self.ended:
+            return 0
+        batch = self.ended.pop(0)
+        offset = 0
+        for ticket, outcome, payload in batch:
+            struct.pack_into("<4I", self.inbox, offset, ticket, outcome, 7, len(payload))
+            offset += 16
+            self.inbox[offset : offset + len(payload)] = payload
+            offset += (len(payload) + 3) & ~3
+        return len(batch)
+
+    def wait(self, milliseconds):
+        self.asleep(milliseconds)
+
+    def on_completions(self, callback):
+        self.callback = callback
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_bridge, "proxy", lambda callback: callback)
+
+
+@pytest.fixture
+def engine() -> SharedEngine:
+    return SharedEngine(FakeClientPort, Waiting.ASLEEP)
+
+
+def submit(engine, function, *args, options=Options(), **kwargs) -> penny.Future:  # noqa: B008
+    future: penny.Future = penny.Future(engine)
+    engine.submit(future, function, args, kwargs, options)
+    return future
+
+
+def double(n):
+    return 2 * n
+
+
+async def coroutine(n):
+    return n
+
+
+class AsyncCallable:
+    async def __call__(self, n):
+        return n
+
+    async def method(self, n):
+        return n
+
+
+# -- Submission ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "interactive", "limit"),
+    [
+        (Options(), False, 0),
+        (Options(interactive=True), True, 0),
+        (Options(interactive=False), False, 0),
+        (Options(timeout=2), False, 2000),
+        (Options(timeout=0.0001), False, 1),
+        (Options(timeout=1e9), False, 0),
+    ],
+)
+def test_options_go_with_the_task(engine, options, interactive, limit):
+    submit(engine, double, 1, options=options)
+    submit(engine, double, bytes(1 << 17), options=options)
+    for _, _, *sent in engine._port.submitted:
+        assert sent == [interactive, limit]
+
+
+@pytest.mark.parametrize(
+    ("function", "flag"),
+    [
+        (double, 0),
+        (coroutine, 2),
+        (functools.partial(double), 0),
+        (functools.partial(functools.partial(coroutine)), 2),
+        (AsyncCallable(), 2),
+        (AsyncCallable().method, 2),
+        (AsyncCallable, 0),
+        (len, 0),
+        (str.upper, 0),
+    ],
+)
+def test_coroutine_functions_are_marked(engine, function, flag):
+    submit(engine, function, 1)
+    submit(engine, function, n=1)
+    assert [flags for flags, *_ in engine._port.submitted] == [flag, flag | 1]
+
+
+def test_too_large_arguments(engine):
+    with pytest.raises(MemoryError, match=r"arguments of .*double: \d+ bytes"):
+        submit(engine, double, bytes(1 << 20))
+
+
+# -- Outcomes --------------------------------------------------------------------------------------
+
+
+def raised(error: BaseException) -> bytes:
+    return wire.dumps_exception(error)
+
+
+def test_returned_and_raised(engine):
+    futures = [submit(engine, double, n) for n in range(2)]
+    engine._port.end(
+        (0, shared.RETURNED, wire.dumps(0)), (1, shared.RAISED, raised(KeyError("no")))
+    )
+    assert futures[0].result() == 0
+    assert isinstance(futures[1].exception(), KeyError)
+
+
+def test_ended_by_cancelled(engine):
+    future = submit(engine, double, 1)
+    calls: list = []
+    future.add_done_callback(calls.append)
+    engine._port.end((0, shared.RAISED, raised(penny.Cancelled())))
+    with pytest.raises(concurrent.futures.CancelledError):
+        future.result()
+    assert future.cancelled() and calls == [future]
+
+
+def test_ended_as_its_time_was_over(engine):
+    future = submit(engine, double, 1, options=Options(timeout=0.5))
+    engine._port.end((0, shared.RAISED, raised(penny.Cancelled(timed_out=True))))
+    with pytest.raises(
+        TimeoutError, match=r"double took longer than its timeout of 0\.5 s"
+    ) as info:
+        future.result()
+    assert isinstance(info.value.__cause__, penny.RemoteTraceback)
+    assert not future.cancelled()
+
+
+def test_the_worker_was_ended_for_it(engine):
+    cancelled = submit(engine, double, 1)
+    late = submit(engine, double, 1, options=Options(timeout=3))
+    engine._port.end((0, shared.CANCELLED, b""), (1, shared.TIMED_OUT, b""))
+    assert concurrent.futures.wait([cancelled, late]).done == {cancelled, late}
+    assert cancelled.cancelled()
+    assert isinstance(late.exception(), TimeoutError)
+    assert "timeout of 3 s" in str(late.exception())
+    assert "worker 7 did not get to Cancelled in time" in late.exception().__notes__[0]
+
+
+def test_lost_broken_and_no_room(engine):
+    futures = [submit(engine, double, n) for n in range(3)]
+    engine._port.end(
+        (0, shared.LOST, b""), (1, shared.NO_ROOM, b""), (2, shared.BROKEN, b"no such file")
+    )
+    assert "worker 7 died" in str(futures[0].exception())
+    assert isinstance(futures[1].exception(), MemoryError)
+    assert isinstance(futures[2].exception(), concurrent.futures.BrokenExecutor)
+    with pytest.raises(concurrent.futures.BrokenExecutor, match="no such file"):
+        submit(engine, double, 1)
+
+
+def test_asking_a_running_task_to_end(engine):
+    future = submit(engine, double, 1)
+    engine._port.asked.append(0)  # a worker has it
+    assert not future.cancel()
+    assert future.cancel(running=True)
+    assert engine._port.asked == [0, 0]
+    engine._port.end((0, shared.RETURNED, wire.dumps(2)))
+    assert future.result() == 2
+    assert not future.cancel(running=True)
+
+
+# -- Waiting ---------------------------------------------------------------------------------------
+
+
+def test_whoever_waits_for_one_does_not_wait_for_the_rest(engine):
+    futures = [submit(engine, double, n) for n in range(4)]
+    for ticket in (2, 0, 1, 3):
+        engine._port.end((ticket, shared.RETURNED, wire.dumps(2 * ticket)))
+    assert futures[2].result() == 4
+    assert [future._state for future in futures].count("FINISHED") == 1
+    assert futures[1].done()
+    assert [future._state for future in futures].count("FINISHED") == 3
+    assert concurrent.futures.wait(futures, timeout=0).not_done == set()
+
+
+def test_what_has_arrived_is_found_without_waiting(engine):
+    futures = [submit(engine, double, n) for n in range(3)]
+    for ticket in range(3):
+        engine._port.end((ticket, shared.RETURNED, wire.dumps(2 * ticket)))
+    assert futures[2].result(timeout=0) == 4
+
+
+def test_it_sleeps_for_the_time_that_is_left(engine):
+    future = submit(engine, double, 1)
+    naps: list[float] = []
+
+    def sleep(milliseconds):
+        naps.append(milliseconds)
+        if len(naps) == 2:
+            engine._port.end((0, shared.RETURNED, wire.dumps(2)))
+
+    engine._port.asleep = sleep
+    assert future.result(timeout=5) == 2
+    assert len(naps) == 2 and 0 < naps[1] <= naps[0] <= 5000
+
+
+# -- Attached --------------------------------------------------------------------------------------
+
+
+def test_an_engine_for_coroutines_never_waits():
+    scheduler = CurrentScheduler(SharedEngine.attached(FakeClientPort))
+    future = scheduler.submit(double, 1)
+    with pytest.raises(penny.BlockingError, match="coroutine task can't wait"):
+        future.result()
+    with pytest.raises(TimeoutError):
+        future.result(timeout=0)
+    with pytest.raises(RuntimeError, match="belongs to whoever opened it"):
+        scheduler.shutdown()
+
+
+async def test_its_futures_are_awaited():
+    engine = SharedEngine.attached(FakeClientPort)
+    future = CurrentScheduler(engine).submit(double, 1)
+    engine._port.end((0, shared.RETURNED, wire.dumps(2)))
+    engine._port.callback()
+    assert await future == 2

@@ -1,0 +1,146 @@
+// What the async worker's Python (penny/coroutines.py) calls of the core: it takes coroutine tasks, any number
+// of them, and ends each when it is done. Nothing here blocks.
+import * as L from './layout.js';
+import {Aside} from './aside.js';
+import {HAS_KWARGS} from './client.js';
+import {Box, withBytes} from './client_port.js';
+
+/**
+ * @typedef {import('./core.js').Core} Core
+ * @typedef {import('./client_port.js').Buffer} Buffer
+ * @typedef {import('./client_port.js').PyodideModule} PyodideModule
+ * @typedef {import('./worker_port.js').PoolOfWorker} PoolOfWorker
+ */
+
+/** What coroutine_next() returns beside a task's slot (stealing.c). */
+const STOPPED = -1;
+
+/** How often an outcome without room is tried again, ms. */
+const ROOM_INTERVAL = 5;
+/** How often an engine without Atomics.waitAsync looks for tasks, ms. */
+const POLL_INTERVAL = 4;
+
+export class CoroutinePort {
+  #stopped = false;
+  #retrying = false;
+
+  /**
+   * @param {PyodideModule} module
+   * @param {Core} core of the async worker
+   * @param {Buffer} outbox
+   * @param {PoolOfWorker} pool
+   */
+  constructor(module, core, outbox, pool) {
+    this.core = core;
+    this.outbox = new Box(module, outbox);
+    this.aside = new Aside(core, L.ASYNC_WORKER, pool.announce);
+    core.exports.worker_start(L.ASYNC_WORKER);
+  }
+
+  /** @returns {number} a coroutine task's handle; -1: there is none just now */
+  take() {
+    const task = this.core.exports.coroutine_next();
+    if (task === STOPPED) this.#stopped = true;
+    return task < 0 ? -1 : this.core.hint(task);
+  }
+
+  /** @param {number} handle @returns {number} serial of its function */
+  serial(handle) {
+    return this.core.exports.function_serial(this.#entry(handle)) >>> 0;
+  }
+
+  /** @param {number} handle */
+  #entry(handle) {
+    return this.core.taskWord(handle & L.INDEX_MASK, L.TASK_FUNCTION_WORD);
+  }
+
+  /** @param {number} handle @returns {boolean} whether its arguments have keywords */
+  has_kwargs(handle) {
+    return (this.core.taskWord(handle & L.INDEX_MASK, L.TASK_FLAGS_WORD) & HAS_KWARGS) !== 0;
+  }
+
+  /** @param {number} handle @returns {Uint8Array} its pickled function, a copy */
+  function(handle) {
+    const {core} = this;
+    const block = core.exports.function_block(this.#entry(handle)) >>> 0;
+    const size = core.exports.function_size(this.#entry(handle));
+    core.reach(block + size);
+    return core.bytes.slice(block, block + size);
+  }
+
+  /** @param {number} handle @returns {Uint8Array} its pickled arguments, a copy */
+  arguments(handle) {
+    const {core} = this;
+    const task = handle & L.INDEX_MASK;
+    const from = core.payload(task);
+    const bytes = core.bytes.slice(from, from + core.taskWord(task, L.TASK_SIZE_WORD));
+    core.exports.task_arguments_read(task, L.ASYNC_WORKER);
+    return bytes;
+  }
+
+  /**
+   * Ends a task, whose pickled outcome lies in the outbox.
+   * @param {number} handle
+   * @param {number} raised 1 if the outcome is an exception
+   * @param {number} size of the outcome in bytes
+   */
+  finish(handle, raised, size) {
+    const {memory, address} = this.outbox;
+    this.aside.finish(handle & L.INDEX_MASK, raised, memory, address, size);
+    this.#retryLater();
+  }
+
+  /**
+   * Like finish(), for an outcome larger than the outbox.
+   * @param {number} handle
+   * @param {number} raised
+   * @param {Buffer} buffer
+   */
+  finish_large(handle, raised, buffer) {
+    withBytes(buffer, bytes =>
+      this.aside.finish(handle & L.INDEX_MASK, raised, bytes, 0, bytes.length),
+    );
+    this.#retryLater();
+  }
+
+  #retryLater() {
+    if (this.#retrying || this.aside.flush()) return;
+    this.#retrying = true;
+    setTimeout(() => {
+      this.#retrying = false;
+      this.#retryLater();
+    }, ROOM_INTERVAL);
+  }
+
+  /** @param {number} handle @returns {number} 0: not asked to end; 1: asked; 2: timed out */
+  cancel_asked(handle) {
+    return this.core.exports.cancel_asked(handle);
+  }
+
+  /** Why the doorbell was rung since the last call: 4 for a cancel. */
+  reasons() {
+    return this.core.exports.doorbell_reasons(L.ASYNC_WORKER);
+  }
+
+  /** Bytes that the shared heap can hold at most. */
+  get heap_limit() {
+    return this.core.exports.heap_limit();
+  }
+
+  /**
+   * Calls `look`, which takes what there is and sees to cancels, whenever there may be something. Resolves
+   * when the scheduler stops.
+   * @param {() => void} look
+   */
+  async attend(look) {
+    const {words} = this.core;
+    const event = (L.WORKER_ADDRESS + L.ASYNC_WORKER * L.WORKER_BYTES) / 4 + L.WORKER_EVENT_WORD;
+    while (!this.#stopped) {
+      const seen = Atomics.load(words, event); // before looking
+      look();
+      if (this.#stopped) break;
+      if ('waitAsync' in Atomics) await Atomics.waitAsync(words, event, seen).value;
+      else await new Promise(later => setTimeout(later, POLL_INTERVAL));
+    }
+  }
+}

@@ -1,0 +1,70 @@
+// The keeper's part of the cancellation ladder (cancellation.c): tasks whose time is over are asked to end;
+// whoever was asked and does not end has its worker killed.
+import * as L from './layout.js';
+
+/** How often it looks, while there is anything to watch, ms. */
+const INTERVAL = 10;
+/** How long a task that was asked to end may go on, ms. */
+const GRACE = 1_000;
+
+/** What the doorbell of a worker with an event loop is left with while its loop stands still. */
+const CANCEL = 4;
+
+export class Watch {
+  /** When a task was first seen asked and innermost, by hint. @type {Map<number, number>} */
+  #since = new Map();
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+
+  /**
+   * @param {import('./core.js').Core} core
+   * @param {(worker: number) => void} kill
+   */
+  constructor(core, kill) {
+    this.core = core;
+    this.kill = kill;
+  }
+
+  /** There is something to watch. */
+  start() {
+    this.#timer ??= setInterval(() => this.#look(), INTERVAL);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#since.clear();
+  }
+
+  #look() {
+    const {core} = this;
+    const now = performance.now();
+    const seen = new Map();
+    for (let task = 0; ; task++) {
+      task = core.exports.watch_next(task) >>> 0;
+      if (task === L.NONE) break;
+      const worker = (core.taskWord(task, L.TASK_STATE_WORD) >> 8) & 0xff;
+      const hint = core.hint(task);
+      if (!this.#couldAnswer(worker, hint)) continue;
+      const since = this.#since.get(hint) ?? now;
+      seen.set(hint, since);
+      if (now - since > GRACE) this.kill(worker);
+    }
+    this.#since = seen;
+    if (!core.exports.watch_needed()) this.stop();
+  }
+
+  /**
+   * Whether the task could have answered: it is innermost. One below another is asked when it is its turn
+   * again. Coroutines are many side by side: their worker answers for them all, by hearing its doorbell.
+   * @param {number} worker
+   * @param {number} hint
+   */
+  #couldAnswer(worker, hint) {
+    const {words} = this.core;
+    const at = (L.WORKER_ADDRESS + worker * L.WORKER_BYTES) / 4;
+    if (worker === L.ASYNC_WORKER)
+      return (Atomics.load(words, at + L.WORKER_REASONS_WORD) & CANCEL) !== 0;
+    return Atomics.load(words, at + L.WORKER_INNERMOST_WORD) >>> 0 === hint + 1;
+  }
+}

@@ -1,0 +1,67 @@
+"""What a figure is, and the browser pages that measure its parts."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from selenium import webdriver
+
+Raw = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number and the bound that it has to keep."""
+
+    name: str
+    value: float
+    bound: float
+    at_least: bool
+    raw: Raw
+
+    def as_json(self) -> Raw:
+        ok = self.value >= self.bound if self.at_least else self.value <= self.bound
+        return {
+            "name": self.name,
+            "value": round(self.value, 4),
+            "bound": self.bound,
+            "better": "higher" if self.at_least else "lower",
+            "ok": ok,
+            "raw": self.raw,
+        }
+
+
+def ratio(over: list[float], under: list[float]) -> float:
+    """The median of the ratios pair by pair: a machine whose speed drifts moves both of a pair."""
+    return statistics.median(a / b for a, b in zip(over, under, strict=True))
+
+
+class Pages:
+    """A browser, and the benchmark pages in it.
+
+    Args:
+        sites: URL of the page, by kind of site.
+    """
+
+    def __init__(self, driver: webdriver.Chrome, sites: dict[str, str]) -> None:
+        self.driver = driver
+        self._sites = sites
+
+    def call(self, module: str, function: str, site: str = "prebuilt") -> Any:
+        """Load the page anew and return what a module's function resolves to."""
+        self.driver.get(self._sites[site])
+        answer = self.driver.execute_async_script(
+            """
+            const [module, name, done] = arguments;
+            import(new URL(module, location.href).href)
+              .then(functions => functions[name]())
+              .then(value => done({value}), error => done({error: String(error?.stack ?? error)}));
+            """,
+            module,
+            function,
+        )
+        if "error" in answer:
+            raise RuntimeError(f"{module}: {function}: {answer['error']}")
+        return answer["value"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from selenium.webdriver import Chrome
@@ -179,3 +179,19 @@ def test_control_enter_runs(playground: Page) -> None:
         lambda: playground.js("return output.textContent") == "typed\n",
         "Ctrl+Enter does not run the program",
     )
+
+
+def test_stop_while_loading(new_page: Callable[..., Page], server: Server) -> None:
+    with server.holding("/penny/pyodide/pyodide.asm.wasm") as release:
+        server.requests.clear()
+        page = new_page("")
+        page.js(RUN, "print('never')", 2)
+        wait_until(
+            page,
+            lambda: "/penny/pyodide/pyodide.asm.wasm" in server.requests,
+            "the runtime is not loaded",
+        )
+        page.js("document.getElementById('stop').click()")
+        release()
+        assert page.js(SHOWN, "") == "Error: stopped\n"
+    wait_for_no_workers(page)

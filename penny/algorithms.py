@@ -56,6 +56,11 @@ GROWTH = 8
 STEAL_SECONDS = 200e-6
 VICTIM_SECONDS = 300e-6
 
+# An item is sent only if its transport takes no more than this share of computing it. Beyond, the
+# formula below still promises a little; but it does not know what large pickles do to caches and
+# allocators: measured, maps of cheap items got slower by sharing them.
+TRANSPORT_SHARE = 1 / 2
+
 # Loops of no more items are offered before the first item is measured: if items take long, each
 # counts, and if they do not, so few cost little to send.
 FEW = 64
@@ -457,10 +462,11 @@ class _Loop(ABC):
             return (left + 1) // 2
         if self.cost is None:
             return (left + 1) // 2 if self.end <= self.few else 0
-        half_transport = (self.transport or 0.0) / 2
-        saving = self.cost - half_transport
-        if saving <= 0:
+        transport = self.transport or 0.0
+        if transport > self.cost * TRANSPORT_SHARE:
             return 0
+        half_transport = transport / 2
+        saving = self.cost - half_transport
         share = (left * self.cost - STEAL_SECONDS) / (2 * self.cost + half_transport)
         if share * saving < VICTIM_SECONDS:
             return 0

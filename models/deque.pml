@@ -41,7 +41,9 @@
 #define NOBODY 7
 #define NOTHING 15
 #ifdef MORTAL
+#ifndef OPERATIONS
 #define OPERATIONS 3                    /* of each owner: pushes and pops, in any order */
+#endif
 #define OWNERS 2
 #else
 #define OPERATIONS 7

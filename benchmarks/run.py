@@ -109,15 +109,17 @@ def main(selected: list[str], target: Path) -> int:
         before = {r["name"]: r for r in json.loads(target.read_text())["results"]}
     results: dict[str, Raw] = {}
     with open_pages() as pages:
+        where = environment(pages.driver)
         for name, suite in SUITES.items():
             if selected and not any(name.startswith(s) or s.startswith(name) for s in selected):
                 continue
             for figure in suite(pages):
-                result = results[figure.name] = figure.as_json()
+                # Not all figures need be of the same run.
+                measured = {"commit": where["commit"], "date": where["date"]}
+                result = results[figure.name] = figure.as_json() | measured
                 sign = "≥" if figure.at_least else "≤"
                 verdict = "ok" if result["ok"] else "NOT KEPT"
                 print(f"{figure.name:30} {figure.value:8.3f}  {sign} {figure.bound:<6} {verdict}")
-        where = environment(pages.driver)
     everything = {"environment": where, "results": list((before | results).values())}
     target.write_text(json.dumps(everything, indent=1) + "\n")
     return 0 if all(result["ok"] for result in results.values()) else 1

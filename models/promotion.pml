@@ -2,9 +2,9 @@
  *
  * Modelled: worker 0, the victim, with its private jobs: it spawns, joins in any order, is interrupted
  *   between any two steps, masks and notes, promotes, takes back, helps, parks; two thieves that spin,
- *   announce, look again, ring and sleep; the doorbell (reasons and the interrupt byte), demand, and
- *   the victim's flag for it. -DCANCEL: the page rings with another reason. -DMORTAL: thief 1 dies at
- *   any step, and the keeper recovers.
+ *   announce, look again, ring and sleep; the doorbell (reasons and the interrupt byte); demand (a bit in
+ *   idle, or a spinner while no task is visible), and the victim's flag for it. -DCANCEL: the page rings
+ *   with another reason. -DMORTAL: thief 1 dies at any step, and the keeper recovers.
  *   Bounds: THIEVES; SPINNERS, of them, may spin; JOBS; -DONCE: a thief runs one task and ends; -DLIFO: the
  *   victim joins its newest job first, always.
  * Abstracted: queues (one bag of hints) and slots: a hint is taken and its task claimed in one step

@@ -31,8 +31,18 @@ def test_blocking_python(run: Run) -> None:
     assert run.ok() == "120\n[1, 2, 3]\n12\n"
 
 
+@pytest.mark.program(blocks("python")[2])
+def test_spawn_and_join(run: Run) -> None:
+    assert run.ok() == "6765\n4995\n998001\n6765\n"
+
+
+@pytest.mark.program(blocks("python")[3])
+def test_waiting_cancelling_urgency(run: Run) -> None:
+    assert run.ok() == "True\ntook too long\n1024\n"
+
+
 def test_all_python_examples_are_tested() -> None:
-    assert len(blocks("python")) == 2
+    assert len(blocks("python")) == 4
     assert len(blocks("js")) == 2
     assert len(blocks("html")) == 1
 

@@ -13,6 +13,11 @@ from typing import Any, Protocol
 from penny.errors import IsolationError
 
 __all__ = [
+    "CANCEL",
+    "COROUTINE",
+    "HAS_KWARGS",
+    "STEAL",
+    "URGENT",
     "ClientPort",
     "CoroutinePort",
     "WorkerPort",
@@ -23,6 +28,14 @@ __all__ = [
     "role",
     "run_sync",
 ]
+
+
+# Flags of a call; the same in client.js.
+HAS_KWARGS, COROUTINE = 1, 2
+
+# Why a worker's doorbell was rung, bits: a steal request, an urgent task, a cancel; enum reason in
+# shared.h.
+STEAL, URGENT, CANCEL = 1, 2, 4
 
 
 class ClientPort(Protocol):
@@ -78,7 +91,7 @@ class WorkerPort(Protocol):
     def read_arguments(self, buffer: bytearray) -> None: ...
     def function(self) -> Any: ...
 
-    # The doorbell. `reasons` gives them once: 1 steal request, 2 urgent task, 4 cancel.
+    # The doorbell. `reasons` gives them once.
     # `cancel_asked`, of a task on the stack: 0 no, 1 cancelled, 2 timed out.
     def reasons(self) -> int: ...
     def hungry(self) -> int: ...

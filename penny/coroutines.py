@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from penny import _bridge, _current, scheduler, tracebacks
-from penny._bridge import ClientPort, CoroutinePort
+from penny import _bridge, _current, output, scheduler, tracebacks
+from penny._bridge import CANCEL, ClientPort, CoroutinePort
 from penny.engines.shared import SharedEngine
 from penny.errors import Cancelled
 from penny.functions import FunctionCache
+from penny.jobs import TIMED_OUT
 from penny.wire import dumps_exception, dumps_result, loads, qualified_name, too_large
 
 __all__ = ["main"]
 
 OUTBOX_BYTES = 1 << 16
-
-CANCEL = 4  # a reason of the doorbell; enum reason in shared.h
-TIMED_OUT = 2  # enum cancel_reason there
 
 
 async def main(
@@ -46,9 +42,7 @@ async def main(
     outbox = bytearray(OUTBOX_BYTES)
     coroutines = Coroutines(open_port(outbox), outbox)
     await coroutines.port.attend(_bridge.proxy(coroutines.look))
-    for stream in sys.stdout, sys.stderr:  # what was printed without an end of line, too
-        stream.flush()
-        os.fsync(stream.fileno())
+    output.flush()
 
 
 class Coroutines:

@@ -27,9 +27,10 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
+from penny.checking import through_pickle
 from penny.errors import Cancelled
-from penny.functions import dumps_function, loads_function, split_call
-from penny.wire import dumps_arguments, dumps_result, loads, qualified_name
+from penny.options import DEFAULT, Options
+from penny.wire import qualified_name
 
 if TYPE_CHECKING:
     from penny.scopes import Scope
@@ -209,19 +210,14 @@ def spawn(function: Callable[..., T], /, *args: Any) -> Job[T]:
 
 
 def publish(
-    function: Callable[..., T],
-    args: tuple[Any, ...],
-    *,
-    interactive: bool | None = None,
-    timeout: float | None = None,
+    function: Callable[..., T], args: tuple[Any, ...], options: Options = DEFAULT
 ) -> Job[T]:
     """Spawn a job that is public from the start, or private if there is no room.
 
     Args:
         function: What to call.
         args: Its arguments.
-        interactive: Its priority; None: that of the task that spawns it.
-        timeout: Seconds that it may run, once begun by a worker.
+        options: How it is to be run; the time limit counts only while it is public.
 
     Raises:
         PickleError: The function or an argument can't travel.
@@ -231,7 +227,7 @@ def publish(
     job = Job(function, args)
     outer_mask, masked = masked, True
     try:
-        published = public is not None and public.publish(job, interactive, timeout)
+        published = public is not None and public.publish(job, options)
     finally:
         masked = outer_mask
     if not published:
@@ -295,6 +291,7 @@ class Execution:
         self.interrupt = None
 
 
+# As WorkerPort.cancel_asked gives them; enum cancel_reason in shared.h.
 NOT_CANCELLED, CANCELLED, TIMED_OUT = range(3)
 
 
@@ -349,7 +346,7 @@ class Public(Protocol):
     def republish(self, function: Callable[..., Any]) -> None:
         """Make later promotions use the function's present form. Raises PickleError."""
 
-    def publish(self, job: Job[Any], interactive: bool | None, timeout: float | None) -> bool:
+    def publish(self, job: Job[Any], options: Options) -> bool:
         """Promote a new job. False if there is no room. Raises PickleError."""
 
 
@@ -804,7 +801,7 @@ def take_cancel(execution: Execution) -> Cancelled:
 def attend(job: Job[Any]) -> None:
     """What `spawn` has to do beyond appending the job."""
     if checking:
-        _send_through_pickle(job)
+        _check(job)
     if innermost is outside:
         private.pop()
         run_apart(job, outside)
@@ -817,19 +814,7 @@ def attend(job: Job[Any]) -> None:
         answer()
 
 
-class _Checked:
-    """A function whose result goes through pickle."""
-
-    __slots__ = ("function",)
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __call__(self, *args: Any) -> Any:
-        return loads(dumps_result(qualified_name(self.function), self.function(*args)))
-
-
-def _send_through_pickle(job: Job[Any]) -> None:
+def _check(job: Job[Any]) -> None:
     """Replace what the job calls, and with what, by copies.
 
     Raises:
@@ -839,17 +824,9 @@ def _send_through_pickle(job: Job[Any]) -> None:
     outer_mask, masked = masked, True
     try:
         assert job._function is not None
-        function, arguments = split_call(job._function, job._arguments)
-        function = loads_function(dumps_function(function))
-        arguments, _ = loads(dumps_arguments(qualified_name(function), arguments, {}))
-        job._function, job._arguments = _Checked(function), arguments
+        job._function, job._arguments = through_pickle(job._function, job._arguments)
     except BaseException:
         drop(job)
         raise
     finally:
         masked = outer_mask
-
-
-def unchecked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of a job, without what checks its result."""
-    return function.function if type(function) is _Checked else function

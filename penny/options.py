@@ -52,6 +52,17 @@ class Options:
             options = replace(options, interactive=_is_interactive(priority))
         return options
 
+    @property
+    def limit(self) -> int:
+        """The timeout as the core counts it: milliseconds, at least 1; 0 is no limit."""
+        if self.timeout is None:
+            return 0
+        milliseconds = math.ceil(self.timeout * 1000)
+        return milliseconds if milliseconds <= LIMIT_MAX else 0
+
+
+LIMIT_MAX = (1 << 31) - 1
+"""The longest limit in milliseconds, 24 days; what is longer is none."""
 
 DEFAULT: Final = Options()
 

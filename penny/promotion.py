@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import operator
 import signal
 import sys
@@ -32,10 +31,12 @@ from types import FrameType
 from typing import Any
 
 from penny import _current, jobs
-from penny._bridge import WorkerPort
+from penny._bridge import CANCEL, COROUTINE, STEAL, URGENT, WorkerPort
+from penny.checking import unchecked
 from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.jobs import Execution, Failure, Job, Promotion
+from penny.options import Options
 from penny.scopes import Scope
 from penny.wire import dumps, explain, loads, loads_exception, qualified_name
 
@@ -45,14 +46,8 @@ logger = logging.getLogger("penny")
 
 PARCEL_BYTES = 1 << 16
 
-# Why the doorbell was rung: bits of WorkerPort.reasons().
-STEAL, URGENT, CANCEL = 1, 2, 4
-
 # Bit of a task's code.
 INTERACTIVE = 8
-
-# Flag of a task whose function gives a coroutine.
-COROUTINE = 2
 
 # WorkerPort.promote().
 NO_ROOM, ENTRY_GONE = -1, -2
@@ -225,7 +220,7 @@ class Promoter:
             Its handle; NO_ROOM; None if it was pinned, or claimed by what its pickling called.
         """
         assert job._function is not None
-        function, arguments = split_call(jobs.unchecked(job._function), job._arguments)
+        function, arguments = split_call(unchecked(job._function), job._arguments)
         patience = self._unsendable.get(id(function))
         if patience is not None and patience.passes():
             execution.pinned[job] = None
@@ -309,7 +304,7 @@ class Promoter:
             self._unsendable.clear()
         self._unsendable.setdefault(id(function), _Patience()).failed()
 
-    def publish(self, job: Job[Any], interactive: bool | None, timeout: float | None) -> bool:
+    def publish(self, job: Job[Any], options: Options) -> bool:
         """Promote a new job, that is in no deque. False if there is no room.
 
         Raises:
@@ -317,12 +312,12 @@ class Promoter:
             MemoryError: There is no room, and the function gives a coroutine: it can't run here.
         """
         assert job._function is not None
-        function, arguments = split_call(jobs.unchecked(job._function), job._arguments)
+        function, arguments = split_call(unchecked(job._function), job._arguments)
         called = arguments[0] if function is operator.call else function
         flags = COROUTINE if is_coroutine_function(called) else 0
+        interactive = options.interactive
         if interactive is None:
             interactive = bool(jobs.innermost.code & INTERACTIVE)
-        limit = 0 if timeout is None else max(1, math.ceil(timeout * 1000))
         try:
             place = self._place_of(function)
             data = dumps(arguments)
@@ -333,8 +328,9 @@ class Promoter:
         except Exception as error:
             raise _explained(qualified_name(called), arguments, error) from error
         else:
-            innermost = jobs.innermost
-            handle = self._send(job, innermost, function, place, data, flags, interactive, limit)
+            handle = self._send(
+                job, jobs.innermost, function, place, data, flags, interactive, options.limit
+            )
         if handle < 0 and flags & COROUTINE:
             raise MemoryError(
                 f"no room in the scheduler's shared heap for a call of {qualified_name(called)}"

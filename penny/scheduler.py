@@ -138,9 +138,9 @@ class Scheduler(Submitter, concurrent.futures.Executor):
 
         Returns:
             `workers`: for each worker a dict of its number `worker`, the tasks it has `run` and
-            those of them it has `stolen` from another, the seconds it was `busy` and `idle`, and
-            its `wakeups` from sleep. `heap`: of the shared heap the bytes `used`, its present
-            `size` and its `limit`.
+            those of them it has `stolen` from another, the jobs it has `promoted` to tasks, the
+            seconds it was `busy` and `idle`, and its `wakeups` from sleep. `heap`: of the shared
+            heap the bytes `used`, its present `size` and its `limit`.
         """
         return self._engine.stats()
 

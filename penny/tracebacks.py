@@ -32,8 +32,8 @@ _frames = 0  # how many it has passed
 
 
 def keep_short() -> None:
-    """Keep tracebacks short from now on. Costs nothing but where exceptions pass frames."""
-    if sys.version_info >= (3, 12):
+    """Keep tracebacks short from now on, in a browser. Costs only where exceptions pass frames."""
+    if sys.platform == "emscripten" and sys.version_info >= (3, 12):
         monitoring = sys.monitoring
         monitoring.use_tool_id(TOOL, "penny")
         monitoring.register_callback(TOOL, monitoring.events.PY_UNWIND, _passes)

@@ -7,13 +7,12 @@ and what other workers want of them in `penny.promotion`.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from operator import call
 from typing import Any
 
-from penny import _current, jobs, scheduler, tracebacks
+from penny import _current, jobs, output, scheduler, tracebacks
 from penny._bridge import WorkerPort
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
@@ -48,14 +47,10 @@ def main(worker: int, open_port: OpenPort, check: bool = False) -> None:
     """
     _current.worker = worker
     sys.setrecursionlimit(RECURSION_LIMIT)
-    if sys.platform == "emscripten":
-        tracebacks.keep_short()
+    tracebacks.keep_short()
     jobs.set_check(check)
     Worker(open_port).run()
-    # What was printed without an end of line, too.
-    for stream in sys.stdout, sys.stderr:
-        stream.flush()
-        os.fsync(stream.fileno())
+    output.flush()
 
 
 class Worker:

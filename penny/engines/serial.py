@@ -14,12 +14,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from penny import _current, jobs
+from penny.checking import Copies
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError
-from penny.functions import FunctionRecords, is_coroutine_call, loads_function, split_call
+from penny.functions import is_coroutine_call
 from penny.futures import Future
 from penny.options import Options
-from penny.wire import dumps_arguments, dumps_result, loads, qualified_name
+from penny.wire import qualified_name
 
 __all__ = ["SerialEngine"]
 
@@ -39,7 +40,7 @@ class SerialEngine:
         check: bool = False,
     ) -> None:
         """The arguments are the browser's; packages are expected to be installed."""
-        self._copies = _Copies() if check else None
+        self._copies = Copies() if check else None
         self._started = time.perf_counter()
         self._busy = 0.0
         self._depth = 0
@@ -103,7 +104,7 @@ class SerialEngine:
                 self._busy += time.perf_counter() - began
 
     def _handed_over(self, name: str, result: Any) -> Any:
-        return result if self._copies is None else loads(dumps_result(name, result))
+        return result if self._copies is None else self._copies.of_result(name, result)
 
     # -- Coroutine tasks -------------------------------------------------------------------------
 
@@ -201,28 +202,3 @@ class SerialEngine:
         if self._stopped is not None and not self._coroutines and not self._closed:
             self._closed = True
             self._stopped.set_result(None)
-
-
-class _Copies:
-    """What a worker of its own would get instead of the objects themselves."""
-
-    def __init__(self) -> None:
-        self._functions: dict[int, Callable[..., Any]] = {}
-        self._records = FunctionRecords(self._add, self._functions.pop)
-        self._last = 0
-
-    def _add(self, form: bytes) -> int:
-        self._last += 1
-        self._functions[self._last] = loads_function(form)
-        return self._last
-
-    def publish(self, function: Callable[..., Any]) -> None:
-        self._records.publish(split_call(function, ())[0])
-
-    def of_call(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-        function, args = split_call(function, args)
-        record = self._records.record_for(function)
-        args, kwargs = loads(dumps_arguments(record.name, args, kwargs))
-        return self._functions[record.handle], args, kwargs

@@ -7,7 +7,6 @@ outbox and submitted with one crossing of the bridge; outcomes come in batches t
 from __future__ import annotations
 
 import json
-import math
 import operator
 import struct
 import time
@@ -17,7 +16,7 @@ from enum import Enum, auto
 from typing import Any, Self
 
 from penny import _bridge
-from penny._bridge import ClientPort
+from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError, BrokenPool, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
@@ -30,14 +29,8 @@ __all__ = ["SharedEngine", "live_engines"]
 INBOX_BYTES = 1 << 18
 OUTBOX_BYTES = 1 << 16
 
-# Flags of a task; the same in client.js.
-HAS_KWARGS, COROUTINE = 1, 2
-
 # How a task ended: Outcome in client.js. In the last two its worker was ended for it.
 RETURNED, RAISED, LOST, BROKEN, NO_ROOM, CANCELLED, TIMED_OUT = range(7)
-
-# The longest time limit in milliseconds, 24 days; what is longer is none.
-TIMEOUT_MAX = (1 << 31) - 1
 
 # Ticket, outcome, worker, size: the header of each record in the inbox.
 _header = struct.Struct("<4I")
@@ -143,12 +136,11 @@ class SharedEngine:
                 raise
         size = len(data)
         interactive = bool(options.interactive)
-        limit = 0 if options.timeout is None else _milliseconds(options.timeout)
         if size <= OUTBOX_BYTES:
             self._outbox_view[:size] = data
-            ticket = self._submit(record.handle, flags, size, interactive, limit)
+            ticket = self._submit(record.handle, flags, size, interactive, options.limit)
         else:
-            ticket = self._port.submit_large(record.handle, flags, data, interactive, limit)
+            ticket = self._port.submit_large(record.handle, flags, data, interactive, options.limit)
         if ticket < 0:
             raise too_large(f"the arguments of {record.name}", size, self._port.heap_limit)
         future.ticket = ticket
@@ -320,9 +312,3 @@ class SharedEngine:
         assert self._stopped is not None
         self._stopped.set_result(None)
         return True
-
-
-def _milliseconds(seconds: float) -> int:
-    """At least 1; 0, which means no limit, for what is beyond all limits."""
-    milliseconds = math.ceil(seconds * 1000)
-    return milliseconds if milliseconds <= TIMEOUT_MAX else 0

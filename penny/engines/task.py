@@ -66,9 +66,7 @@ class TaskEngine:
         if kwargs:
             function = functools.partial(function, **kwargs)
         if options != DEFAULT or is_coroutine_call(function, args):
-            job = jobs.publish(
-                function, args, interactive=options.interactive, timeout=options.timeout
-            )
+            job = jobs.publish(function, args, options)
         else:
             job = jobs.spawn(function, *args)
         future.ticket = _Ticket(job, execution, name, options)

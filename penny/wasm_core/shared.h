@@ -142,8 +142,8 @@ struct worker {
                     exchange (doorbell.c). W: ringers, by store; this worker by exchange */
   u32 reasons;   /* bits of enum reason: why it was rung. W: ringers, by fetch_or, before they ring;
                     this worker drains them by exchange */
-  u32 innermost; /* hint + 1 of the task that runs on top of its stack, or 0. W: this worker; R: keeper,
-                    to whom a value old by a moment is good enough */
+  u32 innermost; /* hint + 1 of the task that runs, or ran last, on top of its stack; 0: none yet. W: this
+                    worker; R: keeper, for tasks that run: a value old by a moment is good enough */
   u32 run, stolen, injected, wakeups, promoted; /* statistics. W: this worker, plainly; R: anybody, any
                                          time: a value may be old by a moment, never torn (32 bits) */
   double spin;       /* how long it will spin next, ms. W, R: this worker */
@@ -155,7 +155,7 @@ struct worker {
 };
 _Static_assert(offsetof(struct worker, deque) % 64 == 0, "top and bottom have cache lines of their own");
 
-/* Why a worker's doorbell was rung. The same numbers in penny/promotion.py. */
+/* Why a worker's doorbell was rung. The same numbers in penny/_bridge.py. */
 enum reason {
   STEAL = 1,  /* a worker is hungry: promote a private job */
   URGENT = 2, /* an interactive task waits, and nobody is idle */

@@ -126,9 +126,9 @@ EXPORT(task_free) void task_free(u32 index, u32 client) {
 }
 
 static int a_worker_wants_room(void) {
-  for (u32 w = 0; w <= ASYNC_WORKER; w++)
+  for (u32 w = 0; w < plain_load(&shared->workers); w++)
     if (load(&shared->worker[w].wants_room)) return 1;
-  return 0;
+  return load(&shared->worker[ASYNC_WORKER].wants_room) != 0;
 }
 
 /* Whether nobody has anything under way: then no room will come free by itself. */

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
+from fake_port import isolated
 
 import penny
 import penny.scheduler
+from penny import jobs
 
 
 @pytest.fixture
@@ -31,6 +34,17 @@ def scheduler(request: pytest.FixtureRequest) -> Iterator[penny.Scheduler]:
         request.getfixturevalue("engine")
     with penny.Scheduler() as scheduler:
         yield scheduler
+
+
+@pytest.fixture(params=["outside", "in a task"])
+def run(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Runs a function outside of any task, where jobs run at once, or as one."""
+
+    def call(function: Callable[..., Any], *args: Any) -> Any:
+        with isolated():
+            return function(*args) if request.param == "outside" else jobs.run(function, args)
+
+    return call
 
 
 @pytest.fixture

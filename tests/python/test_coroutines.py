@@ -13,7 +13,7 @@ import pytest
 from fake_engine import FakeEngine
 
 import penny
-from penny import _bridge, _current, coroutines, functions, scheduler, wire
+from penny import _bridge, _current, coroutines, functions, output, scheduler, wire
 from penny.errors import Cancelled, RemoteTraceback
 
 CANCELLED, TIMED_OUT = 1, 2
@@ -130,7 +130,7 @@ async def port(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(coroutines.SharedEngine, "attached", lambda _: FakeEngine())
     monkeypatch.setattr(_current, "worker", None)
     monkeypatch.setattr(scheduler, "_attached", None)
-    monkeypatch.setattr(coroutines.os, "fsync", lambda _: None)
+    monkeypatch.setattr(output, "flush", lambda: None)
     main = asyncio.create_task(coroutines.main(64, open_port, lambda *boxes: None))
     await asyncio.sleep(0)
     yield port

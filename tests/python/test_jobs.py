@@ -17,17 +17,7 @@ from fake_port import isolated
 
 import penny
 from penny import jobs
-
-
-@pytest.fixture(params=["outside", "in a task"])
-def run(request):
-    """Runs a function outside of any task, where jobs run at once, or as one."""
-
-    def call(function, *args):
-        with isolated():
-            return function(*args) if request.param == "outside" else jobs.run(function, args)
-
-    return call
+from penny.options import Options
 
 
 def fail(error):
@@ -439,7 +429,7 @@ def test_callbacks_at_the_end():
 
 
 def test_published_jobs_are_jobs_where_there_is_no_pool(run):
-    assert run(lambda: jobs.publish(str, (1,), interactive=True, timeout=3).join()) == "1"
+    assert run(lambda: jobs.publish(str, (1,), Options(timeout=3, interactive=True)).join()) == "1"
 
 
 def test_cancelled_outside():

@@ -12,6 +12,7 @@ from fake_port import FakePort, State
 
 import penny
 from penny import jobs, promotion
+from penny.options import Options
 
 port = FakePort()
 ran: list[object] = []
@@ -478,7 +479,7 @@ def test_too_deep_to_help_it_promotes_what_is_private():
 
 def test_jobs_published_at_once():
     def task():
-        job = jobs.publish(note, (1,), interactive=True, timeout=2.5)
+        job = jobs.publish(note, (1,), Options(timeout=2.5, interactive=True))
         promoted = port.tasks[next(reversed(port.tasks))]
         return promoted.limit, promoted.interactive, job.join()
 

@@ -6,19 +6,9 @@ import asyncio
 import pickle
 
 import pytest
-from fake_port import isolated
 
 import penny
 from penny import jobs, scopes
-
-
-@pytest.fixture(params=["outside", "in a task"])
-def run(request):
-    def call(function, *args):
-        with isolated():
-            return function(*args) if request.param == "outside" else jobs.run(function, args)
-
-    return call
 
 
 def fail(error):

@@ -124,9 +124,9 @@ export class WorkerPort {
     return task;
   }
 
+  /** While there is none the word stays: the keeper compares it with tasks that run. */
   #tellInnermost() {
-    const task = this.#tasks.at(-1);
-    this.core.words[this.#innermostWord] = task === undefined ? 0 : this.core.hint(task) + 1;
+    if (this.#tasks.length) this.core.words[this.#innermostWord] = this.task() + 1;
   }
 
   /**

@@ -24,7 +24,7 @@
  * thread: no function that a page calls may reach it. A function of its own, since V8's baseline
  * compiler (seen in 11.3) loses a local variable that is live across a wait in a branch. */
 __attribute__((noinline)) void wait_on(u32 *p, u32 expected, i64 nanoseconds) {
-  __builtin_wasm_memory_atomic_wait32((int *)p, (int)expected, nanoseconds);
+  wait32(p, expected, nanoseconds);
 }
 
 /* Whether there is anything that a worker which computes could take. */

@@ -161,7 +161,7 @@ static void mortal_life(u32 me) {
 
 static void mortal_body(u32 me) {
   if (me != KEEPING) {
-    while (dies(1 + below(3000), mortal_life, me)) {
+    while (dies(1 + below(20000), mortal_life, me)) {
       set_flag(&dead[me], 1);
       while (flag(&dead[me])) give_way();
     }

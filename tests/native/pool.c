@@ -199,7 +199,7 @@ static void join(u32 me, struct job job) {
   }
   CHECK(job_ended((u32)job.hint), "a join came back early");
   u32 index = hint_index((u32)job.hint);
-  u32 word = shared->task[index].state;
+  u32 word = load(&shared->task[index].state); /* whoever has a stale hint may try to claim it */
   CHECK(generation_of(word) == (hint_generation((u32)job.hint) & 0xffff), "the slot is used again");
   if (state_of(word) != LOST) {
     u32 size = shared->task[index].size;

@@ -14,7 +14,7 @@
  * Either the publisher's b comes after 2, then it sees the bit and wakes; or b comes before 2, then
  * the look in 3 comes after a and sees the work. A bump between 1 and 5 makes 5 return at once. A
  * wake-up is never spent on a worker that is awake already, since the bit names who is parked. Whoever
- * was woken and finds more than it takes, or leaves because its latch is set, wakes another.
+ * has done 2 and finds more than it takes, or leaves because its latch is set, wakes another.
  * A waker that dies between c and d leaves a sleeper without its bit: the keeper's recovery bumps
  * and wakes everybody. Model: models/parking.pml; the whole walk: parking.md.
  */

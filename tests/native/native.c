@@ -127,7 +127,7 @@ static void maybe_die(void) {
 /* ---- actors that take turns --------------------------------------------------------------------- */
 
 enum { STACK = 256 * 1024, DOZE_MAX = 4000 };
-static const u64 STEPS_MAX = 200 * 1000 * 1000; /* of a round */
+static const u64 STEPS_MAX = 30 * 1000 * 1000; /* of a round; it takes some thousands, 2 million with deaths */
 
 static jmp_buf scheduler;
 static u64 steps;
@@ -421,9 +421,9 @@ void check_nothing_left(void) {
 /* ---- main ----------------------------------------------------------------------------------------- */
 
 extern const struct scenario deque_scenarios[], injector_scenarios[], heap_scenarios[], functions_scenarios[],
-    pool_scenarios[];
+    doorbell_scenarios[], pool_scenarios[];
 static const struct scenario *const files[] = {deque_scenarios, injector_scenarios, heap_scenarios,
-                                               functions_scenarios, pool_scenarios};
+                                               functions_scenarios, doorbell_scenarios, pool_scenarios};
 
 static u64 play_rounds(const struct scenario *scenario, u64 seed, u64 rounds) {
   scenario_name = scenario->name;

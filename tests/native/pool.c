@@ -27,6 +27,7 @@ struct settings {
   u32 cancels;   /* one in so many turns of the client cancels something; 0: none */
   u32 large;     /* one in so many payloads is larger than its slot; 0: none */
   u32 heap;      /* bytes */
+  u32 together;  /* so many tasks at a time wait for each other: each needs a worker; 0: none do */
   int coroutines; /* whether some tasks are coroutines, and the async worker runs */
 };
 static struct settings set;
@@ -35,7 +36,7 @@ static struct tally ran, ended;
 static u32 ids;
 static u32 function;
 static u32 deaths_left;
-static u32 everything_collected;
+static u32 meeting; /* how many tasks have come to meet */
 
 /* ---- payloads ---------------------------------------------------------------------------------------- */
 
@@ -234,6 +235,12 @@ static int spawn_and_join(u32 me, u32 depth) {
 
 /* ---- its tasks --------------------------------------------------------------------------------------- */
 
+/* Goes on when so many tasks are here: all of them run at once, or nobody does. */
+static void meet(void) {
+  u32 place = __atomic_fetch_add(&meeting, 1, __ATOMIC_SEQ_CST);
+  while (flag(&meeting) / set.together == place / set.together) give_way();
+}
+
 static void run_task(u32 me, u32 index) {
   struct worker_state *state = state_of_worker(me);
   struct task *task = &shared->task[index];
@@ -248,8 +255,9 @@ static void run_task(u32 me, u32 index) {
   begin(arguments.id);
   state->tasks[state->depth++] = hint_of(index, generation_of(load(&task->state)));
   task_arguments_read(index, me);
+  if (set.together) meet();
   int asked = spawn_and_join(me, arguments.depth);
-  if (one_in(16)) { /* an urgent one on top, as the doorbell's handler runs it */
+  if (!set.together && one_in(16)) { /* an urgent one on top, as the doorbell's handler runs it */
     u32 urgent = me == ASYNC_WORKER || state->depth >= DEEP ? NONE : urgent_next(me);
     if (urgent != NONE) run_task(me, urgent);
   }
@@ -429,7 +437,6 @@ static void client_body(void) {
     else if (!pending && !room)
       give_way(); /* others have the room, and will be done with it */
   }
-  set_flag(&everything_collected, 1);
   stop();
 }
 
@@ -451,7 +458,7 @@ static void play(struct settings settings) {
   tally_clear(&ended, TALLY_MAX);
   memset(dead, 0, sizeof dead);
   memset(outcomes, 0, sizeof outcomes);
-  ids = graves = pending = submitted = deaths_seen = everything_collected = 0;
+  ids = graves = pending = submitted = deaths_seen = meeting = 0;
   deaths_left = set.deaths;
   living = WORKERS + (set.coroutines ? 1 : 0);
   function = function_new(client_participant(HOST), 2000);
@@ -480,6 +487,12 @@ static void play(struct settings settings) {
 
 /* Now and then one task, while the workers start, park, wake, stop. */
 static void parking(void) { play((struct settings){.tasks = 60, .pending = 1 + below(3), .heap = 4 MIB}); }
+
+/* Tasks that wait for each other: no worker may sleep beside one that nobody runs. */
+static void rendezvous(void) {
+  u32 together = 2 + below(WORKERS - 1);
+  play((struct settings){.tasks = 20 * together, .pending = together, .together = together, .heap = 4 MIB});
+}
 
 static void tasks(void) {
   play((struct settings){
@@ -512,6 +525,7 @@ static void recovery_of_jobs(void) {
 
 const struct scenario pool_scenarios[] = {
     {"pool-parking", parking, 40},
+    {"pool-rendezvous", rendezvous, 40},
     {"pool-completions", completions, 10},
     {"pool-tasks", tasks, 10},
     {"pool-promotion", promotion, 20},

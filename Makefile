@@ -85,6 +85,45 @@ lint: core                ## style and types, Python and JavaScript
 	$(PYTHON) -m mypy penny
 	npx --no-install tsc -p .
 
+# ---- the core, native ----------------------------------------------------------------------------
+
+# The core's own files with tests/native, as a program: once for each sanitizer, with threads, and once
+# without, whose actors take turns. See tests/native/native.h.
+NATIVE_SOURCES := $(wildcard penny/wasm_core/*.c tests/native/*.c)
+NATIVE_OBJECTS := $(NATIVE_SOURCES:%.c=%.o)
+NATIVE_CFLAGS := -std=c11 -g -Wall -Wextra -Werror -Wno-int-to-pointer-cast -Wno-pointer-to-int-cast \
+	-Ipenny/wasm_core -Itests/native
+NATIVE_FLAVOURS := interleave thread address
+NATIVE_interleave := -O2
+NATIVE_thread := -O1 -fsanitize=thread
+NATIVE_address := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+export NATIVE_CFLAGS
+
+define NATIVE_FLAVOUR
+build/native/$(1)/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(CC) $$(NATIVE_CFLAGS) $$(NATIVE_$(1)) -MMD -c $$< -o $$@
+build/native/$(1)/play: $$(NATIVE_OBJECTS:%=build/native/$(1)/%)
+	$$(CC) $$(NATIVE_$(1)) $$^ -o $$@ -lpthread
+-include $$(NATIVE_OBJECTS:%.o=build/native/$(1)/%.d)
+endef
+$(foreach flavour,$(NATIVE_FLAVOURS),$(eval $(call NATIVE_FLAVOUR,$(flavour))))
+
+NATIVE := $(NATIVE_FLAVOURS:%=build/native/%/play)
+
+test-native: $(NATIVE)    ## the core as a native program, a small share, under the sanitizers
+	build/native/interleave/play interleave
+	build/native/thread/play threads
+	build/native/address/play threads
+
+stress-native: $(NATIVE)  ## much of it: millions of operations
+	build/native/interleave/play interleave --times 100 --seed 1000
+	build/native/thread/play threads --times 10 --seed 1000
+	build/native/address/play threads --times 30 --seed 1000
+
+mutants: build/native/interleave/play  ## each known mistake in the core is caught
+	$(PYTHON) tests/native/mutants.py
+
 models: $(SETUP)          ## the Promela models of the protocols
 	models/check
 

@@ -241,6 +241,19 @@ static void meet(void) {
   while (flag(&meeting) / set.together == place / set.together) give_way();
 }
 
+/* A task and jobs of its own wait for each other: promoted jobs are stolen while their owner is busy. */
+static void meet_own_jobs(u32 me) {
+  struct job jobs[WORKERS];
+  u32 n = set.together - 1;
+  for (u32 i = 0; i < n; i++) {
+    jobs[i] = (struct job){.id = __atomic_fetch_add(&ids, 1, __ATOMIC_RELAXED)};
+    jobs[i].hint = promote_job(me, jobs[i]);
+    CHECK(jobs[i].hint >= 0, "no room for a job");
+  }
+  meet();
+  for (u32 i = 0; i < n; i++) join(me, jobs[i]);
+}
+
 static void run_task(u32 me, u32 index) {
   struct worker_state *state = state_of_worker(me);
   struct task *task = &shared->task[index];
@@ -255,8 +268,13 @@ static void run_task(u32 me, u32 index) {
   begin(arguments.id);
   state->tasks[state->depth++] = hint_of(index, generation_of(load(&task->state)));
   task_arguments_read(index, me);
-  if (set.together) meet();
-  int asked = spawn_and_join(me, arguments.depth);
+  int asked = 0;
+  if (set.together && arguments.depth)
+    meet_own_jobs(me);
+  else if (set.together)
+    meet();
+  else
+    asked = spawn_and_join(me, arguments.depth);
   if (!set.together && one_in(16)) { /* an urgent one on top, as the doorbell's handler runs it */
     u32 urgent = me == ASYNC_WORKER || state->depth >= DEEP ? NONE : urgent_next(me);
     if (urgent != NONE) run_task(me, urgent);
@@ -397,7 +415,7 @@ static int submit(void) {
   u32 id = __atomic_fetch_add(&ids, 1, __ATOMIC_RELAXED);
   u32 queue = one_in(6) ? INTERACTIVE : set.coroutines && one_in(4) ? COROUTINES : BATCH;
   write_arguments(block ? block : (u32)(uintptr_t)shared->task[index].inline_payload, size,
-                  (struct arguments){id, some_payload_size(), set.depth ? below(set.depth + 1) : 0});
+                  (struct arguments){id, some_payload_size(), set.together ? set.depth : below(set.depth + 1)});
   if (set.cancels && one_in(20)) task_limit(index, 1);
   id_of[index] = id;
   slots[pending++] = index;
@@ -505,6 +523,11 @@ static void promotion(void) {
   play((struct settings){.tasks = 40, .pending = 4, .depth = 5, .large = 8, .heap = 16 MIB});
 }
 
+static void promotion_meets(void) {
+  play((struct settings){
+      .tasks = 20, .pending = 1, .depth = 1, .together = 2 + below(WORKERS - 1), .heap = 4 MIB});
+}
+
 static void cancellation(void) {
   play((struct settings){.tasks = 60, .pending = 8, .depth = 4, .cancels = 2, .heap = 8 MIB});
 }
@@ -523,15 +546,21 @@ static void recovery_of_jobs(void) {
                          .heap = 8 MIB});
 }
 
+static void recovery_in_little_room(void) {
+  play((struct settings){.tasks = 40, .pending = 16, .depth = 2, .deaths = 6, .large = 1, .heap = 3 MIB});
+}
+
 const struct scenario pool_scenarios[] = {
     {"pool-parking", parking, 40},
     {"pool-rendezvous", rendezvous, 40},
     {"pool-completions", completions, 10},
     {"pool-tasks", tasks, 10},
     {"pool-promotion", promotion, 20},
+    {"pool-promotion-meets", promotion_meets, 20},
     {"pool-cancellation", cancellation, 20},
     {"pool-room", room, 20},
     {"pool-recovery", recovery, 30},
     {"pool-recovery-of-jobs", recovery_of_jobs, 30},
+    {"pool-little-room", recovery_in_little_room, 20},
     END_OF_SCENARIOS,
 };

@@ -72,7 +72,7 @@ static void spsc(void) {
 
 /* ---- a stampede ---------------------------------------------------------------------------------- */
 
-enum { HERD = 2000 };
+enum { HERD = DEQUE_ENTRIES < 2000 ? DEQUE_ENTRIES : 2000 };
 
 static void stampede_body(u32 number) {
   if (number == OWNER)
@@ -119,7 +119,7 @@ static void last(void) {
 
 /* ---- a full ring ---------------------------------------------------------------------------------- */
 
-enum { FULL_RING = 3 * DEQUE_ENTRIES };
+enum { FULL_RING = 3 * DEQUE_ENTRIES + 3000 };
 
 /* It refuses when all entries are in use, and only then; entries are used again after a lap. */
 static void full_body(u32 number) {
@@ -174,7 +174,7 @@ static void inherited_body(u32 number) {
     thief();
     return;
   }
-  while (dies(1 + below(200), inherited_life, OWNER)) lost++;
+  while (dies(lost < 40 ? 1 + below(200) : 0, inherited_life, OWNER)) lost++;
   set_flag(&over, 1);
 }
 

@@ -1,7 +1,7 @@
 /* The function table: who holds a reference finds the function that it was told of, and none is left. */
 #include "tally.h"
 
-enum { ACTORS = 4, BOARD = 4, TURNS = 300 };
+enum { ACTORS = 4, BOARD = 4, TURNS = 150, FREE_ENTRIES = 4 };
 
 /* What the actors know of: function number and serial, maybe of one that has gone since. */
 static struct {
@@ -18,7 +18,7 @@ static void unlock(u32 i) { __atomic_store_n(&board_lock[i], 0, __ATOMIC_RELEASE
 static void make(u32 me) {
   u32 size = 4 + below(3000);
   u32 number = function_new(me, size);
-  CHECK(number, "no room for a function");
+  if (!number) return; /* all entries are in use */
   u32 serial = function_serial(number);
   *(u32 *)at(function_block(number)) = serial;
   u32 i = below(BOARD);
@@ -60,7 +60,10 @@ static void references(void) {
   new_memory(ACTORS, 4 << 20, 0);
   memset(board, 0, sizeof board);
   memset(board_lock, 0, sizeof board_lock);
+  /* Few entries, so that they are soon used again. */
+  for (u32 f = FREE_ENTRIES; f < FUNCTIONS; f++) shared->function[f].life = 1;
   run(ACTORS, body);
+  for (u32 f = FREE_ENTRIES; f < FUNCTIONS; f++) shared->function[f].life = 0;
   check_nothing_left();
   count(ACTORS * TURNS);
 }

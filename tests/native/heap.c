@@ -145,11 +145,11 @@ static void arenas(void) {
 
 static u32 dead[ACTORS];
 static u32 living;
+static int few; /* each has one block only, so that arenas come and go */
 
 static void mortal_life(u32 me) {
-  static u32 n[ACTORS];
-  for (n[me] = 0; n[me] < CHURNS / 4; n[me]++) {
-    struct block *block = &held[me][below(HELD)];
+  for (u32 n = 0; n < CHURNS / 4; n++) {
+    struct block *block = &held[me][below(few ? 1 : HELD)];
     if (block->address)
       give_back(me, block, me + 1);
     else
@@ -161,7 +161,9 @@ static void mortal_life(u32 me) {
 
 static void mortal_body(u32 me) {
   if (me != KEEPING) {
-    while (dies(1 + below(20000), mortal_life, me)) {
+    u32 deaths_left = 10;
+    while (dies(deaths_left ? 1 + below(10000) : 0, mortal_life, me)) {
+      deaths_left--;
       set_flag(&dead[me], 1);
       while (flag(&dead[me])) give_way();
     }
@@ -184,6 +186,8 @@ static void mortal_body(u32 me) {
 
 static void mortal(void) {
   fresh();
+  few = one_in(2);
+  if (few) shared->granules_max = 2 * ARENA_GRANULES;
   memset(dead, 0, sizeof dead);
   living = ACTORS;
   run(ACTORS + 1, mortal_body);

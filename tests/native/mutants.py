@@ -57,10 +57,10 @@ class Mutant:
         others = [
             str(path)
             for path in sorted((BUILD / "interleave").rglob("*.o"))
-            if path != BUILD / "interleave/penny/wasm_core" / f"{self.file[:-2]}.o"
+            if path != BUILD / "interleave/core" / f"{self.file[:-2]}.o"
         ]
-        flags = os.environ["NATIVE_CFLAGS"].split()
-        command = [os.environ.get("CC", "cc"), *flags, "-w", "-O2", str(source), *others, "-lpthread"]
+        flags = [*os.environ["NATIVE_CFLAGS"].split(), *os.environ["NATIVE_interleave"].split(), "-w"]
+        command = [os.environ.get("CC", "cc"), *flags, str(source), *others, "-lpthread"]
         subprocess.run([*command, "-o", str(program)], check=True)
         deadline = time.monotonic() + PATIENCE
         seed = 1
@@ -261,14 +261,6 @@ MUTANTS = [
         PARKING,
     ),
     Mutant(
-        "WAKE_UNCLAIMED",
-        "parking.c",
-        "    if (!unannounce(worker)) continue; /* somebody else wakes this one; look for the next */\n",
-        "    unannounce(worker);\n",
-        "no worker sleeps beside a task",
-        PARKING,
-    ),
-    Mutant(
         "SPINNER_KEPT",
         "parking.c",
         "  store(&shared->spinner, 0);\n  *spin = found",
@@ -391,15 +383,19 @@ MUTANTS = [
         PARKING + " pool-tasks",
     ),
     Mutant(
-        "QUEUED_BEFORE_FILLED",
+        "FILLED_LAST",
         "tasks.c",
         """  task_fill(index, function, queue, flags, size, block);
-  /* From here on""",
+  /* From here on a worker may own it, even before the hint is out: a stale hint may name it. */
+  store(&task->state, state_word(generation, 0, QUEUED));
+  if (injector_put(queue, hint_of(index, generation))) {
+""",
         """  store(&task->state, state_word(generation, 0, QUEUED));
-  task_fill(index, function, queue, flags, size, block);
-  /* From here on""",
+  if (injector_put(queue, hint_of(index, generation))) {
+    task_fill(index, function, queue, flags, size, block);
+""",
         "who claims a task reads what was submitted",
-        "pool-recovery",
+        "pool-tasks pool-parking",
     ),
     Mutant(
         "SLOT_BY_STORE",
@@ -407,7 +403,15 @@ MUTANTS = [
         "  if (!compare_exchange(&task->state, word, filling)) return 0;\n",
         "  store(&task->state, filling);\n",
         "a slot has one owner",
-        "pool-promotion pool-cancellation pool-recovery-of-jobs",
+        "slots-crowded slots-few",
+    ),
+    Mutant(
+        "SAME_GENERATION",
+        "tasks.c",
+        "state_word(generation_of(word) + 1, participant, FILLING)",
+        "state_word(generation_of(word), participant, FILLING)",
+        "each use of a slot has its generation",
+        "slots-crowded",
     ),
     Mutant(
         "FREE_BEFORE_EMPTIED",
@@ -421,14 +425,6 @@ MUTANTS = [
     u32 block""",
         "a slot has one owner",
         "pool-recovery-of-jobs pool-promotion pool-cancellation",
-    ),
-    Mutant(
-        "SAME_GENERATION",
-        "tasks.c",
-        "state_word(generation_of(word) + 1, participant, FILLING)",
-        "state_word(generation_of(word), participant, FILLING)",
-        "nobody uses a slot’s old generation",
-        "pool-recovery-of-jobs pool-cancellation pool-promotion",
     ),
     Mutant(
         "ENDED_BEFORE_WRITTEN",
@@ -591,14 +587,6 @@ MUTANTS = [
         "  (void)word;\n",
         "a sweep keeps what slots refer to",
         DEATH,
-    ),
-    Mutant(
-        "MARK_STAYS",
-        "heap.c",
-        "      compare_exchange(&map.word[i], word, word & ~(u32)MARK);\n",
-        "      continue;\n",
-        "all is free at the end",
-        "pool-recovery-of-jobs pool-recovery heap-mortal",
     ),
     Mutant(
         "SWEEPS_NOTHING",
@@ -856,7 +844,7 @@ MUTANTS = [
         "    wake_worker(w);\n  }\n",
         "  }\n",
         "no lost wake-up",
-        DEATH,
+        "pool-recovery-meets",
     ),
     Mutant(
         "DEATHS_UNCOUNTED",

@@ -126,13 +126,13 @@ static void maybe_die(void) {
 
 /* ---- actors that take turns --------------------------------------------------------------------- */
 
-enum { STACK = 256 * 1024, DOZE_MAX = 4000 };
+enum { STACK = 256 * 1024 };
 static const u64 STEPS_MAX = 30 * 1000 * 1000; /* of a round; it takes some thousands, 2 million with deaths */
 
 static jmp_buf scheduler;
 static u64 steps;
 static u64 switches; /* one in so many steps switches, a power of two less 1 */
-static int dozing;   /* whether actors doze off in this round */
+static u64 dozing;   /* one in so many switches dozes off, a power of two less 1; 0: nobody does */
 static double now;   /* ms */
 
 static void begin_actor(void) {
@@ -190,7 +190,8 @@ static void take_turns(u32 n, void (*body)(u32 number)) {
   now = 1;
   static const u64 rates[] = {1, 3, 7, 15, 63};
   switches = rates[(u32)(next_random(&round_random) >> 32) % 5];
-  dozing = (next_random(&round_random) >> 40) % 2;
+  static const u64 naps[] = {0, 255, 31};
+  dozing = naps[(u32)(next_random(&round_random) >> 32) % 3];
   for (u32 i = 0; i < n; i++) {
     struct actor *actor = &actors[i];
     if (!actor->stack) actor->stack = malloc(STACK);
@@ -221,7 +222,8 @@ static void interleave_turn(void) {
   if (++steps > STEPS_MAX) failed("no end", "they go round in circles");
   u64 chance = next_random(&round_random) >> 32;
   if (chance & switches) return;
-  if (dozing && chance >> 8 << 56 == 0) self->dozes_until = steps + (chance >> 16) % DOZE_MAX;
+  if (dozing && (chance >> 8 & dozing) == 0) /* for some steps, or for many thousands */
+    self->dozes_until = steps + (1ull << (chance >> 16 & 15));
   next_turn();
 }
 
@@ -396,7 +398,6 @@ static void reserve_memory(void) {
 }
 
 void new_memory(u32 workers, u32 heap_bytes, u32 first_position) {
-  /* The first pages are written in every round: zeroed faster than given back and faulted in. */
   size_t header = HEAP_ADDRESS - MEMORY_ADDRESS;
   memset(at(MEMORY_ADDRESS), 0, header);
   size_t heap = (size_t)pages * PAGE > HEAP_ADDRESS ? (size_t)pages * PAGE - HEAP_ADDRESS : 0;
@@ -416,14 +417,21 @@ void check_nothing_left(void) {
     CHECK(!(u32)shared->function[f].life, "function %u is %llx", f + 1,
           (unsigned long long)shared->function[f].life);
   CHECK(heap_used() == 0, "%g bytes of the heap are in use", heap_used());
+  /* And all of it can be had in one piece, that of arenas as well. */
+  u32 whole = shared->granules_max * GRANULE_BYTES;
+  if (!whole) return;
+  u32 block = heap_allocate(KEEPER, whole);
+  CHECK(block, "a part of the heap's %u bytes is out of reach", whole);
+  heap_free(KEEPER, block);
 }
 
 /* ---- main ----------------------------------------------------------------------------------------- */
 
 extern const struct scenario deque_scenarios[], injector_scenarios[], heap_scenarios[], functions_scenarios[],
-    doorbell_scenarios[], pool_scenarios[];
+    doorbell_scenarios[], slots_scenarios[], pool_scenarios[];
 static const struct scenario *const files[] = {deque_scenarios, injector_scenarios, heap_scenarios,
-                                               functions_scenarios, doorbell_scenarios, pool_scenarios};
+                                               functions_scenarios, doorbell_scenarios, slots_scenarios,
+                                               pool_scenarios};
 
 static u64 play_rounds(const struct scenario *scenario, u64 seed, u64 rounds) {
   scenario_name = scenario->name;
@@ -445,7 +453,7 @@ static u64 play_rounds(const struct scenario *scenario, u64 seed, u64 rounds) {
 }
 
 static void usage(const char *program) {
-  fprintf(stderr, "usage: %s threads|interleave [--seed N] [--times N] [--rounds N] [scenario…]\n", program);
+  fprintf(stderr, "usage: %s threads|interleave [--seed N] [--times N] [--part N] [--rounds N] [scenario…]\n", program);
   exit(2);
 }
 
@@ -456,7 +464,7 @@ int main(int argc, char **argv) {
     interleaving = 1;
   else if (strcmp(argv[1], "threads"))
     usage(argv[0]);
-  u64 seed = 1, times = 1, rounds = 0;
+  u64 seed = 1, times = 1, part = 1, rounds = 0;
   int named = argc;
   for (int i = 2; i < argc; i++) {
     if (argv[i][0] != '-') {
@@ -469,6 +477,8 @@ int main(int argc, char **argv) {
       seed = value;
     else if (!strcmp(argv[i], "--times"))
       times = value;
+    else if (!strcmp(argv[i], "--part"))
+      part = value ? value : 1;
     else if (!strcmp(argv[i], "--rounds"))
       rounds = value;
     else
@@ -482,7 +492,7 @@ int main(int argc, char **argv) {
     for (const struct scenario *scenario = files[file]; scenario->name; scenario++) {
       int wanted = named == argc;
       for (int i = named; i < argc; i++) wanted |= !strcmp(argv[i], scenario->name);
-      if (wanted) total += play_rounds(scenario, seed, rounds ? rounds : scenario->rounds * times);
+      if (wanted) total += play_rounds(scenario, seed, rounds ? rounds : scenario->rounds * times / part);
     }
   if (!total) usage(argv[0]);
   return 0;

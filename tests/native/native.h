@@ -20,6 +20,12 @@
 
 #include "shared.h"
 
+#ifdef SMALL
+/* The Makefile shrinks the tables by their text in shared.h. */
+_Static_assert(TASKS == 64 && TASK_BITS == 6 && FUNCTIONS == 16 && INJECTOR_CELLS == 128 && DEQUE_ENTRIES == 64,
+               "shared.h has changed: adapt NATIVE_SMALL in the Makefile");
+#endif
+
 /* ---- rounds ------------------------------------------------------------------------------------ */
 
 /* What scenarios count: how many operations they have checked. */
@@ -37,7 +43,7 @@ __attribute__((noreturn, format(printf, 2, 3))) void failed(const char *where, c
 struct scenario {
   const char *name;
   void (*play)(void);
-  u32 rounds; /* of the small share; more are asked for by --times */
+  u32 rounds; /* with --times or --part so many times as many, or a part of them */
 };
 
 /* The end of a test file's list of scenarios. */

@@ -37,6 +37,7 @@ static u32 ids;
 static u32 function;
 static u32 deaths_left;
 static u32 meeting; /* how many tasks have come to meet */
+static u32 meeting_over; /* there are not enough left, since some were lost */
 
 /* ---- payloads ---------------------------------------------------------------------------------------- */
 
@@ -48,7 +49,7 @@ enum { STRIDE = 1024 }; /* of the words of a large payload that are written and 
 
 static u32 some_payload_size(void) {
   if (!set.large || !one_in(set.large)) return sizeof(struct arguments) + below(180);
-  return one_in(6) ? 33000 + below(100000) : 300 + below(4000);
+  return one_in(set.large == 1 ? 2 : 6) ? 33000 + below(100000) : 300 + below(4000);
 }
 
 static void fill(u32 address, u32 size, u32 word) {
@@ -199,6 +200,8 @@ static void join(u32 me, struct job job) {
     }
   }
   CHECK(job_ended((u32)job.hint), "a join came back early");
+  u32 latch = load(&shared->task[hint_index((u32)job.hint)].latch);
+  CHECK((latch & SET) && latch >> 16 == (hint_generation((u32)job.hint) & 0xffff), "its latch is %x", latch);
   u32 index = hint_index((u32)job.hint);
   u32 word = load(&shared->task[index].state); /* whoever has a stale hint may try to claim it */
   CHECK(generation_of(word) == (hint_generation((u32)job.hint) & 0xffff), "the slot is used again");
@@ -238,7 +241,7 @@ static int spawn_and_join(u32 me, u32 depth) {
 /* Goes on when so many tasks are here: all of them run at once, or nobody does. */
 static void meet(void) {
   u32 place = __atomic_fetch_add(&meeting, 1, __ATOMIC_SEQ_CST);
-  while (flag(&meeting) / set.together == place / set.together) give_way();
+  while (flag(&meeting) / set.together == place / set.together && !flag(&meeting_over)) give_way();
 }
 
 /* A task and jobs of its own wait for each other: promoted jobs are stolen while their owner is busy. */
@@ -421,7 +424,12 @@ static int submit(void) {
   slots[pending++] = index;
   submitted++;
   if (task_submit(index, function, queue, 0, size, block)) return 1;
-  failed("submit", "the injector is full");
+  /* The injector is full, of stale hints as well. */
+  pending--;
+  submitted--;
+  tally_add(&ran, id);
+  task_free(index, HOST);
+  return 0;
 }
 
 static void cancel_some(void) {
@@ -449,6 +457,7 @@ static void client_body(void) {
     while (room && submitted < set.tasks && pending < set.pending && !one_in(4)) room = submit();
     if (set.cancels && pending && one_in(set.cancels)) cancel_some();
     if (set.cancels && one_in(100)) watch();
+    if (submitted == set.tasks && pending < set.together) set_flag(&meeting_over, 1);
     if (got) continue;
     if (pending && (!room || submitted == set.tasks || pending == set.pending))
       completions_wait(HOST, seen, -1);
@@ -476,7 +485,7 @@ static void play(struct settings settings) {
   tally_clear(&ended, TALLY_MAX);
   memset(dead, 0, sizeof dead);
   memset(outcomes, 0, sizeof outcomes);
-  ids = graves = pending = submitted = deaths_seen = meeting = 0;
+  ids = graves = pending = submitted = deaths_seen = meeting = meeting_over = 0;
   deaths_left = set.deaths;
   living = WORKERS + (set.coroutines ? 1 : 0);
   function = function_new(client_participant(HOST), 2000);
@@ -509,7 +518,8 @@ static void parking(void) { play((struct settings){.tasks = 60, .pending = 1 + b
 /* Tasks that wait for each other: no worker may sleep beside one that nobody runs. */
 static void rendezvous(void) {
   u32 together = 2 + below(WORKERS - 1);
-  play((struct settings){.tasks = 20 * together, .pending = together, .together = together, .heap = 4 MIB});
+  u32 pending = one_in(2) ? together : 12; /* 12: workers take several at a time from the injector */
+  play((struct settings){.tasks = 24 * together, .pending = pending, .together = together, .heap = 4 MIB});
 }
 
 static void tasks(void) {
@@ -547,7 +557,12 @@ static void recovery_of_jobs(void) {
 }
 
 static void recovery_in_little_room(void) {
-  play((struct settings){.tasks = 40, .pending = 16, .depth = 2, .deaths = 6, .large = 1, .heap = 3 MIB});
+  play((struct settings){.tasks = 60, .pending = 32, .deaths = 8, .large = 1, .heap = 3 MIB});
+}
+
+static void recovery_meets(void) {
+  u32 together = 2 + below(WORKERS - 1);
+  play((struct settings){.tasks = 60, .pending = 12, .together = together, .deaths = 8, .heap = 4 MIB});
 }
 
 const struct scenario pool_scenarios[] = {
@@ -561,6 +576,7 @@ const struct scenario pool_scenarios[] = {
     {"pool-room", room, 20},
     {"pool-recovery", recovery, 30},
     {"pool-recovery-of-jobs", recovery_of_jobs, 30},
+    {"pool-recovery-meets", recovery_meets, 20},
     {"pool-little-room", recovery_in_little_room, 20},
     END_OF_SCENARIOS,
 };

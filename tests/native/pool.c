@@ -333,17 +333,19 @@ static void worker_body(u32 me) {
 }
 
 static void keeper_body(void) {
+  int again = 0; /* the injector had no room for all that is queued */
   for (;;) {
     u32 seen = flag(&graves);
+    if (again) again = reinject() != 0;
     for (u32 worker = 0; worker <= ASYNC_WORKER; worker++) {
       if (!flag(&dead[worker])) continue;
       recover(worker);
-      while (reinject()) give_way();
+      again = reinject() != 0;
       set_flag(&dead[worker], 0);
       notify(&dead[worker], 1);
     }
     if (!flag(&living)) return;
-    wait32(&graves, seen, -1);
+    wait32(&graves, seen, again ? 1000000 : -1);
   }
 }
 

@@ -8,6 +8,7 @@ enum {
   GRAIN = 512,      /* bytes of the smallest granule */
   HEAP_BYTES = 6 << 20,
   GRAINS = HEAP_BYTES / GRAIN,
+  ARENA_MAP_BYTES = ARENA_BYTES / GRAIN * 4,
 };
 
 /* Whose each grain of the heap is: participant + 1, or 0. */
@@ -127,16 +128,23 @@ static void arenas_body(u32 me) {
     if (!address) continue;
     *block = (struct block){address, size};
     mark(*block, 0, me + 1);
+    /* Zeros where an arena's map was: free, for who goes on with that arena. */
+    if (me == 0) memset(at(address), 0, ARENA_MAP_BYTES);
     *(u32 *)at(address) = address;
+    /* Now and then for long, so that somebody may wake up late. */
+    if (me == 0 && one_in(8))
+      for (u32 i = 0; i < 4000; i++) give_way();
+    for (u32 i = 4; me == 0 && i < ARENA_MAP_BYTES; i += 4)
+      CHECK(!*(u32 *)at(address + i), "byte %u of the large block was written to", i);
   }
   if (held[me][0].address) give_back(me, &held[me][0], me + 1);
 }
 
 static void arenas(void) {
-  new_memory(ACTORS, 3 << 20, 0);
+  new_memory(ACTORS, 2 << 20, 0); /* the large block takes all of it */
   memset(owner_of, 0, sizeof owner_of);
   memset(held, 0, sizeof held);
-  run(ACTORS, arenas_body);
+  run(2 + below(2), arenas_body);
   check_nothing_left();
   count(ACTORS * CHURNS);
 }

@@ -40,6 +40,11 @@ class Mutant:
     scenarios: str
     """Those that see it, most likely first."""
 
+    @property
+    def row(self) -> str:
+        """Its row of the table in README.md."""
+        return f"| `{self.file}` | {self.name} | {self.breaks} | {self.scenarios.split()[0]} |"
+
     def source(self) -> str:
         text = (CORE / self.file).read_text()
         if text.count(self.was) != 1:
@@ -59,7 +64,11 @@ class Mutant:
             for path in sorted((BUILD / "interleave").rglob("*.o"))
             if path != BUILD / "interleave/core" / f"{self.file[:-2]}.o"
         ]
-        flags = [*os.environ["NATIVE_CFLAGS"].split(), *os.environ["NATIVE_interleave"].split(), "-w"]
+        flags = [
+            *os.environ["NATIVE_CFLAGS"].split(),
+            *os.environ["NATIVE_interleave"].split(),
+            "-w",
+        ]
         command = [os.environ.get("CC", "cc"), *flags, str(source), *others, "-lpthread"]
         subprocess.run([*command, "-o", str(program)], check=True)
         deadline = time.monotonic() + PATIENCE
@@ -70,7 +79,10 @@ class Mutant:
                 left = deadline - time.monotonic()
                 try:
                     run = subprocess.run(
-                        [*command, *self.scenarios.split()], capture_output=True, text=True, timeout=left
+                        [*command, *self.scenarios.split()],
+                        capture_output=True,
+                        text=True,
+                        timeout=left,
                     )
                 except subprocess.TimeoutExpired:
                     return None
@@ -155,7 +167,13 @@ MUTANTS = [
         "each entry goes to one",
         "deque-full deque-last",
     ),
-    deque("ONE_TOO_MANY", ">= DEQUE_ENTRIES) return 0", "> DEQUE_ENTRIES) return 0", "the ring’s size", "deque-full"),
+    deque(
+        "ONE_TOO_MANY",
+        ">= DEQUE_ENTRIES) return 0",
+        "> DEQUE_ENTRIES) return 0",
+        "the ring’s size",
+        "deque-full",
+    ),
     deque(
         "WRAP_UNSIGNED",
         "  if ((i32)(bottom - top) <= 0) return NONE;\n",
@@ -291,14 +309,6 @@ MUTANTS = [
     passes_on = 1; /* even if""",
         """deadline - now))) worker->wakeups++, passes_on = 1;
     /* even if""",
-        "no worker sleeps beside a task",
-        PARKING,
-    ),
-    Mutant(
-        "BATCH_UNTOLD",
-        "stealing.c",
-        "  if (taken > 1) wake_one();\n",
-        "",
         "no worker sleeps beside a task",
         PARKING,
     ),
@@ -839,14 +849,6 @@ MUTANTS = [
         DEATH,
     ),
     Mutant(
-        "NO_WAKE_ALL",
-        "recovery.c",
-        "    wake_worker(w);\n  }\n",
-        "  }\n",
-        "no lost wake-up",
-        "pool-recovery-meets",
-    ),
-    Mutant(
         "DEATHS_UNCOUNTED",
         "recovery.c",
         "  fetch_add(&shared->deaths, 1);\n",
@@ -873,8 +875,12 @@ def main() -> int:
     wanted = [mutant for mutant in MUTANTS if not options.names or mutant.name in options.names]
     if options.table:
         for mutant in wanted:
-            print(f"| `{mutant.file}` | {mutant.name} | {mutant.breaks} | {mutant.scenarios.split()[0]} |")
+            print(mutant.row)
         return 0
+    readme = Path(__file__).with_name("README.md").read_text()
+    for mutant in MUTANTS:
+        if mutant.row not in readme:
+            raise SystemExit(f"README.md lacks this row (--table prints all):\n{mutant.row}")
     survivors = 0
 
     def check(mutant: Mutant) -> tuple[Mutant, str | None, float]:

@@ -6,7 +6,8 @@ SETUP := .venv/installed node_modules/.installed
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup build core snapshot run serve test test-core test-python test-browser \
+.PHONY: help setup build core snapshot run serve test test-core test-native test-python test-browser \
+	stress stress-native stress-browser mutants soak \
 	lint models bench wheel clean
 
 help:            ## this list
@@ -68,7 +69,7 @@ serve: build              ## the playground, for your own browser
 
 # ---- checks --------------------------------------------------------------------------------------
 
-test: build lint models test-core test-python test-browser  ## everything that CI checks
+test: build lint models test-core test-native test-python test-browser  ## everything that CI checks
 
 test-core: core           ## the core in Node's threads
 	node --test --test-reporter=spec tests/core/*.test.mjs
@@ -77,7 +78,15 @@ test-python: core         ## what runs on CPython
 	$(PYTHON) -m pytest tests/python
 
 test-browser: build       ## everything else, in headless Chromium
-	$(PYTHON) -m pytest tests/browser
+	$(PYTHON) -m pytest tests/browser -m "not stress"
+
+stress: stress-native mutants stress-browser  ## what takes long: not in CI
+
+stress-browser: build     ## random trees and faults, in headless Chromium
+	$(PYTHON) -m pytest tests/browser -m stress -s
+
+soak: build               ## mixed load for MINUTES (10), then everything must be as before
+	$(PYTHON) -m pytest tests/browser/test_soak.py -m soak -s
 
 lint: core                ## style and types, Python and JavaScript
 	$(PYTHON) -m ruff check .
@@ -101,7 +110,8 @@ NATIVE_FLAVOURS := interleave thread address
 NATIVE_interleave := -O2 -DSMALL -Ibuild/native/small
 NATIVE_thread := -O1 -fsanitize=thread -Ipenny/wasm_core
 NATIVE_address := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Ipenny/wasm_core
-export NATIVE_CFLAGS NATIVE_interleave
+mutants: export NATIVE_CFLAGS := $(NATIVE_CFLAGS)
+mutants: export NATIVE_INTERLEAVE := $(NATIVE_interleave)
 
 define NATIVE_FLAVOUR
 build/native/$(1)/tests/native/%.o: tests/native/%.c Makefile | build/native/small/shared.h

@@ -1,9 +1,9 @@
 """Mutants of the core: each has one mistake, and the native tests must catch every one of them.
 
-A mutant is made in a copy of its file: one piece of text, which must be there exactly once, is replaced. So the core
-has nothing of it. Compiled and linked with the tests, its actors then take turns (see native.h) until
-a check fails; what survives its minute is reported, and is an error: a suite that accepts it tests
-nothing.
+A mutant is made in a copy of its file: one piece of text, which must be there exactly once, is
+replaced. So the core has nothing of it. Compiled and linked with the tests, its actors then take
+turns (see native.h) until a check fails; what survives its minute is reported, and is an error: a
+suite that accepts it tests nothing.
 
     tests/native/mutants.py              all
     tests/native/mutants.py NAME…        only these
@@ -66,7 +66,7 @@ class Mutant:
         ]
         flags = [
             *os.environ["NATIVE_CFLAGS"].split(),
-            *os.environ["NATIVE_interleave"].split(),
+            *os.environ["NATIVE_INTERLEAVE"].split(),
             "-w",
         ]
         command = [os.environ.get("CC", "cc"), *flags, str(source), *others, "-lpthread"]

@@ -7,6 +7,7 @@ import * as L from './layout.js';
 import {Aside} from './aside.js';
 import {HAS_KWARGS, queueOf} from './client.js';
 import {Box, withBytes} from './client_port.js';
+import {CorruptionError} from './errors.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
@@ -144,10 +145,10 @@ export class WorkerPort {
       (core.taskWord(task, L.TASK_FLAGS_WORD) & HAS_KWARGS);
     if (exports.hungry()) code += HUNGRY;
     if (core.taskWord(task, L.TASK_QUEUE_WORD) === L.INTERACTIVE) code += IS_INTERACTIVE;
+    const from = core.payload(task);
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
     if (size > this.inbox.size) return code + IS_LARGE;
     const {memory, address} = this.inbox;
-    const from = core.payload(task);
     if (size <= 64) for (let i = 0; i < size; i++) memory[address + i] = core.bytes[from + i];
     else {
       memory.set(core.bytes.subarray(from, from + size), address);
@@ -185,7 +186,8 @@ export class WorkerPort {
   #read(task, buffer) {
     const {core} = this;
     const from = core.payload(task);
-    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from, from + bytes.length)));
+    const size = core.taskWord(task, L.TASK_SIZE_WORD);
+    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from, from + Math.min(size, bytes.length))));
   }
 
   /** Its function's number in the table. */
@@ -198,8 +200,8 @@ export class WorkerPort {
     const {core} = this;
     const entry = this.entry();
     const block = core.exports.function_block(entry) >>> 0;
-    const size = core.exports.function_size(entry);
-    core.reach(block + size);
+    const size = core.exports.function_size(entry) >>> 0;
+    core.checkBlock(block, size);
     return core.bytes.slice(block, block + size);
   }
 
@@ -344,6 +346,9 @@ export class WorkerPort {
    */
   join(handle, help, milliseconds) {
     const {core} = this;
+    // The latch of another use of the slot would never be set for us.
+    if (core.hint(handle & L.INDEX_MASK) !== handle)
+      throw new CorruptionError(`the job that is waited for, ${handle}, is not there`);
     const result = this.aside.wait(milliseconds, bound =>
       core.exports.worker_join(this.worker, handle, help ? 1 : 0, bound),
     );
@@ -359,9 +364,9 @@ export class WorkerPort {
     this.#joined = task;
     const state = core.taskWord(task, L.TASK_STATE_WORD) & L.STATE_MASK;
     if (state === L.STATE_LOST) return JOINED.LOST;
+    const from = core.payload(task);
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
     if (size <= this.inbox.size) {
-      const from = core.payload(task);
       this.inbox.memory.set(core.bytes.subarray(from, from + size), this.inbox.address);
     }
     return state === L.STATE_RETURNED ? JOINED.RETURNED : JOINED.RAISED;

@@ -83,7 +83,7 @@ test-browser: build       ## everything else, in headless Chromium
 stress: stress-native mutants stress-browser  ## what takes long: not in CI
 
 stress-browser: build     ## random trees and faults, in headless Chromium
-	$(PYTHON) -m pytest tests/browser -m stress -s
+	$(PYTHON) -m pytest tests/browser -m "stress and not soak" -s
 
 soak: build               ## mixed load for MINUTES (10), then everything must be as before
 	$(PYTHON) -m pytest tests/browser/test_soak.py -m soak -s

@@ -70,6 +70,11 @@ PATIENCE = 4
 PATIENCE_MAX = 1 << 16
 UNSENDABLE_MAX = 256
 
+# A thief that is back for more sooner than this after each job it got, gets twice as many the next
+# time: so long it takes to ask for one and get it, and the job was not worth that.
+SMALL_SECONDS = 250e-6
+HELPING_MAX = 16
+
 ENTRY_BITS = 16
 
 
@@ -102,6 +107,9 @@ class Promoter:
         self._waiting = 0
         self._in_urgent = False
         self._room = _Patience()
+        # How many jobs a hungry worker gets at once, and when one last did.
+        self._helping = 1
+        self._fed = 0.0
         # Functions some of whose jobs could not be pickled, by identity.
         self._unsendable: dict[int, _Patience] = {}
         self._told = False
@@ -144,11 +152,17 @@ class Promoter:
 
     def _mark_cancelled(self) -> None:
         self._identify()
+        awaited = []
         for execution in jobs.stack:
             if execution.handle >= 0 and execution.cancelled == jobs.NOT_CANCELLED:
                 execution.cancelled = self._port.cancel_asked(execution.handle)
                 if execution.cancelled != jobs.NOT_CANCELLED:
                     execution.cancel_due = execution.touched = True
+                    if execution.awaited is not None and execution is not jobs.innermost:
+                        awaited.append(execution.awaited)
+        # What runs on top of a cancelled task may be what it waits for, by way of other workers:
+        # a job of a job of it. That would never end, and the task's turn never come.
+        jobs.cancel_all(awaited)
 
     def _identify(self) -> None:
         """See to it that the innermost execution knows its task, before others come on top."""
@@ -178,11 +192,28 @@ class Promoter:
         """
         if self._room.passes():
             return
+        helping = 0
         while self._port.hungry():
             jobs.attention = True
             if _exists(sys.getrecursionlimit() - PICKLING_FRAMES) or not self._promote_oldest():
                 return
+            helping = helping or self._next_helping()
+            for _ in range(helping - 1):
+                if not self._promote_oldest():
+                    break
         jobs.attention = jobs.checking
+
+    def _next_helping(self) -> int:
+        """How many jobs a hungry worker gets: one, unless those it got last were tiny.
+
+        Several workers that ask in turn look like a fast one. What they leave is taken back by its
+        join.
+        """
+        now = time.perf_counter()
+        small = now - self._fed < self._helping * SMALL_SECONDS
+        self._helping = min(self._helping * 2, HELPING_MAX) if small else max(self._helping // 2, 1)
+        self._fed = now
+        return self._helping
 
     def _promote_oldest(self) -> bool:
         """Promote the first job that can be, of the execution that is to be served first.
@@ -413,6 +444,8 @@ class Promoter:
             return
         self._identify()
         self._waiting += 1
+        waiting = jobs.innermost
+        waiting.awaited = job
         try:
             while jobs.promotion_of(job) is promotion and not jobs.innermost.cancel_due:
                 deep = self._waiting > HELPS_MAX or _deep(HELP_SHARE)
@@ -442,6 +475,7 @@ class Promoter:
                 else:
                     self._collect(job, promotion, code)
         finally:
+            waiting.awaited = None
             self._waiting -= 1
 
     def _takes_back(self, job: Job[Any], promotion: Promotion) -> bool:

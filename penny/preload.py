@@ -43,6 +43,7 @@ import pyodide.webloop
 
 import penny
 import penny.engines.shared
+import penny.payload
 import penny.named
 import penny.script
 import penny.worker

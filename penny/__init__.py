@@ -18,6 +18,7 @@ from penny.errors import (
     BrokenPool,
     Cancelled,
     IsolationError,
+    KernelError,
     PickleError,
     RemoteError,
     RemoteTraceback,
@@ -26,6 +27,7 @@ from penny.errors import (
 from penny.functions import task
 from penny.futures import Future
 from penny.jobs import Job, spawn
+from penny.kernels import Kernel, Kernels
 from penny.scheduler import Scheduler, current_scheduler
 from penny.scopes import Scope, scope
 
@@ -36,6 +38,9 @@ __all__ = [
     "Future",
     "IsolationError",
     "Job",
+    "Kernel",
+    "KernelError",
+    "Kernels",
     "PickleError",
     "RemoteError",
     "RemoteTraceback",

@@ -7,6 +7,7 @@ module, and no snapshot may hold a JavaScript object.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -16,19 +17,26 @@ __all__ = [
     "CANCEL",
     "COROUTINE",
     "HAS_KWARGS",
+    "IN_BROWSER",
     "STEAL",
     "URGENT",
     "ClientPort",
     "CoroutinePort",
     "WorkerPort",
     "can_run_sync",
+    "kernel_arguments",
     "once",
     "open_client",
     "proxy",
     "role",
     "run_sync",
+    "thrown",
+    "wide",
 ]
 
+
+# Whether there is a JavaScript.
+IN_BROWSER = sys.platform == "emscripten"
 
 # Flags of a call; the same in client.js.
 HAS_KWARGS, COROUTINE = 1, 2
@@ -49,6 +57,7 @@ class ClientPort(Protocol):
     ) -> int: ...
     def add_function(self, data: bytes) -> int: ...
     def drop_function(self, function: int) -> None: ...
+    def add_kernels(self, data: bytes) -> int: ...
     def cancel(self, ticket: int) -> bool: ...
     def ask_cancel(self, ticket: int) -> bool: ...
     def running(self, ticket: int) -> bool: ...
@@ -124,6 +133,13 @@ class WorkerPort(Protocol):
     def begun(self, handle: int) -> bool: ...
     def ended(self, handle: int) -> bool: ...
     def ask_cancel(self, handle: int) -> bool: ...
+
+    # Kernels. `add_kernels` gives a module's number, or -1: there is no room. The other two call
+    # an exported function: once; or for each i from low to high - 1, with i before the arguments,
+    # which `kernel_arguments` made. They throw what it throws.
+    def add_kernels(self, data: bytes) -> int: ...
+    def call_kernel(self, module: int, name: str, args: Any) -> Any: ...
+    def kernel_range(self, module: int, name: str, low: int, high: int, args: Any) -> None: ...
 
     def stats(self) -> str: ...
 
@@ -208,6 +224,34 @@ def once(callback: Callable[..., Any]) -> Any:
     from pyodide.ffi import create_once_callable
 
     return create_once_callable(callback)
+
+
+def kernel_arguments(values: list[Any]) -> Any:
+    """Numbers as an array of JavaScript's, for `WorkerPort.call_kernel`."""
+    if not IN_BROWSER:
+        return values
+    from pyodide.ffi import to_js
+
+    return to_js(values)
+
+
+def wide(value: int) -> int:
+    """A number of 64 bits, which JavaScript takes and gives as a bigint."""
+    if not IN_BROWSER:
+        return value
+    from pyodide.ffi import JsBigInt
+
+    number: int = JsBigInt(value)
+    return number
+
+
+def thrown(error: BaseException) -> str | None:
+    """What JavaScript said in throwing an error; None if it was not JavaScript that raised it."""
+    if not IN_BROWSER:
+        return None
+    from pyodide.ffi import JsException
+
+    return str(error) if isinstance(error, JsException) else None
 
 
 def can_run_sync() -> bool:

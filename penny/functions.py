@@ -27,6 +27,7 @@ from types import (
 from typing import Any, Generic, TypeVar, overload
 
 from penny.by_value import CachedFunction, dumps_by_value
+from penny.kernels import Kernel
 from penny.wire import explain, qualified_name
 
 __all__ = [
@@ -68,7 +69,7 @@ def split_call(function: AnyFunction, args: tuple[Any, ...]) -> tuple[AnyFunctio
     other callable (a `functools.partial`, an object with `__call__`) may have changed by the next
     submission, so it is an argument of `operator.call`.
     """
-    if isinstance(function, (*_TABLE_TYPES, ChunkCall)):
+    if isinstance(function, (*_TABLE_TYPES, ChunkCall, Kernel)):
         return function, args
     if isinstance(function, MethodType):
         return split_call(function.__func__, (function.__self__, *args))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any, Self
 
-from penny import _bridge
+from penny import _bridge, kernels
 from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError, BrokenPool, WorkerLost
@@ -70,6 +70,7 @@ class SharedEngine:
         # Bound once: each look-up on a JavaScript object is a crossing of its own.
         self._submit = port.submit
         self._collect = port.collect
+        self._kernels = kernels.Destination(lambda data: port.add_kernels(data))
         self._records = FunctionRecords(self._add_function, port.drop_function)
         self._pending: dict[int, tuple[Future[Any], Record, Options]] = {}
         self._broken: str | None = None
@@ -103,7 +104,9 @@ class SharedEngine:
             open_port: Makes the port from an inbox and an outbox. Its completions are delivered by
                 the event loop; nothing here may block.
         """
-        return cls(open_port, Waiting.NEVER)
+        engine = cls(open_port, Waiting.NEVER)
+        kernels.home = engine._kernels
+        return engine
 
     # -- Submission ------------------------------------------------------------------------------
 
@@ -119,21 +122,25 @@ class SharedEngine:
         if self._broken is not None:
             raise BrokenPool(f"the workers could not be started: {self._broken}")
         function, args = split_call(function, args)
-        record = self._records.record_for(function)
-        flags = COROUTINE if record.coroutine else 0
-        if function is operator.call and is_coroutine_call(function, args):
-            flags = COROUTINE
-        if kwargs:
-            data = dumps_arguments(record.name, args, kwargs)
-            flags |= HAS_KWARGS
-        else:
-            try:
-                data = dumps(args)
-            except MemoryError:
-                raise
-            except Exception:
-                dumps_arguments(record.name, args, kwargs)  # raises, and says what is at fault
-                raise
+        outer, kernels.destination = kernels.destination, self._kernels
+        try:
+            record = self._records.record_for(function)
+            flags = COROUTINE if record.coroutine else 0
+            if function is operator.call and is_coroutine_call(function, args):
+                flags = COROUTINE
+            if kwargs:
+                data = dumps_arguments(record.name, args, kwargs)
+                flags |= HAS_KWARGS
+            else:
+                try:
+                    data = dumps(args)
+                except MemoryError:
+                    raise
+                except Exception:
+                    dumps_arguments(record.name, args, kwargs)  # raises, and says what is at fault
+                    raise
+        finally:
+            kernels.destination = outer
         size = len(data)
         interactive = bool(options.interactive)
         if size <= OUTBOX_BYTES:
@@ -154,7 +161,11 @@ class SharedEngine:
 
     def publish(self, function: Callable[..., Any]) -> None:
         """Put the function into the table as it is now."""
-        self._records.publish(split_call(function, ())[0])
+        outer, kernels.destination = kernels.destination, self._kernels
+        try:
+            self._records.publish(split_call(function, ())[0])
+        finally:
+            kernels.destination = outer
 
     def cancel(self, future: Future[Any]) -> bool:
         """Withdraw the task unless a worker has it."""
@@ -250,13 +261,17 @@ class SharedEngine:
         future, record, options = self._pending.pop(ticket)
         future.ticket = None
         if outcome == RETURNED:
+            outer, kernels.destination = kernels.destination, self._kernels
             try:
                 result = loads(payload)
             except BaseException as error:
                 error.add_note(f"(while unpickling the result of {record.name})")
                 future.set_exception(error)
             else:
+                kernels.destination = outer  # whoever waits may pickle for others
                 future.set_result(result)
+            finally:
+                kernels.destination = outer
         elif outcome == RAISED:
             fail(future, loads_exception(bytes(payload)), record.name, options)
         elif outcome == CANCELLED:

@@ -11,15 +11,18 @@ where it is made.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from penny import _bridge
 from penny.errors import KernelError
 from penny.signatures import INTEGERS, Signature, parse_section, parse_signature
 from penny.wasm_module import FunctionType, read_module
+
+if TYPE_CHECKING:
+    from penny._bridge import WorkerPort
 
 __all__ = ["Destination", "Kernel", "Kernels"]
 
@@ -176,6 +179,8 @@ class Kernel:
             KernelError: It trapped.
             RuntimeError: No pool worker runs the caller, so there are no kernels.
         """
+        from penny import _bridge
+
         arguments = self.signature.bind(self.name, args, kwargs)
         port = self._port()
         call = _flat(self.signature, arguments)
@@ -220,6 +225,8 @@ class Kernel:
             KernelError: It trapped.
             RuntimeError: No pool worker runs the caller, so there are no kernels.
         """
+        from penny import _bridge
+
         port = self._port()
         rest = Signature(self.signature.parameters[1:], None)
         call = _bridge.kernel_arguments(_flat(rest, args))
@@ -235,7 +242,7 @@ class Kernel:
         except Exception as error:
             raise self._trapped(error) from None
 
-    def _port(self) -> _bridge.WorkerPort:
+    def _port(self) -> WorkerPort:
         if home is None or home.port is None:
             raise RuntimeError(_elsewhere(self.name))
         return home.port
@@ -245,6 +252,8 @@ class Kernel:
         return home.number(self._module)
 
     def _trapped(self, error: Exception) -> Exception:
+        from penny import _bridge
+
         reason = _bridge.thrown(error)
         return error if reason is None else KernelError(self.name, reason)
 
@@ -261,6 +270,8 @@ WIDE = ("i64", "u64")
 
 def _flat(signature: Signature, arguments: tuple[Any, ...]) -> list[Any]:
     """The arguments as WebAssembly takes them: of an array address and length."""
+    from penny import _bridge
+
     flat: list[Any] = []
     for parameter, value in zip(signature.parameters, arguments, strict=True):
         if parameter.is_array:
@@ -274,7 +285,7 @@ def _flat(signature: Signature, arguments: tuple[Any, ...]) -> list[Any]:
 
 def _elsewhere(name: str) -> str:
     """Why a kernel can't be called here."""
-    if not _bridge.IN_BROWSER:
+    if sys.platform != "emscripten":
         return (
             f"kernel {name} can't run here: kernels are WebAssembly, run by Penny's workers in a "
             "browser, and this is plain Python. Run the program with `penny run`; to test the "
@@ -352,7 +363,7 @@ class Destination:
         port: What kernels are called by, in a pool worker; elsewhere None.
     """
 
-    def __init__(self, add: Callable[[bytes], int], port: _bridge.WorkerPort | None = None) -> None:
+    def __init__(self, add: Callable[[bytes], int], port: WorkerPort | None = None) -> None:
         self._add = add
         self.port = port
         self.numbers: dict[bytes, int] = {}
@@ -366,6 +377,8 @@ class Destination:
             RuntimeError: The module's bytes are in another worker.
             ValueError: The browser finds that it is no module for kernels.
         """
+        from penny import _bridge
+
         number = self.numbers.get(module.digest)
         if number is not None:
             return number

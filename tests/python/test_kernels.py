@@ -205,7 +205,7 @@ def test_on_plain_python_the_error_says_what_to_do(k, x):
 
 
 def test_elsewhere_in_a_browser_the_error_says_what_to_do(k, monkeypatch):
-    monkeypatch.setattr(_bridge, "IN_BROWSER", True)
+    monkeypatch.setattr(kernels.sys, "platform", "emscripten")
     with pytest.raises(RuntimeError, match=r"use `await s.submit\(k.wide, …\)`"):
         k.wide(1)
     with isolated():

@@ -62,7 +62,7 @@ def test_types_that_kernels_do_not_use_are_passed_over():
         (b"", "not a WebAssembly module, .*there are none"),
         (b"hello, world", "not a WebAssembly module"),
         (b"\x7fELF\x02\x01\x01\x00", "not a WebAssembly module, .*another machine"),
-        (b"\0asm\x0d\0\1\0", "version 1 .a component"),
+        (b"\0asm\x0d\0\1\0", "version 1: a component"),
         (b"\0asm", "version 1"),
         (b"\0asm\1\0\0\0\1", "too early, at byte 9"),
         (b"\0asm\1\0\0\0\1\x80\x80\x80\x80\x80\x80\1", "number is too long at byte 14"),

@@ -20,6 +20,7 @@ SECTIONS = {TYPE: "type", IMPORT: "import", FUNCTION: "function", EXPORT: "expor
 
 # Kinds of imports and exports.
 FUNCTION_KIND, TABLE_KIND, MEMORY_KIND, GLOBAL_KIND, TAG_KIND = range(5)
+KINDS = ("function", "table", "memory", "global", "tag")
 
 FUNCTION_TYPE = 0x60
 # Reference types that a heap type follows.
@@ -52,6 +53,8 @@ class WasmModule(NamedTuple):
     """Exported functions by name."""
     custom: dict[str, bytes]
     """Custom sections by name; where there are several of one name, one after the other."""
+    imports: tuple[tuple[str, str, str], ...]
+    """What it imports: module, name and kind of each, such as ("env", "memory", "memory")."""
     shares_memory: bool
     """Whether it imports a memory that is shared."""
 
@@ -164,6 +167,7 @@ def _read(reader: _Reader) -> WasmModule:
     functions: list[int] = []
     exports: dict[str, int] = {}
     custom: dict[str, bytes] = {}
+    imports: list[tuple[str, str, str]] = []
     shared = False
     seen: set[int] = set()
     while reader.left:
@@ -183,7 +187,7 @@ def _read(reader: _Reader) -> WasmModule:
         if section == TYPE:
             types = _types(body)
         elif section == IMPORT:
-            imported, shared = _imports(body)
+            imported, imports, shared = _imports(body)
             functions = imported + functions
         elif section == FUNCTION:
             functions += [body.number() for _ in range(body.count())]
@@ -194,6 +198,7 @@ def _read(reader: _Reader) -> WasmModule:
     return WasmModule(
         {name: _type_of(index, name, functions, types) for name, index in exports.items()},
         custom,
+        tuple(imports),
         shared,
     )
 
@@ -208,14 +213,17 @@ def _types(body: _Reader) -> list[FunctionType]:
     return types
 
 
-def _imports(body: _Reader) -> tuple[list[int], bool]:
-    """The types of imported functions; and whether a shared memory is imported."""
+def _imports(body: _Reader) -> tuple[list[int], list[tuple[str, str, str]], bool]:
+    """The types of imported functions; all imports; and whether a shared memory is among them."""
     functions = []
+    imports = []
     shared = False
     for _ in range(body.count()):
-        body.name()
-        body.name()
+        module, name = body.name(), body.name()
         kind = body.byte()
+        if kind >= len(KINDS):
+            raise body.fail(f"an import of unknown kind {kind}")
+        imports.append((module, name, KINDS[kind]))
         if kind == FUNCTION_KIND:
             functions.append(body.number())
         elif kind == TABLE_KIND:
@@ -226,12 +234,10 @@ def _imports(body: _Reader) -> tuple[list[int], bool]:
         elif kind == GLOBAL_KIND:
             body.value_type()
             body.byte()
-        elif kind == TAG_KIND:
+        else:
             body.byte()
             body.number()
-        else:
-            raise body.fail(f"an import of unknown kind {kind}")
-    return functions, shared
+    return functions, imports, shared
 
 
 def _exports(body: _Reader) -> dict[str, int]:

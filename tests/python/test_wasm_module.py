@@ -29,6 +29,12 @@ def test_what_is_written_is_read(functions, penny, shared):
     assert read.functions == {name: FunctionType(*each) for name, each in functions.items()}
     assert read.custom == ({} if penny is None else {"penny": penny})
     assert read.shares_memory is shared
+    assert read.imports == (
+        ("penny", "spawn", "function"),
+        ("env", "memory", "memory"),
+        ("env", "__indirect_function_table", "table"),
+        ("env", "__memory_base", "global"),
+    )
 
 
 def test_the_core_is_read():

@@ -48,8 +48,8 @@ def module(functions: Functions, penny: str | bytes | None = None, *, shared: bo
     imports = [
         string("penny") + string("spawn") + b"\x00" + number(0),
         string("env") + string("memory") + b"\x02" + memory,
-        string("env") + string("table") + b"\x01\x70\x00\x01",
-        string("env") + string("base") + b"\x03\x7f\x00",
+        string("env") + string("__indirect_function_table") + b"\x01\x70\x00\x01",
+        string("env") + string("__memory_base") + b"\x03\x7f\x00",
     ]
     exports = [
         string(name) + b"\x00" + number(index)

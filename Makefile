@@ -38,6 +38,13 @@ CORE_MAX_MEMORY := 4294967296
 CORE_LDFLAGS := --no-entry --import-memory --shared-memory --export=__stack_pointer \
 	--initial-memory=$(CORE_INITIAL_MEMORY) --max-memory=$(CORE_MAX_MEMORY)
 
+# Modules of kernels: position-independent, their static data initialised by the first instance.
+# See docs/kernels-abi.md.
+KERNEL_CFLAGS := -O3 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -Ipenny/wasm_core/include \
+	-matomics -mbulk-memory -mmutable-globals -msign-ext -msimd128
+KERNEL_LDFLAGS := -shared --experimental-pic --no-entry --import-memory --shared-memory \
+	--max-memory=$(CORE_MAX_MEMORY)
+
 core: $(CORE) $(LAYOUT)   ## compile penny/wasm_core to core.wasm
 
 build/core/%.o: penny/wasm_core/%.c Makefile | $(SETUP)

@@ -252,6 +252,7 @@ class Execution:
 
     __slots__ = (
         "at_end",
+        "awaited",
         "cancel_due",
         "cancelled",
         "code",
@@ -275,6 +276,8 @@ class Execution:
         self.unjoined: dict[Job[Any], None] = {}
         """Jobs that were promoted, or ended by others than their join, until they are joined."""
         self.at_end: list[Callable[[], object]] = []
+        self.awaited: Job[Any] | None = None
+        """The public job that it waits for, with or without others on top."""
         self.cancelled = NOT_CANCELLED
         self.cancel_due = False
         """It was cancelled, and Cancelled has not yet been raised in it."""
@@ -517,7 +520,8 @@ def finish(execution: Execution, error: BaseException | None) -> BaseException |
                 continue
             failed = failure(job)
             if isinstance(failed, Cancelled):
-                if not dropping:
+                # Who has caught Cancelled was cancelled together with what it waited for.
+                if not dropping and execution.interrupt is None:
                     errors.append(failed)
                     cancelled = True
             elif failed is not None:

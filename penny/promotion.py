@@ -143,11 +143,17 @@ class Promoter:
 
     def _mark_cancelled(self) -> None:
         self._identify()
+        awaited = []
         for execution in jobs.stack:
             if execution.handle >= 0 and execution.cancelled == jobs.NOT_CANCELLED:
                 execution.cancelled = self._port.cancel_asked(execution.handle)
                 if execution.cancelled != jobs.NOT_CANCELLED:
                     execution.cancel_due = execution.touched = True
+                    if execution.awaited is not None and execution is not jobs.innermost:
+                        awaited.append(execution.awaited)
+        # What runs on top of a cancelled task may be what it waits for, by way of other workers:
+        # a job of a job of it. That would never end, and the task's turn never come.
+        jobs.cancel_all(awaited)
 
     def _identify(self) -> None:
         """See to it that the innermost execution knows its task, before others come on top."""
@@ -410,6 +416,8 @@ class Promoter:
             return
         self._identify()
         self._waiting += 1
+        waiting = jobs.innermost
+        waiting.awaited = job
         try:
             while jobs.promotion_of(job) is promotion and not jobs.innermost.cancel_due:
                 deep = self._waiting > HELPS_MAX or _deep(HELP_SHARE)
@@ -439,6 +447,7 @@ class Promoter:
                 else:
                     self._collect(job, promotion, code)
         finally:
+            waiting.awaited = None
             self._waiting -= 1
 
     def _takes_back(self, job: Job[Any], promotion: Promotion) -> bool:

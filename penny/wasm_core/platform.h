@@ -1,5 +1,5 @@
 /* What the core needs of WebAssembly: atomics, waiting, waking, growing. The core is freestanding:
- * no libc, no JavaScript runtime. It imports the shared memory and one clock.
+ * no libc, no JavaScript runtime. It imports the shared memory, one clock, and two functions for kernels.
  *
  * Every atomic access in WebAssembly is sequentially consistent: LLVM lowers relaxed and
  * acquire/release orders to the same instructions. So the core asks for seq_cst everywhere and
@@ -50,5 +50,11 @@ static inline int memory_grow(u32 pages) { return (int)__builtin_wasm_memory_gro
 
 /* Milliseconds since some fixed moment of this thread; imported from JavaScript. */
 __attribute__((import_module("env"), import_name("clock"))) double clock_ms(void);
+
+/* Of web/penny/kernels.js. Only JavaScript catches a trap, so it runs each task that a kernel's join found, to its
+ * end; and only JavaScript throws. */
+__attribute__((import_module("env"), import_name("kernel_task"))) void kernel_task(u32 task);
+__attribute__((import_module("env"), import_name("kernel_throw"), noreturn)) void kernel_throw(u32 failure,
+                                                                                          u32 task);
 
 #endif

@@ -70,12 +70,39 @@ function build(sources) {
   }
 }
 
+/**
+ * A module of kernels, compiled from tests/core/<name>.c, whenever it is older than its sources.
+ * @param {string} name
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function kernelModule(name) {
+  const source = join(ROOT, `tests/core/${name}.c`);
+  const target = join(ROOT, `build/tests/${name}.wasm`);
+  const inputs = [source, join(CORE, 'include/penny.h'), join(ROOT, 'Makefile')];
+  if (Math.max(...inputs.map(age)) > age(target)) {
+    mkdirSync(join(ROOT, 'build/tests'), {recursive: true});
+    const folder = mkdtempSync(join(ROOT, 'build/tests/kernels-'));
+    try {
+      const object = join(folder, 'kernels.o');
+      const module = join(folder, 'kernels.wasm');
+      /** @type {import('node:child_process').ExecFileSyncOptions} */
+      const options = {cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit']};
+      execFileSync('emcc', [...flags('KERNEL_CFLAGS'), '-c', source, '-o', object], options);
+      execFileSync(join(ROOT, 'scripts/wasm-ld'), [...flags('KERNEL_LDFLAGS'), object, '-o', module], options);
+      renameSync(module, target);
+    } finally {
+      rmSync(folder, {recursive: true});
+    }
+  }
+  return new Uint8Array(readFileSync(target));
+}
+
 /** The test core, compiled. */
 export function testCore() {
   const own = readdirSync(CORE)
     .filter(name => /\.[ch]$/.test(name))
     .map(name => join(CORE, name));
-  const inputs = [...own, EXPORTS, join(ROOT, 'Makefile'), fileURLToPath(import.meta.url)];
+  const inputs = [...own, join(CORE, 'include/penny.h'), EXPORTS, join(ROOT, 'Makefile'), fileURLToPath(import.meta.url)];
   if (Math.max(...inputs.map(age)) > age(TARGET))
     build([...own.filter(name => name.endsWith('.c')), EXPORTS]);
   return new WebAssembly.Module(readFileSync(TARGET));

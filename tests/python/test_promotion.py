@@ -696,6 +696,54 @@ def test_cancelled_while_it_waits():
     assert ran == [(0, "end"), (1, 1)]
 
 
+def test_what_a_cancelled_task_waits_for_is_cancelled_though_others_run_on_top():
+    """They may be jobs of that job, and never end else."""
+    order = []
+
+    def on_top(below):
+        port.cancel(below)
+        order.append([task.asked for task in port.tasks.values() if task.owned])
+        return penny.cancelled()
+
+    def task():
+        job = penny.spawn(note, 1)
+        port.ring(thieves=1)
+        handle = port.submit(on_top, port.stack[-1])
+        try:
+            job.join()
+        finally:
+            order.append(port.value(port.tasks.pop(handle)))
+
+    with pytest.raises(penny.Cancelled):
+        port.run(task)
+    assert order == [[jobs.CANCELLED], False]
+
+
+def test_a_task_that_catches_cancelled_while_it_waits_has_returned():
+    """Though what it waited for was cancelled with it."""
+
+    def on_top(below):
+        port.cancel(below)
+
+    def end(stolen):
+        assert stolen.asked
+        stolen.state = State.RAISED
+        stolen.outcome = penny.wire.dumps_exception(penny.Cancelled())
+
+    def task():
+        job = penny.spawn(note, 1)
+        port.ring(thieves=1)
+        handle = port.submit(on_top, port.stack[-1])
+        port.before_end = end
+        try:
+            job.join()
+        except penny.Cancelled:
+            port.tasks.pop(handle)
+            return "caught"
+
+    assert port.run(task) == "caught"
+
+
 def test_a_cancelled_task_drops_its_private_jobs_and_cancels_its_public_ones():
     asked = []
 

@@ -5,6 +5,7 @@
 // A record in the inbox: ticket, outcome, worker, size (little-endian, 32 bits each), then the
 // payload, padded to a multiple of 4.
 import {HAS_KWARGS, HeapLimitError, Outcome, queueOf} from './client.js';
+import {KernelModules} from './kernels.js';
 
 const HEADER = 16;
 
@@ -124,6 +125,19 @@ export class ClientPort {
   /** By handle: numbers cross the bridge cheaper than objects. @type {Map<number, TableFunction>} */
   #functions = new Map();
   #lastHandle = 0;
+
+  /**
+   * Adds a module of kernels, for all workers.
+   * @param {Buffer} buffer the module
+   * @returns {number} its number, from 1; -1: there is no room
+   */
+  add_kernels(buffer) {
+    this.#kernels ??= new KernelModules(this.client.core);
+    const modules = this.#kernels;
+    return withBytes(buffer, bytes => modules.add(bytes.slice())) || -1;
+  }
+  /** @type {KernelModules | undefined} */
+  #kernels;
 
   /** @param {number} handle */
   drop_function(handle) {

@@ -134,12 +134,16 @@ class WorkerPort(Protocol):
     def ended(self, handle: int) -> bool: ...
     def ask_cancel(self, handle: int) -> bool: ...
 
-    # Kernels. `add_kernels` gives a module's number, or -1: there is no room. The other two call
-    # an exported function: once; or for each i from low to high - 1, with i before the arguments,
-    # which `kernel_arguments` made. They throw what it throws.
+    # Kernels. `add_kernels` gives a module's number, or -1: there is no room. The next two call
+    # an exported function: once; or for each i from low to high - 1, 32 bits, with i before the
+    # arguments, which `kernel_arguments` made. They throw a KernelError of JavaScript's
+    # (kernels.js). `on_task` says what runs a task that a kernel's join has found, which `begin`
+    # then puts on the stack, giving its code.
     def add_kernels(self, data: bytes) -> int: ...
     def call_kernel(self, module: int, name: str, args: Any) -> Any: ...
     def kernel_range(self, module: int, name: str, low: int, high: int, args: Any) -> None: ...
+    def on_task(self, run: Any) -> None: ...
+    def begin(self, task: int) -> int: ...
 
     def stats(self) -> str: ...
 
@@ -214,6 +218,8 @@ def open_client(
 
 def proxy(callback: Callable[..., Any]) -> Any:
     """The callback in a form that JavaScript may keep, until it is destroyed."""
+    if not IN_BROWSER:
+        return callback
     from pyodide.ffi import create_proxy
 
     return create_proxy(callback)
@@ -245,13 +251,13 @@ def wide(value: int) -> int:
     return number
 
 
-def thrown(error: BaseException) -> str | None:
-    """What JavaScript said in throwing an error; None if it was not JavaScript that raised it."""
+def thrown(error: BaseException) -> tuple[str, str] | None:
+    """Name and message of an error that JavaScript threw; None if it comes from elsewhere."""
     if not IN_BROWSER:
         return None
     from pyodide.ffi import JsException
 
-    return str(error) if isinstance(error, JsException) else None
+    return (error.name, error.message) if isinstance(error, JsException) else None
 
 
 def can_run_sync() -> bool:

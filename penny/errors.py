@@ -54,11 +54,12 @@ class WorkerLost(RuntimeError):
 class KernelError(RuntimeError):
     """A kernel trapped: an access beyond the memory, a division by zero, `unreachable`, too deep.
 
-    What it had written by then stays written. The worker goes on.
+    Also raised where it misuses `penny_spawn` and `penny_join`. All that it had spawned has ended;
+    what it had written by then stays written. The worker goes on.
 
     Attributes:
         kernel: The kernel's name.
-        reason: What the WebAssembly engine said.
+        reason: What the WebAssembly engine said, or Penny.
     """
 
     def __init__(self, kernel: str, reason: str) -> None:
@@ -68,7 +69,7 @@ class KernelError(RuntimeError):
 
     def __str__(self) -> str:
         """Both."""
-        return f"kernel {self.kernel} trapped: {self.reason}"
+        return f"kernel {self.kernel}: {self.reason}"
 
 
 class Cancelled(BaseException):

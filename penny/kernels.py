@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from penny.errors import KernelError
+from penny import jobs
+from penny.errors import Cancelled, KernelError, WorkerLost
+from penny.functions import TableFunction
 from penny.signatures import INTEGERS, Signature, parse_section, parse_signature
 from penny.wasm_module import FunctionType, read_module
 
@@ -148,7 +150,7 @@ def _shown(function: FunctionType) -> str:
     return f"({', '.join(function.parameters)}) -> ({', '.join(function.results)})"
 
 
-class Kernel:
+class Kernel(TableFunction):
     """A kernel: a function that workers run. Submit it, or, inside a task, call or spawn it.
 
     Its arguments are ints, floats, bools and `penny.SharedArray`s, by place or by name, as its
@@ -177,18 +179,23 @@ class Kernel:
             TypeError: Wrong arguments.
             OverflowError: An argument is out of its type's range.
             KernelError: It trapped.
+            WorkerLost: A worker died that ran a part of it.
+            Cancelled: The task that calls it was cancelled.
             RuntimeError: No pool worker runs the caller, so there are no kernels.
         """
+        arguments = self.signature.bind(self.name, args, kwargs)
+        return self.signature.returned(self._call(_flat(self.signature, arguments)))
+
+    def _call(self, flat: list[Any]) -> Any:
         from penny import _bridge
 
-        arguments = self.signature.bind(self.name, args, kwargs)
         port = self._port()
-        call = _flat(self.signature, arguments)
         try:
-            result = port.call_kernel(self._number(), self.name, _bridge.kernel_arguments(call))
+            result = port.call_kernel(self._number(), self.name, _bridge.kernel_arguments(flat))
         except Exception as error:
-            raise self._trapped(error) from None
-        return self.signature.returned(result)
+            raise self._left(error) from None
+        jobs.catch_up()
+        return result
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
         """The arguments of a call, checked, in order. Raises TypeError and OverflowError."""
@@ -227,20 +234,17 @@ class Kernel:
         """
         from penny import _bridge
 
+        flat = _flat(Signature(self.signature.parameters[1:], None), args)
+        if self.signature.parameters[0].type in WIDE:
+            for i in range(low, high):
+                self._call([_bridge.wide(i), *flat])
+            return
         port = self._port()
-        rest = Signature(self.signature.parameters[1:], None)
-        call = _bridge.kernel_arguments(_flat(rest, args))
-        wide = self.signature.parameters[0].type in WIDE
         try:
-            port.kernel_range(
-                self._number(),
-                self.name,
-                _bridge.wide(low) if wide else low,
-                _bridge.wide(high) if wide else high,
-                call,
-            )
+            port.kernel_range(self._number(), self.name, low, high, _bridge.kernel_arguments(flat))
         except Exception as error:
-            raise self._trapped(error) from None
+            raise self._left(error) from None
+        jobs.catch_up()
 
     def _port(self) -> WorkerPort:
         if home is None or home.port is None:
@@ -251,11 +255,21 @@ class Kernel:
         assert home is not None
         return home.number(self._module)
 
-    def _trapped(self, error: Exception) -> Exception:
+    def _left(self, error: Exception) -> BaseException:
+        """What to raise where JavaScript says why the kernel did not return."""
         from penny import _bridge
 
-        reason = _bridge.thrown(error)
-        return error if reason is None else KernelError(self.name, reason)
+        thrown = _bridge.thrown(error)
+        if thrown is None:
+            return error
+        name, message = thrown
+        if name == "KernelCancelled":
+            jobs.noted = True
+            jobs.catch_up()  # raises Cancelled where it is due
+            return Cancelled()
+        if name == "KernelLost":
+            return WorkerLost(f"kernel {self.name}: {message}")
+        return KernelError(self.name, message.removeprefix("the kernel "))
 
     def __repr__(self) -> str:
         return f"<Kernel {self.name}{self.signature}>"
@@ -387,10 +401,10 @@ class Destination:
         try:
             number = self._add(module.data)
         except Exception as error:
-            reason = _bridge.thrown(error)
-            if reason is None:
+            thrown = _bridge.thrown(error)
+            if thrown is None:
                 raise
-            raise ValueError(f"the browser can't use the kernels' module: {reason}") from None
+            raise ValueError(f"the workers can't load the module: {thrown[1]}") from None
         if number < 0:
             raise MemoryError(
                 f"no room for a module of kernels ({len(module.data)} bytes) in the scheduler's "

@@ -173,6 +173,15 @@ class Promoter:
         finally:
             self._in_urgent = False
 
+    def run_found(self, task: int) -> None:
+        """Run a task that a kernel's join has found, on top of that kernel. For JavaScript."""
+        outer_mask, jobs.masked = jobs.masked, True
+        try:
+            self._identify()
+            self._run_task(self._port.begin(task))
+        finally:
+            jobs.masked = outer_mask  # who called the kernel catches up
+
     # -- Demand ----------------------------------------------------------------------------------
 
     def _feed(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import call
 from typing import Any
 
-from penny import _current, jobs, kernels, output, scheduler, tracebacks
+from penny import _bridge, _current, jobs, kernels, output, scheduler, tracebacks
 from penny._bridge import WorkerPort
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
@@ -73,6 +73,7 @@ class Worker:
         self._promoter.install()
         port = self._port
         scheduler.attach(TaskEngine(port))
+        port.on_task(_bridge.proxy(self._promoter.run_found))
         kernels.home = kernels.Destination(lambda data: port.add_kernels(data), port)
         self._serve(port.start(), execution, port.step, port.step_large)
 

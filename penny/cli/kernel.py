@@ -7,7 +7,6 @@ their places in the memory and the table that all workers share, beside those of
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import re
 import shutil
@@ -21,7 +20,7 @@ from typing import NamedTuple
 from penny.cli.errors import EX_UNAVAILABLE, CommandError
 from penny.cli.site import PACKAGE
 from penny.kernels import Kernels
-from penny.wasm_module import WasmModule, read_module
+from penny.wasm_module import read_module
 
 INCLUDE = PACKAGE / "wasm_core" / "include"
 """Where penny.h is."""
@@ -59,6 +58,16 @@ GIVEN = {
     ("env", "__stack_pointer"),
     ("env", "__memory_base"),
     ("env", "__table_base"),
+    # JavaScript's, of doubles and of floats; the same in kernels.js. -lm links Emscripten's instead.
+    *(
+        ("env", name + kind)
+        for name in (
+            *("acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cos", "cosh"),
+            *("exp", "expm1", "fmod", "hypot", "log", "log10", "log1p", "log2", "pow", "sin"),
+            *("sinh", "tan", "tanh"),
+        )
+        for kind in ("", "f")
+    ),
 }
 
 
@@ -159,14 +168,13 @@ def check(data: bytes) -> list[str]:
         kernels = Kernels(data)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    missing = _missing(module)
+    missing = [
+        name for space, name, _ in module.imports if space != "penny" and (space, name) not in GIVEN
+    ]
     if missing:
-        hint = ""
-        if any(map(_is_mathematical, missing)):
-            hint = "; -lm links the mathematical ones"
         raise CommandError(
-            f"undefined: {', '.join(missing)}. Kernels have what penny.h and the compiler give, "
-            f"and no C library{hint}"
+            f"undefined: {', '.join(missing)}. Kernels have the functions of penny.h and of math.h "
+            "(some of these with -lm only), and no other library"
         )
     if not kernels:
         return [
@@ -174,38 +182,6 @@ def check(data: bytes) -> list[str]:
             "that Python is to call"
         ]
     return []
-
-
-# Functions of math.h that Python's module has no namesake of; each has one more with an f.
-LIBM = frozenset(
-    [
-        "fdim",
-        "fma",
-        "fmax",
-        "fmin",
-        "ilogb",
-        "lround",
-        "logb",
-        "nearbyint",
-        "nextafter",
-        "remquo",
-        "rint",
-        "round",
-        "scalbn",
-        "sincos",
-        "tgamma",
-    ]
-)
-
-
-def _is_mathematical(name: str) -> bool:
-    return any(each in LIBM or hasattr(math, each) for each in (name, name.removesuffix("f")))
-
-
-def _missing(module: WasmModule) -> list[str]:
-    return [
-        name for space, name, _ in module.imports if space != "penny" and (space, name) not in GIVEN
-    ]
 
 
 def show(options: argparse.Namespace) -> int:

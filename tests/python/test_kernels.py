@@ -16,7 +16,8 @@ from test_shared_engine import FakeClientPort
 from wasm_writer import module
 
 import penny
-from penny import _bridge, algorithms, kernels, wire
+from penny import _bridge, algorithms, jobs, kernels, wire
+from penny._bridge import CANCEL
 from penny.engines.shared import SharedEngine, Waiting
 from penny.scheduler import CurrentScheduler
 
@@ -53,10 +54,9 @@ class Thrown(Exception):
 @pytest.fixture(autouse=True)
 def javascript(monkeypatch):
     def thrown(error):
-        return str(error) if isinstance(error, Thrown) else None
+        return error.args if isinstance(error, Thrown) else None
 
     monkeypatch.setattr(_bridge, "thrown", thrown)
-    monkeypatch.setattr(_bridge, "proxy", lambda callback: callback)
 
 
 # -- What a module has ---------------------------------------------------------------------------
@@ -265,26 +265,106 @@ def test_spawn_and_scope(k, port, thieves):
 
 def test_a_trap_is_an_error_of_the_caller_and_the_worker_goes_on(k, port):
     def trap(n):
-        raise Thrown("RuntimeError: unreachable")
+        raise Thrown("KernelTrap", "the kernel trapped: unreachable")
 
     port.kernels["wide"] = trap
+    port.kernels["row"] = lambda *args: trap(1)
 
     def task():
-        for call in (
-            functools.partial(k.wide, 1),
-            lambda: penny.spawn(k.wide, 1).join(),
-            lambda: penny.parallel_for(k.wide, 3),
+        for name, call in (
+            ("wide", lambda: k.wide(1)),
+            ("wide", lambda: penny.spawn(k.wide, 1).join()),
+            ("wide", lambda: penny.parallel_for(k.wide, 3)),
+            ("row", lambda: penny.parallel_for(k.row, 3, args=(FakeArray(),))),
         ):
             with pytest.raises(penny.KernelError) as caught:
                 call()
-            assert caught.value.kernel == "wide"
-            assert str(caught.value) == "kernel wide trapped: RuntimeError: unreachable"
+            assert caught.value.kernel == name
+            assert str(caught.value) == f"kernel {name}: trapped: unreachable"
         raise caught.value
 
     with pytest.raises(penny.KernelError) as caught:
         port.run(task)
-    assert (caught.value.kernel, caught.value.reason) == ("wide", "RuntimeError: unreachable")
+    assert (caught.value.kernel, caught.value.reason) == ("row", "trapped: unreachable")
     assert port.run(lambda: k.total(FakeArray("float64"))) == 4.0
+
+
+def test_a_worker_that_died_under_a_kernel(k, port):
+    def die(n):
+        raise Thrown("KernelLost", "a worker died while it ran a job")
+
+    port.kernels["wide"] = die
+    with pytest.raises(penny.WorkerLost, match="kernel wide: a worker died"):
+        port.run(k.wide, 1)
+
+
+def test_a_kernel_that_was_asked_to_end(k, port):
+    """The doorbell's reasons were taken by the kernel, and come back when it has ended."""
+
+    def cancelled(n):
+        port.tasks[port.task()].asked = jobs.TIMED_OUT
+        port.prepare_ring(CANCEL)
+        raise Thrown("KernelCancelled", "the kernel was asked to end")
+
+    port.kernels["wide"] = cancelled
+    with pytest.raises(penny.Cancelled) as caught:
+        port.run(lambda: [k.wide(1)])
+    assert caught.value.timed_out
+
+
+def test_tasks_run_on_top_of_a_kernel_that_waits(k, port):
+    log = []
+
+    def other():
+        log.append("other")
+        job = penny.spawn(log.append, "its job")
+        port.ring(thieves=0)  # masked, or not: nothing of the kernel's task is touched
+        job.join()
+
+    def wait(n):
+        while port.queue:
+            port.run_found(port.queue.popleft())
+        assert not jobs.masked
+        log.append("kernel")
+        return n
+
+    def task():
+        port.submit(Referred(other))
+        port.submit(Referred(other))
+        first = penny.spawn(log.append, "first")
+        result = k.wide(1)
+        first.join()
+        return result
+
+    port.kernels["wide"] = wait
+    port.submit(task)
+    port.serve()
+    assert log == ["other", "its job"] * 2 + ["kernel", "first"]
+
+
+def test_a_request_that_came_while_others_ran_on_top_is_answered(k, port):
+    def wait(n):
+        port.run_found(port.submit(Referred(lambda: port.prepare_ring(thieves=1))))
+        jobs.noted = True  # by the handler, masked between the other task and the kernel
+        assert not port.promoted
+        return n
+
+    def begin(task):
+        port.queue.remove(task)
+        return port._begin(task)
+
+    def task():
+        job = penny.spawn(k.wide, 7)
+        port.kernels["wide"] = wait
+        penny.Kernels(MODULE).wide(1)
+        port.kernels["wide"] = abs
+        assert port.promoted == [(7,)]
+        return job.join()
+
+    port.begin = begin
+    handle = port.submit(task)
+    port.serve()
+    assert port.value(port.tasks[handle]) == 7
 
 
 def test_other_errors_pass(k, port):
@@ -558,10 +638,12 @@ def test_a_module_that_the_browser_refuses(k):
     s, port = opened()
 
     def refuse(data):
-        raise Thrown("CompileError: at offset 8")
+        raise Thrown("TypeError", "it imports env.puts")
 
     port.add_kernels = refuse
-    with pytest.raises(penny.PickleError, match=r"can't use the kernels' module: CompileError"):
+    with pytest.raises(
+        penny.PickleError, match=r"the workers can't load the module: it imports env.puts"
+    ):
         s.submit(k.wide, 1)
     assert not port.submitted
 

@@ -58,7 +58,7 @@ GIVEN = {
     ("env", "__stack_pointer"),
     ("env", "__memory_base"),
     ("env", "__table_base"),
-    # JavaScript's, of doubles and of floats; the same in kernels.js. -lm links Emscripten's instead.
+    # JavaScript's, of doubles and floats, as in kernels.js; with -lm Emscripten's are linked.
     *(
         ("env", name + kind)
         for name in (

@@ -410,7 +410,7 @@ class FakePort:
         return self.kernels[name](*args)
 
     def on_task(self, run):
-        self.run_found = run
+        self.run_found = Reference(run)
 
     def begin(self, task):
         return self._begin(task)

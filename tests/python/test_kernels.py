@@ -323,7 +323,7 @@ def test_tasks_run_on_top_of_a_kernel_that_waits(k, port):
 
     def wait(n):
         while port.queue:
-            port.run_found(port.queue.popleft())
+            port.run_found.value(port.queue.popleft())
         assert not jobs.masked
         log.append("kernel")
         return n
@@ -344,7 +344,7 @@ def test_tasks_run_on_top_of_a_kernel_that_waits(k, port):
 
 def test_a_request_that_came_while_others_ran_on_top_is_answered(k, port):
     def wait(n):
-        port.run_found(port.submit(Referred(lambda: port.prepare_ring(thieves=1))))
+        port.run_found.value(port.submit(Referred(lambda: port.prepare_ring(thieves=1))))
         jobs.noted = True  # by the handler, masked between the other task and the kernel
         assert not port.promoted
         return n

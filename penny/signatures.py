@@ -140,10 +140,11 @@ class Parameter(NamedTuple):
             raise TypeError(
                 f"{self._of(kernel)} must be a SharedArray of {wanted}, not one of {dtype}"
             )
-        if not value.contiguous:
+        if not _is_contiguous(value):
             raise TypeError(
-                f"{self._of(kernel)} must be contiguous, and is a view with gaps (shape "
-                f"{value.shape}): pass the whole array, or copy it first"
+                f"{self._of(kernel)} must have its elements one after the other, and is a view of "
+                f"shape {value.shape} with strides {value.strides}: copy it first "
+                "(SharedArray.copy_of)"
             )
         return value
 
@@ -153,6 +154,17 @@ class Parameter(NamedTuple):
     def _wrong_type(self, kernel: str, wanted: str, value: Any) -> TypeError:
         kind = qualified_name(type(value))
         return TypeError(f"{self._of(kernel)} must be {wanted}, not {kind} ({value!r:.60})")
+
+
+def _is_contiguous(array: Any) -> bool:
+    stride = array.itemsize
+    for extent, actual in zip(reversed(array.shape), reversed(array.strides), strict=True):
+        if extent == 0:
+            return True
+        if extent > 1 and actual != stride:
+            return False
+        stride *= extent
+    return True
 
 
 def _shown(number: int) -> str:

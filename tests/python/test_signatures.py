@@ -217,8 +217,24 @@ def test_only_shared_arrays_are_arrays(value):
 
 
 def test_views_with_gaps_are_refused():
-    with pytest.raises(TypeError, match=r"kernel saxpy: argument 'y' must be contiguous"):
-        SAXPY.bind("saxpy", (1.0, FakeArray(), FakeArray(contiguous=False)), {})
+    for shape, strides in (
+        ((2, 3), (12, 4)),
+        ((2, 1, 3), (12, 99, 4)),
+        ((1, 3), (99, 4)),
+        ((), ()),
+        ((2, 0), (99, 99)),
+    ):
+        assert SAXPY.bind("saxpy", (1, FakeArray(), FakeArray(shape=shape, strides=strides)), {})
+    for shape, strides in (
+        ((2,), (8,)),
+        ((2,), (-4,)),
+        ((2, 3), (16, 4)),
+        ((3, 2), (4, 12)),
+    ):
+        with pytest.raises(
+            TypeError, match=r"kernel saxpy: argument 'y' must .*one after the other"
+        ):
+            SAXPY.bind("saxpy", (1.0, FakeArray(), FakeArray(shape=shape, strides=strides)), {})
 
 
 def test_arguments_by_name():

@@ -22,16 +22,15 @@ __all__ = [
     "URGENT",
     "ClientPort",
     "CoroutinePort",
+    "KernelCaller",
     "WorkerPort",
     "can_run_sync",
-    "kernel_arguments",
     "once",
     "open_client",
     "proxy",
     "role",
     "run_sync",
     "thrown",
-    "wide",
 ]
 
 
@@ -135,10 +134,10 @@ class WorkerPort(Protocol):
     def ask_cancel(self, handle: int) -> bool: ...
 
     # Kernels. `add_kernels` gives a module's number, or -1: there is no room. The next two call
-    # an exported function: once; or for each i from low to high - 1, 32 bits, with i before the
-    # arguments, which `kernel_arguments` made. They throw a KernelError of JavaScript's
-    # (kernels.js). `on_task` says what runs a task that a kernel's join has found, which `begin`
-    # then puts on the stack, giving its code.
+    # an exported function, see KernelCaller: once; or for each i from low to high - 1, 32 bits,
+    # with i before the arguments. They throw a KernelError of JavaScript's (kernels.js). `on_task`
+    # says what runs a task that a kernel's join has found, which `begin` then puts on the stack,
+    # giving its code.
     def add_kernels(self, data: bytes) -> int: ...
     def call_kernel(self, module: int, name: str, args: Any) -> Any: ...
     def kernel_range(self, module: int, name: str, low: int, high: int, args: Any) -> None: ...
@@ -232,23 +231,28 @@ def once(callback: Callable[..., Any]) -> Any:
     return create_once_callable(callback)
 
 
-def kernel_arguments(values: list[Any]) -> Any:
-    """Numbers as an array of JavaScript's, for `WorkerPort.call_kernel`."""
-    if not IN_BROWSER:
-        return values
-    from pyodide.ffi import to_js
+class KernelCaller:
+    """How a pool worker calls kernels.
 
-    return to_js(values)
+    Args:
+        port: The worker's.
+    """
 
+    def __init__(self, port: WorkerPort) -> None:
+        # Bound once: each look-up on a JavaScript object is a crossing of its own.
+        self.call = port.call_kernel
+        """See WorkerPort."""
+        self.range = port.kernel_range
+        """See WorkerPort."""
+        self.arguments: Callable[[list[Any]], Any] = list
+        """A list of numbers as an array of JavaScript's."""
+        self.wide: Callable[[int], int] = int
+        """A number of 64 bits, which JavaScript takes and gives as a bigint."""
+        if IN_BROWSER:
+            from pyodide.ffi import JsBigInt, to_js
 
-def wide(value: int) -> int:
-    """A number of 64 bits, which JavaScript takes and gives as a bigint."""
-    if not IN_BROWSER:
-        return value
-    from pyodide.ffi import JsBigInt
-
-    number: int = JsBigInt(value)
-    return number
+            self.arguments = to_js
+            self.wide = JsBigInt
 
 
 def thrown(error: BaseException) -> tuple[str, str] | None:

@@ -24,7 +24,7 @@ from penny.signatures import INTEGERS, Signature, parse_section, parse_signature
 from penny.wasm_module import FunctionType, read_module
 
 if TYPE_CHECKING:
-    from penny._bridge import WorkerPort
+    from penny._bridge import KernelCaller
 
 __all__ = ["Destination", "Kernel", "Kernels"]
 
@@ -183,15 +183,14 @@ class Kernel(TableFunction):
             Cancelled: The task that calls it was cancelled.
             RuntimeError: No pool worker runs the caller, so there are no kernels.
         """
-        arguments = self.signature.bind(self.name, args, kwargs)
-        return self.signature.returned(self._call(_flat(self.signature, arguments)))
+        arguments = self.signature.bind(self.__name__, args, kwargs)
+        caller = self._caller()
+        result = self._call(caller, caller.arguments(_flat(self.signature, arguments, caller)))
+        return self.signature.returned(result)
 
-    def _call(self, flat: list[Any]) -> Any:
-        from penny import _bridge
-
-        port = self._port()
+    def _call(self, caller: KernelCaller, arguments: Any) -> Any:
         try:
-            result = port.call_kernel(self._number(), self.name, _bridge.kernel_arguments(flat))
+            result = caller.call(home.number(self._module), self.__name__, arguments)  # type: ignore[union-attr]
         except Exception as error:
             raise self._left(error) from None
         jobs.catch_up()
@@ -232,28 +231,29 @@ class Kernel(TableFunction):
             KernelError: It trapped.
             RuntimeError: No pool worker runs the caller, so there are no kernels.
         """
-        from penny import _bridge
-
-        flat = _flat(Signature(self.signature.parameters[1:], None), args)
-        if self.signature.parameters[0].type in WIDE:
+        caller = self._caller()
+        parameters = self.signature.parameters
+        flat = _flat(Signature(parameters[1:], None), args, caller)
+        if parameters[0].type in WIDE:
             for i in range(low, high):
-                self._call([_bridge.wide(i), *flat])
+                self._call(caller, caller.arguments([caller.wide(i), *flat]))
             return
-        port = self._port()
         try:
-            port.kernel_range(self._number(), self.name, low, high, _bridge.kernel_arguments(flat))
+            caller.range(
+                home.number(self._module),  # type: ignore[union-attr]
+                self.__name__,
+                low,
+                high,
+                caller.arguments(flat),
+            )
         except Exception as error:
             raise self._left(error) from None
         jobs.catch_up()
 
-    def _port(self) -> WorkerPort:
-        if home is None or home.port is None:
+    def _caller(self) -> KernelCaller:
+        if home is None or home.caller is None:
             raise RuntimeError(_elsewhere(self.name))
-        return home.port
-
-    def _number(self) -> int:
-        assert home is not None
-        return home.number(self._module)
+        return home.caller
 
     def _left(self, error: Exception) -> BaseException:
         """What to raise where JavaScript says why the kernel did not return."""
@@ -282,16 +282,14 @@ class Kernel(TableFunction):
 WIDE = ("i64", "u64")
 
 
-def _flat(signature: Signature, arguments: tuple[Any, ...]) -> list[Any]:
+def _flat(signature: Signature, arguments: tuple[Any, ...], caller: KernelCaller) -> list[Any]:
     """The arguments as WebAssembly takes them: of an array address and length."""
-    from penny import _bridge
-
     flat: list[Any] = []
     for parameter, value in zip(signature.parameters, arguments, strict=True):
         if parameter.is_array:
             flat += value._kernel_argument()
         elif parameter.type in WIDE:
-            flat.append(_bridge.wide(value))
+            flat.append(caller.wide(value))
         else:
             flat.append(value)
     return flat
@@ -374,12 +372,12 @@ class Destination:
 
     Args:
         add: Puts a module's bytes where workers find them; its number, or -1 if there is no room.
-        port: What kernels are called by, in a pool worker; elsewhere None.
+        caller: What kernels are called by, in a pool worker; elsewhere None.
     """
 
-    def __init__(self, add: Callable[[bytes], int], port: WorkerPort | None = None) -> None:
+    def __init__(self, add: Callable[[bytes], int], caller: KernelCaller | None = None) -> None:
         self._add = add
-        self.port = port
+        self.caller = caller
         self.numbers: dict[bytes, int] = {}
         """Of the modules that are there, by digest."""
 
@@ -391,13 +389,13 @@ class Destination:
             RuntimeError: The module's bytes are in another worker.
             ValueError: The browser finds that it is no module for kernels.
         """
-        from penny import _bridge
-
         number = self.numbers.get(module.digest)
         if number is not None:
             return number
         if module.data is None:
             raise _unknown()
+        from penny import _bridge
+
         try:
             number = self._add(module.data)
         except Exception as error:

@@ -74,7 +74,9 @@ class Worker:
         port = self._port
         scheduler.attach(TaskEngine(port))
         port.on_task(_bridge.proxy(self._promoter.run_found))
-        kernels.home = kernels.Destination(lambda data: port.add_kernels(data), port)
+        kernels.home = kernels.Destination(
+            lambda data: port.add_kernels(data), _bridge.KernelCaller(port)
+        )
         self._serve(port.start(), execution, port.step, port.step_large)
 
     def _run_nested(self, code: int) -> None:

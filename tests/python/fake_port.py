@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from penny import _current, functions, jobs, kernels, promotion, scheduler, wire
+from penny import _bridge, _current, functions, jobs, kernels, promotion, scheduler, wire
 from penny.worker import Worker
 
 STATE = (
@@ -216,7 +216,7 @@ class FakePort:
         if task.state is not State.RUNNING_THERE or self.reason_bits & promotion.CANCEL:
             return
         with isolated(worker=1):
-            kernels.home = kernels.Destination(self.add_kernels, self)
+            kernels.home = kernels.Destination(self.add_kernels, _bridge.KernelCaller(self))
             try:
                 function = functions.loads_function(self.table[task.entry][1])
                 arguments = wire.loads(task.data)

@@ -466,6 +466,18 @@ def test_high_must_be_an_integer(args):
 # -- Handles -------------------------------------------------------------------------------------
 
 
+class WorkerPort(FakePort):
+    """Notes which kernels are called."""
+
+    def __init__(self):
+        super().__init__()
+        self.called = []
+
+    def call_kernel(self, *call):
+        self.called.append(call)
+        return super().call_kernel(*call)
+
+
 class ClientPort(FakeClientPort):
     numbers = 0
     """Modules that were added before."""
@@ -502,10 +514,10 @@ def worker_of(port):
     cache, kernels._kernel_cache = kernels._kernel_cache, type(kernels._kernel_cache)()
     try:
         with isolated(worker=0):
-            fake = FakePort()
+            fake = WorkerPort()
             fake.kernels = {"wide": lambda n: n + 1}
             fake.modules = [b""] * 50
-            kernels.home = kernels.Destination(fake.add_kernels, fake)
+            kernels.home = kernels.Destination(fake.add_kernels, _bridge.KernelCaller(fake))
             yield fake
     finally:
         kernels._modules, kernels._kernel_cache = known, cache
@@ -520,13 +532,11 @@ def test_a_module_is_sent_once_and_a_kernel_is_a_handle(k):
     form = port.forms[0]
     assert len(form) < 150 and len(port.forms) == 2
     with worker_of(port) as fake:
-        called = []
-        fake.call_kernel = lambda *args: called.append(args) or 1
         kernel = pickle.loads(form)
         assert repr(kernel) == "<Kernel wide(u64 n) -> u64>"
         assert pickle.loads(form) is kernel
         kernel(5)
-        assert called == [(1, "wide", [5])]
+        assert fake.called == [(1, "wide", [5])]
         assert pickle.dumps(kernel, 5) == form, "it goes on as it came"
 
 
@@ -544,10 +554,8 @@ def test_two_schedulers_have_numbers_of_their_own(k):
     s.submit(k.wide, 2)
     for form, number in (port.forms[0], 1), (other_port.forms[0], 41):
         with worker_of(port) as fake:
-            called = []
-            fake.call_kernel = lambda *args, called=called: called.append(args) or 1
             pickle.loads(form)(5)
-            assert called == [(number, "wide", [5])]
+            assert fake.called == [(number, "wide", [5])]
 
 
 def test_kernels_travel_in_arguments_and_closures(k, monkeypatch):

@@ -12,6 +12,7 @@ cost next to nothing until an idle worker asks for work.
 
 from penny._current import current_worker
 from penny.algorithms import parallel_for, parallel_map, parallel_reduce, parallel_sort
+from penny.arrays import SharedArray
 from penny.cancellation import cancelled
 from penny.errors import (
     BlockingError,
@@ -46,6 +47,7 @@ __all__ = [
     "RemoteTraceback",
     "Scheduler",
     "Scope",
+    "SharedArray",
     "WorkerLost",
     "cancelled",
     "current_scheduler",

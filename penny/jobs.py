@@ -776,6 +776,23 @@ def unmask() -> None:
         answer()
 
 
+class Masked:
+    """A block that the doorbell's handler does not interrupt: it acts at the end."""
+
+    __slots__ = ("_outer",)
+
+    def __enter__(self) -> None:
+        global masked
+        self._outer, masked = masked, True
+
+    def __exit__(self, *_: object) -> None:
+        global masked
+        if self._outer:
+            masked = True
+        else:
+            unmask()
+
+
 def answer() -> None:
     """Do what the handler noted, and what is demanded. Not masked.
 

@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+from fake_arrays import FakeArraysPort
+
 from penny import _bridge, _current, functions, jobs, kernels, promotion, scheduler, wire
 from penny.worker import Worker
 
@@ -82,6 +84,7 @@ class Task:
         self.state = State.QUEUED
         self.outcome = b""
         self.asked = 0
+        self.carried: list[int] = []
 
 
 class Reference:
@@ -141,6 +144,7 @@ class FakePort:
         self.module_rooms = sys.maxsize
         self.ranges: list[tuple[int, int]] = []
         self.joins = 0
+        self.arrays = FakeArraysPort()
 
     def open(self, inbox: bytearray, outbox: bytearray, parcel: bytearray) -> FakePort:
         self.inbox, self.outbox, self.parcel = inbox, outbox, parcel
@@ -238,16 +242,18 @@ class FakePort:
         self.finish(raised, size)
         return self.start()
 
-    def step_large(self, raised, data):
-        self.finish_large(raised, data)
+    def step_large(self, raised, pieces, arrays):
+        self.finish_large(raised, pieces, arrays)
         return self.start()
 
     def finish(self, raised, size):
-        self.finish_large(raised, bytes(self.outbox[:size]))
+        self.finish_large(raised, [self.outbox[:size]], [])
 
-    def finish_large(self, raised, data):
+    def finish_large(self, raised, pieces, arrays):
         task = self.tasks[self.stack.pop()]
-        task.outcome = bytes(data)
+        task.outcome = b"".join(pieces)
+        self._uncarry(task)
+        self._carry(task, arrays)
         task.state = State.RAISED if raised else State.RETURNED
 
     def _begin(self, handle):
@@ -273,8 +279,11 @@ class FakePort:
     def arguments_size(self):
         return len(self.tasks[self.stack[-1]].data)
 
-    def read_arguments(self, buffer):
-        buffer[:] = self.tasks[self.stack[-1]].data
+    def read_arguments(self, offset, buffer):
+        buffer[:] = self.tasks[self.stack[-1]].data[offset : offset + len(buffer)]
+
+    def arguments_read(self):
+        self.tasks[self.stack[-1]].arguments_read = True
 
     def function(self):
         return Bytes(self.table[self.entry()][1])
@@ -302,21 +311,35 @@ class FakePort:
     # -- Promotion -------------------------------------------------------------------------------
 
     def promote(self, entry, serial, flags, size, interactive, limit):
-        data = bytes(self.parcel[:size])
-        return self.promote_large(entry, serial, flags, data, interactive, limit)
+        pieces = [self.parcel[:size]]
+        return self.promote_large(entry, serial, flags, pieces, [], interactive, limit)
 
-    def promote_large(self, entry, serial, flags, data, interactive, limit):
+    def promote_large(self, entry, serial, flags, pieces, arrays, interactive, limit):
         if not self.rooms:
             return promotion.NO_ROOM
         if self.table.get(entry, (0, b""))[0] != serial:
             return promotion.ENTRY_GONE
         self.rooms -= 1
-        handle = self._add(Task(entry, flags, bytes(data), interactive, limit))
+        data = b"".join(pieces)
+        task = Task(entry, flags, data, interactive, limit)
+        self._carry(task, arrays)
+        handle = self._add(task)
         self.promoted.append(wire.loads(data))
         if self.thieves:
             self.thieves -= 1
             self.steal(handle)
         return handle
+
+    def _carry(self, task, arrays):
+        assert len(set(arrays)) == len(arrays)
+        task.carried = arrays
+        for number in arrays:
+            assert self.arrays.hold(number, self.arrays.serial(number))
+
+    def _uncarry(self, task):
+        for number in task.carried:
+            self.arrays.drop(number)
+        task.carried = []
 
     def _add(self, task):
         handle = next(self.handles)
@@ -343,7 +366,7 @@ class FakePort:
         if task.state is not State.QUEUED:
             return False
         self.queue.remove(handle)
-        del self.tasks[handle]
+        self._uncarry(self.tasks.pop(handle))
         self.taken_back += 1
         return True
 
@@ -371,8 +394,8 @@ class FakePort:
     def outcome_size(self):
         return len(self.joined.outcome)
 
-    def read_outcome(self, buffer):
-        buffer[:] = self.joined.outcome
+    def read_outcome(self, offset, buffer):
+        buffer[:] = self.joined.outcome[offset : offset + len(buffer)]
 
     def outcome_worker(self):
         return 1
@@ -382,6 +405,7 @@ class FakePort:
 
     def release(self, handle):
         assert self.tasks.pop(handle) is self.joined
+        self._uncarry(self.joined)
 
     def begun(self, handle):
         return self.tasks[handle].state is not State.QUEUED

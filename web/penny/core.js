@@ -1,5 +1,6 @@
 // The core's JavaScript face: creates the shared memory, instantiates the core on it, gives typed
 // views. Nobody else calls WebAssembly or knows an address.
+import {Arrays} from './arrays.js';
 import * as L from './layout.js';
 
 /**
@@ -66,6 +67,15 @@ import * as L from './layout.js';
  *   function_serial(fn: number): number,
  *   function_block(fn: number): number,
  *   function_size(fn: number): number,
+ *   array_new(participant: number, size: number): number,
+ *   array_hold(participant: number, number: number, serial: number): number,
+ *   array_drop(participant: number, number: number): void,
+ *   array_block(number: number): number,
+ *   array_size(number: number): number,
+ *   array_serial(number: number): number,
+ *   list_new(participant: number, count: number): number,
+ *   task_carry(index: number, list: number): void,
+ *   task_uncarry(index: number, participant: number): void,
  *   recover(worker: number): number, reinject(): number, deaths(): number,
  *   adrift_next(client: number, from: number): number,
  *   break_pool(block: number, size: number): void, close_pool(): void, stop(): void,
@@ -133,6 +143,7 @@ export class Core {
     this.exports.__stack_pointer.value = L.STACK_ADDRESS + (participant + 1) * L.STACK_BYTES;
     this.bytes = new Uint8Array(memory.buffer);
     this.words = new Int32Array(memory.buffer);
+    this.arrays = new Arrays(this);
   }
 
   /**
@@ -142,6 +153,7 @@ export class Core {
    */
   initialise(workers, heapLimit, firstPosition = 0) {
     this.exports.initialise(workers, granules(heapLimit), firstPosition);
+    this.words[L.IDENTITY_WORD] = Math.floor(Math.random() * 2 ** 32);
   }
 
   /**
@@ -152,6 +164,11 @@ export class Core {
     if (end <= this.bytes.length) return;
     this.bytes = new Uint8Array(this.memory.buffer);
     this.words = new Int32Array(this.memory.buffer);
+  }
+
+  /** What names this memory in the handles of its arrays. */
+  get identity() {
+    return this.words[L.IDENTITY_WORD] >>> 0;
   }
 
   /** @param {number} index */

@@ -213,10 +213,42 @@ def parallel_sort(
     return [values[i] for i in order]
 
 
-# Seconds for an item by function, from earlier loops: a hint, by which a short loop of short items
-# is not offered at all. Keyed by id; that of a dead function's successor misleads for one loop.
-_costs: dict[int, float] = {}
-COSTS_MAX = 1024
+class _Known:
+    """What is known of a function from earlier loops, by which one of cheap items needs no ado.
+
+    Its cost is that of the dearest loop, which fades: a function whose items have lately been worth
+    sending goes the careful way.
+    """
+
+    __slots__ = ("cost", "transport")
+
+    def __init__(self) -> None:
+        self.cost: float | None = None
+        self.transport = 0.0
+
+    def learn(self, loop: _Loop) -> None:
+        if loop.computed:
+            self.cost = max(loop.seconds / loop.computed, FADING * (self.cost or 0.0))
+        if loop.transport is not None:
+            self.transport = loop.transport
+
+    def too_cheap(self, items: int) -> bool:
+        """Whether so many items are not worth sending."""
+        cost = self.cost
+        if cost is None:
+            return False
+        return cost * items < VICTIM_SECONDS or self.transport > cost * TRANSPORT_SHARE
+
+
+# By the function's id. A dead function's successor is misled for one loop, if it is as quick.
+_known: dict[int, _Known] = {}
+KNOWN_MAX = 1024
+
+# What is left of a loop's cost after the next loop.
+FADING = 0.9
+
+# So many items show, after the first one alone, whether they are as cheap as ever.
+PROBE = 64
 
 
 def _run(loop: _Loop) -> Any:
@@ -226,22 +258,15 @@ def _run(loop: _Loop) -> Any:
         return loop.outcome()
     if not loop.few:
         return loop.execute()
-    key = loop.call.key
-    cost = _costs.get(key)
-    if loop.grain is None and loop.end and cost is not None and cost * loop.end < VICTIM_SECONDS:
-        # Nothing will be offered, if it is as quick as ever: so without more ado.
-        loop.claimed = 1
-        began = perf_counter()
-        loop.do(0, 1)
-        if perf_counter() - began < VICTIM_SECONDS:
-            loop.do(1, loop.end)
-            _costs[key] = (perf_counter() - began) / loop.end
-            return loop.outcome()
+    known = _known.get(loop.call.key)
+    if known is None:
+        if len(_known) >= KNOWN_MAX:
+            _known.clear()
+        known = _known[loop.call.key] = _Known()
+    if loop.grain is None and not jobs.checking and known.too_cheap(loop.end):
+        loop.run_cheap(known)
     outcome = loop.execute()
-    if loop.cost is not None:
-        if len(_costs) >= COSTS_MAX:
-            _costs.clear()
-        _costs[key] = loop.cost
+    known.learn(loop)
     return outcome
 
 
@@ -345,6 +370,9 @@ class _Loop(ABC):
 
     cost: float | None = None
     """Seconds that an item takes to compute."""
+    seconds = 0.0
+    computed = 0
+    """How many items were computed here and timed, and how long that took."""
     transport: float | None = None
     """Seconds that an item and its result take to be pickled and unpickled."""
     claimed = 0
@@ -389,6 +417,14 @@ class _Loop(ABC):
     def sample(self, count: int) -> Any:
         """What a thief would hand back for the first items."""
 
+    def slice(self, low: int, high: int) -> Any:
+        """Some of the items, to be iterated over once."""
+        if low and high == len(self.items) and type(self.items) in _SLICEABLE:
+            rest: Any = iter(self.items)  # a copy would cost more than a hundredth of cheap items
+            rest.__setstate__(low)
+            return rest
+        return self.items[low:high]
+
     def settle(self) -> None:
         """Do what can be done before a thief is waited for."""
         return
@@ -416,10 +452,23 @@ class _Loop(ABC):
         except BaseException:
             self._abandon()
             raise
-        seconds, items = self._unmeasured
-        if self.cost is None and items:
-            self.cost = seconds / items
         return self.outcome()
+
+    def run_cheap(self, known: _Known) -> None:
+        """Compute all items at once, if the first ones are as cheap as is known; else those."""
+        assert known.cost is not None
+        for low, high in (0, 1), (1, PROBE), (PROBE, self.end):
+            count = min(high, self.end) - low
+            if count <= 0:
+                break
+            self.claimed = low + count
+            began = perf_counter()
+            self.do(low, low + count)
+            seconds = perf_counter() - began
+            self.seconds += seconds
+            self.computed += count
+            if seconds > 2 * known.cost * count + CLOCK_SECONDS:
+                break
 
     def _run_front(self) -> None:
         """Compute what has not been given away, from the front."""
@@ -438,6 +487,8 @@ class _Loop(ABC):
 
     def _measure(self, seconds: float, items: int) -> None:
         """Find from a chunk's time what an item costs, and how large the next should be."""
+        self.seconds += seconds
+        self.computed += items
         seconds += self._unmeasured[0]
         items += self._unmeasured[1]
         if seconds < CLOCK_SECONDS or not items:
@@ -447,7 +498,9 @@ class _Loop(ABC):
                 self.cost = seconds / items  # inexact, but enough to see that it is not long
         else:
             self._unmeasured = 0.0, 0
-            self.cost = seconds / items
+            cost = seconds / items
+            # A chunk during which something else had the processor is no reason to share.
+            self.cost = cost if self.cost is None else min(cost, 2 * self.cost)
             self.size = max(1, min(int(CHUNK_SECONDS / self.cost), self.size * GROWTH))
 
     def _measure_transport(self, done: int) -> float:
@@ -554,7 +607,7 @@ class _ForLoop(_Loop):
 
     def do(self, low: int, high: int) -> None:
         function = self.call.function
-        for item in self.items[low:high]:
+        for item in self.slice(low, high):
             function(item)
 
     def add(self, low: int, high: int, outcome: None) -> None:
@@ -620,10 +673,10 @@ class _MapLoop(_Loop):
     def do(self, low: int, high: int) -> None:
         function = self.call.function
         if isinstance(function, _BUILTIN_TYPES):
-            self.results += map(function, self.items[low:high])
+            self.results += map(function, self.slice(low, high))
         else:
             # As fast as any loop in Python can be, and without a C frame below the function.
-            self.results += [function(item) for item in self.items[low:high]]
+            self.results += [function(item) for item in self.slice(low, high)]
 
     def add(self, low: int, high: int, outcome: list[Any]) -> None:
         self.results += outcome

@@ -59,7 +59,7 @@ class Clock(Referred):
 
 @pytest.fixture
 def port(monkeypatch):
-    monkeypatch.setattr(algorithms, "_costs", {})
+    monkeypatch.setattr(algorithms, "_known", {})
     return Port()
 
 
@@ -493,6 +493,52 @@ def test_short_work_is_not_offered(port, clock):
 
     port.run(program)
     assert port.parts == []
+
+
+def test_items_that_are_cheaper_than_their_transport_are_computed_at_once(port, clock, monkeypatch):
+    monkeypatch.setattr(algorithms._Loop, "_measure_transport", lambda loop, done: 1e-6)
+    chunks = []
+    do = algorithms._MapLoop.do
+    monkeypatch.setattr(
+        algorithms._MapLoop,
+        "do",
+        lambda loop, low, high: (chunks.append((low, high)), do(loop, low, high)),
+    )
+
+    def function(x):
+        clock.tick(1e-6)
+        return x + 1
+
+    def program():
+        port.knock()
+        assert parallel_map(function, list(range(50_000))) == list(range(1, 50_001))
+        careful = len(chunks)
+        chunks.clear()
+        assert parallel_map(function, range(50_000)) == list(range(1, 50_001))
+        assert parallel_map(function, "") == []
+        return careful
+
+    assert port.run(program) > 10
+    assert chunks == [(0, 1), (1, 64), (64, 50_000)]
+    assert port.parts == []
+
+
+def test_a_function_whose_items_were_ever_worth_sending_is_measured(port, clock, monkeypatch):
+    monkeypatch.setattr(algorithms._Loop, "_measure_transport", lambda loop, done: 1e-6)
+
+    def function(x):
+        clock.tick(x)
+        if x == 1e-3:
+            port.knock()
+
+    def program():
+        cheap = [1e-7] * 10_000
+        parallel_for(function, cheap)
+        parallel_for(function, cheap + [1e-3] * 20_000)  # at once, since it begins as cheap
+        parallel_for(function, cheap + [1e-3] * 20_000)
+        return len(port.parts)
+
+    assert port.run(program) > 0
 
 
 def test_a_function_that_was_quick_and_is_no_more(port, clock):

@@ -72,7 +72,7 @@ def parallel_map(pages: Pages) -> Iterator[Figure]:
 
 
 def hungry_slowdown(pages: Pages) -> Iterator[Figure]:
-    """A serial loop, while for 10 s another worker is hungry, beside one that is alone."""
+    """A serial loop while another worker is hungry for 10 s, beside while that one just sleeps."""
     slices = pages.call("forkjoin.js", "hungryTimes")
     medians = {
         where: [statistics.median(times) for times in runs] for where, runs in slices.items()

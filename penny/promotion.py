@@ -69,6 +69,11 @@ PATIENCE = 4
 PATIENCE_MAX = 1 << 16
 UNSENDABLE_MAX = 256
 
+# A thief that is back for more sooner than this after each job it got, gets twice as many the next
+# time: so long it takes to ask for one and get it, and the job was not worth that.
+SMALL_SECONDS = 250e-6
+HELPING_MAX = 16
+
 ENTRY_BITS = 16
 
 
@@ -101,6 +106,9 @@ class Promoter:
         self._waiting = 0
         self._in_urgent = False
         self._room = _Patience()
+        # How many jobs a hungry worker gets at once, and when one last did.
+        self._helping = 1
+        self._fed = 0.0
         # Functions some of whose jobs could not be pickled, by identity.
         self._unsendable: dict[int, _Patience] = {}
         self._told = False
@@ -183,11 +191,28 @@ class Promoter:
         """
         if self._room.passes():
             return
+        helping = 0
         while self._port.hungry():
             jobs.attention = True
             if _exists(sys.getrecursionlimit() - PICKLING_FRAMES) or not self._promote_oldest():
                 return
+            helping = helping or self._next_helping()
+            for _ in range(helping - 1):
+                if not self._promote_oldest():
+                    break
         jobs.attention = jobs.checking
+
+    def _next_helping(self) -> int:
+        """How many jobs a hungry worker gets: one, unless those it got last were tiny.
+
+        Several workers that ask in turn look like a fast one. What they leave is taken back by its
+        join.
+        """
+        now = time.perf_counter()
+        small = now - self._fed < self._helping * SMALL_SECONDS
+        self._helping = min(self._helping * 2, HELPING_MAX) if small else max(self._helping // 2, 1)
+        self._fed = now
+        return self._helping
 
     def _promote_oldest(self) -> bool:
         """Promote the first job that can be, of the execution that is to be served first.

@@ -211,6 +211,24 @@ def slices(seconds):
     return times
 
 
+def asleep(seconds):
+    """Sleep, off the processor: a worker that does is neither busy nor hungry."""
+    from js import Atomics, Int32Array, SharedArrayBuffer
+
+    Atomics.wait(Int32Array.new(SharedArrayBuffer.new(4)), 0, 0, seconds * 1000)
+
+
+def slices_beside(seconds):
+    """The loop twice on this worker: while the other worker sleeps in a task, and while it is
+    hungry."""
+    job = penny.spawn(asleep, seconds)
+    while not job.begun():
+        pass
+    alone = slices(seconds)
+    job.join()
+    return alone, slices(seconds)
+
+
 # -- Steal requests --------------------------------------------------------------------------------
 
 PROBE_SECONDS = 0.0005

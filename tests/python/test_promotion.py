@@ -86,6 +86,23 @@ def test_as_many_jobs_are_promoted_as_workers_are_hungry():
     assert port.promoted == [(0,), (1,), (2,)]
 
 
+def test_a_thief_that_is_soon_back_gets_more_at_once(monkeypatch):
+    seconds = [0.0]
+    monkeypatch.setattr(promotion.time, "perf_counter", lambda: seconds[0])
+
+    def task():
+        js = [penny.spawn(note, i) for i in range(200)]
+        helpings = []
+        for pause in [1, *[0.0002] * 6, 0.003, 0.01, 0.01, 0.01, 0.01]:
+            seconds[0] += pause
+            before = len(port.promoted)
+            port.ring(thieves=1)
+            helpings.append(len(port.promoted) - before)
+        return helpings, [job.join() for job in js] == list(range(200))
+
+    assert port.run(task) == ([1, 2, 4, 8, 16, 16, 16, 16, 8, 4, 2, 1], True)
+
+
 def test_a_request_without_jobs_is_remembered_until_the_next_spawn():
     def task():
         port.ring()

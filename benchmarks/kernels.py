@@ -55,7 +55,7 @@ def native(library: str, flags: list[str]) -> list[float] | None:
 
 
 def tree(pages: Pages) -> Iterator[Figure]:
-    """The sum of a binary tree, a spawn per inner node: large on one worker, small beside a thief."""
+    """The sum of a binary tree, a spawn per inner node: a large one; small ones beside a thief."""
     times = pages.call("kernels.js", "largeTree")
     value = ratio(times["spawned"], times["serial"])
     yield Figure("kernels/tree-1", value, 1.5, False, {"ms": times})

@@ -42,7 +42,9 @@ TARGET = ROOT / "benchmarks" / "latest.json"
 SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
-SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = first.SUITES | forkjoin.SUITES | kernels.SUITES
+SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
+    first.SUITES | forkjoin.SUITES | kernels.SUITES
+)
 
 
 def build_wasm(folder: Path) -> None:

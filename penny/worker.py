@@ -13,7 +13,7 @@ from operator import call
 from typing import Any
 
 from penny import _current, jobs, output, scheduler, tracebacks
-from penny._bridge import WorkerPort
+from penny._bridge import WorkerPort, proxy
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
 from penny.jobs import Execution
@@ -73,6 +73,7 @@ class Worker:
         self._promoter.install()
         port = self._port
         scheduler.attach(TaskEngine(port))
+        port.on_task(proxy(self._run_above_kernel))
         self._serve(port.start(), execution, port.step, port.step_large)
 
     def _run_nested(self, code: int) -> None:
@@ -85,6 +86,15 @@ class Worker:
         finally:
             jobs.leave()
             jobs.scope_now.reset(outer_scope)
+
+    def _run_above_kernel(self, task: int) -> None:
+        """Run a task on top of a kernel that a task's own code has called, and that waits."""
+        masked, jobs.masked = jobs.masked, True
+        try:
+            self._promoter.identify()
+            self._run_nested(self._port.begin(task))
+        finally:
+            jobs.masked = masked
 
     def _finish(self, raised: int, size: int) -> int:
         self._port.finish(raised, size)

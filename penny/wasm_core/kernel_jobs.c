@@ -261,8 +261,9 @@ EXPORT(kernel_leave) int kernel_leave(u32 me, u32 outer) {
   u32 entry = context->entry;
   if (newest_below(context->job.newest, entry) || newest_below(context->promoted, entry)) return 0;
   context->entry = outer;
-  if (!outer && context->due) {
-    u32 due = context->due;
+  /* Python's handler may have been called, masked, by what ran on top of a kernel, and have left all to us. */
+  u32 due = context->due;
+  if (!outer && (due || load(&shared->worker[me].reasons))) {
     context->due = 0;
     ring(me, due);
   }

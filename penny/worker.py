@@ -82,7 +82,7 @@ class Worker:
         self._promoter.install()
         port = self._port
         scheduler.attach(TaskEngine(port, shared_memory.attach(port.arrays)))
-        port.on_task(_bridge.proxy(self._promoter.run_found))
+        port.on_task(_bridge.proxy(self._run_above_kernel))
         kernels.home = kernels.Destination(
             lambda data: port.add_kernels(data), _bridge.KernelCaller(port)
         )
@@ -98,6 +98,15 @@ class Worker:
         finally:
             jobs.leave()
             jobs.scope_now.reset(outer_scope)
+
+    def _run_above_kernel(self, task: int) -> None:
+        """Run a task on top of a kernel that a task's own code has called, and that waits."""
+        masked, jobs.masked = jobs.masked, True
+        try:
+            self._promoter.identify()
+            self._run_nested(self._port.begin(task))
+        finally:
+            jobs.masked = masked
 
     def _finish(self, raised: int, size: int) -> int:
         self._port.finish(raised, size)

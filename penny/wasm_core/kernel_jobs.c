@@ -41,7 +41,7 @@ static void raise_attention(struct kernel_context *context) {
   store(&context->job.limit, PENNY_ATTENTION);
 }
 
-/* Whoever rings. A stack is never given back to the heap, so the worst that a late store can do is to send some
+/* Whoever rings, and a worker that has slept. A stack is never given back to the heap, so the worst that a late store can do is to send some
  * other worker's spawn to its slow path. */
 void kernel_attention(u32 worker) {
   u32 stack = load(&shared->worker[worker].kernel_stack);
@@ -194,7 +194,6 @@ static void help(struct kernel_context *context, u32 me, u32 hint, const struct 
     }
     check_cancelled(context, me);
   }
-  if (hungry()) raise_attention(context); /* who saw us asleep did not ring us */
 }
 
 /* The end of a join that another worker's run has settled. */
@@ -249,7 +248,6 @@ EXPORT(kernel_enter) u32 kernel_enter(u32 me, u32 entry) {
   struct kernel_context *context = context_of_worker(me);
   u32 outer = context->entry;
   context->entry = entry;
-  if (hungry()) raise_attention(context); /* who was hungry before did not ring for this */
   return outer;
 }
 
@@ -263,8 +261,9 @@ EXPORT(kernel_leave) int kernel_leave(u32 me, u32 outer) {
   u32 entry = context->entry;
   if (newest_below(context->job.newest, entry) || newest_below(context->promoted, entry)) return 0;
   context->entry = outer;
-  if (!outer && context->due) {
-    u32 due = context->due;
+  /* Python's handler may have been called, masked, by what ran on top of a kernel, and have left all to us. */
+  u32 due = context->due;
+  if (!outer && (due || load(&shared->worker[me].reasons))) {
     context->due = 0;
     ring(me, due);
   }

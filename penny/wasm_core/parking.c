@@ -93,6 +93,8 @@ int park(u32 worker, u32 joined, int help, i64 nanoseconds) {
   }
   /* If a waker was faster, its bump only makes the next sleep return at once: no loss. */
   if (help) unannounce(worker);
+  /* Who became hungry meanwhile did not ring us: so our kernels look for themselves. */
+  kernel_attention(worker);
   if (joined != NONE) latch_wake_up(joined);
   return !awake;
 }

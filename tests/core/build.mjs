@@ -1,7 +1,8 @@
 // The test core: the core's own files and exports.c, compiled and linked with the Makefile's flags into
 // build/tests/core.wasm, whenever that is older than its sources.
-import {execFileSync} from 'node:child_process';
+import {execFileSync, spawnSync} from 'node:child_process';
 import {mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
@@ -95,6 +96,29 @@ export function kernelModule(name) {
     }
   }
   return new Uint8Array(readFileSync(target));
+}
+
+/** Whether kernels can be compiled for this machine. */
+export function hasNativeCompiler() {
+  return spawnSync('cc', ['--version']).status === 0;
+}
+
+/**
+ * Compiles tests/core/<name>.c and its main program <name>_native.c for this machine, with sanitizers, and runs it.
+ * @param {string} name
+ * @returns {string} what it prints
+ */
+export function runNatively(name) {
+  const folder = mkdtempSync(join(tmpdir(), 'penny-'));
+  try {
+    const program = join(folder, name);
+    const sources = [name, `${name}_native`].map(source => join(ROOT, `tests/core/${source}.c`));
+    const options = ['-std=c11', '-O1', '-Wall', '-Wextra', '-Werror', '-fsanitize=address,undefined'];
+    execFileSync('cc', [...options, '-fno-sanitize-recover', `-I${CORE}/include`, ...sources, '-o', program]);
+    return execFileSync(program, {encoding: 'utf8'});
+  } finally {
+    rmSync(folder, {recursive: true});
+  }
 }
 
 /** The test core, compiled. */

@@ -128,16 +128,16 @@ int read_at(uint32_t address) { return *(volatile int *)(uintptr_t)address; }
 static void nothing(void *p) { (void)p; }
 
 static NOINLINE uint32_t deeper(uint32_t depth) {
-  volatile char frame[200];
+  char frame[4000];
   struct penny_job job;
-  frame[0] = 0;
+  __asm__ volatile("" : : "r"(frame) : "memory"); /* or the compiler would do without */
   penny_spawn(&job, nothing, 0);
   uint32_t reached = depth ? deeper(depth - 1) : 0;
   penny_join(&job);
   return reached + 1;
 }
 
-/* Recursion with a spawn and 200 bytes a level. */
+/* Recursion with a spawn and 4,000 bytes a level. */
 PENNY_KERNEL(deep, "i32 depth")
 uint32_t deep(uint32_t depth) { return deeper(depth); }
 
@@ -159,6 +159,71 @@ void join_twice(void) {
   penny_spawn(&job, nothing, 0);
   penny_join(&job);
   penny_join(&job);
+}
+
+#endif
+
+/* ---- gates: jobs that wait where the test wants them -------------------------------------------- */
+
+#ifdef __wasm__
+
+/* The test's words of a gate. */
+enum { ARRIVED = 0, OPEN = 1, PASSED = 2, DEPTH = 3, GATE_WORDS = 4 };
+
+struct gate {
+  struct penny_job job;
+  uint32_t *words;
+  uint32_t nested;
+  uint32_t passed;
+};
+
+static void wait_at_gate(uint32_t *words) {
+  __atomic_fetch_add(&words[ARRIVED], 1, __ATOMIC_SEQ_CST);
+  while (!__atomic_load_n(&words[OPEN], __ATOMIC_SEQ_CST))
+    __builtin_wasm_memory_atomic_wait32((int *)&words[OPEN], 0, -1);
+}
+
+/* Spawns, so that what is asked for is promoted, until some worker waits at the gate. */
+static void await_arrival(uint32_t *words) {
+  while (!__atomic_load_n(&words[ARRIVED], __ATOMIC_SEQ_CST)) {
+    struct penny_job job;
+    penny_spawn(&job, nothing, 0);
+    penny_join(&job);
+  }
+}
+
+static void gate_job(void *p) {
+  struct gate *gate = p;
+  if (gate->nested) {
+    struct gate inner = {.words = gate->words};
+    penny_spawn(&inner.job, gate_job, &inner);
+    await_arrival(gate->words);
+    __atomic_store_n(&gate->words[DEPTH], penny_worker_id() + 1, __ATOMIC_SEQ_CST);
+    penny_join(&inner.job);
+  } else {
+    wait_at_gate(gate->words);
+  }
+  gate->passed = 1; /* in the spawner's frame */
+  __atomic_fetch_add(&gate->words[PASSED], 1, __ATOMIC_SEQ_CST);
+}
+
+/* Has another worker wait at the gate; `nested`: and a third one, for which that one waits. Then it joins, or traps. */
+PENNY_KERNEL(gate, "i32[] words, i32 nested, i32 traps")
+uint32_t gate(uint32_t *words, uint32_t n, uint32_t nested, uint32_t traps) {
+  (void)n;
+  struct gate gate = {.words = words, .nested = nested};
+  penny_spawn(&gate.job, gate_job, &gate);
+  await_arrival(words);
+  if (traps) __builtin_trap();
+  penny_join(&gate.job);
+  return gate.passed;
+}
+
+/* Where the stack is. */
+PENNY_KERNEL(stack, "")
+uint32_t stack(void) {
+  volatile char here;
+  return (uint32_t)&here & ~(uint32_t)(PENNY_STACK_BYTES - 1);
 }
 
 #endif

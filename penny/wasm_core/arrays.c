@@ -181,8 +181,8 @@ EXPORT(array_hold) int array_hold(u32 participant, u32 number, u32 serial) {
     if (array_state_of(life) != ALIVE || serial_of(life) != serial) break;
     if (compare_exchange64(&array->life, life, life + MOVE)) return 1;
   }
-  /* It may be another array by now, and our bit was in the way of whoever let go of that. */
-  array_drop(participant, number);
+  clear_bit(array, participant);
+  array_look(participant, number); /* it may be another by now, and our bit was in the way of who let go of that */
   return 0;
 }
 

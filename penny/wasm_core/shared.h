@@ -408,8 +408,6 @@ u32 function_serial(u32 number);
 void function_release(u32 participant, u32 number);
 void functions_recover(u32 dead, u32 keeper);
 
-int array_hold(u32 participant, u32 number, u32 serial);
-void array_drop(u32 participant, u32 number);
 void array_look(u32 participant, u32 number);
 int array_claim(u32 participant, u32 number, u64 life);
 void task_carry(u32 index, u32 list);

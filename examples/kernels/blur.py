@@ -1,7 +1,9 @@
-"""Blurs an image on all cores, in two loops over its rows, and checks some of its pixels.
+"""Blurs an image on all cores, in two loops over its rows.
 
-penny kernel build blur.c -msimd128
-penny run blur.py [WIDTH]
+    penny kernel build blur.c -msimd128
+    penny run blur.py [WIDTH]
+
+Some pixels are checked, by the sum over the square around each.
 """
 
 import math
@@ -9,6 +11,7 @@ import random
 import sys
 import time
 from array import array
+from pathlib import Path
 
 import penny
 
@@ -32,7 +35,7 @@ def main(width=480, sigma=4.0):
     weights = [weight / total for weight in weights]
     image = pattern(width, height)
 
-    kernels = penny.Kernels(open("blur.wasm", "rb").read())
+    kernels = penny.Kernels(Path("blur.wasm").read_bytes())
     with penny.Scheduler() as s:
         shared = penny.SharedArray((height, width, 4), "uint8")
         shared.write(image)

@@ -1,13 +1,16 @@
-"""Multiplies two matrices of float32 on all cores, and checks the product.
+"""Multiplies two matrices of float32 on all cores.
 
-penny kernel build matmul.c -msimd128
-penny run matmul.py [SIZE]
+    penny kernel build matmul.c -msimd128
+    penny run matmul.py [SIZE]
+
+The product is checked by multiplying it and its factors with random vectors.
 """
 
 import random
 import sys
 import time
 from array import array
+from pathlib import Path
 
 import penny
 
@@ -23,7 +26,7 @@ def product(matrix, vector):
 
 
 def main(size=512):
-    kernels = penny.Kernels(open("matmul.wasm", "rb").read())
+    kernels = penny.Kernels(Path("matmul.wasm").read_bytes())
     with penny.Scheduler() as s:
         a, b, c = (penny.SharedArray((size, size), "float32") for _ in range(3))
         for matrix in a, b:

@@ -1,19 +1,22 @@
-"""Sorts 10 million doubles where they are, on all cores, and checks the order.
+"""Sorts doubles where they are, on all cores.
 
-penny kernel build mergesort.c
-penny run mergesort.py [COUNT]
+    penny kernel build mergesort.c
+    penny run mergesort.py [COUNT]
+
+The result has to be that of Python's sorted().
 """
 
 import random
 import sys
 import time
 from array import array
+from pathlib import Path
 
 import penny
 
 
 def main(count=10_000_000):
-    kernels = penny.Kernels(open("mergesort.wasm", "rb").read())
+    kernels = penny.Kernels(Path("mergesort.wasm").read_bytes())
     values = array("d", (random.random() for _ in range(count)))
     with penny.Scheduler() as s:
         x = penny.SharedArray((count,), "float64")

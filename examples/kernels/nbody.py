@@ -1,7 +1,9 @@
-"""Moves bodies that attract each other, on all cores; checks some steps, and what is conserved.
+"""Moves bodies that attract each other, on all cores.
 
-penny kernel build nbody.c
-penny run nbody.py [BODIES] [STEPS]
+    penny kernel build nbody.c
+    penny run nbody.py [BODIES] [STEPS]
+
+A few steps of a few bodies are checked against Python; of many, that energy and momentum are kept.
 """
 
 import math
@@ -9,12 +11,13 @@ import random
 import sys
 import time
 from array import array
+from pathlib import Path
 
 import penny
 
 
 def advance(positions, velocities, masses, dt):
-    """A step, computed another way: vector by vector, with the accelerations of all bodies first."""
+    """A step, computed another way: vector by vector."""
     vectors = list(zip(*[iter(positions)] * 3, strict=True))
     for i, here in enumerate(vectors):
         acceleration = [0.0, 0.0, 0.0]
@@ -30,7 +33,7 @@ def advance(positions, velocities, masses, dt):
 
 
 def main(count=2000, steps=10, dt=1e-3):
-    kernels = penny.Kernels(open("nbody.wasm", "rb").read())
+    kernels = penny.Kernels(Path("nbody.wasm").read_bytes())
     numbers = random.Random(7)
 
     def shared(values):

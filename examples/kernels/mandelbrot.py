@@ -3,8 +3,8 @@
     penny kernel build mandelbrot.c
     penny run mandelbrot.py [WIDTH]
 
-Some pixels are checked with Python's own arithmetic. To watch the set being drawn: `penny serve .`, and
-/mandelbrot.html there.
+Some pixels are checked with Python's own arithmetic. To watch the set being drawn: `penny serve .`,
+and /mandelbrot.html there.
 """
 
 import random

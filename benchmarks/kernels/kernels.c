@@ -7,28 +7,43 @@
 
 /* ---- fib: nothing but spawns -------------------------------------------------------------------- */
 
+static int fib_of(struct penny_call *call, int n);
+static void fib_call(struct penny_call *call, struct penny_call *next) { call->i32[0] = fib_of(next, call->i32[0]); }
+static int fib_of(struct penny_call *call, int n) {
+  if (n < 2) return n;
+  call->i32[0] = n - 1;
+  struct penny_call *next = penny_fork(call, fib_call);
+  int right = fib_of(next, n - 2);
+  return right + (penny_kept(call) ? fib_of(call, n - 1) : call->i32[0]);
+}
+PENNY_KERNEL(fib, "i32 n")
+int fib(int n) {
+  int result = fib_of(penny_open(), n);
+  penny_close();
+  return result;
+}
+
+/* The same by jobs that lie in frames. */
 struct fib {
   struct penny_job job;
   int n, result;
 };
-
-/* Leaves take no frame on the stack that the compiler keeps in memory. */
 static NOINLINE int fib_node(int n);
-static inline int fib_of(int n) { return n < 2 ? n : fib_node(n); }
+static inline int fib_in_frames(int n) { return n < 2 ? n : fib_node(n); } /* leaves take no frame in memory */
 static void fib_job(void *p) {
   struct fib *fib = p;
-  fib->result = fib_of(fib->n);
+  fib->result = fib_in_frames(fib->n);
 }
 static NOINLINE int fib_node(int n) {
   struct fib left; /* not initialised: that would clear the job, too */
   left.n = n - 1;
   penny_spawn(&left.job, fib_job, &left);
-  int right = fib_of(n - 2);
+  int right = fib_in_frames(n - 2);
   penny_join_call(&left.job, fib_job, &left);
   return left.result + right;
 }
-PENNY_KERNEL(fib, "i32 n")
-int fib(int n) { return fib_of(n); }
+PENNY_KERNEL(fib_jobs, "i32 n")
+int fib_jobs(int n) { return fib_in_frames(n); }
 
 PENNY_KERNEL(fib_serial, "i32 n")
 int fib_serial(int n) { return n < 2 ? n : fib_serial(n - 1) + fib_serial(n - 2); }
@@ -49,29 +64,17 @@ static struct tree *plant(struct tree **room, int64_t *value, int height) {
   return tree;
 }
 
-struct half {
-  struct penny_job job;
-  const struct tree *tree;
-  int64_t sum;
-};
-
-static NOINLINE int64_t sum_node(const struct tree *tree);
-static inline int64_t sum_of(const struct tree *tree) {
-  return !tree->left && !tree->right ? tree->value : sum_node(tree);
+static int64_t sum_of(struct penny_call *call, const struct tree *tree);
+static void sum_call(struct penny_call *call, struct penny_call *next) {
+  call->i64[0] = sum_of(next, call->pointer[0]);
 }
-static void sum_job(void *p) {
-  struct half *half = p;
-  half->sum = sum_of(half->tree);
-}
-static NOINLINE int64_t sum_node(const struct tree *tree) {
-  if (!tree->left) return tree->value + sum_of(tree->right);
-  if (!tree->right) return tree->value + sum_of(tree->left);
-  struct half right;
-  right.tree = tree->right;
-  penny_spawn(&right.job, sum_job, &right);
-  int64_t sum = tree->value + sum_of(tree->left);
-  penny_join_call(&right.job, sum_job, &right);
-  return sum + right.sum;
+static int64_t sum_of(struct penny_call *call, const struct tree *tree) {
+  int64_t sum = tree->value;
+  if (!tree->right) return tree->left ? sum + sum_of(call, tree->left) : sum;
+  call->pointer[0] = tree->right;
+  struct penny_call *next = penny_fork(call, sum_call);
+  if (tree->left) sum += sum_of(next, tree->left);
+  return sum + (penny_kept(call) ? sum_of(call, tree->right) : call->i64[0]);
 }
 static int64_t sum_serial(const struct tree *tree) {
   int64_t sum = tree->value;
@@ -87,7 +90,11 @@ const struct tree *plant_tree(int height) {
   return room ? plant(&room, &value, height) : 0;
 }
 PENNY_KERNEL(tree, "i32 tree")
-double tree(const struct tree *tree) { return (double)sum_of(tree); }
+double tree(const struct tree *tree) {
+  int64_t sum = sum_of(penny_open(), tree);
+  penny_close();
+  return (double)sum;
+}
 PENNY_KERNEL(tree_serial, "i32 tree")
 double tree_serial(const struct tree *tree) { return (double)sum_serial(tree); }
 

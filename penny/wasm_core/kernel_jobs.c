@@ -8,9 +8,15 @@
 #include "shared.h"
 
 enum {
-  RESERVE = 32768, /* at the base of a kernel stack: for the context, and for calls that spawn nothing */
-  HELPS_MAX = 16,  /* tasks that joins of kernels may stack */
+  HELPS_MAX = 16, /* tasks that joins of kernels may stack */
+  LANES = 24,     /* of a worker: one for each call of a kernel that is stacked, and those that it opens */
+  LANES_END = (LANES + 1) * sizeof(struct lane), /* the first has the context in its place */
+  RESERVE = LANES_END + 16384, /* below it no job may lie: room for calls that spawn nothing */
 };
+/* A worker promotes for others so often at most, ms: work that is done sooner is not worth sending away. What a
+ * thief missed on that account it asks for again (parking.c). */
+static const double BEAT = 0.1;
+
 /* worker_join()'s answers, as in stealing.c. */
 enum { ENDED = -3, INTERRUPTED = -4 };
 
@@ -28,29 +34,65 @@ static struct kernel_context *context_of_worker(u32 worker) {
   return context_at(shared->worker[worker].kernel_stack);
 }
 
-static struct penny_job **job_in(u32 index) {
-  return (struct penny_job **)shared->task[index].inline_payload;
+static struct lane *lane_of(const struct penny_call *call) {
+  return (struct lane *)((u32)call & ~(u32)(sizeof(struct lane) - 1));
+}
+
+static struct kernel_payload *payload_of(u32 index) {
+  return (struct kernel_payload *)shared->task[index].inline_payload;
 }
 
 /* ---- stacks ------------------------------------------------------------------------------------- */
 
+static u32 room_in(struct lane *lane) { return (u32)&lane->call[PENNY_LANE - 2]; }
+
 static void lower_attention(struct kernel_context *context) {
   store(&context->job.limit, (u32)context + RESERVE);
+  store(&context->job.room, room_in(context->lane));
 }
 static void raise_attention(struct kernel_context *context) {
   store(&context->job.limit, PENNY_ATTENTION);
+  store(&context->job.room, 0);
 }
 
-/* Whoever rings, and a worker that has slept. A stack is never given back to the heap, so the worst that a late store can do is to send some
+/* Whoever rings. A stack is never given back to the heap, so the worst that a late store can do is to send some
  * other worker's spawn to its slow path. */
 void kernel_attention(u32 worker) {
   u32 stack = load(&shared->worker[worker].kernel_stack);
   if (stack) raise_attention(context_at(stack));
 }
 
+/* A worker that has slept: who became hungry meanwhile did not ring it, and may sleep without end. */
+void kernel_awake(u32 worker) {
+  u32 stack = shared->worker[worker].kernel_stack;
+  if (!stack) return; /* it begins with its attention up */
+  context_at(stack)->beat = 0;
+  raise_attention(context_at(stack));
+}
+
+static int may_run_kernels(u32 worker, u32 caller, u64 idle) {
+  return worker != caller && !(idle >> worker & 1) && load(&shared->worker[worker].kernel_stack);
+}
+
+/* Whether any other worker is awake that has run kernels. */
+int kernels_awake(u32 caller) {
+  u64 idle = load(&shared->idle);
+  for (u32 w = 0; w < plain_load(&shared->workers); w++)
+    if (may_run_kernels(w, caller, idle)) return 1;
+  return 0;
+}
+
+/* Asks them once more, and not their Python. */
+void kernels_ask(u32 caller) {
+  u64 idle = load(&shared->idle);
+  for (u32 w = 0; w < plain_load(&shared->workers); w++)
+    if (may_run_kernels(w, caller, idle)) kernel_attention(w);
+}
+
 static void reset(u32 stack) {
   struct kernel_context *context = context_at(stack);
   *context = (struct kernel_context){0};
+  context->lane = (struct lane *)stack; /* that is, none */
   raise_attention(context); /* somebody may be hungry already */
 }
 
@@ -70,35 +112,61 @@ EXPORT(kernel_stack) u32 kernel_stack(u32 me) {
 
 /* ---- promotion ---------------------------------------------------------------------------------- */
 
-/* Returns 0 if nothing is private, or there is no room. */
+/* Makes a task of a job or a call. Returns its hint, or NONE if there is no room. `*noted` is its hint before
+ * anybody can see the task. */
+static int promote_one(u32 me, u32 address, u32 function, u32 *noted) {
+  u32 index = task_acquire(me);
+  if (index == NONE) return 0;
+  *noted = hint_of(index, generation_of(load(&shared->task[index].state)));
+  task_fill(index, 0, BATCH, KERNEL, sizeof(struct kernel_payload), 0);
+  *payload_of(index) = (struct kernel_payload){address, function};
+  if (publish(index, me, BATCH)) return 1;
+  task_release(index, me);
+  return 0;
+}
+
+/* Of the jobs. Returns 0 if nothing is private, or there is no room. */
 static int promote_oldest(struct kernel_context *context, u32 me) {
   struct penny_job **link = &context->job.newest;
   if (!*link) return 0;
   while ((*link)->older) link = &(*link)->older;
-  u32 index = task_acquire(me);
-  if (index == NONE) return 0;
   struct penny_job *job = *link;
   *link = 0;
-  job->hint = hint_of(index, generation_of(load(&shared->task[index].state)));
   job->older = context->promoted;
   context->promoted = job;
-  task_fill(index, 0, BATCH, KERNEL, sizeof job, 0);
-  *job_in(index) = job;
-  if (publish(index, me, BATCH)) return 1;
-  task_release(index, me);
+  if (promote_one(me, (u32)job, 0, &job->hint)) return 1;
   context->promoted = job->older;
   job->older = 0;
   *link = job;
   return 0;
 }
 
-/* Promotes while workers are hungry. When nothing is private any more, the attention stays up. */
-static void feed(struct kernel_context *context, u32 me) {
+/* Of the calls of one lane, up to the newest. Likewise. */
+static int promote_oldest_call(u32 me, const struct penny_call *newest) {
+  struct penny_call **bottom = &lane_of(newest)->bottom;
+  struct penny_call *call = *bottom;
+  if (call > newest) return 0;
+  u32 function = (u32)call->function;
+  call->function = 0;
+  *bottom = call + 1;
+  if (promote_one(me, (u32)call, function, &call->hint)) return 1;
+  call->function = (penny_call_function)function;
+  *bottom = call;
+  return 0;
+}
+
+/* Promotes while workers are hungry: calls, up to the newest, if that is not 0; else jobs. When nothing is private
+ * any more, the attention stays up. */
+static void feed(struct kernel_context *context, u32 me, const struct penny_call *newest) {
   lower_attention(context); /* first this, then the look: whoever comes after the look raises it again */
+  if (!hungry()) return;
+  double now = clock_ms();
+  if (now < context->beat) return;
   while (hungry()) {
     raise_attention(context);
-    if (!promote_oldest(context, me)) return;
+    if (!(newest ? promote_oldest_call(me, newest) : promote_oldest(context, me))) return;
     lower_attention(context);
+    context->beat = now + BEAT;
   }
 }
 
@@ -124,6 +192,12 @@ EXPORT(kernel_cancelled) int kernel_cancelled(u32 me) {
 
 /* ---- spawn and join ------------------------------------------------------------------------------ */
 
+static void attend(struct kernel_context *context, u32 me, const struct penny_call *newest) {
+  if (load(&shared->worker[me].reasons) & CANCEL) take_reasons(context, me);
+  feed(context, me, newest);
+  check_cancelled(context, me);
+}
+
 /* A spawn that found the attention up, or less stack than a job needs. */
 EXPORT(kernel_spawn) void kernel_spawn(struct penny_job *job) {
   struct kernel_context *context = context_of(job);
@@ -132,9 +206,7 @@ EXPORT(kernel_spawn) void kernel_spawn(struct penny_job *job) {
     context->job.newest = job->older;
     kernel_throw(OVERFLOW, NONE);
   }
-  if (load(&shared->worker[me].reasons) & CANCEL) take_reasons(context, me);
-  feed(context, me);
-  check_cancelled(context, me);
+  attend(context, me, 0);
 }
 
 /* Takes a job off a list. Returns 0 if it is not on it. */
@@ -158,7 +230,7 @@ static int orphans_run(u32 me) {
     if (state_of(word) != QUEUED && state_of(word) != RUNNING) continue;
     if (!(plain_load(&task->flags) & KERNEL) || participant_of(word) == me) continue;
     /* The slot may be in its next use by now; then its payload may be anything. */
-    u32 stack = (u32)context_of(plain_load(job_in(t)));
+    u32 stack = (u32)context_of((void *)plain_load(&payload_of(t)->address));
     if (load(&task->state) == word && load(&context_at(stack)->dead)) return 1;
   }
   return 0;
@@ -177,9 +249,10 @@ static void await_end(struct kernel_context *context, u32 me, u32 hint) {
 }
 
 /* Runs tasks of others, and sleeps, until a promoted job has ended, or the innermost task is to end. */
-static void help(struct kernel_context *context, u32 me, u32 hint, const struct penny_job *job) {
+static void help(struct kernel_context *context, u32 me, u32 hint) {
   u32 *innermost = &shared->worker[me].innermost;
-  int deep = (u32)job < (u32)context + PENNY_STACK_BYTES / 2;
+  int deep = context->entry < (u32)context + PENNY_STACK_BYTES * 3 / 4 ||
+             context->lane >= (struct lane *)context + LANES - 2;
   while (!latch_is_set(hint)) {
     i32 task = worker_join(me, hint, !deep && context->helping < HELPS_MAX, -1);
     if (task == ENDED) break;
@@ -231,11 +304,65 @@ EXPORT(kernel_join) struct penny_job *kernel_join(struct penny_job *job) {
     }
     /* What is left belongs to calls below, whose turn may be long in coming. A sleeper hears no doorbell. */
     while (promote_oldest(context, me)) continue;
-    help(context, me, hint, job);
+    help(context, me, hint);
   }
   take_off(&context->promoted, job);
   collect(me, hint);
   return 0;
+}
+
+/* A fork that found the attention up, or its lane full. Returns the next entry: the same one if the lane is full, since
+ * then this call is not stealable and its entry is not looked at. */
+EXPORT(kernel_fork) struct penny_call *kernel_fork(struct penny_call *call) {
+  struct kernel_context *context = context_of(call);
+  int full = (u32)call >= room_in(lane_of(call));
+  attend(context, context->job.worker, full ? call - 1 : call);
+  return full ? call : call + 1;
+}
+
+/* The join of a call that was promoted. Returns 0 if the caller has to make it: nobody has begun it. */
+EXPORT(kernel_wait) int kernel_wait(struct penny_call *call) {
+  struct kernel_context *context = context_of(call);
+  u32 me = context->job.worker;
+  u32 hint = call->hint;
+  if (!take_back(hint, me)) {
+    while (promote_oldest(context, me)) continue; /* as in kernel_join() */
+    help(context, me, hint);
+    lane_of(call)->bottom = call;
+    collect(me, hint);
+    return 1;
+  }
+  lane_of(call)->bottom = call;
+  return 0;
+}
+
+static struct lane *open_lane(struct kernel_context *context) {
+  struct lane *lane = context->lane + 1;
+  if (lane > (struct lane *)context + LANES) return 0;
+  lane->bottom = lane->call;
+  context->lane = lane;
+  store(&context->job.room, room_in(lane));
+  /* Had somebody raised it, it would be down now. A ringer that comes later raises it himself. */
+  if (load(&context->job.limit) == PENNY_ATTENTION) store(&context->job.room, 0);
+  return lane;
+}
+
+static void close_lane(struct kernel_context *context) {
+  context->lane--;
+  store(&context->job.room, room_in(context->lane));
+  if (load(&context->job.limit) == PENNY_ATTENTION) store(&context->job.room, 0);
+}
+
+EXPORT(kernel_open) struct penny_call *kernel_open(u32 me) {
+  struct lane *lane = open_lane(context_of_worker(me));
+  if (!lane) kernel_throw(OVERFLOW, NONE);
+  return lane->call;
+}
+
+EXPORT(kernel_close) void kernel_close(u32 me) {
+  struct kernel_context *context = context_of_worker(me);
+  if (context->lane == context->root || context->lane->bottom != context->lane->call) kernel_throw(MISUSED, NONE);
+  close_lane(context);
 }
 
 /* The caller has run another job than the one that it joins. */
@@ -243,12 +370,17 @@ EXPORT(kernel_ran) void kernel_ran(struct penny_job *job) { job->older = RAN_HER
 
 /* ---- around a call ------------------------------------------------------------------------------- */
 
-/* Before JavaScript calls a kernel, with the stack pointer at `entry`. Returns what to give kernel_leave(). */
-EXPORT(kernel_enter) u32 kernel_enter(u32 me, u32 entry) {
+/* Before JavaScript calls a kernel, with the stack pointer at `entry`. Returns the entry for its calls; 0: too many
+ * kernels are stacked. */
+EXPORT(kernel_enter) struct penny_call *kernel_enter(u32 me, u32 entry) {
   struct kernel_context *context = context_of_worker(me);
-  u32 outer = context->entry;
+  struct lane *lane = open_lane(context);
+  if (!lane) return 0;
+  lane->outer_entry = context->entry;
+  lane->outer_root = context->root;
   context->entry = entry;
-  return outer;
+  context->root = lane;
+  return lane->call;
 }
 
 static struct penny_job *newest_below(struct penny_job *list, u32 entry) {
@@ -256,18 +388,33 @@ static struct penny_job *newest_below(struct penny_job *list, u32 entry) {
 }
 
 /* After the call. Returns 0 if jobs were left that nobody joined: then kernel_unwind() first. */
-EXPORT(kernel_leave) int kernel_leave(u32 me, u32 outer) {
+EXPORT(kernel_leave) int kernel_leave(u32 me) {
   struct kernel_context *context = context_of_worker(me);
   u32 entry = context->entry;
-  if (newest_below(context->job.newest, entry) || newest_below(context->promoted, entry)) return 0;
-  context->entry = outer;
+  struct lane *root = context->root;
+  if (newest_below(context->job.newest, entry) || newest_below(context->promoted, entry) ||
+      context->lane != root || root->bottom != root->call)
+    return 0;
+  context->entry = root->outer_entry;
+  context->root = root->outer_root;
+  close_lane(context);
   /* Python's handler may have been called, masked, by what ran on top of a kernel, and have left all to us. */
   u32 due = context->due;
-  if (!outer && (due || load(&shared->worker[me].reasons))) {
+  if (!context->entry && (due || load(&shared->worker[me].reasons))) {
     context->due = 0;
     ring(me, due);
   }
   return 1;
+}
+
+/* A promoted job or call whose joiner is no more. */
+static void abandon(struct kernel_context *context, u32 me, u32 hint) {
+  if (take_back(hint, me)) return;
+  await_end(context, me, hint);
+  u32 index = hint_index(hint);
+  int lost = state_of(load(&shared->task[index].state)) == LOST;
+  task_release(index, me);
+  if (lost) await_orphans(me);
 }
 
 /* After an exception in the call: its jobs end, or are withdrawn. The frames that they use are still there, though
@@ -278,14 +425,17 @@ EXPORT(kernel_unwind) void kernel_unwind(u32 me) {
   struct penny_job *job;
   while ((job = newest_below(context->job.newest, entry))) context->job.newest = job->older;
   for (job = context->promoted; newest_below(job, entry); job = job->older) job_ask_cancel(job->hint);
+  for (struct lane *lane = context->root; lane <= context->lane; lane++)
+    for (struct penny_call *call = lane->call; call < lane->bottom; call++) job_ask_cancel(call->hint);
   while ((job = newest_below(context->promoted, entry))) {
     context->promoted = job->older;
-    if (take_back(job->hint, me)) continue;
-    await_end(context, me, job->hint);
-    u32 index = hint_index(job->hint);
-    int lost = state_of(load(&shared->task[index].state)) == LOST;
-    task_release(index, me);
-    if (lost) await_orphans(me);
+    abandon(context, me, job->hint);
+  }
+  for (;;) {
+    struct lane *lane = context->lane;
+    while (lane->bottom > lane->call) abandon(context, me, (--lane->bottom)->hint);
+    if (lane == context->root) break;
+    close_lane(context);
   }
 }
 

@@ -67,8 +67,8 @@ enum {
 
 /* Flags of a task beside those of the arguments, which are the two languages'. */
 enum task_flag {
-  KERNEL = 0x100, /* a kernel's job (kernel_jobs.c): no function of the table, and the payload is the address of
-                     its struct penny_job; if it ends RAISED, a struct kernel_failure */
+  KERNEL = 0x100, /* a kernel's job (kernel_jobs.c): no function of the table. The payload is a struct
+                     kernel_payload; if it ended RAISED, a byte of enum failure and a message in UTF-8 */
 };
 
 /* Where a task waits for a worker: urgent things first. */
@@ -217,17 +217,37 @@ struct kernel_module { /* a wasm module of kernels; its number is its index + 1 
   u32 table; /* its first place in the workers' function tables */
 };
 
+/* Calls that were forked with penny_fork(), oldest first: those before `bottom` are promoted and not joined yet, those from
+ * it on are private. Where the private ones end only the code that runs knows. W, R: its worker */
+struct lane {
+  struct penny_call *bottom;
+  u32 outer_entry;         /* of a lane that was opened with a call of a kernel: what was before */
+  struct lane *outer_root;
+  u32 unused[5];
+  struct penny_call call[PENNY_LANE - 1];
+};
+_Static_assert(sizeof(struct lane) == PENNY_LANE * sizeof(struct penny_call), "a lane is aligned to its size");
+
 /* At the base of a kernel stack. "Its worker": the one whose kernel_stack it is. */
 struct kernel_context {
-  struct penny_context job;  /* limit: W: its worker, ringers (PENNY_ATTENTION), by store; R: its worker, plainly.
-                                newest, worker: W, R: its worker, plainly */
+  struct penny_context job;  /* limit, room: W: its worker, ringers (attention; limit first), by store; R: its
+                                worker, plainly. newest, worker: W, R: its worker, plainly */
   struct penny_job *promoted; /* its promoted jobs that have not been joined, newest first. W, R: its worker */
   u32 entry;   /* stack pointer of the innermost call of a kernel: jobs below it belong to that call; 0: none. W, R:
                   its worker */
+  struct lane *root; /* the lane that was opened with that call; those above belong to it, too. W, R: its worker */
+  struct lane *lane; /* the innermost lane. W, R: its worker */
   u32 due;     /* reasons that a kernel has taken and that are Python's to answer. W, R: its worker */
+  double beat; /* clock, ms, before which it promotes nothing: a heartbeat after the last promotion. W, R: its
+                  worker */
   u32 helping; /* how many tasks its joins have stacked. W, R: its worker */
   u32 dead;    /* 1: its worker died; tasks that still use it are orphans. W: keeper; R: joiners */
   u32 next;    /* of the keeper's list of dead ones. W, R: keeper */
+};
+
+struct kernel_payload { /* of a task */
+  u32 address;  /* of the struct penny_job; or of the struct penny_call */
+  u32 function; /* that one's function; 0: it is a job */
 };
 
 /* Why a kernel was left by an exception. The same in web/penny/kernels.js. */
@@ -385,6 +405,9 @@ i32 worker_join(u32 me, u32 joined, int help, double milliseconds);
 u32 urgent_next(u32 me);
 
 void kernel_attention(u32 worker);
+void kernel_awake(u32 worker);
+int kernels_awake(u32 caller);
+void kernels_ask(u32 caller);
 void kernels_bury(u32 dead);
 void kernels_exhume(u32 dead);
 void kernels_recover(u32 dead);

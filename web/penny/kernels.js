@@ -26,7 +26,7 @@ const MESSAGES = [
   'the kernel trapped',
   'the kernel was asked to end',
   'a worker died while it ran a job that this kernel had spawned',
-  `penny_spawn: the kernel stack is used up (${L.ARENA_BYTES / 1024} KiB a worker): spawn less deeply, or with smaller frames`,
+  `the worker’s kernel stack is used up: spawn less deeply, or with smaller frames, or open fewer lanes`,
   'penny_join: this job is not spawned, was joined before, or runs below its joiner',
 ];
 
@@ -170,6 +170,10 @@ export class KernelModules {
       spawn: exports.kernel_spawn,
       join: exports.kernel_join,
       ran: exports.kernel_ran,
+      fork: exports.kernel_fork,
+      wait: exports.kernel_wait,
+      open: exports.kernel_open,
+      close: exports.kernel_close,
       allocate: exports.kernel_allocate,
       free: exports.heap_free,
       cancelled: exports.kernel_cancelled,
@@ -375,7 +379,7 @@ export class Kernels extends KernelModules {
 
   /**
    * @template T
-   * @param {() => T} call
+   * @param {(lane: number) => T} call gets the entry that it may use for calls
    * @returns {T}
    */
   #enter(call) {
@@ -383,11 +387,12 @@ export class Kernels extends KernelModules {
     const {stackPointer} = this;
     const stack = stackPointer.value;
     const coreStack = exports.__stack_pointer.value;
-    const outer = exports.kernel_enter(participant, stack);
+    const lane = exports.kernel_enter(participant, stack);
+    if (!lane) throw new KernelError(Failure.OVERFLOW);
     let error;
     try {
-      const result = call();
-      if (exports.kernel_leave(participant, outer)) return result;
+      const result = call(lane);
+      if (exports.kernel_leave(participant)) return result;
       error = new KernelError(Failure.MISUSED, 'the kernel returned before it had joined all that it had spawned');
     } catch (thrown) {
       error = kernelError(thrown);
@@ -395,7 +400,7 @@ export class Kernels extends KernelModules {
     exports.__stack_pointer.value = coreStack; // frames of the core may have been left as well
     exports.kernel_unwind(participant);
     stackPointer.value = stack;
-    exports.kernel_leave(participant, outer);
+    exports.kernel_leave(participant);
     throw error;
   }
 
@@ -414,11 +419,17 @@ export class Kernels extends KernelModules {
     let size = 0;
     try {
       this.#prepare();
-      const job = core.words[payload >> 2] >>> 0;
-      core.reach(job + 8);
-      const run = this.table.get(core.words[job >> 2]);
-      const argument = core.words[(job >> 2) + 1];
-      this.#enter(() => run(argument));
+      const address = core.words[payload >> 2] >>> 0;
+      const place = core.words[(payload >> 2) + 1];
+      core.reach(address + 8);
+      if (place) {
+        const run = this.table.get(place);
+        this.#enter(lane => run(address, lane));
+      } else {
+        const run = this.table.get(core.words[address >> 2]);
+        const argument = core.words[(address >> 2) + 1];
+        this.#enter(() => run(argument));
+      }
     } catch (thrown) {
       state = L.STATE_RAISED;
       const {failure, message} = kernelError(thrown);

@@ -65,6 +65,24 @@ struct penny_job {
   uint32_t hint;           /* of its task, once it is promoted */
 };
 
+/* A spawned call that is noted where whoever is called next is told to note its own: the lane. So neither spawn
+ * nor join reads what another has just written, and no frame is needed in memory; see penny_fork(). */
+struct penny_call;
+typedef void (*penny_call_function)(struct penny_call *call, struct penny_call *next);
+struct penny_call {
+  penny_call_function function; /* 0: promoted */
+  uint32_t hint;                /* then, of its task */
+  union {                       /* the call's arguments, and then its results */
+    int32_t i32[6];
+    uint32_t u32[6];
+    int64_t i64[3];
+    float f32[6];
+    double f64[3];
+    void *pointer[3];
+  };
+};
+enum { PENNY_LANE = 512 }; /* entries of a lane; deeper calls are not stealable */
+
 #ifndef PENNY_SERIAL
 
 /* ---- in WebAssembly ------------------------------------------------------------------------------ */
@@ -77,6 +95,7 @@ struct penny_context {
   uint32_t limit;           /* below it no job may lie; or PENNY_ATTENTION */
   struct penny_job *newest; /* private jobs, newest first */
   uint32_t worker;          /* whose stack it is just now */
+  uint32_t room;            /* the innermost lane's last entry, which is not used; or 0: attention */
 };
 #define PENNY_ATTENTION 0xffffffffu /* as a limit: the next spawn takes the slow path */
 
@@ -87,6 +106,11 @@ struct penny_context {
 PENNY_IMPORT(spawn) void penny_import_spawn(struct penny_job *job);
 PENNY_IMPORT(join) struct penny_job *penny_import_join(struct penny_job *job);
 PENNY_IMPORT(ran) void penny_import_ran(struct penny_job *job);
+/* The same of calls: `fork` gives the next entry; `wait` 0 if the caller has to make the call. */
+PENNY_IMPORT(fork) struct penny_call *penny_import_fork(struct penny_call *call);
+PENNY_IMPORT(wait) int penny_import_wait(struct penny_call *call);
+PENNY_IMPORT(open) struct penny_call *penny_import_open(uint32_t worker);
+PENNY_IMPORT(close) void penny_import_close(uint32_t worker);
 PENNY_IMPORT(allocate) void *penny_import_allocate(uint32_t worker, uint32_t bytes);
 PENNY_IMPORT(free) void penny_import_free(uint32_t worker, void *block);
 PENNY_IMPORT(cancelled) int penny_import_cancelled(uint32_t worker);
@@ -145,11 +169,45 @@ PENNY_INLINE void penny_join_call(struct penny_job *job, penny_function function
     penny_wait(job);
 }
 
+/* Spawning at half the price, for recursion that does little else: each function takes the entry that it may use, and
+ * hands on the one that penny_fork() gives.
+ *
+ *   static int64_t sum(struct penny_call *call, const struct node *node) {
+ *     if (!node->left) return node->value;
+ *     call->pointer[0] = node->right;                       // the arguments, for a thief
+ *     struct penny_call *next = penny_fork(call, sum_right); // another worker may make this call
+ *     int64_t left = sum(next, node->left);
+ *     int64_t right = penny_kept(call) ? sum(call, node->right) : call->i64[0]; // nobody did: it is made here
+ *     return left + right;
+ *   }
+ *   static void sum_right(struct penny_call *call, struct penny_call *next) {
+ *     call->i64[0] = sum(next, call->pointer[0]);
+ *   }
+ *   … struct penny_call *lane = penny_open(); total = sum(lane, root); penny_close();
+ *
+ * Calls are joined in the reverse order of their forks. A call that is made here may use its own entry. */
+PENNY_INLINE struct penny_call *penny_fork(struct penny_call *call, penny_call_function function) {
+  call->function = function;
+  if (PENNY_UNLIKELY((uint32_t)call >= *(volatile uint32_t *)&penny_context_of(call)->room))
+    return penny_import_fork(call);
+  return call + 1;
+}
+
+/* Joins a forked call. 1: nobody has made it, the caller has to; 0: another worker has, and its results lie in the
+ * entry. */
+PENNY_INLINE int penny_kept(struct penny_call *call) {
+  return !PENNY_UNLIKELY(!call->function) || !penny_import_wait(call);
+}
+
 /* The number of the worker that runs this, from 0. Ask each time: after a spawn or a join it may be another. */
 PENNY_INLINE uint32_t penny_worker_id(void) {
   volatile char here;
   return *(volatile uint32_t *)&penny_context_of((const void *)&here)->worker;
 }
+
+/* A lane for calls, until penny_close(): lanes are closed in the reverse order. */
+PENNY_INLINE struct penny_call *penny_open(void) { return penny_import_open(penny_worker_id()); }
+PENNY_INLINE void penny_close(void) { penny_import_close(penny_worker_id()); }
 
 /* Shared memory, at a multiple of 512; 0: there is no room just now. Whoever runs can free it, on any worker, until
  * the scheduler closes; nobody else does. */
@@ -183,6 +241,19 @@ PENNY_INLINE void penny_join_call(struct penny_job *job, penny_function function
   (void)job;
   function(argument);
 }
+PENNY_INLINE struct penny_call *penny_fork(struct penny_call *call, penny_call_function function) {
+  call->function = function;
+  return call; /* whose arguments nobody reads */
+}
+PENNY_INLINE int penny_kept(struct penny_call *call) {
+  (void)call;
+  return 1;
+}
+PENNY_INLINE struct penny_call *penny_open(void) {
+  static struct penny_call call;
+  return &call;
+}
+PENNY_INLINE void penny_close(void) {}
 PENNY_INLINE uint32_t penny_worker_id(void) { return 0; }
 #ifndef __wasm__
 PENNY_INLINE void *penny_alloc(size_t bytes) { return malloc(bytes); }

@@ -24,7 +24,7 @@ import math
 import operator
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import reduce
 from time import perf_counter
@@ -34,6 +34,7 @@ from typing import Any, ClassVar, TypeVar
 from penny import jobs
 from penny.errors import WorkerLost
 from penny.functions import ChunkCall
+from penny.kernels import Kernel
 from penny.wire import dumps, loads
 
 __all__ = ["parallel_for", "parallel_map", "parallel_reduce", "parallel_sort"]
@@ -70,25 +71,67 @@ RETURNED_MAX = 8
 
 
 def parallel_for(
-    f: Callable[[Any], object], range_or_n: int | Iterable[Any], grain: int | None = None
+    f: Callable[..., object],
+    range_or_n: int | Iterable[Any],
+    high: int | None = None,
+    *,
+    args: Sequence[Any] = (),
+    grain: int | None = None,
 ) -> None:
-    """Call `f(i)` for each `i`, in parallel.
+    """Call `f(i)` for each `i`, in parallel; or `f(i, *args)`.
+
+        parallel_for(f, 100)
+        parallel_for(f, low, high, args=(image,))
 
     What `f` changes has to be shared between the workers: changes of ordinary objects stay in the
-    worker that ran it.
+    worker that ran it. A kernel is called in chunks, by one call from Python each.
 
     Args:
-        f: What to call. Its results are dropped where they arise.
-        range_or_n: A range, or n for `range(n)`; any other iterable of items will do, too.
+        f: What to call: a function, or a kernel. Its results are dropped where they arise.
+        range_or_n: A range, or n for `range(n)`; any other iterable of items will do, too. With
+            `high`: the first i.
+        high: The one after the last.
+        args: More arguments, the same for each call. Another worker gets copies with its items.
         grain: The least number of items for another worker. None: found by measuring.
 
     Raises:
+        TypeError: `f` is a kernel, and these are not its arguments; nothing was called.
+        OverflowError: `f` is a kernel, and an argument is out of range; nothing was called.
         BaseException: What the first item, in order, raised that did. Of the later items some may
             have been run, unlike in a serial loop.
     """
-    if not isinstance(range_or_n, Iterable):
-        range_or_n = range(operator.index(range_or_n))
-    _run(_ForLoop(_Call(_ForLoop, f), _sliceable(range_or_n), grain))
+    items = _sliceable(items_of_for(range_or_n, high))
+    kind: type[_Loop] = _ForLoop
+    if isinstance(f, Kernel):
+        kind = _KernelLoop
+        items = _Calls(items, kernel_arguments(f, items, args))
+    elif args:
+        kind = _CallLoop
+        items = _Calls(items, tuple(args))
+    _run(kind(_Call(kind, f), items, grain))
+
+
+def items_of_for(range_or_n: int | Iterable[Any], high: int | None) -> Iterable[Any]:
+    """The items that `parallel_for` is asked to go through."""
+    if high is not None:
+        if isinstance(range_or_n, Iterable):
+            raise TypeError("parallel_for takes a range or items, or two ints, low and high")
+        return range(operator.index(range_or_n), operator.index(high))
+    if isinstance(range_or_n, Iterable):
+        return range_or_n
+    return range(operator.index(range_or_n))
+
+
+def kernel_arguments(kernel: Kernel, items: Any, args: Sequence[Any]) -> tuple[Any, ...]:
+    """What follows the item in each call of a kernel, checked. Raises TypeError, OverflowError."""
+    if not isinstance(items, range):
+        raise TypeError(
+            f"parallel_for calls kernel {kernel.name} for the numbers of a range, not for items "
+            f"of a {type(items).__name__}: have the kernel look into a SharedArray instead"
+        )
+    if not items:
+        return kernel.bind_range(0, 1, tuple(args))
+    return kernel.bind_range(min(items[0], items[-1]), max(items[0], items[-1]) + 1, tuple(args))
 
 
 def parallel_map(f: Callable[[T], R], seq: Iterable[T], grain: int | None = None) -> list[R]:
@@ -575,6 +618,49 @@ class _ForLoop(_Loop):
 
     def sample(self, count: int) -> None:
         pass
+
+
+class _Calls:
+    """Items, and what each call is given beside its item: a thief gets both."""
+
+    __slots__ = ("args", "items")
+
+    def __init__(self, items: Any, args: tuple[Any, ...]) -> None:
+        self.items = items
+        self.args = args
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, part: slice) -> _Calls:
+        return _Calls(self.items[part], self.args)
+
+    def __reduce__(self) -> Any:
+        return _Calls, (self.items, self.args)
+
+
+class _CallLoop(_ForLoop):
+    """Each item is an argument of several."""
+
+    def do(self, low: int, high: int) -> None:
+        function, args = self.call.function, self.items.args
+        for item in self.items.items[low:high]:
+            function(item, *args)
+
+
+class _KernelLoop(_ForLoop):
+    """Kernels are called for whole chunks, which must be contiguous."""
+
+    def do(self, low: int, high: int) -> None:
+        kernel, args = self.call.function, self.items.args
+        assert isinstance(kernel, Kernel)
+        part = self.items.items[low:high]
+        if abs(part.step) == 1:
+            if part:
+                kernel.run_range(min(part[0], part[-1]), max(part[0], part[-1]) + 1, args)
+        else:
+            for i in part:
+                kernel.run_range(i, i + 1, args)
 
 
 class _MapLoop(_Loop):

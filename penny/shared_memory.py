@@ -234,7 +234,10 @@ class PortBlock:
     def get(self, type: ElementType, offset: int) -> Any:
         """One element."""
         value = self._port.get(type.code, self.address + offset)
-        return bool(value) if type.code == 0 else value
+        if type.code == 0:
+            return bool(value)
+        # JavaScript does not tell 3 from 3.0.
+        return int(value) if type.is_integer else float(value)
 
     def set(self, type: ElementType, offset: int, value: Any) -> None:
         """Store one element."""

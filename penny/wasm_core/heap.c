@@ -195,6 +195,14 @@ EXPORT(heap_allocate) u32 heap_allocate(u32 participant, u32 size) {
   }
 }
 
+/* Allocates ARENA_BYTES, aligned to that. Returns the address, or 0. */
+u32 heap_allocate_arena(u32 participant) {
+  for (;;) {
+    u32 address = allocate_granules(ARENA_GRANULES, ARENA_GRANULES, participant);
+    if (address || !retire_empty_arenas(participant)) return address;
+  }
+}
+
 /* The map and the word of the block at `address`. */
 static struct map map_of(u32 address, u32 *first) {
   u32 arena = granule_of(address) / ARENA_GRANULES;

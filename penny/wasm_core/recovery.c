@@ -96,6 +96,7 @@ static void settle_owned(u32 index, u32 dead) {
 /* Returns how many tasks were lost. Call reinject() next. */
 EXPORT(recover) u32 recover(u32 dead) {
   u32 lost = 0;
+  kernels_bury(dead); /* before anybody can see that a task is lost: who joins it looks for orphans */
   for (u32 t = 0; t < TASKS; t++) {
     lost += (u32)settle_run(t, dead);
     settle_owned(t, dead);
@@ -106,6 +107,8 @@ EXPORT(recover) u32 recover(u32 dead) {
     }
   }
   functions_recover(dead, KEEPER);
+  kernels_recover(dead);
+  kernels_exhume(dead);
   arrays_recover(dead, KEEPER);
   heap_sweep(dead, KEEPER);
   if (dead == ASYNC_WORKER) {

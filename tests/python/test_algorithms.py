@@ -211,7 +211,7 @@ def note(x):
 @pytest.mark.parametrize("grain", [None, 1, 30])
 def test_each_item_once_wherever_it_runs(run, grain):
     _calls.clear()
-    run(parallel_for, note, 500, grain)
+    run(functools.partial(parallel_for, grain=grain), note, 500)
     assert sorted(_calls) == list(range(500))
 
 
@@ -304,10 +304,10 @@ def test_grain_is_checked(run, seq):
     ):
         for grain in 0, -1:
             with pytest.raises(ValueError, match=f"grain must be at least 1, not {grain}"):
-                run(loop, grain)
+                run(functools.partial(loop, grain=grain))
         for grain in 1.0, "1":
             with pytest.raises(TypeError, match="integer"):
-                run(loop, grain)
+                run(functools.partial(loop, grain=grain))
 
 
 def test_functions_are_checked():
@@ -323,7 +323,11 @@ def test_functions_are_checked():
 
 
 def test_what_is_no_sequence():
-    for call in lambda: parallel_map(abs, 5), lambda: parallel_for(abs, 2.0):
+    for call in (
+        lambda: parallel_map(abs, 5),
+        lambda: parallel_for(abs, 2.0),
+        lambda: parallel_for(abs, [1, 2], 3),
+    ):
         with pytest.raises(TypeError):
             call()
 
@@ -347,7 +351,7 @@ def test_the_first_failure_in_order_is_raised(run, limit, grain):
         lambda grain: parallel_reduce(function, range(100), operator.add, 0, grain),
     ):
         with pytest.raises(LookupError) as caught:
-            run(loop, grain)
+            run(functools.partial(loop, grain=grain))
         assert caught.value.args == (limit,)
         assert not hasattr(caught.value, "__penny_also__")
 
@@ -363,7 +367,7 @@ def test_nothing_runs_after_a_failure_but_what_was_stolen(port):
         port.steal = steal
         _calls.clear()
         with pytest.raises(LookupError):
-            port.run(lambda: parallel_for(function, 100, 10))
+            port.run(lambda: parallel_for(function, 100, grain=10))
         assert _calls == [0, 1]
     assert len(port.parts) == 2
     assert port.taken_back == 1
@@ -381,7 +385,7 @@ def test_a_stolen_part_is_called_in(port):
 
     port.before_end = lambda task: asked.append(task.asked)
     with pytest.raises(LookupError) as caught:
-        port.run(parallel_for, function, 100, 10)
+        port.run(parallel_for, function, 100, grain=10)
     assert asked == [jobs.CANCELLED]
     assert not hasattr(caught.value, "__penny_also__")
 
@@ -397,7 +401,7 @@ def test_a_loop_that_is_cancelled_calls_in_what_was_stolen(port):
 
     port.before_end = lambda task: asked.append(task.asked)
     with pytest.raises(Cancelled):
-        port.run(parallel_for, function, 100, 10)
+        port.run(parallel_for, function, 100, grain=10)
     assert asked == [jobs.CANCELLED]
 
 
@@ -580,7 +584,7 @@ def test_chunks_are_sized_by_the_clock(port, clock, monkeypatch):
 
 
 def test_grain_is_the_least_part(port):
-    port.run(parallel_for, lambda x: port.knock(), 1000, 30)
+    port.run(parallel_for, lambda x: port.knock(), 1000, grain=30)
     assert len(port.parts) > 3
     assert min(map(len, port.parts)) >= 30
 

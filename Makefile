@@ -39,6 +39,13 @@ CORE_MAX_MEMORY := 4294967296
 CORE_LDFLAGS := --no-entry --import-memory --shared-memory --export=__stack_pointer \
 	--initial-memory=$(CORE_INITIAL_MEMORY) --max-memory=$(CORE_MAX_MEMORY)
 
+# Modules of kernels: position-independent, their static data initialised by the first instance.
+# See docs/kernels-abi.md.
+KERNEL_CFLAGS := -O3 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -Ipenny/wasm_core/include \
+	-matomics -mbulk-memory -mmutable-globals -msign-ext -msimd128
+KERNEL_LDFLAGS := -shared --experimental-pic --no-entry --import-memory --shared-memory \
+	--max-memory=$(CORE_MAX_MEMORY)
+
 core: $(CORE) $(LAYOUT)   ## compile penny/wasm_core to core.wasm
 
 build/core/%.o: penny/wasm_core/%.c Makefile | $(SETUP)
@@ -133,7 +140,7 @@ build/native/small/%.c: penny/wasm_core/%.c
 	cp $< $@
 build/native/small/shared.h: $(wildcard penny/wasm_core/*.h) Makefile
 	@mkdir -p $(@D)
-	cp $(wildcard penny/wasm_core/*.h) $(@D)
+	cp -r $(wildcard penny/wasm_core/*.h) penny/wasm_core/include $(@D)
 	sed $(NATIVE_SMALL) penny/wasm_core/shared.h >$@
 
 NATIVE := $(NATIVE_FLAVOURS:%=build/native/%/play)
@@ -160,6 +167,13 @@ build/benchmarks/fib.o: benchmarks/core/fib.c penny/wasm_core/shared.h penny/was
 
 build/benchmarks/fib.wasm: build/benchmarks/fib.o $(OBJECTS)
 	scripts/wasm-ld $(CORE_LDFLAGS) $^ -o $@
+
+build/benchmarks/kernels.o: benchmarks/kernels/kernels.c penny/wasm_core/include/penny.h Makefile
+	@mkdir -p $(@D)
+	emcc $(KERNEL_CFLAGS) -c $< -o $@
+
+build/benchmarks/kernels.wasm: build/benchmarks/kernels.o Makefile scripts/wasm-ld
+	scripts/wasm-ld $(KERNEL_LDFLAGS) $< -o $@
 
 bench: build              ## the figures, into benchmarks/latest.json
 	$(PYTHON) benchmarks/run.py

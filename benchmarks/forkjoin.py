@@ -65,14 +65,14 @@ def uts(pages: Pages) -> Iterator[Figure]:
 
 
 def parallel_map(pages: Pages) -> Iterator[Figure]:
-    """100,000 x*x in two workers, beside a list comprehension in one."""
+    """100,000 x*x in a pool of two workers, beside a list comprehension in the same worker."""
     times = pages.call("forkjoin.js", "mapTimes")
     value = ratio(times["parallel"], times["serial"])
     yield Figure("forkjoin/map", value, 1.0, False, {"ms": times})
 
 
 def hungry_slowdown(pages: Pages) -> Iterator[Figure]:
-    """A serial loop, while for 10 s another worker is hungry, beside one that is alone."""
+    """A serial loop while another worker is hungry for 10 s, beside while that one just sleeps."""
     slices = pages.call("forkjoin.js", "hungryTimes")
     medians = {
         where: [statistics.median(times) for times in runs] for where, runs in slices.items()

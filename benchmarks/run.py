@@ -24,6 +24,7 @@ from pathlib import Path
 
 import first
 import forkjoin
+import kernels
 from figures import Figure, Pages, Raw
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -41,13 +42,16 @@ TARGET = ROOT / "benchmarks" / "latest.json"
 SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
-SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = first.SUITES | forkjoin.SUITES
+SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
+    first.SUITES | forkjoin.SUITES | kernels.SUITES
+)
 
 
-def build_fib(folder: Path) -> None:
-    """Compile benchmarks/core/fib.c together with the core."""
-    subprocess.run(["make", "--silent", "build/benchmarks/fib.wasm"], cwd=ROOT, check=True)
-    shutil.copy(ROOT / "build" / "benchmarks" / "fib.wasm", folder)
+def build_wasm(folder: Path) -> None:
+    """Compile benchmarks/core/fib.c together with the core, and the benchmarks' kernels."""
+    for name in ("fib.wasm", "kernels.wasm"):
+        subprocess.run(["make", "--silent", f"build/benchmarks/{name}"], cwd=ROOT, check=True)
+        shutil.copy(ROOT / "build" / "benchmarks" / name, folder)
 
 
 @contextlib.contextmanager
@@ -60,7 +64,7 @@ def open_pages() -> Iterator[Pages]:
         comlink = ROOT / "node_modules" / "comlink" / "dist" / "esm" / "comlink.mjs"
         (folder / "comlink.js").symlink_to(comlink)
         (folder / "stdlib_index.py").symlink_to(ROOT / "examples" / "stdlib_index.py")
-        build_fib(folder)
+        build_wasm(folder)
         pyodide, python = find_pyodide(None), bundle.python_packages()
         sites = {
             kind: stack.enter_context(

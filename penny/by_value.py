@@ -11,6 +11,7 @@ import functools
 import io
 import sys
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 import cloudpickle
@@ -20,6 +21,8 @@ __all__ = ["PROTOCOL", "ByValuePickler", "dumps_by_value"]
 PROTOCOL = 5
 
 CachedFunction = type(functools.lru_cache(lambda: None))
+
+UNNAMED_FILE = "<dynamic-code>"
 
 
 def dumps_by_value(value: object) -> bytes:
@@ -37,7 +40,18 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         # Such a function would pickle as a reference to its name, wherever that is.
         if type(obj) is CachedFunction and not _importable(obj):
             return _cached_function, (obj.__wrapped__, obj.cache_parameters())
+        if type(obj) is CodeType:
+            return _code(obj)
         return super().reducer_override(obj)
+
+
+def _code(code: CodeType) -> Any:
+    """A code object as cloudpickle reduces it, but with its file, by which tracebacks show lines.
+
+    From 3.1.3 on cloudpickle puts a constant there, so that equal functions have equal pickles.
+    """
+    make, arguments = cloudpickle.Pickler.dispatch_table[CodeType](code)
+    return make, tuple(code.co_filename if a == UNNAMED_FILE else a for a in arguments)
 
 
 def _cached_function(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:

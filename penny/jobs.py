@@ -252,6 +252,7 @@ class Execution:
 
     __slots__ = (
         "at_end",
+        "awaited",
         "cancel_due",
         "cancelled",
         "code",
@@ -275,6 +276,8 @@ class Execution:
         self.unjoined: dict[Job[Any], None] = {}
         """Jobs that were promoted, or ended by others than their join, until they are joined."""
         self.at_end: list[Callable[[], object]] = []
+        self.awaited: Job[Any] | None = None
+        """The public job that it waits for, with or without others on top."""
         self.cancelled = NOT_CANCELLED
         self.cancel_due = False
         """It was cancelled, and Cancelled has not yet been raised in it."""
@@ -517,7 +520,8 @@ def finish(execution: Execution, error: BaseException | None) -> BaseException |
                 continue
             failed = failure(job)
             if isinstance(failed, Cancelled):
-                if not dropping:
+                # Who has caught Cancelled was cancelled together with what it waited for.
+                if not dropping and execution.interrupt is None:
                     errors.append(failed)
                     cancelled = True
             elif failed is not None:
@@ -772,6 +776,23 @@ def unmask() -> None:
         answer()
 
 
+class Masked:
+    """A block that the doorbell's handler does not interrupt: it acts at the end."""
+
+    __slots__ = ("_outer",)
+
+    def __enter__(self) -> None:
+        global masked
+        self._outer, masked = masked, True
+
+    def __exit__(self, *_: object) -> None:
+        global masked
+        if self._outer:
+            masked = True
+        else:
+            unmask()
+
+
 def answer() -> None:
     """Do what the handler noted, and what is demanded. Not masked.
 
@@ -789,6 +810,16 @@ def answer() -> None:
             break
     if innermost.cancel_due:
         raise take_cancel(innermost)
+
+
+def catch_up() -> None:
+    """Do what was noted, after a call in which tasks may have run on top of this one.
+
+    Raises:
+        Cancelled: It is due for the innermost execution.
+    """
+    if not masked and (noted or innermost.cancel_due):
+        answer()
 
 
 def take_cancel(execution: Execution) -> Cancelled:

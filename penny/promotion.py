@@ -37,8 +37,9 @@ from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.jobs import Execution, Failure, Job, Promotion
 from penny.options import Options
+from penny.payload import Payload, Reader, load, pieces_of
 from penny.scopes import Scope
-from penny.wire import dumps, explain, loads, loads_exception, qualified_name
+from penny.wire import explain, loads, loads_exception, pack, qualified_name
 
 __all__ = ["INTERACTIVE", "Promoter"]
 
@@ -68,6 +69,11 @@ PICKLING_FRAMES = 300
 PATIENCE = 4
 PATIENCE_MAX = 1 << 16
 UNSENDABLE_MAX = 256
+
+# A thief that is back for more sooner than this after each job it got, gets twice as many the next
+# time: so long it takes to ask for one and get it, and the job was not worth that.
+SMALL_SECONDS = 250e-6
+HELPING_MAX = 16
 
 ENTRY_BITS = 16
 
@@ -101,6 +107,9 @@ class Promoter:
         self._waiting = 0
         self._in_urgent = False
         self._room = _Patience()
+        # How many jobs a hungry worker gets at once, and when one last did.
+        self._helping = 1
+        self._fed = 0.0
         # Functions some of whose jobs could not be pickled, by identity.
         self._unsendable: dict[int, _Patience] = {}
         self._told = False
@@ -142,14 +151,20 @@ class Promoter:
             raise
 
     def _mark_cancelled(self) -> None:
-        self._identify()
+        self.identify()
+        awaited = []
         for execution in jobs.stack:
             if execution.handle >= 0 and execution.cancelled == jobs.NOT_CANCELLED:
                 execution.cancelled = self._port.cancel_asked(execution.handle)
                 if execution.cancelled != jobs.NOT_CANCELLED:
                     execution.cancel_due = execution.touched = True
+                    if execution.awaited is not None and execution is not jobs.innermost:
+                        awaited.append(execution.awaited)
+        # What runs on top of a cancelled task may be what it waits for, by way of other workers:
+        # a job of a job of it. That would never end, and the task's turn never come.
+        jobs.cancel_all(awaited)
 
-    def _identify(self) -> None:
+    def identify(self) -> None:
         """See to it that the innermost execution knows its task, before others come on top."""
         if jobs.innermost.handle < 0:
             jobs.innermost.handle = self._port.task()
@@ -159,7 +174,7 @@ class Promoter:
         """Run interactive tasks on top of a batch one: one level, never on top of their like."""
         if self._in_urgent or jobs.innermost.code & INTERACTIVE or _deep(URGENT_SHARE):
             return
-        self._identify()
+        self.identify()
         self._in_urgent = True
         try:
             while (code := self._port.urgent()) >= 0:
@@ -177,11 +192,28 @@ class Promoter:
         """
         if self._room.passes():
             return
+        helping = 0
         while self._port.hungry():
             jobs.attention = True
             if _exists(sys.getrecursionlimit() - PICKLING_FRAMES) or not self._promote_oldest():
                 return
+            helping = helping or self._next_helping()
+            for _ in range(helping - 1):
+                if not self._promote_oldest():
+                    break
         jobs.attention = jobs.checking
+
+    def _next_helping(self) -> int:
+        """How many jobs a hungry worker gets: one, unless those it got last were tiny.
+
+        Several workers that ask in turn look like a fast one. What they leave is taken back by its
+        join.
+        """
+        now = time.perf_counter()
+        small = now - self._fed < self._helping * SMALL_SECONDS
+        self._helping = min(self._helping * 2, HELPING_MAX) if small else max(self._helping // 2, 1)
+        self._fed = now
+        return self._helping
 
     def _promote_oldest(self) -> bool:
         """Promote the first job that can be, of the execution that is to be served first.
@@ -227,7 +259,7 @@ class Promoter:
             execution.touched = True
             return None
         try:
-            data = dumps(arguments)
+            data = pack(arguments)
             place = self._place_of(function)
         except MemoryError:
             return NO_ROOM
@@ -249,7 +281,7 @@ class Promoter:
         execution: Execution,
         function: Callable[..., Any],
         place: tuple[int, int, Record | None],
-        data: bytes,
+        data: bytes | Payload,
         flags: int,
         interactive: bool,
         limit: int,
@@ -262,11 +294,13 @@ class Promoter:
         size = len(data)
         while True:
             entry, serial, promotion.record = place
-            if size <= PARCEL_BYTES:
+            if size <= PARCEL_BYTES and type(data) is bytes:
                 self._parcel[:size] = data
                 handle = self._port.promote(entry, serial, flags, size, interactive, limit)
             else:
-                handle = self._port.promote_large(entry, serial, flags, data, interactive, limit)
+                handle = self._port.promote_large(
+                    entry, serial, flags, *pieces_of(data), interactive, limit
+                )
             if handle != ENTRY_GONE:
                 break
             self._loaded.pop(id(function), None)
@@ -320,7 +354,7 @@ class Promoter:
             interactive = bool(jobs.innermost.code & INTERACTIVE)
         try:
             place = self._place_of(function)
-            data = dumps(arguments)
+            data = pack(arguments)
         except MemoryError:
             handle = NO_ROOM
         except PickleError:
@@ -408,8 +442,10 @@ class Promoter:
         # One with a limit is run here as a task, unless the stack is too deep for that.
         if not promotion.limited and self._takes_back(job, promotion):
             return
-        self._identify()
+        self.identify()
         self._waiting += 1
+        waiting = jobs.innermost
+        waiting.awaited = job
         try:
             while jobs.promotion_of(job) is promotion and not jobs.innermost.cancel_due:
                 deep = self._waiting > HELPS_MAX or _deep(HELP_SHARE)
@@ -439,6 +475,7 @@ class Promoter:
                 else:
                     self._collect(job, promotion, code)
         finally:
+            waiting.awaited = None
             self._waiting -= 1
 
     def _takes_back(self, job: Job[Any], promotion: Promotion) -> bool:
@@ -466,17 +503,15 @@ class Promoter:
             outcome = Failure(self._lost(qualified_name(promotion.function)))
         else:
             size = self._port.outcome_size()
+            data = None  # in the inbox, or too large for it
             if size <= len(self._inbox):
                 data = bytes(self._inbox[:size])
-            else:
-                buffer = bytearray(size)
-                self._port.read_outcome(buffer)
-                data = bytes(buffer)
+            reader = Reader(self._port.read_outcome, size)
             if code == RAISED:
-                outcome = Failure(loads_exception(data))
+                outcome = Failure(loads_exception(reader.read() if data is None else data))
             else:
                 try:
-                    outcome = loads(data)
+                    outcome = load(reader) if data is None else loads(data)
                 except BaseException as raised:
                     raised.add_note(
                         f"(while unpickling the result of {qualified_name(promotion.function)})"

@@ -177,22 +177,19 @@ def square(x):
     return x * x
 
 
-def map_serial(n):
-    xs = list(range(n))
-    began = time.perf_counter()
-    squares = [square(x) for x in xs]
-    ended = time.perf_counter()
-    assert squares[-1] == (n - 1) ** 2
-    return (ended - began) * 1000
+def map_serial(xs):
+    return [square(x) for x in xs]
 
 
-def map_parallel(n):
+def map_parallel(xs):
+    return penny.parallel_map(square, xs)
+
+
+def map_both(n, rounds):
+    """For each round the ms of both, in this worker: a list in, a list out."""
     xs = list(range(n))
-    began = time.perf_counter()
-    squares = penny.parallel_map(square, xs)
-    ended = time.perf_counter()
-    assert squares == [x * x for x in xs]
-    return (ended - began) * 1000
+    assert map_parallel(xs) == map_serial(xs)  # whichever comes first finds the memory cold
+    return [[milliseconds(map_serial, xs), milliseconds(map_parallel, xs)] for _ in range(rounds)]
 
 
 def slice_of_loop():
@@ -209,6 +206,24 @@ def slices(seconds):
     while time.perf_counter() < end:
         times.append(milliseconds(slice_of_loop))
     return times
+
+
+def asleep(seconds):
+    """Sleep, off the processor: a worker that does is neither busy nor hungry."""
+    from js import Atomics, Int32Array, SharedArrayBuffer
+
+    Atomics.wait(Int32Array.new(SharedArrayBuffer.new(4)), 0, 0, seconds * 1000)
+
+
+def slices_beside(seconds):
+    """The loop twice on this worker: while the other worker sleeps in a task, and while it is
+    hungry."""
+    job = penny.spawn(asleep, seconds)
+    while not job.begun():
+        pass
+    alone = slices(seconds)
+    job.join()
+    return alone, slices(seconds)
 
 
 # -- Steal requests --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-/* The shared heap: payloads too large for their slot, pickled functions. Lock-free: the page may
+/* The shared heap: payloads too large for their slot, pickled functions, arrays. Lock-free: the page may
  * allocate and free without ever waiting, and a participant that dies holds nothing.
  *
  * It is a map of granules, one word each: 0 is free, anything else names the owner (who allocated
@@ -195,6 +195,14 @@ EXPORT(heap_allocate) u32 heap_allocate(u32 participant, u32 size) {
   }
 }
 
+/* Allocates ARENA_BYTES, aligned to that. Returns the address, or 0. */
+u32 heap_allocate_arena(u32 participant) {
+  for (;;) {
+    u32 address = allocate_granules(ARENA_GRANULES, ARENA_GRANULES, participant);
+    if (address || !retire_empty_arenas(participant)) return address;
+  }
+}
+
 /* The map and the word of the block at `address`; *first is NONE if it is none: no block begins there. Addresses come
  * from slots and the function table, and a wrong one must not lead to a wild write: who frees it frees nothing. */
 static struct map map_of(u32 address, u32 *first) {
@@ -256,7 +264,7 @@ static void sweep_map(struct map map, u32 lowest, u32 participant, int arenas) {
   }
 }
 
-/* Frees every block of a dead participant that neither a slot nor the function table refers to. Keeper only. */
+/* Frees every block of a dead participant that no slot, function or array refers to. Keeper only. */
 void heap_sweep(u32 participant, u32 keeper) {
   store(&shared->hazard[participant], 0);
   for (u32 t = 0; t < TASKS; t++) {
@@ -265,6 +273,14 @@ void heap_sweep(u32 participant, u32 keeper) {
   }
   for (u32 f = 0; f < FUNCTIONS; f++) {
     u32 block = load(&shared->function[f].block);
+    if (block) keep(block, participant, keeper);
+  }
+  for (u32 a = 0; a < ARRAYS; a++) {
+    u32 block = load(&shared->array[a].block);
+    if (block) keep(block, participant, keeper);
+  }
+  for (u32 t = 0; t < TASKS; t++) {
+    u32 block = load(&shared->carried[t]);
     if (block) keep(block, participant, keeper);
   }
   struct map heap = heap_map();

@@ -1,6 +1,7 @@
 /* What the core needs of its platform: atomics, waiting, waking, growing. The core is freestanding:
- * no libc, no JavaScript runtime. In WebAssembly it imports the shared memory and one clock; natively, for
- * the tests, what tests/native/native.h declares. No other file of the core knows where it runs.
+ * no libc, no JavaScript runtime. In WebAssembly it imports the shared memory, one clock, and two functions
+ * for kernels; natively, for the tests, what tests/native/native.h declares. No other file of the core knows
+ * where it runs.
  *
  * Every atomic access in WebAssembly is sequentially consistent: LLVM lowers relaxed and
  * acquire/release orders to the same instructions. So the core asks for seq_cst everywhere and
@@ -49,6 +50,12 @@ static inline int memory_grow(u32 pages) { return (int)__builtin_wasm_memory_gro
 /* Milliseconds since some fixed moment of this thread; imported from JavaScript. */
 __attribute__((import_module("env"), import_name("clock"))) double clock_ms(void);
 
+/* Of web/penny/kernels.js. Only JavaScript catches a trap, so it runs each task that a kernel's join found, to its
+ * end; and only JavaScript throws. */
+__attribute__((import_module("env"), import_name("kernel_task"))) void kernel_task(u32 task);
+__attribute__((import_module("env"), import_name("kernel_throw"), noreturn)) void kernel_throw(u32 failure,
+                                                                                          u32 task);
+
 #else /* native: a 64-bit process with the memory at a fixed place below 4 GiB, so that its addresses
          are numbers of 32 bits as well; tests/native/native.c reserves it */
 
@@ -71,6 +78,10 @@ u32 memory_pages(void);
 int memory_grow(u32 pages);
 
 double clock_ms(void);
+
+/* There are no kernels natively. */
+void kernel_task(u32 task);
+__attribute__((noreturn)) void kernel_throw(u32 failure, u32 task);
 
 #endif
 

@@ -9,7 +9,8 @@
  *   2. A QUEUED task may have lost its only hint, if the dead one had taken that from a queue and
  *      not yet claimed: every queued task's hint is put into the injector again. Duplicates lose
  *      the claim.
- *   3. Heap blocks of the dead one that no slot refers to are freed.
+ *   3. Arrays that it held, it holds no more; those that nobody holds and no slot carries are freed
+ *      (arrays.c). Heap blocks of the dead one that nothing refers to are freed.
  *   4. `deaths` is bumped and everybody woken: sleepers whose waker died, and the clients, who collect
  *      what is adrift:
  *
@@ -59,6 +60,7 @@ static int settle_run(u32 index, u32 dead) {
     task->size = 0;
     store(&task->block, 0);
     if (block) heap_free(KEEPER, block);
+    task_uncarry(index, KEEPER);
     compare_exchange(&task->state, word, state_word(generation, dead, LOST | ADRIFT));
     if (!is_client(owner)) latch_set_for_dead(index, generation, owner);
   } else if (state == RETURNED || state == RAISED) {
@@ -94,6 +96,7 @@ static void settle_owned(u32 index, u32 dead) {
 /* Returns how many tasks were lost. Call reinject() next. */
 EXPORT(recover) u32 recover(u32 dead) {
   u32 lost = 0;
+  kernels_bury(dead); /* before anybody can see that a task is lost: who joins it looks for orphans */
   for (u32 t = 0; t < TASKS; t++) {
     lost += (u32)settle_run(t, dead);
     settle_owned(t, dead);
@@ -104,9 +107,13 @@ EXPORT(recover) u32 recover(u32 dead) {
     }
   }
   functions_recover(dead, KEEPER);
+  kernels_recover(dead);
+  kernels_exhume(dead);
+  arrays_recover(dead, KEEPER);
   heap_sweep(dead, KEEPER);
   if (dead == ASYNC_WORKER) {
     functions_recover(client_participant(ASYNC_CLIENT), KEEPER);
+    arrays_recover(client_participant(ASYNC_CLIENT), KEEPER);
     heap_sweep(client_participant(ASYNC_CLIENT), KEEPER);
   }
   struct worker *worker = &shared->worker[dead];

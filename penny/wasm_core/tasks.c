@@ -50,6 +50,7 @@ u32 task_acquire(u32 participant) {
 /* Gives back a slot that the caller owns, with what it refers to. */
 void task_release(u32 index, u32 participant) {
   struct task *task = &shared->task[index];
+  task_uncarry(index, participant);
   if (task->block) {
     u32 block = task->block;
     heap_take_over(participant, block); /* or a sweep for its owner, now dead, would free it too */

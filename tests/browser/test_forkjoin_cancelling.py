@@ -103,37 +103,60 @@ def test_a_task_that_waits_in_a_join(printed: str) -> None:
 
 @pytest.mark.part("""
     import penny
-    from forkjoin import stolen
+    from forkjoin import forever, stolen
     from gates import Gate
     from pool import shared
 
-    def thief(gates):
-        return stolen(penny.spawn(on_top, gates)).join()
-
     def on_top(gates):
-        started, asked = gates
-        started.open()
+        began, asked = gates
+        began.open()
         asked.wait()
         for _ in range(100_000):  # bytecodes at which Cancelled must not come
             pass
         return "ended"
 
-    def task(gates):
+    def task(gate):
         try:
-            return stolen(penny.spawn(thief, gates)).join()
+            return stolen(penny.spawn(forever, gate)).join()
         except penny.Cancelled:
             return "caught"
 
-    started, asked = Gate(), Gate()
-    future = shared.submit(task, (started, asked))
-    started.wait()
+    gates = began, asked = Gate(), Gate()
+    gate = Gate()
+    future = shared.submit(task, gate)
+    gate.wait()
+    other = shared.submit(on_top, gates)  # only the worker that waits in the join can take it
+    began.wait()
     print(future.cancel(running=True))
     asked.open()
-    print(future.result())
+    print(other.result(), future.result())
 """)
 def test_a_task_below_others(printed: str) -> None:
     """What runs on top of it goes on; Cancelled comes when it is the task's turn again."""
-    assert printed == "True\ncaught\n"
+    assert printed == "True\nended caught\n"
+
+
+@pytest.mark.part("""
+    import penny
+    from forkjoin import forever, outcome, stolen
+    from gates import Gate
+    from pool import shared
+
+    def there_and_back(gate, depth):
+        if not depth:
+            forever(gate)
+        return stolen(penny.spawn(there_and_back, gate, depth - 1)).join()
+
+    for depth in 2, 3, 8:
+        gate = Gate()
+        future = shared.submit(there_and_back, gate, depth)
+        gate.wait()
+        print(future.cancel(running=True), repr(outcome(future)))
+    print(sum(worker["deaths"] for worker in shared.stats()["workers"]))
+""")
+def test_a_task_below_what_it_waits_for(printed: str) -> None:
+    """Each job is stolen by the worker whose task waits for it, by way of the other worker."""
+    assert printed == "True CancelledError()\n" * 3 + "0\n"
 
 
 @pytest.mark.part("""

@@ -42,7 +42,7 @@ def test_waiting_cancelling_urgency(run: Run) -> None:
 
 
 def test_all_python_examples_are_tested() -> None:
-    assert len(blocks("python")) == 4
+    assert len(blocks("python")) == 5  # test_kernel_docs.py has the one about kernels
     assert len(blocks("js")) == 2
     assert len(blocks("html")) == 1
 

@@ -53,6 +53,12 @@ class Scene {
     const pool = {workers: 1, watch() {}, coroutine() {}};
     return new WorkerPort({HEAPU8: memory}, this.core.as(WORKER), WORKER, boxes, pool);  }
 
+  /** A list of one Python buffer. @param {number} size */
+  large(size) {
+    const data = this.port.inbox.module.HEAPU8.subarray(4 * INBOX, 4 * INBOX + size);
+    return {length: 1, get: () => ({...buffer(data), destroy() {}})};
+  }
+
   /** @param {number} n */
   below(n) {
     return this.random() % n;
@@ -80,12 +86,13 @@ class Scene {
       const size = this.port.arguments_size();
       assert.ok(size <= HEAP, `arguments of ${size} bytes`);
       const bytes = new Uint8Array(size);
-      this.port.read_arguments(buffer(bytes));
+      this.port.read_arguments(0, buffer(bytes));
+      this.port.arguments_read();
     }
     assert.ok(this.port.function().length <= HEAP);
     const size = SIZES[this.below(SIZES.length)];
     if (size <= INBOX) this.port.finish(this.below(2), size);
-    else this.port.finish_large(this.below(2), buffer(new Uint8Array(size)));
+    else this.port.finish_large(this.below(2), this.large(size), {toJs: () => []});
   }
 
   collect() {

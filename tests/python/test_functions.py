@@ -93,6 +93,17 @@ def test_importable_functions_travel_by_reference():
     assert len(dumps_function(os.path.join)) < 50
 
 
+def test_what_travels_by_value_keeps_its_file():
+    """By which tracebacks find the lines of its source."""
+
+    def outer():
+        return lambda: 0
+
+    copy = loads_function(dumps_function(outer))
+    assert copy is not outer
+    assert copy.__code__.co_filename == copy().__code__.co_filename == __file__
+
+
 def test_closures_travel_by_value():
     offset = 3
     assert loads_function(dumps_function(lambda x: x + offset))(4) == 7

@@ -46,7 +46,7 @@ def fail(value):
 def run_on_top(take):
     """Run a task as a join does that helps."""
     jobs.masked = True
-    jobs.public._identify()
+    jobs.public.identify()
     jobs.public._run_task(take())
     jobs.masked = False
 
@@ -84,6 +84,23 @@ def test_as_many_jobs_are_promoted_as_workers_are_hungry():
 
     assert port.run(task) == [0, 1, 2, 3, 4]
     assert port.promoted == [(0,), (1,), (2,)]
+
+
+def test_a_thief_that_is_soon_back_gets_more_at_once(monkeypatch):
+    seconds = [0.0]
+    monkeypatch.setattr(promotion.time, "perf_counter", lambda: seconds[0])
+
+    def task():
+        js = [penny.spawn(note, i) for i in range(200)]
+        helpings = []
+        for pause in [1, *[0.0002] * 6, 0.003, 0.01, 0.01, 0.01, 0.01]:
+            seconds[0] += pause
+            before = len(port.promoted)
+            port.ring(thieves=1)
+            helpings.append(len(port.promoted) - before)
+        return helpings, [job.join() for job in js] == list(range(200))
+
+    assert port.run(task) == ([1, 2, 4, 8, 16, 16, 16, 16, 8, 4, 2, 1], True)
 
 
 def test_a_request_without_jobs_is_remembered_until_the_next_spawn():
@@ -694,6 +711,54 @@ def test_cancelled_while_it_waits():
     with pytest.raises(penny.Cancelled):
         port.run(task)
     assert ran == [(0, "end"), (1, 1)]
+
+
+def test_what_a_cancelled_task_waits_for_is_cancelled_though_others_run_on_top():
+    """They may be jobs of that job, and never end else."""
+    order = []
+
+    def on_top(below):
+        port.cancel(below)
+        order.append([task.asked for task in port.tasks.values() if task.owned])
+        return penny.cancelled()
+
+    def task():
+        job = penny.spawn(note, 1)
+        port.ring(thieves=1)
+        handle = port.submit(on_top, port.stack[-1])
+        try:
+            job.join()
+        finally:
+            order.append(port.value(port.tasks.pop(handle)))
+
+    with pytest.raises(penny.Cancelled):
+        port.run(task)
+    assert order == [[jobs.CANCELLED], False]
+
+
+def test_a_task_that_catches_cancelled_while_it_waits_has_returned():
+    """Though what it waited for was cancelled with it."""
+
+    def on_top(below):
+        port.cancel(below)
+
+    def end(stolen):
+        assert stolen.asked
+        stolen.state = State.RAISED
+        stolen.outcome = penny.wire.dumps_exception(penny.Cancelled())
+
+    def task():
+        job = penny.spawn(note, 1)
+        port.ring(thieves=1)
+        handle = port.submit(on_top, port.stack[-1])
+        port.before_end = end
+        try:
+            job.join()
+        except penny.Cancelled:
+            port.tasks.pop(handle)
+            return "caught"
+
+    assert port.run(task) == "caught"
 
 
 def test_a_cancelled_task_drops_its_private_jobs_and_cancels_its_public_ones():

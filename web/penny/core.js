@@ -1,5 +1,6 @@
 // The core's JavaScript face: creates the shared memory, instantiates the core on it, gives typed
 // views. Nobody else calls WebAssembly or knows an address.
+import {Arrays} from './arrays.js';
 import * as L from './layout.js';
 import {CorruptionError} from './errors.js';
 
@@ -44,6 +45,23 @@ import {CorruptionError} from './errors.js';
  *   doorbell_take(worker: number): number,
  *   doorbell_reasons(worker: number): number,
  *   watch_next(from: number): number, watch_needed(): number,
+ *   kernel_module_new(participant: number, size: number, data: number, functions: number): number,
+ *   kernel_module_drop(module: number, participant: number): void,
+ *   kernel_module_publish(module: number): void,
+ *   kernel_module_ready(module: number): number, kernels_added(): number,
+ *   kernel_module_block(module: number): number, kernel_module_size(module: number): number,
+ *   kernel_module_data(module: number): number, kernel_module_table(module: number): number,
+ *   kernel_stack(worker: number): number,
+ *   kernel_enter(worker: number, entry: number): number,
+ *   kernel_leave(worker: number): number,
+ *   kernel_unwind(worker: number): void,
+ *   kernel_begin(worker: number, index: number): number,
+ *   kernel_end(worker: number, outer: number): void,
+ *   kernel_spawn(job: number): void, kernel_join(job: number): number, kernel_ran(job: number): void,
+ *   kernel_fork(call: number): number, kernel_wait(call: number): number,
+ *   kernel_open(worker: number): number, kernel_close(worker: number): void,
+ *   kernel_allocate(worker: number, size: number): number,
+ *   kernel_cancelled(worker: number): number,
  *   heap_allocate(participant: number, size: number): number,
  *   heap_free(participant: number, address: number): void,
  *   heap_used(): number, heap_size(): number, heap_limit(): number,
@@ -52,6 +70,15 @@ import {CorruptionError} from './errors.js';
  *   function_serial(fn: number): number,
  *   function_block(fn: number): number,
  *   function_size(fn: number): number,
+ *   array_new(participant: number, size: number): number,
+ *   array_hold(participant: number, number: number, serial: number): number,
+ *   array_drop(participant: number, number: number): void,
+ *   array_block(number: number): number,
+ *   array_size(number: number): number,
+ *   array_serial(number: number): number,
+ *   list_new(participant: number, count: number): number,
+ *   task_carry(index: number, list: number): void,
+ *   task_uncarry(index: number, participant: number): void,
  *   recover(worker: number): number, reinject(): number, deaths(): number,
  *   adrift_next(client: number, from: number): number,
  *   break_pool(block: number, size: number): void, close_pool(): void, stop(): void,
@@ -93,6 +120,9 @@ const granules = bytes => Math.floor(bytes / L.GRANULE_BYTES);
 
 /** One participant's instance of the core. */
 export class Core {
+  /** Where this participant is a worker that runs kernels. @type {import('./kernels.js').Kernels | null} */
+  kernels = null;
+
   /**
    * @param {WebAssembly.Module} module
    * @param {WebAssembly.Memory} memory
@@ -102,7 +132,13 @@ export class Core {
     this.memory = memory;
     this.participant = participant;
     const instance = new WebAssembly.Instance(module, {
-      env: {memory, clock: () => performance.timeOrigin + performance.now()},
+      env: {
+        memory,
+        clock: () => performance.timeOrigin + performance.now(),
+        kernel_task: (/** @type {number} */ task) => this.kernels?.help(task),
+        kernel_throw: (/** @type {number} */ failure, /** @type {number} */ task) =>
+          this.kernels?.fail(failure, task),
+      },
     });
     this.exports = /** @type {CoreExports} */ (/** @type {unknown} */ (instance.exports));
     // Each instance on a stack of its own, in the shared memory. Instances that share one work, most
@@ -110,6 +146,7 @@ export class Core {
     this.exports.__stack_pointer.value = L.STACK_ADDRESS + (participant + 1) * L.STACK_BYTES;
     this.bytes = new Uint8Array(memory.buffer);
     this.words = new Int32Array(memory.buffer);
+    this.arrays = new Arrays(this);
   }
 
   /**
@@ -119,6 +156,7 @@ export class Core {
    */
   initialise(workers, heapLimit, firstPosition = 0) {
     this.exports.initialise(workers, granules(heapLimit), firstPosition);
+    this.words[L.IDENTITY_WORD] = Math.floor(Math.random() * 2 ** 32);
   }
 
   /**
@@ -129,6 +167,11 @@ export class Core {
     if (end <= this.bytes.length) return;
     this.bytes = new Uint8Array(this.memory.buffer);
     this.words = new Int32Array(this.memory.buffer);
+  }
+
+  /** What names this memory in the handles of its arrays. */
+  get identity() {
+    return this.words[L.IDENTITY_WORD] >>> 0;
   }
 
   /** @param {number} index */

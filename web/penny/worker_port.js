@@ -6,12 +6,17 @@
 import * as L from './layout.js';
 import {Aside} from './aside.js';
 import {HAS_KWARGS, queueOf} from './client.js';
-import {Box, withBytes} from './client_port.js';
+import {ArraysPort} from './arrays_port.js';
+import {Box} from './client_port.js';
 import {CorruptionError} from './errors.js';
+import {Kernels} from './kernels.js';
+import {lengthOf, writePieces} from './payload.js';
+import {withBytes, withPieces} from './python_buffers.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
- * @typedef {import('./client_port.js').Buffer} Buffer
+ * @typedef {import('./python_buffers.js').Buffer} Buffer
+ * @typedef {import('./python_buffers.js').BufferList} BufferList
  * @typedef {import('./client_port.js').PyodideModule} PyodideModule
  *
  * What a worker has to say to the page. announce: tells the client by message that it was woken; only
@@ -60,7 +65,9 @@ export class WorkerPort {
     this.outbox = new Box(module, outbox);
     this.parcel = new Box(module, parcel);
     this.pool = pool;
+    this.arrays = new ArraysPort(core);
     this.aside = new Aside(core, worker, pool.announce);
+    this.kernels = new Kernels(core, task => this.#onTask(task));
     core.exports.worker_start(worker);
     this.#innermostWord = (L.WORKER_ADDRESS + worker * L.WORKER_BYTES) / 4 + L.WORKER_INNERMOST_WORD;
   }
@@ -84,21 +91,26 @@ export class WorkerPort {
   }
 
   /**
-   * Like step(), for an outcome larger than the outbox.
+   * Like step(), for an outcome that is large, or that refers to arrays.
    * @param {number} raised
-   * @param {Buffer} buffer
+   * @param {BufferList} list its pickle, in pieces
+   * @param {{toJs(): number[]}} arrays list of their numbers, each once
    */
-  step_large(raised, buffer) {
-    this.finish_large(raised, buffer);
+  step_large(raised, list, arrays) {
+    this.finish_large(raised, list, arrays);
     return this.start();
   }
 
   /** The first step. */
   start() {
-    const task = this.aside.wait(-1, milliseconds =>
-      this.core.exports.worker_next(this.worker, milliseconds),
-    );
-    return task === STOPPED ? STOPPED : this.#begin(task);
+    for (;;) {
+      const task = this.aside.wait(-1, milliseconds =>
+        this.core.exports.worker_next(this.worker, milliseconds),
+      );
+      if (task === STOPPED) return STOPPED;
+      if (!this.kernels.isKernel(task)) return this.#begin(task);
+      this.kernels.run(task);
+    }
   }
 
   /**
@@ -113,10 +125,13 @@ export class WorkerPort {
 
   /**
    * @param {number} raised
-   * @param {Buffer} buffer
+   * @param {BufferList} list
+   * @param {{toJs(): number[]}} arrays
    */
-  finish_large(raised, buffer) {
-    withBytes(buffer, bytes => this.aside.finish(this.#pop(), raised, bytes, 0, bytes.length));
+  finish_large(raised, list, arrays) {
+    withPieces(this.inbox.module, list, pieces =>
+      this.aside.finishLarge(this.#pop(), raised, pieces, arrays.toJs()),
+    );
   }
 
   #pop() {
@@ -173,21 +188,31 @@ export class WorkerPort {
     return this.core.taskWord(this.#innermost, L.TASK_SIZE_WORD);
   }
 
-  /** @param {Buffer} buffer of arguments_size() bytes */
-  read_arguments(buffer) {
-    this.#read(this.#innermost, buffer);
+  /**
+   * @param {number} offset into the arguments
+   * @param {Buffer} buffer as long as what is to be read
+   */
+  read_arguments(offset, buffer) {
+    this.#read(this.#innermost, offset, buffer);
+  }
+
+  /** All of the arguments that is wanted has been read. */
+  arguments_read() {
     this.core.exports.task_arguments_read(this.#innermost, this.worker);
   }
 
   /**
    * @param {number} task
+   * @param {number} offset
    * @param {Buffer} buffer
    */
-  #read(task, buffer) {
+  #read(task, offset, buffer) {
     const {core} = this;
     const from = core.payload(task);
-    const size = core.taskWord(task, L.TASK_SIZE_WORD);
-    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from, from + Math.min(size, bytes.length))));
+    const end = from + core.taskWord(task, L.TASK_SIZE_WORD);
+    withBytes(buffer, bytes =>
+      bytes.set(core.bytes.subarray(from + offset, Math.min(end, from + offset + bytes.length))),
+    );
   }
 
   /** Its function's number in the table. */
@@ -247,46 +272,55 @@ export class WorkerPort {
   }
 
   /**
-   * Like promote(), for arguments larger than the parcel.
+   * Like promote(), for arguments that are large, or that refer to arrays.
    * @param {number} entry
    * @param {number} serial
    * @param {number} flags
-   * @param {Buffer} buffer
+   * @param {BufferList} list their pickle, in pieces
+   * @param {{toJs(): number[]}} arrays list of their numbers, each once
    * @param {boolean} interactive
    * @param {number} limit
    */
-  promote_large(entry, serial, flags, buffer, interactive, limit) {
-    return withBytes(buffer, bytes => this.#promote(entry, serial, flags, bytes, interactive, limit));
+  promote_large(entry, serial, flags, list, arrays, interactive, limit) {
+    return withPieces(this.inbox.module, list, pieces =>
+      this.#promote(entry, serial, flags, pieces, interactive, limit, arrays.toJs()),
+    );
   }
 
   /**
    * @param {number} entry
    * @param {number} serial
    * @param {number} flags
-   * @param {Uint8Array} bytes
+   * @param {import('./payload.js').Pieces} pieces
    * @param {boolean} interactive
    * @param {number} limit
+   * @param {number[]} [arrays]
    */
-  #promote(entry, serial, flags, bytes, interactive, limit) {
+  #promote(entry, serial, flags, pieces, interactive, limit, arrays = []) {
     const {core, worker} = this;
     const {exports} = core;
+    const size = lengthOf(pieces);
     const index = exports.promotion_slot(worker) >>> 0;
     if (index === L.NONE) return NO_ROOM;
     let address = core.taskAddress(index) + L.TASK_PAYLOAD;
     let block = 0;
-    if (bytes.length > L.TASK_PAYLOAD_BYTES) {
-      address = block = exports.arguments_allocate(worker, bytes.length) >>> 0;
+    if (!core.arrays.carry(index, arrays)) {
+      exports.promotion_withdraw(index, worker);
+      return NO_ROOM;
+    }
+    if (size > L.TASK_PAYLOAD_BYTES) {
+      address = block = exports.arguments_allocate(worker, size) >>> 0;
       if (!block) {
         exports.promotion_withdraw(index, worker);
         return NO_ROOM;
       }
-      core.reach(block + bytes.length);
+      core.reach(block + size);
     }
-    core.bytes.set(bytes, address);
+    writePieces(pieces, core.bytes, address);
     if (limit) exports.task_limit(index, limit);
     const queue = queueOf(flags, interactive);
     const own = flags & HAS_KWARGS;
-    const handle = exports.promote(index, worker, entry, serial, queue, own, bytes.length, block);
+    const handle = exports.promote(index, worker, entry, serial, queue, own, size, block);
     if (handle < 0) exports.promotion_withdraw(index, worker); // frees the block, too
     else {
       if (limit) this.pool.watch();
@@ -345,16 +379,20 @@ export class WorkerPort {
    *     read_outcome(), then release() it; INTERRUPTED: reasons() has a cancel
    */
   join(handle, help, milliseconds) {
-    const {core} = this;
+    const {core, kernels} = this;
     // The latch of another use of the slot would never be set for us.
     if (core.hint(handle & L.INDEX_MASK) !== handle)
       throw new CorruptionError(`the job that is waited for, ${handle}, is not there`);
-    const result = this.aside.wait(milliseconds, bound =>
-      core.exports.worker_join(this.worker, handle, help ? 1 : 0, bound),
-    );
-    if (result >= 0) return this.#begin(result);
-    if (result === NOTHING) return JOINED.TIMED_OUT;
-    return result === ENDED ? this.outcome(handle) : JOINED.INTERRUPTED;
+    const deadline = performance.now() + milliseconds;
+    for (let left = milliseconds; ; left = Math.max(0, deadline - performance.now())) {
+      const result = this.aside.wait(milliseconds < 0 ? -1 : left, bound =>
+        core.exports.worker_join(this.worker, handle, help ? 1 : 0, bound),
+      );
+      if (result >= 0 && kernels.isKernel(result)) kernels.run(result);
+      else if (result >= 0) return this.#begin(result);
+      else if (result === NOTHING) return JOINED.TIMED_OUT;
+      else return result === ENDED ? this.outcome(handle) : JOINED.INTERRUPTED;
+    }
   }
 
   /** @param {number} handle of a job that has ended @returns {number} one of JOINED, as join() does */
@@ -377,9 +415,12 @@ export class WorkerPort {
     return this.core.taskWord(this.#joined, L.TASK_SIZE_WORD);
   }
 
-  /** @param {Buffer} buffer of outcome_size() bytes */
-  read_outcome(buffer) {
-    this.#read(this.#joined, buffer);
+  /**
+   * @param {number} offset into the outcome
+   * @param {Buffer} buffer as long as what is to be read
+   */
+  read_outcome(offset, buffer) {
+    this.#read(this.#joined, offset, buffer);
   }
 
   /** The worker that ran the job that join() found. */
@@ -395,6 +436,61 @@ export class WorkerPort {
   /** @param {number} handle of a job whose outcome was read */
   release(handle) {
     this.core.exports.job_free(handle, this.worker);
+  }
+
+  // ---- kernels ----------------------------------------------------------------------------------
+
+  /**
+   * Adds a module of kernels, for all workers.
+   * @param {Buffer} buffer the module
+   * @returns {number} its number, from 1; -1: there is no room
+   */
+  add_kernels(buffer) {
+    return withBytes(buffer, bytes => this.kernels.add(bytes.slice())) || NO_ROOM;
+  }
+
+  /** @param {number} module @returns {string} a line name(type name, …) for each kernel that says so */
+  kernel_signatures(module) {
+    return this.kernels.signatures(module);
+  }
+
+  /**
+   * Calls a kernel. Throws a KernelError (kernels.js), whose name and message say what happened.
+   * @param {number} module
+   * @param {string} name
+   * @param {(number | bigint)[]} args
+   */
+  call_kernel(module, name, args) {
+    return this.kernels.call(module, name, args);
+  }
+
+  /**
+   * Calls a kernel with each i in [low, high), and then `args`.
+   * @param {number} module
+   * @param {string} name
+   * @param {number} low
+   * @param {number} high
+   * @param {(number | bigint)[]} args
+   */
+  kernel_range(module, name, low, high, args) {
+    this.kernels.range(module, name, low, high, args);
+  }
+
+  /**
+   * @param {(task: number) => void} run Python's: calls begin(task) and runs the task to its end, on top of a kernel
+   *     that waits
+   */
+  on_task(run) {
+    this.#onTask = run;
+  }
+  /** @type {(task: number) => void} */
+  #onTask = () => {
+    throw new Error('on_task() was not called');
+  };
+
+  /** @param {number} task that a kernel has found @returns {number} its code, as of step() */
+  begin(task) {
+    return this.#begin(task);
   }
 
   // ---- the pool ---------------------------------------------------------------------------------

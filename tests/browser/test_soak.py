@@ -58,7 +58,7 @@ def test_everything_is_flat_at_the_end(page: Page, chrome: Chrome) -> None:
     watcher.start()
     begin = time.monotonic()
     try:
-        run = page.run(
+        run = page.run_long(
             (PROGRAMS / "soak.py").read_text(),
             workers=4,
             files={"trees.py": (PROGRAMS / "trees.py").read_text()},

@@ -7,7 +7,7 @@ import {HOST, KEEPER, MEBIBYTE, clientParticipant, createMemory} from '../../web
 import {CorruptionError} from '../../web/penny/errors.js';
 import * as L from '../../web/penny/layout.js';
 import {WorkerPort} from '../../web/penny/worker_port.js';
-import {NOTHING, TestCore, generator} from './threads.mjs';
+import {NOTHING, STOPPED, TestCore, generator} from './threads.mjs';
 
 /** @typedef {import('./threads.mjs').Body} Body */
 
@@ -15,6 +15,8 @@ const WORKER = 0;
 const HEAP = 4 * MEBIBYTE;
 const INBOX = 2048;
 const STEPS = 60;
+/** Errors after which a round has shown what it can. */
+const ENOUGH = 8;
 /** Payloads in the slot, in small blocks, in large ones. */
 const SIZES = [12, 100, 208, 209, 3000, 40_000, 200_000];
 
@@ -80,8 +82,10 @@ class Scene {
     const task = exports.worker_next(WORKER, 0);
     if (task === NOTHING) return;
     // What start() does, without a wait.
-    /** @type {any} */ (this.port).core.exports = {...exports, worker_next: () => task};
+    const next = [task];
+    /** @type {any} */ (this.port).core.exports = {...exports, worker_next: () => next.pop() ?? STOPPED};
     const code = this.port.start();
+    if (code === STOPPED) return; // it was taken for a kernel's, and has ended
     if (code & 2) {
       const size = this.port.arguments_size();
       assert.ok(size <= HEAP, `arguments of ${size} bytes`);
@@ -164,7 +168,7 @@ class Scene {
 
   /** Ends the round: all that still can ends. */
   settle() {
-    for (let i = 0; i < 3 * STEPS && this.pending.size; i++) {
+    for (let i = 0; i < 3 * STEPS && this.pending.size && this.errors < 5 * ENOUGH; i++) {
       this.attempt(this.work);
       this.attempt(this.collect);
     }
@@ -215,12 +219,13 @@ export function anything({module}, {seed, rounds}, {note}) {
       () => scene.hit(core.test.at_injector_head(L.BATCH)),
       () => scene.hit(core.test.at_injector_tail(L.BATCH) + 64 + 4 * scene.below(64)),
     ];
-    for (let i = 0; i < STEPS; i++) {
+    // Where the queue itself was hit, everything fails from then on.
+    for (let i = 0; i < STEPS && scene.errors < ENOUGH; i++) {
       scene.step();
       if (i % 5 === 2) places[scene.below(places.length)]();
     }
     try {
-      scene.settle();
+      if (scene.errors < ENOUGH) scene.settle();
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       scene.errors++;

@@ -204,11 +204,6 @@ test('who found nobody does not free it if it has moved since', t => {
       carry(core, slot, [number]);
       exports.task_uncarry(slot, KEEPER);
     },
-    death() {
-      const holders = core.test.at_array_holders(number);
-      core.poke(holders, core.word(holders) | (1 << VICTIM));
-      exports.recover(VICTIM);
-    },
   };
   for (const [name, move] of Object.entries(moves)) {
     const life = lifeOf(core, number);

@@ -174,7 +174,7 @@ class SharedArray:
             elements it has one axis, as memoryview can't have others. Given an integer for every
             axis, the element.
         """
-        where = self._layout.at(index)
+        where = self._layout.at(index or ...)
         if isinstance(where, int):
             return self._block.get(self._type, where)
         return self._shaped(self._block.read(where), where)
@@ -201,7 +201,7 @@ class SharedArray:
         if not index_and_data:
             raise TypeError("write() takes what to write")
         *index, data = index_and_data
-        self._store(tuple(index), data)
+        self._store(tuple(index) or ..., data)
 
     def __setitem__(self, index: Index, data: Any) -> None:
         """Store a part, as `write` does, or an element."""
@@ -231,7 +231,7 @@ class SharedArray:
         `b` is a memoryview, as from `read`. If the block is left by an exception, nothing is copied
         back.
         """
-        where = self._layout.at(index)
+        where = self._layout.at(index or ...)
         if isinstance(where, int):
             raise TypeError("block() takes a part, not an element: use a[i] = …, or a slice")
         return _Loan(self._of(self._block, where, self._type))

@@ -43,7 +43,7 @@ import pyodide.webloop
 
 import penny
 import penny.engines.shared
-import penny.payload
 import penny.named
+import penny.payload
 import penny.script
 import penny.worker

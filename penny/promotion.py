@@ -37,8 +37,8 @@ from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.jobs import Execution, Failure, Job, Promotion
 from penny.options import Options
-from penny.scopes import Scope
 from penny.payload import Payload, Reader, load, pieces_of
+from penny.scopes import Scope
 from penny.wire import explain, loads, loads_exception, pack, qualified_name
 
 __all__ = ["INTERACTIVE", "Promoter"]

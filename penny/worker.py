@@ -17,8 +17,8 @@ from penny._bridge import WorkerPort
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
 from penny.jobs import Execution
-from penny.promotion import PARCEL_BYTES, Promoter
 from penny.payload import Reader, load, pieces_of
+from penny.promotion import PARCEL_BYTES, Promoter
 from penny.wire import (
     dumps_exception,
     loads,

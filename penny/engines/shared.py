@@ -290,7 +290,7 @@ class SharedEngine:
         future.ticket = None
         if outcome == RETURNED:
             try:
-                result = loads(payload) if type(payload) is bytes else payload.read(load)
+                result = payload.read(load) if isinstance(payload, _Large) else loads(payload)
             except BaseException as error:
                 error.add_note(f"(while unpickling the result of {record.name})")
                 future.set_exception(error)

@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import arrays
 import first
 import forkjoin
 from figures import Figure, Pages, Raw
@@ -41,7 +42,9 @@ TARGET = ROOT / "benchmarks" / "latest.json"
 SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
-SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = first.SUITES | forkjoin.SUITES
+SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
+    first.SUITES | forkjoin.SUITES | arrays.SUITES
+)
 
 
 def build_fib(folder: Path) -> None:

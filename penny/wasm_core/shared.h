@@ -288,7 +288,8 @@ struct shared_memory {
   u32 kernels_table; /* places of the workers' function tables that are given out. W: who adds a module, by
                         fetch_add */
   u32 kernel_graves; /* stacks of dead workers, a list, or 0. W, R: keeper */
-  char line0[16];
+  u32 kernel_burials; /* how many have become such. W: keeper, before it settles the dead one's tasks; R: joiners */
+  char line0[12];
 
   u64 idle; /* bit set of parked workers. W: a worker sets its own bit; clearing a bit by CAS claims
                the wake-up (parking.c) */

@@ -350,7 +350,7 @@ struct shared_memory {
   char stack[PARTICIPANTS_MAX][STACK_BYTES]; /* C stacks: no two instances share one */
 };
 
-#define SHARED_ADDRESS 1024u
+#define SHARED_ADDRESS (MEMORY_ADDRESS + 1024u)
 #define shared ((struct shared_memory *)SHARED_ADDRESS)
 #define ARENA_BYTES (ARENA_GRANULES * GRANULE_BYTES)
 #define HEAP_ADDRESS \

@@ -14,9 +14,9 @@
  *                                                                      to FREEING; that fails if any `moves`
  *                                                                      happened since 2: then 2 again
  *
- * Why that is enough: an array goes from slot to holder, and the hold is there before the slot's list goes; so
- * who looks at slots first and holders second may miss it only if it went from a holder to a slot in the
- * meantime, which is a move.
+ * Why that is enough: an array goes from slot to holder, and from holder to slot, and is with both for a moment.
+ * So who looks at one after the other misses it only if it went on in the meantime, which is a move: the one
+ * that it is with has moved it between 2 and 5, or had it before 2 and still had it when he was looked at.
  */
 #include "shared.h"
 
@@ -42,10 +42,6 @@ static void set_bit(struct array *array, u32 participant) {
 
 static void clear_bit(struct array *array, u32 participant) {
   fetch_and(&array->holders[participant / 32], ~((u32)1 << participant % 32));
-}
-
-static int holds(struct array *array, u32 participant) {
-  return load(&array->holders[participant / 32]) >> participant % 32 & 1;
 }
 
 static int is_held(struct array *array) {
@@ -203,11 +199,7 @@ void arrays_recover(u32 dead, u32 keeper) {
     struct array *array = entry(number);
     u64 life = load(&array->life);
     u32 state = array_state_of(life);
-    if (holds(array, dead)) {
-      /* It may have written a slot's list and not got to `moves`. */
-      fetch_add(&array->life, MOVE);
-      clear_bit(array, dead);
-    }
+    clear_bit(array, dead);
     if (state == ALIVE) {
       array_look(keeper, number); /* it may have let go and not looked */
     } else if (state == MAKING && who_of(life) == dead) {

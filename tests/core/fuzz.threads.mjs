@@ -14,6 +14,7 @@ import {NOTHING, TestCore, generator} from './threads.mjs';
 const WORKER = 0;
 const HEAP = 4 * MEBIBYTE;
 const INBOX = 2048;
+const LARGE = 1 << 16;
 const STEPS = 60;
 /** Payloads in the slot, in small blocks, in large ones. */
 const SIZES = [12, 100, 208, 209, 3000, 40_000, 200_000];
@@ -43,15 +44,18 @@ class Scene {
     this.slots = new Set();
     this.ended = 0;
     this.errors = 0;
+    /** Of the worker's Python: its boxes, and from LARGE on what is larger. */
+    this.memory = new Uint8Array(1 << 20);
     this.port = this.newWorker();
   }
 
   newWorker() {
-    const memory = new Uint8Array(1 << 20);
+    const {memory} = this;
     const box = (/** @type {number} */ at) => buffer(memory.subarray(at, at + INBOX));
     const boxes = {inbox: box(0), outbox: box(INBOX), parcel: box(2 * INBOX)};
     const pool = {workers: 1, watch() {}, coroutine() {}};
-    return new WorkerPort({HEAPU8: memory}, this.core.as(WORKER), WORKER, boxes, pool);  }
+    return new WorkerPort({HEAPU8: memory}, this.core.as(WORKER), WORKER, boxes, pool);
+  }
 
   /** @param {number} n */
   below(n) {
@@ -80,12 +84,16 @@ class Scene {
       const size = this.port.arguments_size();
       assert.ok(size <= HEAP, `arguments of ${size} bytes`);
       const bytes = new Uint8Array(size);
-      this.port.read_arguments(buffer(bytes));
+      this.port.read_arguments(0, buffer(bytes));
+      this.port.arguments_read();
     }
     assert.ok(this.port.function().length <= HEAP);
     const size = SIZES[this.below(SIZES.length)];
     if (size <= INBOX) this.port.finish(this.below(2), size);
-    else this.port.finish_large(this.below(2), buffer(new Uint8Array(size)));
+    else {
+      const list = {length: 1, get: () => ({...buffer(this.memory.subarray(LARGE, LARGE + size)), destroy() {}})};
+      this.port.finish_large(this.below(2), list, {toJs: () => []});
+    }
   }
 
   collect() {

@@ -52,10 +52,10 @@ class Layout(NamedTuple):
     @property
     def is_dense(self) -> bool:
         """Whether the elements lie one after the other, in C's order."""
+        if 0 in self.shape:
+            return True
         step = self.itemsize
         for extent, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
-            if extent == 0:
-                return True
             if extent != 1 and stride != step:
                 return False
             step *= extent

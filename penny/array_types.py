@@ -38,7 +38,7 @@ class ElementType(NamedTuple):
         if not self.is_integer:
             number = float(value)
             if self.size == 4:
-                struct.pack("f", number)  # OverflowError
+                struct.pack("<f", number)  # OverflowError
             return number
         try:
             number = operator.index(value)

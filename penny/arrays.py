@@ -73,7 +73,7 @@ class SharedArray:
 
     @classmethod
     def copy_of(cls, data: Any, *, scheduler: Submitter | None = None) -> Self:
-        """A new array with the elements, shape and type of a buffer: `array`, NumPy's, …
+        """A new array with the elements, shape and type of a buffer: of `array`, NumPy, ….
 
         Raises:
             TypeError: It is no buffer of numbers.
@@ -108,7 +108,7 @@ class SharedArray:
 
     @property
     def dtype(self) -> str:
-        """The elements' type: `float32`, …"""
+        """The elements' type, by its name."""
         return self._type.name
 
     @property
@@ -174,22 +174,23 @@ class SharedArray:
             elements it has one axis, as memoryview can't have others. Given an integer for every
             axis, the element.
         """
-        where = self._layout.at(index)
+        where = self._layout.at(index or ...)
         if isinstance(where, int):
             return self._block.get(self._type, where)
         return self._shaped(self._block.read(where), where)
 
-    def _shaped(self, data: memoryview, layout: Layout) -> memoryview:
+    def _shaped(self, data: Any, layout: Layout) -> memoryview:
         if not layout.size:
-            return memoryview(bytearray()).cast(self._type.format)
-        return data.cast("B").cast(self._type.format, list(layout.shape))
+            data, layout = memoryview(bytearray()), Layout((0,), (0,), 0, 1)
+        shaped: memoryview = data.cast("B").cast(self._type.format, list(layout.shape))
+        return shaped
 
     def write(self, *index_and_data: Any) -> None:
         """Store a part: `a.write(i, data)` stores `a[i]`, `a.write(data)` all of it.
 
         Args:
-            index_and_data: The index, and then what to store: a buffer (`array`, memoryview, NumPy's
-                arrays) of the same type and of the part's shape, or with one axis of as many
+            index_and_data: The index, and then what to store: a buffer (of `array`, memoryview,
+                NumPy) of the same type and of the part's shape, or with one axis of as many
                 elements, in C's order; `bytes` of as many bytes; another SharedArray; numbers in
                 lists; or one number, for all elements.
 
@@ -201,7 +202,7 @@ class SharedArray:
         if not index_and_data:
             raise TypeError("write() takes what to write")
         *index, data = index_and_data
-        self._store(tuple(index), data)
+        self._store(tuple(index) or ..., data)
 
     def __setitem__(self, index: Index, data: Any) -> None:
         """Store a part, as `write` does, or an element."""
@@ -231,7 +232,7 @@ class SharedArray:
         `b` is a memoryview, as from `read`. If the block is left by an exception, nothing is copied
         back.
         """
-        where = self._layout.at(index)
+        where = self._layout.at(index or ...)
         if isinstance(where, int):
             raise TypeError("block() takes a part, not an element: use a[i] = …, or a slice")
         return _Loan(self._of(self._block, where, self._type))

@@ -17,7 +17,17 @@ from typing import Any, Protocol
 
 from penny.by_value import PROTOCOL, ByValuePickler
 
-__all__ = ["ATOMS", "LARGE", "Carried", "Payload", "Reader", "load", "is_large", "pieces_of", "stream"]
+__all__ = [
+    "ATOMS",
+    "LARGE",
+    "Carried",
+    "Payload",
+    "Reader",
+    "is_large",
+    "load",
+    "pieces_of",
+    "stream",
+]
 
 LARGE = 1 << 16
 """Bytes from which on data is worth the way by pieces: measured, and CPython's pickler does not
@@ -72,32 +82,32 @@ _ITEMS = 32
 """Items of a container among which to look for large ones."""
 
 
-def is_large(value: object, depth: int = 2) -> bool:
+def is_large(value: Any, depth: int = 2) -> bool:
     """Whether the value is, or has near its surface, data that is worth the way by pieces."""
     kind = type(value)
     if kind in ATOMS:
         return False
     if kind is bytes or kind is bytearray:
-        return len(value) >= LARGE  # type: ignore[arg-type]
+        return len(value) >= LARGE
     if kind is memoryview:
-        return value.nbytes >= LARGE  # type: ignore[attr-defined, no-any-return]
+        return bool(value.nbytes >= LARGE)
     if kind is array:
-        return len(value) * value.itemsize >= LARGE  # type: ignore[attr-defined, arg-type, no-any-return]
+        return bool(len(value) * value.itemsize >= LARGE)
     if kind is tuple or kind is list:
-        if depth and len(value) <= _ITEMS:  # type: ignore[arg-type]
-            for item in value:  # type: ignore[attr-defined]
+        if depth and len(value) <= _ITEMS:
+            for item in value:
                 if type(item) not in ATOMS and is_large(item, depth - 1):
                     return True
         return False
     if kind is dict:
         return (
             depth > 0
-            and len(value) <= _ITEMS  # type: ignore[arg-type]
-            and any(is_large(item, depth - 1) for item in value.values())  # type: ignore[attr-defined]
+            and len(value) <= _ITEMS
+            and any(is_large(item, depth - 1) for item in value.values())
         )
     # NumPy's arrays; an attribute of a stranger's might be a property that does anything.
     if kind.__module__ == "numpy":
-        return getattr(value, "nbytes", 0) >= LARGE  # type: ignore[no-any-return]
+        return getattr(value, "nbytes", 0) >= LARGE
     return False
 
 
@@ -252,4 +262,3 @@ class Reader:
 def load(reader: Reader) -> Any:
     """The value whose pickle is read."""
     return pickle.Unpickler(reader).load()
-

@@ -55,7 +55,10 @@ class Block(Protocol):
     """Its number in the array table."""
     serial: int
     """Which use of that number."""
-    memory: Memory
+
+    @property
+    def memory(self) -> Memory:
+        """Where it is."""
 
     @property
     def closed(self) -> bool:
@@ -127,7 +130,7 @@ class PortMemory:
             weakref.WeakValueDictionary()
         )
 
-    def new_block(self, size: int) -> PortBlock:
+    def new_block(self, size: int) -> Block:
         """A block of zeros."""
         port = self._port
         if size > port.limit:
@@ -141,7 +144,7 @@ class PortMemory:
                 raise _no_room(size, port.limit, port.used)
             return self._keep(number, port.serial(number))
 
-    def block(self, number: int, serial: int) -> PortBlock:
+    def block(self, number: int, serial: int) -> Block:
         """The block of that name."""
         block = self._blocks.get((number, serial))
         if block is not None:
@@ -201,9 +204,7 @@ class PortBlock:
             copy: memoryview = self._port.bytes(address, layout.nbytes).to_py()
             return copy
         data = memoryview(bytearray(layout.nbytes))
-        self._port.gather(
-            address, list(layout.strides), list(layout.shape), layout.itemsize, data
-        )
+        self._port.gather(address, list(layout.strides), list(layout.shape), layout.itemsize, data)
         return data
 
     def write(self, layout: Layout, data: memoryview) -> None:
@@ -282,7 +283,7 @@ class LocalMemory:
             self._identity = int.from_bytes(os.urandom(4), "little")
         return self._identity
 
-    def new_block(self, size: int) -> LocalBlock:
+    def new_block(self, size: int) -> Block:
         """A block of zeros."""
         try:
             data = bytearray(size)
@@ -293,7 +294,7 @@ class LocalMemory:
         self._blocks[block.number, block.serial] = block
         return block
 
-    def block(self, number: int, serial: int) -> LocalBlock:
+    def block(self, number: int, serial: int) -> Block:
         """The block of that name."""
         block = self._blocks.get((number, serial))
         if block is None or block.closed:
@@ -312,7 +313,7 @@ class LocalBlock:
         self.serial = serial
         self._data: memoryview | None = memoryview(data)
 
-    def _bytes(self) -> memoryview:
+    def _bytes(self) -> Any:
         if self._data is None:
             raise _freed()
         return self._data

@@ -5,7 +5,9 @@ import {Core, KEEPER, createMemory} from './penny/core.js';
 import {KernelModules} from './penny/kernels.js';
 
 const HEAP = 384 * 2 ** 20;
-const [FIB_N, FIB, FIB_SPAWNS] = [35, 9_227_465, 14_930_351];
+const [FIB_N, FIB] = [36, 14_930_352];
+/** One that takes a millisecond or two: of many short runs some are disturbed by nothing. */
+const [SHORT_N, SHORT_FIB, SHORT_SPAWNS] = [27, 196_418, 317_810];
 const [LARGE, SMALL] = [22, 10]; // heights of trees: 2 ** height - 1 nodes
 
 /**
@@ -73,11 +75,15 @@ const treeSum = height => ((2 ** height - 1) * (2 ** height - 2)) / 2;
 export async function fib() {
   const pool = await open(1);
   const times = await alternate(
-    {spawned: run(pool, FIB, 'fib', [FIB_N]), serial: run(pool, FIB, 'fib_serial', [FIB_N])},
-    {rounds: 15},
+    {
+      spawned: run(pool, SHORT_FIB, 'fib', [SHORT_N]),
+      serial: run(pool, SHORT_FIB, 'fib_serial', [SHORT_N]),
+      jobs: run(pool, SHORT_FIB, 'fib_jobs', [SHORT_N]),
+    },
+    {rounds: 101, warmup: 20},
   );
   pool.close();
-  return {...times, spawns: FIB_SPAWNS};
+  return {...times, spawns: SHORT_SPAWNS};
 }
 
 export async function largeTree() {
@@ -86,7 +92,7 @@ export async function largeTree() {
   const sum = treeSum(LARGE);
   const times = await alternate(
     {spawned: run(pool, sum, 'tree', args), serial: run(pool, sum, 'tree_serial', args)},
-    {rounds: 15},
+    {rounds: 31, warmup: 5},
   );
   pool.close();
   return times;
@@ -97,8 +103,8 @@ export async function smallTree() {
   const args = [(await pool.call('plant_tree', [SMALL])).result];
   const sum = treeSum(SMALL);
   const times = await alternate(
-    {two: run(pool, sum, 'tree', args, 5000), serial: run(pool, sum, 'tree_serial', args, 5000)},
-    {rounds: 15},
+    {two: run(pool, sum, 'tree', args, 1000), serial: run(pool, sum, 'tree_serial', args, 1000)},
+    {rounds: 101, warmup: 20},
   );
   pool.close();
   return times;

@@ -44,8 +44,9 @@ class Engine(Protocol):
     workers: int
     """Number of workers that run tasks, at least 1."""
 
-    memory: Memory
-    """Where its tasks' shared arrays are."""
+    @property
+    def memory(self) -> Memory:
+        """Where its tasks' shared arrays are."""
 
     patience: float | None
     """Seconds to wait for one of several futures before looking at the next, where completions come

@@ -302,7 +302,7 @@ class SharedEngine:
         if outcome == RETURNED:
             outer, kernels.destination = kernels.destination, self._kernels
             try:
-                result = loads(payload) if type(payload) is bytes else payload.read(load)
+                result = payload.read(load) if isinstance(payload, _Large) else loads(payload)
             except BaseException as error:
                 error.add_note(f"(while unpickling the result of {record.name})")
                 future.set_exception(error)

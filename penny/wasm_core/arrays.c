@@ -14,9 +14,9 @@
  *                                                                      to FREEING; that fails if any `moves`
  *                                                                      happened since 2: then 2 again
  *
- * Why that is enough: an array goes from slot to holder, and the hold is there before the slot's list goes; so
- * who looks at slots first and holders second may miss it only if it went from a holder to a slot in the
- * meantime, which is a move.
+ * Why that is enough: an array goes from slot to holder, and from holder to slot, and is with both for a moment.
+ * So who looks at one after the other misses it only if it went on in the meantime, which is a move: the one
+ * that it is with has moved it between 2 and 5, or had it before 2 and still had it when he was looked at.
  */
 #include "shared.h"
 
@@ -44,10 +44,6 @@ static void clear_bit(struct array *array, u32 participant) {
   fetch_and(&array->holders[participant / 32], ~((u32)1 << participant % 32));
 }
 
-static int holds(struct array *array, u32 participant) {
-  return load(&array->holders[participant / 32]) >> participant % 32 & 1;
-}
-
 static int is_held(struct array *array) {
   u32 any = 0;
   for (u32 i = 0; i < HOLDER_WORDS; i++) any |= load(&array->holders[i]);
@@ -58,14 +54,19 @@ static int is_held(struct array *array) {
 
 enum answer { NO, YES, CHANGED };
 
-/* Whether a list has the number. The list may be freed and its block be another's meanwhile: then `count` may
- * be anything, and the caller finds that the slot has changed. */
+/* How many numbers a list has. It may be freed and its block be another's meanwhile, or a slot's word be
+ * overwritten: then `count` may be anything, and what can't be a list has none. */
+static u32 count_of(u32 address) {
+  u64 end = (u64)memory_pages() * GRANULE_BYTES;
+  if (address < HEAP_ADDRESS || address % 4 || (u64)address + 4 > end) return 0;
+  u32 count = load(&((struct list *)address)->count);
+  return count <= ARRAYS && (u64)address + 4 * (count + 1) <= end ? count : 0;
+}
+
+/* Whether a list has the number. If it is freed meanwhile, the caller finds that the slot has changed. */
 static int lists(u32 address, u32 number) {
   struct list *list = (struct list *)address;
-  u32 count = load(&list->count);
-  if (count > ARRAYS) return 0;
-  u64 end = (u64)address + 4 * (count + 1);
-  if (end > (u64)memory_pages() * GRANULE_BYTES) return 0;
+  u32 count = count_of(address);
   for (u32 i = 0; i < count; i++)
     if (load(&list->number[i]) == number) return 1;
   return 0;
@@ -106,7 +107,9 @@ EXPORT(task_uncarry) void task_uncarry(u32 index, u32 participant) {
   struct list *list = (struct list *)address;
   heap_take_over(participant, address); /* so that the sweep finds it if we die after the next line */
   store(&shared->carried[index], 0);
-  for (u32 i = 0; i < list->count; i++) array_look(participant, list->number[i]);
+  u32 count = count_of(address);
+  for (u32 i = 0; i < count; i++)
+    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);
   heap_free(participant, address);
 }
 
@@ -203,11 +206,7 @@ void arrays_recover(u32 dead, u32 keeper) {
     struct array *array = entry(number);
     u64 life = load(&array->life);
     u32 state = array_state_of(life);
-    if (holds(array, dead)) {
-      /* It may have written a slot's list and not got to `moves`. */
-      fetch_add(&array->life, MOVE);
-      clear_bit(array, dead);
-    }
+    clear_bit(array, dead);
     if (state == ALIVE) {
       array_look(keeper, number); /* it may have let go and not looked */
     } else if (state == MAKING && who_of(life) == dead) {

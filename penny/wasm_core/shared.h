@@ -321,10 +321,11 @@ struct shared_memory {
   u32 kernels_table; /* places of the workers' function tables that are given out. W: who adds a module, by
                         fetch_add */
   u32 kernel_graves; /* stacks of dead workers, a list, or 0. W, R: keeper */
+  u32 kernel_burials; /* how many have become such. W: keeper, before it settles the dead one's tasks; R: joiners */
   u32 array_serials; /* array serials given out. W: all, by fetch_add */
   u32 identity; /* random: names this memory in the handles of its arrays. W: who made
                    it, before anybody else is there */
-  char line0[8];
+  char line0[4];
 
   u64 idle; /* bit set of parked workers. W: a worker sets its own bit; clearing a bit by CAS claims
                the wake-up (parking.c) */

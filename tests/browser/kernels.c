@@ -115,3 +115,11 @@ void endless(int32_t *started, uint32_t n, int32_t asks) {
     penny_join(&job);
   }
 }
+
+/* Says that it runs, in started[0], and does nothing else for ever. */
+PENNY_KERNEL(stuck, "i32[] started")
+void stuck(int32_t *started, uint32_t n) {
+  (void)n;
+  __atomic_store_n(&started[0], 1, __ATOMIC_SEQ_CST);
+  for (volatile int32_t turn = 0;; turn++) continue;
+}

@@ -182,6 +182,27 @@ with penny.Scheduler(workers=1) as s:
     assert lines[3:] == ["True 7 -1", "5"], "no worker was replaced"
 
 
+def test_a_kernel_that_does_not_end_has_its_worker_replaced(shared_page: Page, play) -> None:
+    """The new worker knows the module, and its static data is as it was."""
+    printed = play(
+        shared_page,
+        """
+import concurrent.futures
+
+with penny.Scheduler(workers=1) as s:
+    started = penny.SharedArray((1,), "int32")
+    s.submit(k.count, 5).result()
+    future = s.submit(k.stuck, started)
+    while not started.atomic_load(0):
+        pass
+    future.cancel(running=True)
+    concurrent.futures.wait([future])
+    print(future.cancelled(), s.submit(k.counted).result(), s.submit(k.fib, 20).result())
+""",
+    )
+    assert printed == "True 105 6765\n"
+
+
 @pytest.mark.parametrize("on", ["host", "page"])
 def test_loops_are_shared(shared_page: Page, play, on: str) -> None:
     """From outside and from a task; each number once, until both workers have taken part."""

@@ -204,11 +204,6 @@ test('who found nobody does not free it if it has moved since', t => {
       carry(core, slot, [number]);
       exports.task_uncarry(slot, KEEPER);
     },
-    death() {
-      const holders = core.test.at_array_holders(number);
-      core.poke(holders, core.word(holders) | (1 << VICTIM));
-      exports.recover(VICTIM);
-    },
   };
   for (const [name, move] of Object.entries(moves)) {
     const life = lifeOf(core, number);
@@ -283,7 +278,7 @@ const DEATHS = [
   ...[false, true].flatMap(named =>
     [false, true].map(held => ({
       title: `making one, the block ${named ? '' : 'not '}in the entry, its bit ${held ? '' : 'not '}set`,
-      die({core, victim}) {
+      die(/** @type {{core: TestCore, victim: TestCore}} */ {core, victim}) {
         const made = victim.exports.array_new(VICTIM, 1000);
         const life = core.test.at_array_life(made);
         core.poke(life, (core.word(life) & ~0x1ff) | (VICTIM << 2) | MAKING);
@@ -315,7 +310,7 @@ const DEATHS = [
   },
   ...['heap_take_over', 'heap_free'].map(step => ({
     title: `freeing one, at ${step}`,
-    die({core, victim}) {
+    die(/** @type {{core: TestCore, victim: TestCore}} */ {core, victim}) {
       const made = victim.exports.array_new(VICTIM, 1000);
       core.dieAt(/** @type {any} */ (step));
       assert.throws(() => victim.exports.array_drop(VICTIM, made), died);
@@ -352,7 +347,7 @@ const DEATHS = [
   },
   ...['heap_take_over', 'heap_free'].map(step => ({
     title: `having a slot carry one no more, at ${step}`,
-    die({core, victim}) {
+    die(/** @type {{core: TestCore, victim: TestCore}} */ {core, victim}) {
       const made = victim.exports.array_new(VICTIM, 1000);
       const slot = victim.exports.promotion_slot(VICTIM);
       carry(victim, slot, [made]);

@@ -48,7 +48,8 @@ function carried(core, slot) {
  * Makes arrays, sends each with a task or several, lets go of it at once, and looks at those that come back.
  * @type {Body}
  */
-export async function host(core, {names, rounds}, {note, signals}) {
+export function host(core, args, {note, signals}) {
+  const {names, rounds} = /** @type {{names: Int32Array, rounds: number}} */ (args);
   const random = generator(HOST);
   const {arrays} = core;
   const client = new Client(core, HOST);
@@ -137,7 +138,8 @@ export function worker(core, {seed}, {note}) {
 }
 
 /** Asks for arrays by names that may be old. @type {Body} */
-export function prober(core, {names}, {note, signals}) {
+export function prober(core, args, {note, signals}) {
+  const names = /** @type {Int32Array} */ (args.names);
   const {arrays} = core;
   const random = generator(77);
   let held = 0;

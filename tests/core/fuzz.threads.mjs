@@ -45,19 +45,22 @@ class Scene {
     this.slots = new Set();
     this.ended = 0;
     this.errors = 0;
+    /** Of the worker’s Python: its boxes, and behind them what is larger. */
+    this.memory = new Uint8Array(1 << 20);
     this.port = this.newWorker();
   }
 
   newWorker() {
-    const memory = new Uint8Array(1 << 20);
+    const {memory} = this;
     const box = (/** @type {number} */ at) => buffer(memory.subarray(at, at + INBOX));
     const boxes = {inbox: box(0), outbox: box(INBOX), parcel: box(2 * INBOX)};
     const pool = {workers: 1, watch() {}, coroutine() {}};
-    return new WorkerPort({HEAPU8: memory}, this.core.as(WORKER), WORKER, boxes, pool);  }
+    return new WorkerPort({HEAPU8: memory}, this.core.as(WORKER), WORKER, boxes, pool);
+  }
 
   /** A list of one Python buffer. @param {number} size */
   large(size) {
-    const data = this.port.inbox.module.HEAPU8.subarray(4 * INBOX, 4 * INBOX + size);
+    const data = this.memory.subarray(4 * INBOX, 4 * INBOX + size);
     return {length: 1, get: () => ({...buffer(data), destroy() {}})};
   }
 

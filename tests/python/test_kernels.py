@@ -163,6 +163,18 @@ def test_arguments_by_name_are_sent_by_place(k, x, engine):
         assert wire.loads(arguments) == ((2.0, x, x), {})
 
 
+def test_registered_kernels_are_checked_too(k, engine):
+    with penny.Scheduler() as s:
+        assert s.register(k.wide, id=7) == 7
+        for name in 7, "penny.kernels.wide":
+            with pytest.raises(TypeError, match=r"kernel wide: argument 'n' must be an int"):
+                s.new_task(name, ["1"])
+        assert not engine.submissions
+        s.new_task(7, [1])
+        assert engine.submissions == 1
+        engine.queue.clear()
+
+
 def test_parallel_for_checks(k, x, engine):
     wrong = [
         ((k.row, 10), {}, TypeError, "takes 2 arguments, not 1"),

@@ -8,10 +8,10 @@ import {Aside} from './aside.js';
 import {HAS_KWARGS, queueOf} from './client.js';
 import {ArraysPort} from './arrays_port.js';
 import {Box} from './client_port.js';
-import {CorruptionError} from './errors.js';
 import {Kernels} from './kernels.js';
 import {lengthOf, writePieces} from './payload.js';
 import {withBytes, withPieces} from './python_buffers.js';
+import {CorruptionError} from './errors.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
@@ -208,10 +208,10 @@ export class WorkerPort {
    */
   #read(task, offset, buffer) {
     const {core} = this;
-    const from = core.payload(task);
-    const end = from + core.taskWord(task, L.TASK_SIZE_WORD);
+    const size = core.taskWord(task, L.TASK_SIZE_WORD);
+    const from = core.payload(task) + offset;
     withBytes(buffer, bytes =>
-      bytes.set(core.bytes.subarray(from + offset, Math.min(end, from + offset + bytes.length))),
+      bytes.set(core.bytes.subarray(from, from + Math.max(0, Math.min(size - offset, bytes.length)))),
     );
   }
 

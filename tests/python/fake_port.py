@@ -378,6 +378,9 @@ class FakePort:
     def begun(self, handle):
         return self.tasks[handle].state is not State.QUEUED
 
+    def on_task(self, run):
+        self.run_above_kernel = run
+
     def ended(self, handle):
         return self.tasks[handle].state in (State.RETURNED, State.RAISED, State.LOST)
 

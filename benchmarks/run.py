@@ -22,14 +22,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import arrays
 import first
 import forkjoin
+import handover
 import kernels
 from figures import Figure, Pages, Raw
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from penny.cli import bundle
+from penny.cli import main as penny
 from penny.cli.browser import chromium_flags, find_browser
 from penny.cli.pyodide import PYODIDE_VERSION, find_pyodide
 from penny.cli.server import application, background
@@ -43,15 +46,17 @@ SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
 SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
-    first.SUITES | forkjoin.SUITES | kernels.SUITES
+    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES | handover.SUITES
 )
 
 
 def build_wasm(folder: Path) -> None:
-    """Compile benchmarks/core/fib.c together with the core, and the benchmarks' kernels."""
+    """Compile benchmarks/core/fib.c together with the core, and modules of kernels."""
     for name in ("fib.wasm", "kernels.wasm"):
         subprocess.run(["make", "--silent", f"build/benchmarks/{name}"], cwd=ROOT, check=True)
         shutil.copy(ROOT / "build" / "benchmarks" / name, folder)
+    source = str(ROOT / "benchmarks" / "core" / "handover.c")
+    assert penny(["kernel", "build", source, "-o", f"{folder}/handover.wasm"]) == 0
 
 
 @contextlib.contextmanager

@@ -12,12 +12,14 @@ cost next to nothing until an idle worker asks for work.
 
 from penny._current import current_worker
 from penny.algorithms import parallel_for, parallel_map, parallel_reduce, parallel_sort
+from penny.arrays import SharedArray
 from penny.cancellation import cancelled
 from penny.errors import (
     BlockingError,
     BrokenPool,
     Cancelled,
     IsolationError,
+    KernelError,
     PickleError,
     RemoteError,
     RemoteTraceback,
@@ -26,6 +28,7 @@ from penny.errors import (
 from penny.functions import task
 from penny.futures import Future
 from penny.jobs import Job, spawn
+from penny.kernels import Kernel, Kernels
 from penny.scheduler import Scheduler, current_scheduler
 from penny.scopes import Scope, scope
 
@@ -36,11 +39,15 @@ __all__ = [
     "Future",
     "IsolationError",
     "Job",
+    "Kernel",
+    "KernelError",
+    "Kernels",
     "PickleError",
     "RemoteError",
     "RemoteTraceback",
     "Scheduler",
     "Scope",
+    "SharedArray",
     "WorkerLost",
     "cancelled",
     "current_scheduler",

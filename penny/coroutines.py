@@ -17,7 +17,8 @@ from penny.engines.shared import SharedEngine
 from penny.errors import Cancelled
 from penny.functions import FunctionCache
 from penny.jobs import TIMED_OUT
-from penny.wire import dumps_exception, dumps_result, loads, qualified_name, too_large
+from penny.payload import Payload, Reader, load, pieces_of
+from penny.wire import pack_exception, pack_result, qualified_name, too_large
 
 __all__ = ["main"]
 
@@ -78,12 +79,12 @@ class Coroutines:
         try:
             function = self._load(handle)
             name = qualified_name(function)
-            arguments = loads(port.arguments(handle).to_bytes())
+            arguments = self._arguments(handle)
             if port.has_kwargs(handle):
                 result = await function(*arguments[0], **arguments[1])
             else:
                 result = await function(*arguments)
-            data = dumps_result(name, result)
+            data = pack_result(name, result)
             if len(data) > port.heap_limit:
                 raise too_large(f"the result of {name}", len(data), port.heap_limit)
             raised = 0
@@ -91,23 +92,30 @@ class Coroutines:
             raised, data = 1, self._failure(handle, error)
         self._end(handle, raised, data)
 
-    def _end(self, handle: int, raised: int, data: bytes) -> None:
+    def _end(self, handle: int, raised: int, data: bytes | Payload) -> None:
         del self._running[handle]
         self._cancelled.discard(handle)
         size = len(data)
-        if size <= OUTBOX_BYTES:
+        if type(data) is bytes and size <= OUTBOX_BYTES:
             self._outbox[:size] = data
             self.port.finish(handle, raised, size)
         else:
-            self.port.finish_large(handle, raised, data)
+            self.port.finish_large(handle, raised, *pieces_of(data))
 
-    def _failure(self, handle: int, error: BaseException) -> bytes:
+    def _failure(self, handle: int, error: BaseException) -> bytes | Payload:
         asked = self.port.cancel_asked(handle)
         if asked and isinstance(error, asyncio.CancelledError):
             error = Cancelled(timed_out=asked == TIMED_OUT).with_traceback(error.__traceback__)
         if error.__traceback__ is not None:  # without this module's own frame
             error.__traceback__ = error.__traceback__.tb_next
-        return dumps_exception(error)
+        return pack_exception(error)
+
+    def _arguments(self, handle: int) -> Any:
+        port = self.port
+        read = functools.partial(port.read_arguments, handle)
+        arguments = load(Reader(read, port.arguments_size(handle)))
+        port.arguments_read(handle)
+        return arguments
 
     def _load(self, handle: int) -> Callable[..., Any]:
         serial = self.port.serial(handle)

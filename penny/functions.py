@@ -14,7 +14,7 @@ import inspect
 import operator
 import pickle
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
@@ -26,7 +26,8 @@ from types import (
 )
 from typing import Any, Generic, TypeVar, overload
 
-from penny.by_value import CachedFunction, dumps_by_value
+from penny.by_value import CachedFunction
+from penny.payload import Carried, Payload, stream
 from penny.wire import explain, qualified_name
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "FunctionNames",
     "FunctionRecords",
     "Record",
+    "TableFunction",
     "chunk_call",
     "dumps_function",
     "is_coroutine_call",
@@ -49,6 +51,11 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 AnyFunction = Callable[..., Any]
 
+
+class TableFunction:
+    """A callable of Penny's own for the function table: it never changes."""
+
+
 # Callables without a state that could change between two submissions. Functions with a cache are
 # among them: each worker has a cache of its own, which lasts.
 _TABLE_TYPES = (
@@ -58,6 +65,7 @@ _TABLE_TYPES = (
     MethodDescriptorType,
     WrapperDescriptorType,
     ClassMethodDescriptorType,
+    TableFunction,
 )
 
 
@@ -68,7 +76,7 @@ def split_call(function: AnyFunction, args: tuple[Any, ...]) -> tuple[AnyFunctio
     other callable (a `functools.partial`, an object with `__call__`) may have changed by the next
     submission, so it is an argument of `operator.call`.
     """
-    if isinstance(function, (*_TABLE_TYPES, ChunkCall)):
+    if isinstance(function, _TABLE_TYPES):
         return function, args
     if isinstance(function, MethodType):
         return split_call(function.__func__, (function.__self__, *args))
@@ -85,8 +93,12 @@ def dumps_function(function: AnyFunction) -> bytes:
     Raises:
         PickleError: It can't travel; says which global, default or closure variable is to blame.
     """
+    return _pack_function(function).joined()
+
+
+def _pack_function(function: AnyFunction) -> Payload:
     try:
-        return dumps_by_value(function)
+        return stream(function, by_value=True)
     except MemoryError:
         raise
     except Exception as error:
@@ -114,7 +126,7 @@ class FunctionCache(dict[int, AnyFunction]):
         """Called with a function that is kept no more."""
 
 
-class ChunkCall(Generic[T]):
+class ChunkCall(TableFunction, Generic[T]):
     """A function as a task that does a chunk of calls: a list of argument tuples, one of results.
 
     It is a function for the table, which is pickled once, as the function itself would be.
@@ -172,12 +184,18 @@ class Record:
     function lives; an engine keeps one with each task until it is done.
     """
 
-    __slots__ = ("__weakref__", "_release", "coroutine", "handle", "name")
+    __slots__ = ("__weakref__", "_arrays", "_release", "coroutine", "handle", "name")
 
     def __init__(
-        self, handle: int, name: str, release: Callable[[int], object], coroutine: bool = False
+        self,
+        handle: int,
+        name: str,
+        release: Callable[[int], object],
+        coroutine: bool = False,
+        arrays: Sequence[Carried] = (),
     ) -> None:
         self.handle = handle
+        self._arrays = arrays  # that the function refers to: held as long as this
         self.name = name
         self.coroutine = coroutine
         """Whether calling the function gives a coroutine."""
@@ -224,7 +242,8 @@ class FunctionRecords:
         Raises:
             PickleError: The function can't travel. The record it had stays.
         """
-        form = dumps_function(function)
+        payload = _pack_function(function)
+        form = payload.joined()
         record = self._by_form.get(form)
         if record is None:
             record = Record(
@@ -232,6 +251,7 @@ class FunctionRecords:
                 qualified_name(function),
                 self._release,
                 is_coroutine_function(function),
+                payload.arrays,
             )
             self._by_form[form] = record
         key = id(function)

@@ -776,6 +776,23 @@ def unmask() -> None:
         answer()
 
 
+class Masked:
+    """A block that the doorbell's handler does not interrupt: it acts at the end."""
+
+    __slots__ = ("_outer",)
+
+    def __enter__(self) -> None:
+        global masked
+        self._outer, masked = masked, True
+
+    def __exit__(self, *_: object) -> None:
+        global masked
+        if self._outer:
+            masked = True
+        else:
+            unmask()
+
+
 def answer() -> None:
     """Do what the handler noted, and what is demanded. Not masked.
 
@@ -793,6 +810,16 @@ def answer() -> None:
             break
     if innermost.cancel_due:
         raise take_cancel(innermost)
+
+
+def catch_up() -> None:
+    """Do what was noted, after a call in which tasks may have run on top of this one.
+
+    Raises:
+        Cancelled: It is due for the innermost execution.
+    """
+    if not masked and (noted or innermost.cancel_due):
+        answer()
 
 
 def take_cancel(execution: Execution) -> Cancelled:

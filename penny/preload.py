@@ -44,5 +44,6 @@ import pyodide.webloop
 import penny
 import penny.engines.shared
 import penny.named
+import penny.payload
 import penny.script
 import penny.worker

@@ -37,8 +37,9 @@ from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.jobs import Execution, Failure, Job, Promotion
 from penny.options import Options
+from penny.payload import Payload, Reader, load, pieces_of
 from penny.scopes import Scope
-from penny.wire import dumps, explain, loads, loads_exception, qualified_name
+from penny.wire import explain, loads, loads_exception, pack, qualified_name
 
 __all__ = ["INTERACTIVE", "Promoter"]
 
@@ -258,7 +259,7 @@ class Promoter:
             execution.touched = True
             return None
         try:
-            data = dumps(arguments)
+            data = pack(arguments)
             place = self._place_of(function)
         except MemoryError:
             return NO_ROOM
@@ -280,7 +281,7 @@ class Promoter:
         execution: Execution,
         function: Callable[..., Any],
         place: tuple[int, int, Record | None],
-        data: bytes,
+        data: bytes | Payload,
         flags: int,
         interactive: bool,
         limit: int,
@@ -293,11 +294,13 @@ class Promoter:
         size = len(data)
         while True:
             entry, serial, promotion.record = place
-            if size <= PARCEL_BYTES:
+            if size <= PARCEL_BYTES and type(data) is bytes:
                 self._parcel[:size] = data
                 handle = self._port.promote(entry, serial, flags, size, interactive, limit)
             else:
-                handle = self._port.promote_large(entry, serial, flags, data, interactive, limit)
+                handle = self._port.promote_large(
+                    entry, serial, flags, *pieces_of(data), interactive, limit
+                )
             if handle != ENTRY_GONE:
                 break
             self._loaded.pop(id(function), None)
@@ -351,7 +354,7 @@ class Promoter:
             interactive = bool(jobs.innermost.code & INTERACTIVE)
         try:
             place = self._place_of(function)
-            data = dumps(arguments)
+            data = pack(arguments)
         except MemoryError:
             handle = NO_ROOM
         except PickleError:
@@ -500,17 +503,15 @@ class Promoter:
             outcome = Failure(self._lost(qualified_name(promotion.function)))
         else:
             size = self._port.outcome_size()
+            data = None  # in the inbox, or too large for it
             if size <= len(self._inbox):
                 data = bytes(self._inbox[:size])
-            else:
-                buffer = bytearray(size)
-                self._port.read_outcome(buffer)
-                data = bytes(buffer)
+            reader = Reader(self._port.read_outcome, size)
             if code == RAISED:
-                outcome = Failure(loads_exception(data))
+                outcome = Failure(loads_exception(reader.read() if data is None else data))
             else:
                 try:
-                    outcome = loads(data)
+                    outcome = load(reader) if data is None else loads(data)
                 except BaseException as raised:
                     raised.add_note(
                         f"(while unpickling the result of {qualified_name(promotion.function)})"

@@ -18,6 +18,7 @@ from penny import _current
 from penny.by_value import PROTOCOL, dumps_by_value
 from penny.culprits import Part, find_culprit
 from penny.errors import PickleError, RemoteError, RemoteTraceback
+from penny.payload import ATOMS, LARGE, Payload, is_large, stream
 
 __all__ = [
     "dumps",
@@ -27,6 +28,10 @@ __all__ = [
     "explain",
     "loads",
     "loads_exception",
+    "pack",
+    "pack_arguments",
+    "pack_exception",
+    "pack_result",
     "qualified_name",
     "too_large",
 ]
@@ -36,12 +41,47 @@ loads = pickle.loads
 """The value of `dumps`, `dumps_arguments` and `dumps_result`."""
 
 
-# Refers to a name in __main__; or, seldom, contains that text, which then costs time only.
+# Refers to a name in __main__, to a shared array; or, seldom, contains that text, which then costs
+# time only.
 _MAIN = b"__main__"
+_ARRAYS = b"penny.arrays"
+
+
+def pack(value: object) -> bytes | Payload:
+    """The pickled form of a value, for a slot. Raises whatever pickling raises."""
+    if type(value) is tuple:
+        for item in value:
+            if type(item) not in ATOMS and is_large(item):
+                return _pack_slowly(value)
+    elif type(value) not in ATOMS and is_large(value):
+        return _pack_slowly(value)
+    try:
+        data = _dumps(value, PROTOCOL)
+    except MemoryError:
+        raise
+    except Exception:
+        return _pack_slowly(value)
+    return _pack_slowly(value) if _MAIN in data or _ARRAYS in data else data
+
+
+def _pack_slowly(value: object) -> bytes | Payload:
+    try:
+        payload = stream(value)
+    except MemoryError:
+        raise
+    except Exception:
+        payload = stream(value, by_value=True)
+    else:
+        # Large pieces are data: names lie between them.
+        if any(_MAIN in piece for piece in payload.pieces if type(piece) is bytes):
+            payload = stream(value, by_value=True)
+    if payload.size < LARGE and not payload.arrays:
+        return payload.joined()
+    return payload
 
 
 def dumps(value: object) -> bytes:
-    """The pickled form of a value. Raises whatever pickling raises."""
+    """The pickled form of a value, in one piece. Raises whatever pickling raises."""
     try:
         data = _dumps(value, PROTOCOL)
     except MemoryError:
@@ -51,12 +91,24 @@ def dumps(value: object) -> bytes:
     return dumps_by_value(value) if _MAIN in data else data
 
 
-def dumps_arguments(function_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
-    """The pickled form of `(args, kwargs)`.
+def pack_arguments(
+    function_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> bytes | Payload:
+    """The pickled form of `(args, kwargs)`, for a slot.
 
     Raises:
         PickleError: An argument can't travel; says of which function, and which part of it.
     """
+    try:
+        return pack((args, kwargs))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _explain_arguments(function_name, args, kwargs, error) from error
+
+
+def dumps_arguments(function_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+    """The same in one piece."""
     # The first lines of `dumps` again: a call of it would cost as much as pickling a number.
     try:
         data = _dumps((args, kwargs), PROTOCOL)
@@ -69,17 +121,33 @@ def dumps_arguments(function_name: str, args: tuple[Any, ...], kwargs: Mapping[s
     except MemoryError:
         raise
     except Exception as error:
-        parts = [(f"args[{i}]", value) for i, value in enumerate(args)]
-        parts += [(f"kwargs[{key!r}]", value) for key, value in kwargs.items()]
-        raise explain(parts, error, function_name) from error
+        raise _explain_arguments(function_name, args, kwargs, error) from error
 
 
-def dumps_result(function_name: str, value: object) -> bytes:
-    """The pickled form of what a function returned.
+def _explain_arguments(
+    function_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], error: Exception
+) -> PickleError:
+    parts = [(f"args[{i}]", value) for i, value in enumerate(args)]
+    parts += [(f"kwargs[{key!r}]", value) for key, value in kwargs.items()]
+    return explain(parts, error, function_name)
+
+
+def pack_result(function_name: str, value: object) -> bytes | Payload:
+    """The pickled form of what a function returned, for a slot.
 
     Raises:
         PickleError: It can't travel; says of which function, and which part of it.
     """
+    try:
+        return pack(value)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise explain([("result", value)], error, function_name) from error
+
+
+def dumps_result(function_name: str, value: object) -> bytes:
+    """The same in one piece."""
     try:
         data = _dumps(value, PROTOCOL)
         if _MAIN not in data:
@@ -147,7 +215,31 @@ def dumps_exception(error: BaseException) -> bytes:
     With it go its traceback as text, its notes, its cause and context and theirs (all together
     at most `CHAIN_LIMIT`), and the members of an exception group.
     """
+    return _dumps_chain([error])
+
+
+def pack_exception(error: BaseException) -> bytes | Payload:
+    """The same for a slot."""
     errors = [error]
+    data = _dumps_chain(errors)
+    if _ARRAYS not in data:
+        return data
+    arrays = {}
+    for each in errors:
+        for form in (each, _ByParts(each)):
+            try:
+                payload = _pack_slowly(form)
+            except Exception:
+                continue
+            if isinstance(payload, Payload):
+                arrays.update({id(block): block for block in payload.arrays})
+            break
+    return Payload([data], arrays.values())
+
+
+def _dumps_chain(errors: list[BaseException]) -> bytes:
+    """The form of the one exception in the list, to which those are added that go with it."""
+    error = errors[0]
     index = {id(error): 0}
     whole = True
 

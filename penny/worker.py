@@ -12,13 +12,22 @@ from collections.abc import Callable
 from operator import call
 from typing import Any
 
-from penny import _current, jobs, output, scheduler, tracebacks
-from penny._bridge import WorkerPort, proxy
+from penny import _bridge, _current, jobs, kernels, output, scheduler, shared_memory, tracebacks
+from penny._bridge import WorkerPort
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
 from penny.jobs import Execution
+from penny.payload import Reader, load, pieces_of
 from penny.promotion import PARCEL_BYTES, Promoter
-from penny.wire import dumps, dumps_exception, dumps_result, loads, qualified_name, too_large
+from penny.wire import (
+    dumps_exception,
+    loads,
+    pack,
+    pack_exception,
+    pack_result,
+    qualified_name,
+    too_large,
+)
 
 __all__ = ["main"]
 
@@ -72,8 +81,11 @@ class Worker:
         jobs.enter(execution)
         self._promoter.install()
         port = self._port
-        scheduler.attach(TaskEngine(port))
-        port.on_task(proxy(self._run_above_kernel))
+        scheduler.attach(TaskEngine(port, shared_memory.attach(port.arrays)))
+        port.on_task(_bridge.proxy(self._run_above_kernel))
+        kernels.home = kernels.Destination(
+            lambda data: port.add_kernels(data), _bridge.KernelCaller(port)
+        )
         self._serve(port.start(), execution, port.step, port.step_large)
 
     def _run_nested(self, code: int) -> None:
@@ -100,8 +112,8 @@ class Worker:
         self._port.finish(raised, size)
         return -1
 
-    def _finish_large(self, raised: int, data: bytes) -> int:
-        self._port.finish_large(raised, data)
+    def _finish_large(self, raised: int, pieces: list[Any], arrays: list[int]) -> int:
+        self._port.finish_large(raised, pieces, arrays)
         return -1
 
     def _serve(
@@ -109,7 +121,7 @@ class Worker:
         code: int,
         execution: Execution,
         step: Callable[[int, int], int],
-        step_large: Callable[[int, bytes], int],
+        step_large: Callable[[int, list[Any], list[int]], int],
     ) -> None:
         """Run the task that the port has put on the stack, and those that `step` gives. Masked.
 
@@ -129,7 +141,7 @@ class Worker:
                 function = functions.get(code >> SERIAL_SHIFT)
                 if function is None:
                     function = self._load(code >> SERIAL_SHIFT)
-                arguments = loads(self._read() if code & IS_LARGE else inbox)
+                arguments = self._load_large() if code & IS_LARGE else loads(inbox)
             except BaseException as raised:
                 error = raised
                 error.add_note("(while unpickling a task in a worker)")
@@ -152,24 +164,24 @@ class Worker:
             if len(execution.jobs) > jobs.SENTINELS or execution.touched:
                 error = jobs.finish(execution, error)
                 execution.reset()
-            data = b""
+            data: Any = b""
             if error is None:
                 try:
                     try:
-                        data = dumps(result)
+                        data = pack(result)
                     except MemoryError:
                         raise
                     except Exception:
-                        data = dumps_result(qualified_name(function), result)
+                        data = pack_result(qualified_name(function), result)
                 except BaseException as raised:
                     error = jobs.without_frame(raised)
             if error is not None:
-                data = dumps_exception(error)
+                data = pack_exception(error)
             size = len(data)
             failed = 0 if error is None else 1
             # Nothing of the task is kept alive while the worker sleeps.
             arguments = result = error = None
-            if size <= OUTBOX_BYTES:
+            if size <= OUTBOX_BYTES and type(data) is bytes:
                 outbox[:size] = data
                 code = step(failed, size)
             else:
@@ -177,7 +189,7 @@ class Worker:
                     what = f"the result of {qualified_name(function)}"
                     data = dumps_exception(too_large(what, size, port.heap_limit))
                     failed = 1
-                code = step_large(failed, data)
+                code = step_large(failed, *pieces_of(data))
 
     def _load(self, serial: int) -> Callable[..., Any]:
         """Unpickle the innermost task's function."""
@@ -185,7 +197,9 @@ class Worker:
         self._promoter.loaded(function, self._port.entry(), serial)
         return function
 
-    def _read(self) -> bytearray:
-        buffer = bytearray(self._port.arguments_size())
-        self._port.read_arguments(buffer)
-        return buffer
+    def _load_large(self) -> Any:
+        """Unpickle the innermost task's arguments where they are."""
+        port = self._port
+        arguments = load(Reader(port.read_arguments, port.arguments_size()))
+        port.arguments_read()
+        return arguments

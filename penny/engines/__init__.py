@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from penny.futures import Future
     from penny.options import Options
+    from penny.shared_memory import Memory
 
 __all__ = ["Engine", "open_engine"]
 
@@ -42,6 +43,10 @@ class Engine(Protocol):
 
     workers: int
     """Number of workers that run tasks, at least 1."""
+
+    @property
+    def memory(self) -> Memory:
+        """Where its tasks' shared arrays are."""
 
     patience: float | None
     """Seconds to wait for one of several futures before looking at the next, where completions come

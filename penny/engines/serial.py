@@ -20,6 +20,7 @@ from penny.errors import BlockingError
 from penny.functions import is_coroutine_call
 from penny.futures import Future
 from penny.options import Options
+from penny.shared_memory import LOCAL, Memory
 from penny.wire import qualified_name
 
 __all__ = ["SerialEngine"]
@@ -30,6 +31,7 @@ class SerialEngine:
 
     workers = 1
     patience: float | None = None
+    memory: Memory = LOCAL
 
     def __init__(
         self,

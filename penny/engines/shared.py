@@ -6,6 +6,7 @@ outbox and submitted with one crossing of the bridge; outcomes come in batches t
 
 from __future__ import annotations
 
+import functools
 import json
 import operator
 import struct
@@ -13,24 +14,28 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from penny import _bridge
+from penny import _bridge, kernels, shared_memory
 from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.engines.outcomes import fail, overtime
-from penny.errors import BlockingError, BrokenPool, WorkerLost
+from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
 from penny.futures import DONE, Future
 from penny.options import Options
-from penny.wire import dumps, dumps_arguments, loads, loads_exception, too_large
+from penny.payload import Payload, Reader, load, pieces_of
+from penny.shared_memory import Memory
+from penny.wire import loads, loads_exception, pack, pack_arguments, too_large
 
 __all__ = ["SharedEngine", "live_engines"]
+
+T = TypeVar("T")
 
 INBOX_BYTES = 1 << 18
 OUTBOX_BYTES = 1 << 16
 
 # How a task ended: Outcome in client.js. In the last two its worker was ended for it.
-RETURNED, RAISED, LOST, BROKEN, NO_ROOM, CANCELLED, TIMED_OUT = range(7)
+RETURNED, RAISED, LOST, BROKEN, NO_ROOM, CANCELLED, TIMED_OUT, CORRUPTED = range(8)
 
 # Ticket, outcome, worker, size: the header of each record in the inbox.
 _header = struct.Struct("<4I")
@@ -49,6 +54,28 @@ class Waiting(Enum):
     """A page is suspended, if it was entered so that it can be."""
     NEVER = auto()
     """A coroutine awaits: others would wait with it."""
+
+
+class _Large:
+    """The payload of an outcome, still in its slot, which goes when the payload has been read."""
+
+    def __init__(self, port: ClientPort, large: int, size: int) -> None:
+        self._port = port
+        self._large = large
+        self._size = size
+
+    def read(self, load: Callable[[Reader], T]) -> T:
+        """What `load` makes of it. Once."""
+        try:
+            return load(Reader(functools.partial(self._port.read_outcome, self._large), self._size))
+        finally:
+            self._port.release(self._large)
+
+
+def _taken(payload: bytes | _Large, load: Callable[[bytes], T]) -> T:
+    if isinstance(payload, _Large):
+        return payload.read(lambda reader: load(reader.read()))
+    return load(payload)
 
 
 class SharedEngine:
@@ -70,6 +97,7 @@ class SharedEngine:
         # Bound once: each look-up on a JavaScript object is a crossing of its own.
         self._submit = port.submit
         self._collect = port.collect
+        self._kernels = kernels.Destination(lambda data: port.add_kernels(data))
         self._records = FunctionRecords(self._add_function, port.drop_function)
         self._pending: dict[int, tuple[Future[Any], Record, Options]] = {}
         self._broken: str | None = None
@@ -79,6 +107,7 @@ class SharedEngine:
         # JavaScript keeps this engine alive by it: destroyed when the pool has closed.
         self._callback = _bridge.proxy(self._deliver)
         port.on_completions(self._callback)
+        self._memory = shared_memory.attach(port.arrays)
 
     @classmethod
     def opened(
@@ -103,7 +132,9 @@ class SharedEngine:
             open_port: Makes the port from an inbox and an outbox. Its completions are delivered by
                 the event loop; nothing here may block.
         """
-        return cls(open_port, Waiting.NEVER)
+        engine = cls(open_port, Waiting.NEVER)
+        kernels.home = engine._kernels
+        return engine
 
     # -- Submission ------------------------------------------------------------------------------
 
@@ -119,32 +150,48 @@ class SharedEngine:
         if self._broken is not None:
             raise BrokenPool(f"the workers could not be started: {self._broken}")
         function, args = split_call(function, args)
-        record = self._records.record_for(function)
-        flags = COROUTINE if record.coroutine else 0
-        if function is operator.call and is_coroutine_call(function, args):
-            flags = COROUTINE
-        if kwargs:
-            data = dumps_arguments(record.name, args, kwargs)
-            flags |= HAS_KWARGS
-        else:
-            try:
-                data = dumps(args)
-            except MemoryError:
-                raise
-            except Exception:
-                dumps_arguments(record.name, args, kwargs)  # raises, and says what is at fault
-                raise
+        outer, kernels.destination = kernels.destination, self._kernels
+        try:
+            record = self._records.record_for(function)
+            flags = COROUTINE if record.coroutine else 0
+            if function is operator.call and is_coroutine_call(function, args):
+                flags = COROUTINE
+            if kwargs:
+                data = pack_arguments(record.name, args, kwargs)
+                flags |= HAS_KWARGS
+            else:
+                try:
+                    data = pack(args)
+                except MemoryError:
+                    raise
+                except Exception:
+                    pack_arguments(record.name, args, kwargs)  # raises, and says what is at fault
+                    raise
+        finally:
+            kernels.destination = outer
         size = len(data)
+        if type(data) is Payload:
+            self._check_arrays(data, record.name)
         interactive = bool(options.interactive)
-        if size <= OUTBOX_BYTES:
+        if type(data) is bytes and size <= OUTBOX_BYTES:
             self._outbox_view[:size] = data
             ticket = self._submit(record.handle, flags, size, interactive, options.limit)
         else:
-            ticket = self._port.submit_large(record.handle, flags, data, interactive, options.limit)
+            ticket = self._port.submit_large(
+                record.handle, flags, *pieces_of(data), interactive, options.limit
+            )
         if ticket < 0:
             raise too_large(f"the arguments of {record.name}", size, self._port.heap_limit)
         future.ticket = ticket
         self._pending[ticket] = future, record, options
+
+    def _check_arrays(self, payload: Payload, name: str) -> None:
+        for block in payload.arrays:
+            if block.memory is not self._memory:
+                raise PickleError(
+                    f"an argument of {name} is a SharedArray of another scheduler's: make it with "
+                    "SharedArray(…, scheduler=…), or send a copy, as a.read()"
+                )
 
     def _add_function(self, form: bytes) -> int:
         handle = self._port.add_function(form)
@@ -154,7 +201,11 @@ class SharedEngine:
 
     def publish(self, function: Callable[..., Any]) -> None:
         """Put the function into the table as it is now."""
-        self._records.publish(split_call(function, ())[0])
+        outer, kernels.destination = kernels.destination, self._kernels
+        try:
+            self._records.publish(split_call(function, ())[0])
+        finally:
+            kernels.destination = outer
 
     def cancel(self, future: Future[Any]) -> bool:
         """Withdraw the task unless a worker has it."""
@@ -223,7 +274,7 @@ class SharedEngine:
         """
         if count := self._collect():
             # All out of the inbox before any future is completed: a future's callback may deliver.
-            for ended in self._read_large(-count) if count < 0 else self._read(count):
+            for ended in [self._take_large()] if count < 0 else self._read(count):
                 self._complete(*ended)
             self._close_when_idle()
         return self._finish_closing() or count != 0
@@ -239,26 +290,35 @@ class SharedEngine:
             offset += (size + 3) & ~3
         return records
 
-    def _read_large(self, size: int) -> list[tuple[int, int, int, bytearray]]:
-        """The one record that is larger than the inbox."""
-        payload = bytearray(size)
-        self._port.collect_large(payload)
-        ticket, outcome, worker, _ = _header.unpack_from(self._inbox)
-        return [(ticket, outcome, worker, payload)]
+    def _take_large(self) -> tuple[int, int, int, _Large]:
+        """The one record that is larger than the inbox, or refers to arrays."""
+        large = self._port.collect_large()
+        ticket, outcome, worker, size = _header.unpack_from(self._inbox)
+        return ticket, outcome, worker, _Large(self._port, large, size)
 
-    def _complete(self, ticket: int, outcome: int, worker: int, payload: bytes | bytearray) -> None:
+    def _complete(self, ticket: int, outcome: int, worker: int, payload: bytes | _Large) -> None:
         future, record, options = self._pending.pop(ticket)
         future.ticket = None
         if outcome == RETURNED:
+            outer, kernels.destination = kernels.destination, self._kernels
             try:
-                result = loads(payload)
+                result = payload.read(load) if isinstance(payload, _Large) else loads(payload)
             except BaseException as error:
                 error.add_note(f"(while unpickling the result of {record.name})")
                 future.set_exception(error)
             else:
+                kernels.destination = outer  # whoever waits may pickle for others
                 future.set_result(result)
+            finally:
+                kernels.destination = outer
         elif outcome == RAISED:
-            fail(future, loads_exception(bytes(payload)), record.name, options)
+            try:
+                raised = _taken(payload, loads_exception)
+            except Exception as error:
+                error.add_note(f"(while unpickling the exception that {record.name} raised)")
+                future.set_exception(error)
+            else:
+                fail(future, raised, record.name, options)
         elif outcome == CANCELLED:
             future.set_cancelled()
         elif outcome == TIMED_OUT:
@@ -269,6 +329,12 @@ class SharedEngine:
             future.set_exception(
                 WorkerLost(f"worker {worker} died while it ran {record.name}; other tasks go on")
             )
+        elif outcome == CORRUPTED:
+            future.set_exception(
+                RuntimeError(
+                    f"the shared memory is corrupted: the outcome of {record.name} is not known"
+                )
+            )
         elif outcome == NO_ROOM:
             future.set_exception(
                 MemoryError(
@@ -277,10 +343,15 @@ class SharedEngine:
                 )
             )
         else:
-            self._broken = payload.decode()
+            self._broken = _taken(payload, bytes).decode()
             future.set_exception(BrokenPool(f"the workers could not be started: {self._broken}"))
 
     # -- The pool --------------------------------------------------------------------------------
+
+    @property
+    def memory(self) -> Memory:
+        """The shared memory, for arrays."""
+        return self._memory
 
     def stats(self) -> dict[str, Any]:
         """What the workers did, and the heap."""
@@ -309,6 +380,7 @@ class SharedEngine:
         self._closed = True
         self._port.off_completions()
         self._callback.destroy()
+        shared_memory.retire(self._memory)
         assert self._stopped is not None
         self._stopped.set_result(None)
         return True

@@ -20,6 +20,7 @@ from penny.functions import is_coroutine_call
 from penny.futures import Future
 from penny.jobs import Execution, Job
 from penny.options import DEFAULT, Options
+from penny.shared_memory import Memory
 from penny.wire import qualified_name
 
 __all__ = ["TaskEngine"]
@@ -39,12 +40,14 @@ class TaskEngine:
 
     Args:
         port: The worker's.
+        memory: What the scheduler's workers share.
     """
 
     patience: float | None = 0.005
 
-    def __init__(self, port: WorkerPort) -> None:
+    def __init__(self, port: WorkerPort, memory: Memory) -> None:
         self.workers = port.workers
+        self.memory = memory
         self._port = port
         # Of each execution on the stack, in the order of submission; the values don't matter.
         self._pending: dict[Execution, dict[Future[Any], None]] = {}

@@ -14,7 +14,7 @@
  * Either the publisher's b comes after 2, then it sees the bit and wakes; or b comes before 2, then
  * the look in 3 comes after a and sees the work. A bump between 1 and 5 makes 5 return at once. A
  * wake-up is never spent on a worker that is awake already, since the bit names who is parked. Whoever
- * was woken and finds more than it takes, or leaves because its latch is set, wakes another.
+ * has done 2 and finds more than it takes, or leaves because its latch is set, wakes another.
  * A waker that dies between c and d leaves a sleeper without its bit: the keeper's recovery bumps
  * and wakes everybody. Model: models/parking.pml; the whole walk: parking.md.
  */
@@ -24,7 +24,7 @@
  * thread: no function that a page calls may reach it. A function of its own, since V8's baseline
  * compiler (seen in 11.3) loses a local variable that is live across a wait in a branch. */
 __attribute__((noinline)) void wait_on(u32 *p, u32 expected, i64 nanoseconds) {
-  __builtin_wasm_memory_atomic_wait32((int *)p, (int)expected, nanoseconds);
+  wait32(p, expected, nanoseconds);
 }
 
 /* Whether there is anything that a worker which computes could take. */

@@ -9,7 +9,8 @@
  *   2. A QUEUED task may have lost its only hint, if the dead one had taken that from a queue and
  *      not yet claimed: every queued task's hint is put into the injector again. Duplicates lose
  *      the claim.
- *   3. Heap blocks of the dead one that no slot refers to are freed.
+ *   3. Arrays that it held, it holds no more; those that nobody holds and no slot carries are freed
+ *      (arrays.c). Heap blocks of the dead one that nothing refers to are freed.
  *   4. `deaths` is bumped and everybody woken: sleepers whose waker died, and the clients, who collect
  *      what is adrift:
  *
@@ -33,7 +34,9 @@ EXPORT(reinject) u32 reinject(void) {
   for (u32 t = 0; t < TASKS; t++) {
     u32 word = load(&shared->task[t].state);
     if (state_of(word) != QUEUED) continue;
-    u32 queue = shared->task[t].queue;
+    /* Plain: of another use of the slot if that is claimed and used again just now; then this hint is
+     * stale, and the new use has a hint of its own. */
+    u32 queue = plain_load(&shared->task[t].queue);
     if (left || !injector_put(queue, hint_of(t, generation_of(word))))
       left++;
     else
@@ -49,7 +52,7 @@ static int settle_run(u32 index, u32 dead) {
   u32 state = state_of(word);
   u32 generation = generation_of(word);
   if (participant_of(word) != dead || (word & ADRIFT)) return 0;
-  u32 owner = task->owner;
+  u32 owner = plain_load(&task->owner); /* plain: it holds if a swap of the word succeeds below */
   if (state == FILLING || state == CANCELLED) { /* promoting or taking back a job */
     task_release(index, KEEPER);
   } else if (state == RUNNING) {
@@ -57,6 +60,7 @@ static int settle_run(u32 index, u32 dead) {
     task->size = 0;
     store(&task->block, 0);
     if (block) heap_free(KEEPER, block);
+    task_uncarry(index, KEEPER);
     compare_exchange(&task->state, word, state_word(generation, dead, LOST | ADRIFT));
     if (!is_client(owner)) latch_set_for_dead(index, generation, owner);
   } else if (state == RETURNED || state == RAISED) {
@@ -75,7 +79,8 @@ static void settle_owned(u32 index, u32 dead) {
     u32 word = load(&task->state);
     u32 state = state_of(word);
     u32 generation = generation_of(word);
-    if (state == FREE || state == FILLING || state == CANCELLED || task->owner != dead) return;
+    if (state == FREE || state == FILLING || state == CANCELLED || plain_load(&task->owner) != dead)
+      return;
     if (state == QUEUED) {
       if (!compare_exchange(&task->state, word, state_word(generation, KEEPER, CANCELLED)))
         continue; /* claimed just now: look at it again */
@@ -104,9 +109,11 @@ EXPORT(recover) u32 recover(u32 dead) {
   functions_recover(dead, KEEPER);
   kernels_recover(dead);
   kernels_exhume(dead);
+  arrays_recover(dead, KEEPER);
   heap_sweep(dead, KEEPER);
   if (dead == ASYNC_WORKER) {
     functions_recover(client_participant(ASYNC_CLIENT), KEEPER);
+    arrays_recover(client_participant(ASYNC_CLIENT), KEEPER);
     heap_sweep(client_participant(ASYNC_CLIENT), KEEPER);
   }
   struct worker *worker = &shared->worker[dead];
@@ -130,7 +137,7 @@ EXPORT(adrift_next) u32 adrift_next(u32 client, u32 from) {
   for (u32 t = from; t < TASKS; t++) {
     struct task *task = &shared->task[t];
     u32 word = load(&task->state);
-    if ((word & ADRIFT) && is_ended(state_of(word)) && task->owner == client_participant(client))
+    if ((word & ADRIFT) && is_ended(state_of(word)) && plain_load(&task->owner) == client_participant(client))
       return t;
   }
   return NONE;

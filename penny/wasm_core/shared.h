@@ -2,7 +2,7 @@
  * layout.c), Python never sees them.
  *
  *   0        nothing: address 0 stays an invalid pointer
- *   1024     struct shared_memory: header, workers, clients, injector, tasks, heap map, stacks
+ *   1024     struct shared_memory: header, workers, clients, injector, tasks, arrays, heap map, stacks
  *   HEAP     heap of payloads, in granules of 64 KiB; grows up to the scheduler's limit
  *
  * Each shared word has beside it: its meaning; who writes it (W:) and who reads it (R:); and why
@@ -14,6 +14,7 @@
 
 #include "platform.h"
 
+#define PENNY_CORE
 #include "include/penny.h"
 
 enum {
@@ -32,6 +33,7 @@ enum {
   TASK_BITS = 14,         /* log2(TASKS) */
   DEQUE_ENTRIES = 4096,   /* per worker; a power of two */
   FUNCTIONS = 8192,       /* entries of the function table; a power of two */
+  ARRAYS = 8192,          /* entries of the array table; a power of two */
   INJECTOR_CELLS = 32768, /* twice the slots: hints may be there twice (recovery, overflow) */
   RECENT = 64,            /* remembered free slots per participant */
   STACK_BYTES = 16384,    /* C stack of each participant's instance */
@@ -219,10 +221,14 @@ struct kernel_module { /* a wasm module of kernels; its number is its index + 1 
 /* Calls that were forked with penny_fork(), oldest first: those before `bottom` are promoted and not joined yet, those from
  * it on are private. Where the private ones end only the code that runs knows. W, R: its worker */
 struct lane {
-  struct penny_call *bottom;
-  u32 outer_entry;         /* of a lane that was opened with a call of a kernel: what was before */
-  struct lane *outer_root;
-  u32 unused[5];
+  union {
+    struct {
+      struct penny_call *bottom;
+      struct lane *outer_root; /* of a lane that was opened with a call of a kernel: what was before */
+      u32 outer_entry;         /* likewise */
+    };
+    struct penny_call in_place_of; /* an entry, so that the lane is aligned to its size */
+  };
   struct penny_call call[PENNY_LANE - 1];
 };
 _Static_assert(sizeof(struct lane) == PENNY_LANE * sizeof(struct penny_call), "a lane is aligned to its size");
@@ -259,6 +265,33 @@ enum failure {
   JOB_FAILED = 5, /* the joined one: its own failure lies in its slot */
 };
 
+/* ---- arrays (arrays.c, arrays.md) ---------------------------------------------------------------- */
+
+/* An entry of the array table; its number is its index + 1. */
+enum array_state {
+  NO_ARRAY = 0,
+  MAKING = 1,  /* `who` is filling the entry in */
+  ALIVE = 2,   /* somebody holds it, or a slot carries it, or somebody is about to look at that */
+  FREEING = 3, /* nobody does; `who` frees the block */
+};
+enum { HOLDER_WORDS = (PARTICIPANTS_MAX + 31) / 32 };
+struct array {
+  u64 life; /* moves (23 bits) | serial (32) | who (7) | enum array_state (2). W: all, by CAS and fetch_add.
+               Serial: names it, with its number, for ever. Moves: counts the holds that were taken and
+               the slots that were made to carry it. Who: participant that makes or frees it, else 0 */
+  u32 holders[HOLDER_WORDS]; /* bit set of the participants that hold it. W: each its own bit, the keeper
+                                those of the dead, by fetch_or and fetch_and; R: whoever lets go of it */
+  u32 block; /* heap block with its elements. W: maker while MAKING, `who` while FREEING */
+  u32 size;  /* bytes of it. W: maker while MAKING */
+  u32 line;
+};
+
+/* What a slot carries: a heap block with `count` numbers of arrays, each once. */
+struct list {
+  u32 count; /* W: who makes it, before a slot names it */
+  u32 number[];
+};
+
 /* ---- injectors (injector.c) -------------------------------------------------------------------- */
 
 struct injector {
@@ -289,7 +322,10 @@ struct shared_memory {
                         fetch_add */
   u32 kernel_graves; /* stacks of dead workers, a list, or 0. W, R: keeper */
   u32 kernel_burials; /* how many have become such. W: keeper, before it settles the dead one's tasks; R: joiners */
-  char line0[12];
+  u32 array_serials; /* array serials given out. W: all, by fetch_add */
+  u32 identity; /* random: names this memory in the handles of its arrays. W: who made
+                   it, before anybody else is there */
+  char line0[4];
 
   u64 idle; /* bit set of parked workers. W: a worker sets its own bit; clearing a bit by CAS claims
                the wake-up (parking.c) */
@@ -302,7 +338,10 @@ struct shared_memory {
   struct task task[TASKS];
   struct function function[FUNCTIONS];
   struct kernel_module kernel_module[KERNEL_MODULES];
+  struct array array[ARRAYS];
 
+  u32 carried[TASKS]; /* of each slot: its struct list, or 0. W: whoever owns the slot; R: whoever lets
+                         go of an array. Apart from the slots, so that looking through all is fast */
   u32 recent[PARTICIPANTS_MAX][RECENT]; /* slots this participant freed lately. W, R: it alone;
                                            only hints, the state word decides */
   u32 recent_count[PARTICIPANTS_MAX];
@@ -317,7 +356,7 @@ struct shared_memory {
   char stack[PARTICIPANTS_MAX][STACK_BYTES]; /* C stacks: no two instances share one */
 };
 
-#define SHARED_ADDRESS 1024u
+#define SHARED_ADDRESS (MEMORY_ADDRESS + 1024u)
 #define shared ((struct shared_memory *)SHARED_ADDRESS)
 #define ARENA_BYTES (ARENA_GRANULES * GRANULE_BYTES)
 #define HEAP_ADDRESS \
@@ -397,6 +436,12 @@ int function_retain(u32 number, u32 serial);
 u32 function_serial(u32 number);
 void function_release(u32 participant, u32 number);
 void functions_recover(u32 dead, u32 keeper);
+
+void array_look(u32 participant, u32 number);
+int array_claim(u32 participant, u32 number, u64 life);
+void task_carry(u32 index, u32 list);
+void task_uncarry(u32 index, u32 participant);
+void arrays_recover(u32 dead, u32 keeper);
 
 int ask_cancel(u32 index, u32 generation, u32 why);
 int cancel_asked(u32 hint);

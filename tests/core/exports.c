@@ -45,6 +45,11 @@ TEST(void, latch_abandon, u32 index, u32 generation) { latch_abandon(index, gene
 TEST(int, function_retain, u32 number, u32 serial) { return function_retain(number, serial); }
 TEST(void, function_release, u32 participant, u32 number) { function_release(participant, number); }
 
+TEST(void, array_look, u32 participant, u32 number) { array_look(participant, number); }
+TEST(int, array_claim, u32 participant, u32 number, u64 life) {
+  return array_claim(participant, number, life);
+}
+
 TEST(int, claim, u32 hint, u32 worker) { return claim(hint, worker); }
 TEST(void, heap_sweep, u32 participant, u32 keeper) { heap_sweep(participant, keeper); }
 
@@ -67,6 +72,10 @@ ADDRESS(limit, u32 index) { return (u32)&shared->task[index].limit; }
 ADDRESS(started, u32 index) { return (u32)&shared->task[index].started; }
 ADDRESS(life, u32 function) { return (u32)&shared->function[function - 1].life; } /* 64 bits */
 ADDRESS(function_block, u32 function) { return (u32)&shared->function[function - 1].block; }
+ADDRESS(array_life, u32 array) { return (u32)&shared->array[array - 1].life; } /* 64 bits */
+ADDRESS(array_holders, u32 array) { return (u32)&shared->array[array - 1].holders; }
+ADDRESS(array_block, u32 array) { return (u32)&shared->array[array - 1].block; }
+ADDRESS(carried, u32 index) { return (u32)&shared->carried[index]; }
 ADDRESS(granule, u32 granule) { return (u32)&shared->granule[granule]; }
 ADDRESS(hazard, u32 participant) { return (u32)&shared->hazard[participant]; }
 ADDRESS(arena, u32 arena) { return (u32)&shared->arena[arena]; }

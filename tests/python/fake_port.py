@@ -17,7 +17,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from penny import _current, functions, jobs, promotion, scheduler, wire
+from fake_arrays import FakeArraysPort
+
+from penny import _bridge, _current, functions, jobs, kernels, promotion, scheduler, wire
 from penny.worker import Worker
 
 STATE = (
@@ -39,6 +41,7 @@ def isolated(worker: int | None = None) -> Iterator[None]:
     """Penny's state of another interpreter."""
     saved = {name: getattr(jobs, name) for name in STATE}
     outer_worker, outer_scheduler = _current.worker, scheduler._attached
+    outer_home, kernels.home = kernels.home, None
     handler = signal.getsignal(signal.SIGUSR1)
     token = jobs.scope_now.set(None)
     outside = jobs.Execution()
@@ -58,6 +61,7 @@ def isolated(worker: int | None = None) -> Iterator[None]:
         for name, value in saved.items():
             setattr(jobs, name, value)
         _current.worker, scheduler._attached = outer_worker, outer_scheduler
+        kernels.home = outer_home
 
 
 class State(enum.Enum):
@@ -80,6 +84,7 @@ class Task:
         self.state = State.QUEUED
         self.outcome = b""
         self.asked = 0
+        self.carried: list[int] = []
 
 
 class Reference:
@@ -112,6 +117,7 @@ class FakePort:
         rooms: How many more jobs find room.
         helps: Whether a join gives queued tasks to the worker that waits.
         before_end: Called with each task that a thief is about to run, while a join waits for it.
+        kernels: What the exported functions of all modules do, by name.
     """
 
     heap_limit = 1 << 24
@@ -133,7 +139,12 @@ class FakePort:
         self.promoted: list[tuple[Any, ...]] = []
         self.taken_back = 0
         self.outcomes: list[Any] = []
+        self.kernels: dict[str, Callable[..., Any]] = {}
+        self.modules: list[bytes] = []
+        self.module_rooms = sys.maxsize
+        self.ranges: list[tuple[int, int]] = []
         self.joins = 0
+        self.arrays = FakeArraysPort()
 
     def open(self, inbox: bytearray, outbox: bytearray, parcel: bytearray) -> FakePort:
         self.inbox, self.outbox, self.parcel = inbox, outbox, parcel
@@ -209,6 +220,7 @@ class FakePort:
         if task.state is not State.RUNNING_THERE or self.reason_bits & promotion.CANCEL:
             return
         with isolated(worker=1):
+            kernels.home = kernels.Destination(self.add_kernels, _bridge.KernelCaller(self))
             try:
                 function = functions.loads_function(self.table[task.entry][1])
                 arguments = wire.loads(task.data)
@@ -230,16 +242,18 @@ class FakePort:
         self.finish(raised, size)
         return self.start()
 
-    def step_large(self, raised, data):
-        self.finish_large(raised, data)
+    def step_large(self, raised, pieces, arrays):
+        self.finish_large(raised, pieces, arrays)
         return self.start()
 
     def finish(self, raised, size):
-        self.finish_large(raised, bytes(self.outbox[:size]))
+        self.finish_large(raised, [self.outbox[:size]], [])
 
-    def finish_large(self, raised, data):
+    def finish_large(self, raised, pieces, arrays):
         task = self.tasks[self.stack.pop()]
-        task.outcome = bytes(data)
+        task.outcome = b"".join(pieces)
+        self._uncarry(task)
+        self._carry(task, arrays)
         task.state = State.RAISED if raised else State.RETURNED
 
     def _begin(self, handle):
@@ -265,8 +279,11 @@ class FakePort:
     def arguments_size(self):
         return len(self.tasks[self.stack[-1]].data)
 
-    def read_arguments(self, buffer):
-        buffer[:] = self.tasks[self.stack[-1]].data
+    def read_arguments(self, offset, buffer):
+        buffer[:] = self.tasks[self.stack[-1]].data[offset : offset + len(buffer)]
+
+    def arguments_read(self):
+        self.tasks[self.stack[-1]].arguments_read = True
 
     def function(self):
         return Bytes(self.table[self.entry()][1])
@@ -294,21 +311,35 @@ class FakePort:
     # -- Promotion -------------------------------------------------------------------------------
 
     def promote(self, entry, serial, flags, size, interactive, limit):
-        data = bytes(self.parcel[:size])
-        return self.promote_large(entry, serial, flags, data, interactive, limit)
+        pieces = [self.parcel[:size]]
+        return self.promote_large(entry, serial, flags, pieces, [], interactive, limit)
 
-    def promote_large(self, entry, serial, flags, data, interactive, limit):
+    def promote_large(self, entry, serial, flags, pieces, arrays, interactive, limit):
         if not self.rooms:
             return promotion.NO_ROOM
         if self.table.get(entry, (0, b""))[0] != serial:
             return promotion.ENTRY_GONE
         self.rooms -= 1
-        handle = self._add(Task(entry, flags, bytes(data), interactive, limit))
+        data = b"".join(pieces)
+        task = Task(entry, flags, data, interactive, limit)
+        self._carry(task, arrays)
+        handle = self._add(task)
         self.promoted.append(wire.loads(data))
         if self.thieves:
             self.thieves -= 1
             self.steal(handle)
         return handle
+
+    def _carry(self, task, arrays):
+        assert len(set(arrays)) == len(arrays)
+        task.carried = arrays
+        for number in arrays:
+            assert self.arrays.hold(number, self.arrays.serial(number))
+
+    def _uncarry(self, task):
+        for number in task.carried:
+            self.arrays.drop(number)
+        task.carried = []
 
     def _add(self, task):
         handle = next(self.handles)
@@ -335,7 +366,7 @@ class FakePort:
         if task.state is not State.QUEUED:
             return False
         self.queue.remove(handle)
-        del self.tasks[handle]
+        self._uncarry(self.tasks.pop(handle))
         self.taken_back += 1
         return True
 
@@ -363,8 +394,8 @@ class FakePort:
     def outcome_size(self):
         return len(self.joined.outcome)
 
-    def read_outcome(self, buffer):
-        buffer[:] = self.joined.outcome
+    def read_outcome(self, offset, buffer):
+        buffer[:] = self.joined.outcome[offset : offset + len(buffer)]
 
     def outcome_worker(self):
         return 1
@@ -374,6 +405,7 @@ class FakePort:
 
     def release(self, handle):
         assert self.tasks.pop(handle) is self.joined
+        self._uncarry(self.joined)
 
     def begun(self, handle):
         return self.tasks[handle].state is not State.QUEUED
@@ -390,6 +422,30 @@ class FakePort:
         if running:
             task.asked = jobs.CANCELLED
         return running
+
+    # -- Kernels ---------------------------------------------------------------------------------
+
+    def add_kernels(self, data):
+        if not self.module_rooms:
+            return -1
+        self.module_rooms -= 1
+        self.modules.append(bytes(data))
+        return len(self.modules)
+
+    def call_kernel(self, module, name, args):
+        assert 1 <= module <= len(self.modules)
+        return self.kernels[name](*args)
+
+    def on_task(self, run):
+        self.run_found = Reference(run)
+
+    def begin(self, task):
+        return self._begin(task)
+
+    def kernel_range(self, module, name, low, high, args):
+        self.ranges.append((low, high))
+        for i in range(low, high):
+            self.call_kernel(module, name, [i, *args])
 
     def stats(self):
         return "{}"

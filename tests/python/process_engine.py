@@ -28,6 +28,7 @@ from penny.engines.outcomes import fail
 from penny.engines.task import TaskEngine
 from penny.errors import Cancelled
 from penny.futures import Future
+from penny.shared_memory import LOCAL
 
 QUEUED, CLAIMED, RUNNING, ENDED = range(4)
 
@@ -216,7 +217,8 @@ def main(worker, workers, descriptor):
     signal.signal(signal.SIGALRM, interrupt)
     stats = json.dumps({"workers": [], "heap": {}})
     scheduler._current.worker = worker
-    scheduler.attach(TaskEngine(SimpleNamespace(workers=workers, stats=lambda: stats)))
+    port = SimpleNamespace(workers=workers, stats=lambda: stats)
+    scheduler.attach(TaskEngine(port, LOCAL))
     loaded: dict[bytes, object] = {}
     with Connection(descriptor) as connection:
         connection.send_bytes(b"ready")

@@ -98,16 +98,22 @@ class FakePort:
         self.loads += 1
         return Bytes(self.functions[self.tasks[handle][0]])
 
-    def arguments(self, handle):
-        return Bytes(self.tasks[handle][1])
+    def arguments_size(self, handle):
+        return len(self.tasks[handle][1])
+
+    def read_arguments(self, handle, offset, buffer):
+        buffer[:] = self.tasks[handle][1][offset : offset + len(buffer)]
+
+    def arguments_read(self, handle):
+        pass
 
     def finish(self, handle, raised, size):
-        self.finish_large(handle, raised, bytes(self.outbox[:size]))
+        self.finish_large(handle, raised, [self.outbox[:size]], [])
 
-    def finish_large(self, handle, raised, data):
+    def finish_large(self, handle, raised, pieces, arrays):
         assert handle in self.tasks
         assert handle not in self.outcomes, "ended twice"
-        self.outcomes[handle] = raised, bytes(data)
+        self.outcomes[handle] = raised, b"".join(pieces)
 
     def reasons(self):
         rung, self.rung = self.rung, 0

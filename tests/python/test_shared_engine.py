@@ -8,6 +8,7 @@ import struct
 from typing import Any
 
 import pytest
+from fake_arrays import FakeArraysPort
 
 import penny
 from penny import _bridge, wire
@@ -28,16 +29,18 @@ class FakeClientPort:
         self.submitted: list[tuple[int, bytes, bool, int]] = []
         self.ended: list[list[tuple[int, int, bytes]]] = []
         self.asked: list[int] = []
+        self.arrays = FakeArraysPort()
         self.asleep: Any = None
 
     def submit(self, function, flags, size, interactive, limit):
-        data = bytes(self.outbox[:size])
-        return self.submit_large(function, flags, data, interactive, limit)
+        pieces = [self.outbox[:size]]
+        return self.submit_large(function, flags, pieces, [], interactive, limit)
 
-    def submit_large(self, function, flags, data, interactive, limit):
+    def submit_large(self, function, flags, pieces, arrays, interactive, limit):
+        data = b"".join(pieces)
         if len(data) > self.heap_limit:
             return -1
-        self.submitted.append((flags, bytes(data), interactive, limit))
+        self.submitted.append((flags, data, interactive, limit))
         return len(self.submitted) - 1
 
     def add_function(self, data):

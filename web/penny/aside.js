@@ -1,6 +1,7 @@
 // Outcomes on their way into shared memory. One that finds no room in the heap is laid aside, the worker goes
 // on with other tasks, and tries again: tasks that start and end meanwhile free some.
 import * as L from './layout.js';
+import {joined, lengthOf, writePieces} from './payload.js';
 
 /** How long a worker that holds an outcome without room waits for tasks before it tries again, ms. */
 const ROOM_INTERVAL = 5;
@@ -8,7 +9,7 @@ const ROOM_INTERVAL = 5;
 const NOTHING = -2;
 
 export class Aside {
-  /** @type {{task: number, state: number, bytes: Uint8Array}[]} */
+  /** @type {{task: number, state: number, bytes: Uint8Array, arrays: number[]}[]} */
   #outcomes = [];
 
   /**
@@ -33,30 +34,66 @@ export class Aside {
   finish(task, raised, source, from, size) {
     const state = raised ? L.STATE_RAISED : L.STATE_RETURNED;
     if (this.#outcomes.length) this.#retry();
+    this.core.arrays.uncarry(task); // what the arguments referred to
     if (size <= L.TASK_PAYLOAD_BYTES) {
       const to = L.TASK_ADDRESS + task * L.TASK_BYTES + L.TASK_PAYLOAD;
       const {bytes} = this.core;
       for (let i = 0; i < size; i++) bytes[to + i] = source[from + i];
       this.#end(task, state, size, 0);
-    } else if (!this.#finishInHeap(task, state, source.subarray(from, from + size))) {
-      this.#outcomes.push({task, state, bytes: source.slice(from, from + size)});
-      this.core.exports.worker_wants_room(this.worker, 1);
+    } else {
+      this.#finishOrLayAside(task, state, source.subarray(from, from + size), []);
     }
+  }
+
+  /**
+   * Ends a task whose outcome is large, or refers to arrays.
+   * @param {number} task its slot
+   * @param {number} raised
+   * @param {Uint8Array[]} pieces its pickle
+   * @param {number[]} arrays their numbers, each once; held by this worker
+   */
+  finishLarge(task, raised, pieces, arrays) {
+    if (this.#outcomes.length) this.#retry();
+    this.core.arrays.uncarry(task);
+    this.#finishOrLayAside(task, raised ? L.STATE_RAISED : L.STATE_RETURNED, pieces, arrays);
   }
 
   /**
    * @param {number} task
    * @param {number} state
-   * @param {Uint8Array} bytes
+   * @param {import('./payload.js').Pieces} pieces
+   * @param {number[]} arrays
+   */
+  #finishOrLayAside(task, state, pieces, arrays) {
+    if (this.#finishInHeap(task, state, pieces, arrays)) return;
+    this.#outcomes.push({task, state, bytes: joined(pieces), arrays});
+    this.core.arrays.holdAll(arrays);
+    this.core.exports.worker_wants_room(this.worker, 1);
+  }
+
+  /**
+   * @param {number} task
+   * @param {number} state
+   * @param {import('./payload.js').Pieces} pieces
+   * @param {number[]} arrays
    * @returns {boolean} whether the heap had room
    */
-  #finishInHeap(task, state, bytes) {
+  #finishInHeap(task, state, pieces, arrays) {
     const {core} = this;
-    const block = core.exports.heap_allocate(this.worker, bytes.length) >>> 0;
-    if (!block) return false;
-    core.reach(block + bytes.length);
-    core.bytes.set(bytes, block);
-    this.#end(task, state, bytes.length, block);
+    const size = lengthOf(pieces);
+    let address = L.TASK_ADDRESS + task * L.TASK_BYTES + L.TASK_PAYLOAD;
+    let block = 0;
+    if (size > L.TASK_PAYLOAD_BYTES) {
+      address = block = core.exports.heap_allocate(this.worker, size) >>> 0;
+      if (!block) return false;
+    }
+    if (!core.arrays.carry(task, arrays)) {
+      if (block) core.exports.heap_free(this.worker, block);
+      return false;
+    }
+    core.reach(address + size);
+    writePieces(pieces, core.bytes, address);
+    this.#end(task, state, size, block);
     return true;
   }
 
@@ -73,9 +110,10 @@ export class Aside {
 
   #retry() {
     while (this.#outcomes.length) {
-      const {task, state, bytes} = this.#outcomes[0];
-      if (!this.#finishInHeap(task, state, bytes)) return;
+      const {task, state, bytes, arrays} = this.#outcomes[0];
+      if (!this.#finishInHeap(task, state, bytes, arrays)) return;
       this.#outcomes.shift();
+      this.core.arrays.dropAll(arrays);
     }
     this.core.exports.worker_wants_room(this.worker, 0);
   }

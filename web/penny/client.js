@@ -3,7 +3,9 @@
 import * as L from './layout.js';
 import {clientParticipant} from './core.js';
 import {Completed} from './completed.js';
+import {CorruptionError} from './errors.js';
 import {Listener} from './listening.js';
+import {joined, lengthOf, writePieces} from './payload.js';
 
 /** @typedef {import('./core.js').Core} Core */
 
@@ -15,7 +17,8 @@ import {Listener} from './listening.js';
  * What a call needs beside its arguments. flags: of the arguments; queue: one of INTERACTIVE, BATCH,
  * COROUTINES; limit: ms that it may run, 0: no limit.
  * @typedef {{flags: number, queue: number, limit: number}} CallOptions
- * @typedef {{fn: TableFunction, options: CallOptions, bytes: Uint8Array}} Call
+ * @typedef {{fn: TableFunction, options: CallOptions, bytes: Uint8Array, arrays: number[]}} Call arrays: what its
+ *     arguments refer to, held by the client while it is deferred
  */
 
 /** Flags of a call: its arguments have keywords; its function is a coroutine function. The same in Python. */
@@ -37,7 +40,8 @@ export const PLAIN = {flags: 0, queue: L.BATCH, limit: 0};
 
 /**
  * How a task ended; the same numbers in penny/engines/shared.py. CANCELLED, TIMED_OUT: its worker was killed,
- * since the task had been asked to end and did not.
+ * since the task had been asked to end and did not. CORRUPTED: nobody can say, since the shared memory was
+ * overwritten.
  */
 export const Outcome = {
   RETURNED: 0,
@@ -47,6 +51,7 @@ export const Outcome = {
   NO_ROOM: 4,
   CANCELLED: 5,
   TIMED_OUT: 6,
+  CORRUPTED: 7,
 };
 
 /** By the core's `enum cancel_reason`. */
@@ -79,15 +84,20 @@ const UNKNOWN = -1;
 
 /**
  * Gets each outcome once. `address` and `size` say where its payload lies in the shared memory during
- * the call; for BROKEN it is UTF-8 text; for NO_ROOM there is none, `size` is what the arguments take.
+ * the call; for BROKEN it is UTF-8 text; for CORRUPTED and NO_ROOM there is none, with NO_ROOM `size` is what
+ * the arguments take.
  * @callback Deliver
  * @param {number} ticket
  * @param {number} outcome one of Outcome
  * @param {number} address
  * @param {number} size bytes
  * @param {number} worker
- * @returns {boolean} false: not taken now (no room at the receiver), offer it again
+ * @param {number} slot of the task; NONE: there is none
+ * @returns {boolean | typeof KEEP} false: not taken now (no room at the receiver), offer it again
  */
+
+/** What a receiver returns that goes on reading the slot, and frees it later by free(). */
+export const KEEP = 2;
 
 export class Client {
   /** Slot of each ticket, QUEUED_HERE or UNUSED. @type {number[]} */
@@ -106,6 +116,8 @@ export class Client {
   #retries = 0;
   #retrying = false;
   #inFlight = 0;
+  /** Whether the list of completed tasks was overwritten. Nothing comes from it any more. */
+  #corrupted = false;
   /** The event counter before the last collect(). */
   #seen = 0;
 
@@ -183,15 +195,18 @@ export class Client {
    * Submits one call. Never blocks: what finds no slot or no room waits here, in order.
    * @param {TableFunction} fn
    * @param {CallOptions} options
-   * @param {Uint8Array} bytes the pickled arguments; copied before this returns
+   * @param {import('./payload.js').Pieces} pieces the pickled arguments; copied before this returns
+   * @param {number[]} [arrays] numbers of the arrays among them, each once, which the caller holds
    * @returns {number} ticket, unique among the pending tasks
    */
-  submit(fn, options, bytes) {
+  submit(fn, options, pieces, arrays = []) {
+    if (this.#corrupted) throw new CorruptionError('use another Scheduler');
     const limit = this.core.exports.heap_limit();
-    if (bytes.length > limit) throw new HeapLimitError(bytes.length, limit);
+    const size = lengthOf(pieces);
+    if (size > limit) throw new HeapLimitError(size, limit);
     const ticket = this.#ticket();
-    if (this.#waits(options) || !this.#place(ticket, fn, options, bytes))
-      this.#defer(ticket, {fn, options, bytes: bytes.slice()});
+    if (this.#waits(options) || !this.#place(ticket, fn, options, pieces, arrays))
+      this.#defer(ticket, {fn, options, bytes: joined(pieces), arrays});
     if (options.queue === L.COROUTINES) this.oncoroutine();
     return ticket;
   }
@@ -205,6 +220,7 @@ export class Client {
    * @returns {number} ticket, or -1: pickle the arguments elsewhere and call submit()
    */
   submitInline(fn, flags, write) {
+    if (this.#corrupted) throw new CorruptionError('use another Scheduler');
     const entry = this.#entry(fn);
     if (this.#waits(PLAIN) || !entry) return -1;
     const {core} = this;
@@ -246,6 +262,7 @@ export class Client {
     this.#slots[ticket] = QUEUED_HERE;
     this.#queueOf(call).set(ticket, call);
     call.fn.references++;
+    this.core.arrays.holdAll(call.arrays);
     this.listen(); // also to hear that the pool is broken
     // Nothing of ours under way means that no completion will come to feed the queue.
     if (!this.#inFlight) this.#feedLater();
@@ -274,11 +291,13 @@ export class Client {
    * @param {number} ticket
    * @param {TableFunction} fn
    * @param {CallOptions} options
-   * @param {Uint8Array} bytes
+   * @param {import('./payload.js').Pieces} pieces
+   * @param {number[]} arrays
    * @returns {boolean} whether there was room
    */
-  #place(ticket, fn, {queue, flags, limit}, bytes) {
+  #place(ticket, fn, {queue, flags, limit}, pieces, arrays) {
     const {core, number} = this;
+    const size = lengthOf(pieces);
     if (queue === L.BATCH && this.#inFlight >= L.TASKS - RESERVED) return false;
     const entry = this.#entry(fn);
     if (!entry) return false;
@@ -286,17 +305,21 @@ export class Client {
     if (index === L.NONE) return false;
     let address = L.TASK_ADDRESS + index * L.TASK_BYTES + L.TASK_PAYLOAD;
     let block = 0;
-    if (bytes.length > L.TASK_PAYLOAD_BYTES) {
-      address = block = core.exports.arguments_allocate(this.participant, bytes.length) >>> 0;
+    if (!core.arrays.carry(index, arrays)) {
+      core.exports.task_free(index, number);
+      return false;
+    }
+    if (size > L.TASK_PAYLOAD_BYTES) {
+      address = block = core.exports.arguments_allocate(this.participant, size) >>> 0;
       if (!block) {
         core.exports.task_free(index, number);
         return false;
       }
-      core.reach(block + bytes.length);
+      core.reach(block + size);
     }
-    core.bytes.set(bytes, address);
+    writePieces(pieces, core.bytes, address);
     if (limit) core.exports.task_limit(index, limit);
-    if (!this.#publish(ticket, index, entry, queue, flags, bytes.length, block)) return false;
+    if (!this.#publish(ticket, index, entry, queue, flags, size, block)) return false;
     if (limit) this.onwatch();
     return true;
   }
@@ -326,7 +349,7 @@ export class Client {
   #feed() {
     for (const queue of [this.#deferred.urgent, this.#deferred.batch])
       for (const [ticket, call] of queue) {
-        if (!this.#place(ticket, call.fn, call.options, call.bytes)) {
+        if (!this.#place(ticket, call.fn, call.options, call.bytes, call.arrays)) {
           if (this.#inFlight) return; // whose completion calls this again
           // Others hold the room. If that is functions only, it stays so; but look more than once.
           this.#retries = this.core.exports.all_quiet() ? this.#retries + 1 : 0;
@@ -349,6 +372,7 @@ export class Client {
   #undefer(ticket, call) {
     this.#queueOf(call).delete(ticket);
     this.dropFunction(call.fn);
+    this.core.arrays.dropAll(call.arrays);
   }
 
   /**
@@ -409,13 +433,30 @@ export class Client {
    * @returns {number} how many
    */
   collect(deliver, limit = Infinity) {
+    if (!this.#corrupted) {
+      try {
+        return this.#collect(deliver, limit);
+      } catch (error) {
+        if (!(error instanceof CorruptionError)) throw error;
+        // The list of what has completed can't be followed: what of it would never be known.
+        this.#corrupted = true;
+      }
+    }
+    return this.#endAll(deliver, Outcome.CORRUPTED, 0, 0);
+  }
+
+  /**
+   * @param {Deliver} deliver
+   * @param {number} limit
+   */
+  #collect(deliver, limit) {
     const {core, number} = this;
     let count = 0;
     this.#seen = this.#listener.events(); // before looking, see completions.c
     this.#completed.refresh();
     for (; this.#hopeless.length; count++) {
       const {ticket, size} = this.#hopeless[0];
-      if (!deliver(ticket, Outcome.NO_ROOM, 0, size, 0)) return count;
+      if (!deliver(ticket, Outcome.NO_ROOM, 0, size, 0, L.NONE)) return count;
       this.#hopeless.shift();
       this.#retire(ticket);
     }
@@ -427,30 +468,49 @@ export class Client {
       }
       const ticket = this.#tickets[index];
       const word = core.taskWord(index, L.TASK_STATE_WORD);
-      const state = word & L.STATE_MASK;
-      const outcome =
-        state === L.STATE_RETURNED
-          ? Outcome.RETURNED
-          : state === L.STATE_RAISED
-            ? Outcome.RAISED
-            : LOST_OUTCOMES[core.exports.task_was_asked(index)];
-      const address = core.payload(index);
-      const size = core.taskWord(index, L.TASK_SIZE_WORD);
+      let outcome = this.#outcome(index, word & L.STATE_MASK);
+      let address = 0;
+      let size = 0;
+      if (outcome !== Outcome.CORRUPTED) {
+        try {
+          address = core.payload(index);
+          size = core.taskWord(index, L.TASK_SIZE_WORD);
+        } catch {
+          outcome = Outcome.CORRUPTED; // this one's slot; others are none the worse
+        }
+      }
       if (ticket === UNKNOWN) {
         this.#completed.shift();
         core.exports.task_free(index, number);
         count--;
         continue;
       }
-      if (!deliver(ticket, outcome, address, size, (word >> 8) & 0xff)) break;
+      const taken = deliver(ticket, outcome, address, size, (word >> 8) & 0xff, index);
+      if (!taken) break;
       this.#completed.shift();
       this.#tickets[index] = UNKNOWN;
-      core.exports.task_free(index, number);
+      if (taken !== KEEP) core.exports.task_free(index, number);
       this.#inFlight--;
       this.#retire(ticket);
     }
     if (count) this.#feed();
     return count;
+  }
+
+  /** Frees a slot that a receiver has kept. @param {number} slot */
+  free(slot) {
+    this.core.exports.task_free(slot, this.number);
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} state
+   */
+  #outcome(index, state) {
+    if (state === L.STATE_RETURNED) return Outcome.RETURNED;
+    if (state === L.STATE_RAISED) return Outcome.RAISED;
+    if (state !== L.STATE_LOST) return Outcome.CORRUPTED;
+    return LOST_OUTCOMES[this.core.exports.task_was_asked(index)] ?? Outcome.CORRUPTED;
   }
 
   /**
@@ -461,11 +521,23 @@ export class Client {
     const {core} = this;
     const block = Atomics.load(core.words, L.BROKEN_WORD) >>> 0;
     if (!block || !this.pending) return 0;
-    const size = Atomics.load(core.words, L.BROKEN_SIZE_WORD);
-    core.reach(block + size);
+    const size = Atomics.load(core.words, L.BROKEN_SIZE_WORD) >>> 0;
+    core.checkBlock(block, size);
+    return this.#endAll(deliver, Outcome.BROKEN, block, size);
+  }
+
+  /**
+   * Everything pending has ended so.
+   * @param {Deliver} deliver
+   * @param {number} outcome
+   * @param {number} address
+   * @param {number} size
+   */
+  #endAll(deliver, outcome, address, size) {
+    const {core} = this;
     let count = 0;
     this.#slots.forEach((slot, ticket) => {
-      if (slot === UNUSED || !deliver(ticket, Outcome.BROKEN, block, size, 0)) return;
+      if (slot === UNUSED || !deliver(ticket, outcome, address, size, 0, L.NONE)) return;
       const call = this.#deferredCall(ticket);
       if (call) {
         this.#undefer(ticket, call);
@@ -491,6 +563,7 @@ export class Client {
 
   /** Whether collect() would find something. */
   #hasCompletions() {
+    if (this.#corrupted) return this.pending > 0;
     return this.#completed.length > 0 || this.#hopeless.length > 0;
   }
 

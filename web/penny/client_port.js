@@ -4,8 +4,11 @@
 //
 // A record in the inbox: ticket, outcome, worker, size (little-endian, 32 bits each), then the
 // payload, padded to a multiple of 4.
-import {HAS_KWARGS, HeapLimitError, Outcome, queueOf} from './client.js';
+import {ArraysPort} from './arrays_port.js';
+import {HAS_KWARGS, HeapLimitError, KEEP, Outcome, queueOf} from './client.js';
 import {KernelModules} from './kernels.js';
+import * as L from './layout.js';
+import {withBytes, withPieces} from './python_buffers.js';
 
 const HEADER = 16;
 
@@ -15,7 +18,8 @@ const BATCH = 128;
 /**
  * @typedef {import('./client.js').Client} Client
  * @typedef {import('./client.js').TableFunction} TableFunction
- * @typedef {{getBuffer(type: string): {data: Uint8Array, release(): void}}} Buffer a Python buffer
+ * @typedef {import('./python_buffers.js').Buffer} Buffer
+ * @typedef {import('./python_buffers.js').BufferList} BufferList
  * @typedef {{HEAPU8: Uint8Array}} PyodideModule
  */
 
@@ -38,21 +42,6 @@ export class Box {
   }
 }
 
-/**
- * Gives `use` the bytes of a Python buffer.
- * @template T
- * @param {Buffer} buffer
- * @param {(bytes: Uint8Array) => T} use
- */
-export function withBytes(buffer, use) {
-  const view = buffer.getBuffer('u8');
-  try {
-    return use(view.data);
-  } finally {
-    view.release();
-  }
-}
-
 export class ClientPort {
   /**
    * @param {PyodideModule} module
@@ -66,6 +55,7 @@ export class ClientPort {
     this.inbox = new Box(module, inbox);
     this.outbox = new Box(module, outbox);
     this.pool = pool;
+    this.arrays = new ArraysPort(client.core);
   }
 
   /**
@@ -81,28 +71,33 @@ export class ClientPort {
   }
 
   /**
+   * Like submit(), for arguments that are large, or that refer to arrays.
    * @param {number} handle of the function
    * @param {number} flags
-   * @param {Buffer} buffer
+   * @param {BufferList} list their pickle, in pieces
+   * @param {{toJs(): number[]}} arrays list of their numbers, each once
    * @param {boolean} interactive
    * @param {number} limit
    */
-  submit_large(handle, flags, buffer, interactive, limit) {
-    return withBytes(buffer, bytes => this.#submit(handle, flags, bytes, interactive, limit));
+  submit_large(handle, flags, list, arrays, interactive, limit) {
+    return withPieces(this.inbox.module, list, pieces =>
+      this.#submit(handle, flags, pieces, interactive, limit, arrays.toJs()),
+    );
   }
 
   /**
    * @param {number} handle of the function
    * @param {number} flags
-   * @param {Uint8Array} bytes
+   * @param {import('./payload.js').Pieces} pieces
    * @param {boolean} interactive
    * @param {number} limit
+   * @param {number[]} [arrays]
    * @returns {number} ticket; -1 if the heap could never hold the arguments
    */
-  #submit(handle, flags, bytes, interactive, limit) {
+  #submit(handle, flags, pieces, interactive, limit, arrays) {
     try {
       const options = {flags: flags & HAS_KWARGS, queue: queueOf(flags, interactive), limit};
-      return this.client.submit(this.#function(handle), options, bytes);
+      return this.client.submit(this.#function(handle), options, pieces, arrays);
     } catch (error) {
       if (error instanceof HeapLimitError) return -1;
       throw error;
@@ -168,7 +163,7 @@ export class ClientPort {
   /**
    * Packs outcomes into the inbox.
    * @returns {number} how many; or, negated, the size of the next one's payload, which is larger than
-   *     the inbox: collect_large() it
+   *     the inbox, or refers to arrays: collect_large() it
    */
   collect() {
     const {memory, address, size: room} = this.inbox;
@@ -176,9 +171,9 @@ export class ClientPort {
     const view = new DataView(memory.buffer);
     let offset = 0;
     let large = 0;
-    const count = this.client.collect((ticket, outcome, from, bytes, worker) => {
+    const count = this.client.collect((ticket, outcome, from, bytes, worker, slot) => {
       const size = outcome === Outcome.NO_ROOM ? 0 : bytes;
-      if (offset + HEADER + size > room) {
+      if (offset + HEADER + size > room || (slot !== L.NONE && core.arrays.carries(slot))) {
         if (!offset) large = size;
         return false;
       }
@@ -193,19 +188,40 @@ export class ClientPort {
   }
 
   /**
-   * Puts the next outcome's payload into `buffer`, which is as long as collect() said, and its header
-   * into the inbox.
-   * @param {Buffer} buffer
+   * Takes the next outcome, whose header comes into the inbox, and whose payload read_outcome() reads.
+   * @returns {number} what names it until release()
    */
-  collect_large(buffer) {
+  collect_large() {
     const {memory, address} = this.inbox;
-    withBytes(buffer, bytes =>
-      this.client.collect((ticket, outcome, from, size, worker) => {
-        this.#header(new DataView(memory.buffer), address, ticket, outcome, worker, size);
-        bytes.set(this.client.core.bytes.subarray(from, from + size));
-        return true;
-      }, 1),
-    );
+    let large = -1;
+    this.client.collect((ticket, outcome, from, size, worker, slot) => {
+      this.#header(new DataView(memory.buffer), address, ticket, outcome, worker, size);
+      large = ++this.#lastLarge;
+      this.#large.set(large, {from, size, slot});
+      return slot === L.NONE ? true : KEEP;
+    }, 1);
+    return large;
+  }
+  /** Outcomes that are being read. @type {Map<number, {from: number, size: number, slot: number}>} */
+  #large = new Map();
+  #lastLarge = 0;
+
+  /**
+   * @param {number} large
+   * @param {number} offset into the payload
+   * @param {Buffer} buffer as long as what is to be read
+   */
+  read_outcome(large, offset, buffer) {
+    const {from} = /** @type {{from: number}} */ (this.#large.get(large));
+    const {core} = this.client;
+    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from + offset, from + offset + bytes.length)));
+  }
+
+  /** @param {number} large */
+  release(large) {
+    const {slot} = /** @type {{slot: number}} */ (this.#large.get(large));
+    this.#large.delete(large);
+    if (slot !== L.NONE) this.client.free(slot);
   }
 
   /**

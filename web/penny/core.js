@@ -1,6 +1,8 @@
 // The core's JavaScript face: creates the shared memory, instantiates the core on it, gives typed
 // views. Nobody else calls WebAssembly or knows an address.
+import {Arrays} from './arrays.js';
 import * as L from './layout.js';
+import {CorruptionError} from './errors.js';
 
 /**
  * The exported functions of penny/wasm_core; each is documented there.
@@ -68,6 +70,15 @@ import * as L from './layout.js';
  *   function_serial(fn: number): number,
  *   function_block(fn: number): number,
  *   function_size(fn: number): number,
+ *   array_new(participant: number, size: number): number,
+ *   array_hold(participant: number, number: number, serial: number): number,
+ *   array_drop(participant: number, number: number): void,
+ *   array_block(number: number): number,
+ *   array_size(number: number): number,
+ *   array_serial(number: number): number,
+ *   list_new(participant: number, count: number): number,
+ *   task_carry(index: number, list: number): void,
+ *   task_uncarry(index: number, participant: number): void,
  *   recover(worker: number): number, reinject(): number, deaths(): number,
  *   adrift_next(client: number, from: number): number,
  *   break_pool(block: number, size: number): void, close_pool(): void, stop(): void,
@@ -135,6 +146,7 @@ export class Core {
     this.exports.__stack_pointer.value = L.STACK_ADDRESS + (participant + 1) * L.STACK_BYTES;
     this.bytes = new Uint8Array(memory.buffer);
     this.words = new Int32Array(memory.buffer);
+    this.arrays = new Arrays(this);
   }
 
   /**
@@ -144,6 +156,7 @@ export class Core {
    */
   initialise(workers, heapLimit, firstPosition = 0) {
     this.exports.initialise(workers, granules(heapLimit), firstPosition);
+    this.words[L.IDENTITY_WORD] = Math.floor(Math.random() * 2 ** 32);
   }
 
   /**
@@ -154,6 +167,11 @@ export class Core {
     if (end <= this.bytes.length) return;
     this.bytes = new Uint8Array(this.memory.buffer);
     this.words = new Int32Array(this.memory.buffer);
+  }
+
+  /** What names this memory in the handles of its arrays. */
+  get identity() {
+    return this.words[L.IDENTITY_WORD] >>> 0;
   }
 
   /** @param {number} index */
@@ -186,16 +204,31 @@ export class Core {
   }
 
   /**
-   * Where a task's payload lies.
+   * Where a task's payload lies: as many bytes as its size says are there.
    * @param {number} index
    * @returns {number} address
+   * @throws {CorruptionError} if they can't be
    */
   payload(index) {
     const task = this.taskAddress(index);
     const block = this.words[(task >> 2) + L.TASK_BLOCK_WORD] >>> 0;
-    if (!block) return task + L.TASK_PAYLOAD;
-    this.reach(block + this.taskWord(index, L.TASK_SIZE_WORD));
-    return block;
+    const size = this.words[(task >> 2) + L.TASK_SIZE_WORD] >>> 0;
+    if (block) this.checkBlock(block, size);
+    else if (size > L.TASK_PAYLOAD_BYTES)
+      throw new CorruptionError(`slot ${index} holds ${size} bytes`);
+    return block || task + L.TASK_PAYLOAD;
+  }
+
+  /**
+   * Makes sure that a block's bytes lie in the heap, within the views' reach.
+   * @param {number} block its address
+   * @param {number} size
+   * @throws {CorruptionError} if they do not
+   */
+  checkBlock(block, size) {
+    this.reach(block + size);
+    if (block < L.HEAP_ADDRESS || block + size > this.bytes.length)
+      throw new CorruptionError(`no block of ${size} bytes can lie at ${block}`);
   }
 
   /**

@@ -3,11 +3,13 @@
 import * as L from './layout.js';
 import {Aside} from './aside.js';
 import {HAS_KWARGS} from './client.js';
-import {Box, withBytes} from './client_port.js';
+import {Box} from './client_port.js';
+import {withBytes, withPieces} from './python_buffers.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
- * @typedef {import('./client_port.js').Buffer} Buffer
+ * @typedef {import('./python_buffers.js').Buffer} Buffer
+ * @typedef {import('./python_buffers.js').BufferList} BufferList
  * @typedef {import('./client_port.js').PyodideModule} PyodideModule
  * @typedef {import('./worker_port.js').PoolOfWorker} PoolOfWorker
  */
@@ -63,19 +65,30 @@ export class CoroutinePort {
   function(handle) {
     const {core} = this;
     const block = core.exports.function_block(this.#entry(handle)) >>> 0;
-    const size = core.exports.function_size(this.#entry(handle));
-    core.reach(block + size);
+    const size = core.exports.function_size(this.#entry(handle)) >>> 0;
+    core.checkBlock(block, size);
     return core.bytes.slice(block, block + size);
   }
 
-  /** @param {number} handle @returns {Uint8Array} its pickled arguments, a copy */
-  arguments(handle) {
+  /** @param {number} handle @returns {number} bytes of its pickled arguments */
+  arguments_size(handle) {
+    return this.core.taskWord(handle & L.INDEX_MASK, L.TASK_SIZE_WORD);
+  }
+
+  /**
+   * @param {number} handle
+   * @param {number} offset into the arguments
+   * @param {Buffer} buffer as long as what is to be read
+   */
+  read_arguments(handle, offset, buffer) {
     const {core} = this;
-    const task = handle & L.INDEX_MASK;
-    const from = core.payload(task);
-    const bytes = core.bytes.slice(from, from + core.taskWord(task, L.TASK_SIZE_WORD));
-    core.exports.task_arguments_read(task, L.ASYNC_WORKER);
-    return bytes;
+    const from = core.payload(handle & L.INDEX_MASK) + offset;
+    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from, from + bytes.length)));
+  }
+
+  /** All of the arguments that is wanted has been read. @param {number} handle */
+  arguments_read(handle) {
+    this.core.exports.task_arguments_read(handle & L.INDEX_MASK, L.ASYNC_WORKER);
   }
 
   /**
@@ -91,14 +104,15 @@ export class CoroutinePort {
   }
 
   /**
-   * Like finish(), for an outcome larger than the outbox.
+   * Like finish(), for an outcome that is large, or that refers to arrays.
    * @param {number} handle
    * @param {number} raised
-   * @param {Buffer} buffer
+   * @param {BufferList} list its pickle, in pieces
+   * @param {{toJs(): number[]}} arrays list of their numbers, each once
    */
-  finish_large(handle, raised, buffer) {
-    withBytes(buffer, bytes =>
-      this.aside.finish(handle & L.INDEX_MASK, raised, bytes, 0, bytes.length),
+  finish_large(handle, raised, list, arrays) {
+    withPieces(this.outbox.module, list, pieces =>
+      this.aside.finishLarge(handle & L.INDEX_MASK, raised, pieces, arrays.toJs()),
     );
     this.#retryLater();
   }

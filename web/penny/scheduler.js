@@ -1,8 +1,9 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
 import {Client, HAS_KWARGS, HeapLimitError, Outcome, PLAIN} from './client.js';
-import {BrokenPool, WorkerLost, decodeException} from './errors.js';
+import {BrokenPool, CorruptionError, WorkerLost, decodeException} from './errors.js';
 import {pickledName, pickledSource} from './functions.js';
-import {decode, encodeArguments, measureArguments} from './wire.js';
+import {SharedArray} from './shared_array.js';
+import {PickleError, decode, encodeArguments, measureArguments} from './wire.js';
 
 /**
  * @typedef {import('./pool.js').Pool} Pool
@@ -71,7 +72,7 @@ export class Scheduler extends EventTarget {
    * Runs a Python function in some worker.
    * @param {string} name import path ("operator.add", "len"), or as defined
    * @param {...unknown} args numbers, strings, booleans, null, BigInt, arrays, plain objects, Map, Set,
-   *     Uint8Array, nested as you like; the last one may be Penny.keywords({…})
+   *     Uint8Array, shared arrays, nested as you like; the last one may be Penny.keywords({…})
    * @returns {Promise<any>} rejected with a PythonError if the function raises, WorkerLost if its worker
    *     died, RangeError if the arguments are larger than the shared heap
    */
@@ -105,24 +106,48 @@ export class Scheduler extends EventTarget {
     const kwargs = (typeof last === 'object' && last?.[KEYWORDS]) || null;
     if (kwargs) args.pop();
     const flags = kwargs ? HAS_KWARGS : 0;
-    let ticket = client.submitInline(fn, flags, (bytes, offset, limit) =>
-      encodeArguments(args, kwargs, bytes, offset, limit),
-    );
-    // Too large for a slot, or no slot: pickle here. A tuple of arguments is what the worker expects.
-    if (ticket < 0) ticket = client.submit(fn, {...PLAIN, flags}, encodeLarge(args, kwargs));
+    /** @type {Set<SharedArray>} */
+    const arrays = new Set();
+    let ticket = client.submitInline(fn, flags, (bytes, offset, limit) => {
+      const size = encodeArguments(args, kwargs, bytes, offset, limit, arrays);
+      return arrays.size ? -1 : size;
+    });
+    // Too large for a slot, or no slot, or arrays to be carried: pickle here.
+    if (ticket < 0) {
+      arrays.clear();
+      const bytes = encodeLarge(args, kwargs, arrays);
+      for (const array of arrays)
+        if (!array.isIn(client.core))
+          throw new PickleError('args', 'a shared array of another scheduler cannot be sent to this one');
+      const numbers = new Set([...arrays].map(array => array.number));
+      ticket = client.submit(fn, {...PLAIN, flags}, bytes, [...numbers]);
+    }
     return new Promise((resolve, reject) => {
       this.#waiting[ticket] = {resolve, reject};
     });
   }
 
+  /**
+   * Makes an array that the workers share: zeros.
+   * @param {number | readonly number[]} shape elements along each axis
+   * @param {string} [dtype] 'bool', 'int8' to 'int64', 'uint8' to 'uint64', 'float32', 'float64'
+   * @returns {SharedArray} RangeError: there is no room for it
+   */
+  array(shape, dtype = 'float64') {
+    return SharedArray.make(this.client.core, shape, dtype);
+  }
+
   #collect() {
+    const attach = (/** @type {Uint8Array} */ handle) => SharedArray.attach(this.client.core, handle);
     const count = this.client.collect((ticket, outcome, address, size, worker) => {
       const {resolve, reject} = this.#waiting[ticket];
       try {
         const view = this.client.core.bytes;
-        if (outcome === Outcome.RETURNED) resolve(decode(view, address, size));
+        if (outcome === Outcome.RETURNED) resolve(decode(view, address, size, attach));
         else if (outcome === Outcome.RAISED) reject(decodeException(view, address, size));
         else if (outcome === Outcome.LOST) reject(new WorkerLost(worker));
+        else if (outcome === Outcome.CORRUPTED)
+          reject(new CorruptionError('the outcome of this task is not known'));
         else if (outcome === Outcome.NO_ROOM)
           reject(new HeapLimitError(size, this.client.core.exports.heap_limit()));
         else reject(new BrokenPool(new TextDecoder().decode(view.slice(address, address + size))));
@@ -172,9 +197,10 @@ export class Scheduler extends EventTarget {
 /**
  * @param {unknown[]} args
  * @param {Record<string, unknown> | null} kwargs
+ * @param {Set<SharedArray>} arrays to which those among the values are added
  */
-function encodeLarge(args, kwargs) {
-  const bytes = new Uint8Array(measureArguments(args, kwargs));
-  encodeArguments(args, kwargs, bytes, 0, bytes.length);
+function encodeLarge(args, kwargs, arrays) {
+  const bytes = new Uint8Array(measureArguments(args, kwargs, arrays));
+  encodeArguments(args, kwargs, bytes, 0, bytes.length, arrays);
   return bytes;
 }

@@ -4,7 +4,7 @@
  * Workers know one format only, whoever submits. So arguments given in JavaScript are written as
  * the pickle that Python would have made of them, and results, pickles made by CPython in a
  * worker, are read back. Nothing here looks up or calls a Python object: a pickle that asks for
- * one (an instance of a class, say) is refused by name.
+ * one (an instance of a class, say) is refused by name; but for shared arrays.
  *
  * | JavaScript to Python                        | Python to JavaScript                            |
  * |---------------------------------------------|-------------------------------------------------|
@@ -18,6 +18,7 @@
  * | Array: list                                 | list, tuple: Array                              |
  * | plain object, Map: dict                     | dict: plain object if all keys are str, else Map|
  * | Set: set                                    | set, frozenset: Set                             |
+ * | SharedArray: penny.SharedArray              | penny.SharedArray: SharedArray, the same memory |
  *
  * What must be hashable in Python, a Map's key or a Set's element, is written in its hashable
  * form: an Array as a tuple, a Set as a frozenset. An object that occurs twice in a value is
@@ -81,11 +82,18 @@ const Op = Object.freeze({
   EXT2: 0x83,
   EXT4: 0x84,
   BINPERSID: 0x51,
+  REDUCE: 0x52, // a call; obeyed for shared arrays alone
   NEXT_BUFFER: 0x97,
   READONLY_BUFFER: 0x98,
 });
 
 const PROTOCOL = 5;
+
+/** Names the method that gives a shared array's handle. */
+export const HANDLE = Symbol("penny.handle");
+
+/** What makes an array of a handle, in Python: module and name. */
+const ATTACHED = ["penny.arrays", "_attached"];
 
 /**
  * How many containers may lie within each other in a value to be sent. It bounds the JavaScript
@@ -118,10 +126,18 @@ export class UnpicklingError extends Error {
 // Writing ---------------------------------------------------------------------------------------
 //
 // Each `write…` function writes at `at`, never at `end` or beyond, and returns the position after
-// what it wrote, or OVERFLOW. Nothing is kept between calls, so a getter in a value may submit a
-// task of its own.
+// what it wrote, or OVERFLOW. Nothing is kept between calls (`noted` is put back), so a getter in a
+// value may submit a task of its own.
 
 const OVERFLOW = -1;
+
+/**
+ * A shared array, see shared_array.js.
+ * @typedef {{[HANDLE](): Uint8Array}} Referable
+ */
+
+/** Where the arrays are noted that are met; null: they are refused. @type {Set<any> | null} */
+let noted = null;
 
 /**
  * @template T
@@ -157,12 +173,14 @@ const MAX_SIZE = 2 ** 32;
  * @param {Uint8Array} target may be a view on shared memory
  * @param {number} offset first byte to write
  * @param {number} limit first byte not to write
+ * @param {Set<any> | null} [arrays] to which the shared arrays among the values are added; without
+ *   it they are refused
  * @returns {number} bytes written, or -1 if they would reach beyond `limit`. What lies between
  *   `offset` and `limit` is then undefined.
  * @throws {PickleError} a value has no Python form
  */
-export function encodeArguments(args, kwargs, target, offset, limit) {
-  const at = writeCall(args, kwargs, target, offset, Math.min(limit, target.length));
+export function encodeArguments(args, kwargs, target, offset, limit, arrays = null) {
+  const at = writeCall(args, kwargs, target, offset, Math.min(limit, target.length), arrays);
   return at === OVERFLOW ? OVERFLOW : at - offset;
 }
 
@@ -172,11 +190,12 @@ export function encodeArguments(args, kwargs, target, offset, limit) {
  *
  * @param {readonly unknown[]} args
  * @param {Record<string, unknown> | Map<string, unknown> | null | undefined} kwargs
+ * @param {Set<any> | null} [arrays] as for `encodeArguments`
  * @returns {number} bytes
  * @throws {PickleError} a value has no Python form, or they are more than 4 GiB
  */
-export function measureArguments(args, kwargs) {
-  const size = writeCall(args, kwargs, NOWHERE, 0, MAX_SIZE);
+export function measureArguments(args, kwargs, arrays = null) {
+  const size = writeCall(args, kwargs, NOWHERE, 0, MAX_SIZE, arrays);
   if (size === OVERFLOW) throw new PickleError("args", TOO_LARGE);
   return size;
 }
@@ -206,10 +225,13 @@ export function encode(value) {
  * @param {Uint8Array} out
  * @param {number} at
  * @param {number} end
+ * @param {Set<any> | null} arrays
  * @throws {PickleError}
  */
-function writeCall(args, kwargs, out, at, end) {
+function writeCall(args, kwargs, out, at, end, arrays) {
   let root = "args";
+  const outer = noted;
+  noted = arrays;
   try {
     at = writePair(Op.PROTO, PROTOCOL, out, at, end);
     if (at !== OVERFLOW) at = writeTuple(args, out, at, end, MAX_DEPTH, writeValue);
@@ -224,6 +246,8 @@ function writeCall(args, kwargs, out, at, end) {
     return at === OVERFLOW ? OVERFLOW : writeByte(Op.STOP, out, at, end);
   } catch (thrown) {
     throw thrown instanceof Obstacle ? thrown.toError(root) : thrown;
+  } finally {
+    noted = outer;
   }
 }
 
@@ -306,6 +330,9 @@ function writeValue(value, out, at, end, depth) {
       if (value instanceof Map) return writeMap(value, out, at, end, depth);
       if (value instanceof Set) return writeSet(value, out, at, end, depth);
       if (value instanceof ArrayBuffer) return writeBytes(new Uint8Array(value), out, at, end);
+      if (noted && HANDLE in value) {
+        return writeArray(/** @type {Referable} */ (value), out, at, end);
+      }
       if (isPlain(value)) return writeObject(value, out, at, end, depth);
   }
   throw new Obstacle(`${describe(value)} cannot be sent to a worker${advice(value)}`);
@@ -455,6 +482,19 @@ function writeBytes(bytes, out, at, end) {
   }
   return at === OVERFLOW ? OVERFLOW : copyBytes(bytes, out, at, end);
 }
+
+/** @type {Write<Referable>} */
+function writeArray(array, out, at, end) {
+  noted?.add(array);
+  at = writeByte(Op.GLOBAL, out, at, end);
+  for (let i = 0; i < ATTACHED_LINES.length && at !== OVERFLOW; i++) {
+    at = writeByte(ATTACHED_LINES.charCodeAt(i), out, at, end);
+  }
+  if (at !== OVERFLOW) at = writeBytes(array[HANDLE](), out, at, end);
+  return at === OVERFLOW ? OVERFLOW : writePair(Op.TUPLE1, Op.REDUCE, out, at, end);
+}
+
+const ATTACHED_LINES = ATTACHED.map((line) => `${line}\n`).join("");
 
 /** @type {Write<Uint8Array>} */
 function copyBytes(bytes, out, at, end) {
@@ -692,20 +732,24 @@ const SHORT_TEXT = 96;
  * @param {Uint8Array} bytes may be a view on shared memory; nothing of the result is
  * @param {number} [offset] where the pickle starts
  * @param {number} [length] its length in bytes; what follows the pickle's end is not looked at
+ * @param {((handle: Uint8Array) => unknown) | null} [attach] makes a shared array of its handle;
+ *   without it they are refused
  * @returns {any}
  * @throws {UnpicklingError} the value has no JavaScript form, or the bytes are no whole pickle
  */
-export function decode(bytes, offset = 0, length = bytes.length - offset) {
+export function decode(bytes, offset = 0, length = bytes.length - offset, attach = null) {
   if (!(offset >= 0 && length >= 0 && offset + length <= bytes.length)) {
     throw new UnpicklingError(`no ${length} bytes at ${offset} in ${bytes.length}`);
   }
-  const reading = new Reading(bytes, offset, offset + length, NO_MAPS);
+  const arrays = attach && new Attaching(attach);
+  const reading = new Reading(bytes, offset, offset + length, NO_MAPS, arrays);
   const result = reading.run();
   if (reading.misfits === null) return result;
   // A dict that began as an object has keys that are not strings. Others may hold a reference to
   // it by now, so it cannot be exchanged; but now it is known which dicts must be Maps.
   const maps = reading.dictsToBeMaps();
-  const again = new Reading(bytes, offset, offset + length, maps);
+  arrays?.again();
+  const again = new Reading(bytes, offset, offset + length, maps, arrays);
   const mended = again.run();
   if (again.misfits !== null) throw new UnpicklingError("the pickle changed while it was read");
   return mended;
@@ -714,6 +758,32 @@ export function decode(bytes, offset = 0, length = bytes.length - offset) {
 /** @type {ReadonlySet<number>} */
 const NO_MAPS = new Set();
 
+/** Makes shared arrays of the handles in a pickle: each once, though it may be read twice. */
+class Attaching {
+  /** @type {unknown[]} */
+  #made = [];
+  #next = 0;
+
+  /** @param {(handle: Uint8Array) => unknown} attach */
+  constructor(attach) {
+    this.attach = attach;
+  }
+
+  /** It is read from its beginning. */
+  again() {
+    this.#next = 0;
+  }
+
+  /** @param {unknown} args of the call */
+  next(args) {
+    const [handle] = /** @type {unknown[]} */ (args);
+    if (!(handle instanceof Uint8Array)) throw new UnpicklingError("malformed: no handle");
+    const at = this.#next++;
+    if (at === this.#made.length) this.#made.push(this.attach(handle));
+    return this.#made[at];
+  }
+}
+
 /** The stack machine, at work on one pickle. */
 class Reading {
   /**
@@ -721,8 +791,10 @@ class Reading {
    * @param {number} at
    * @param {number} end
    * @param {ReadonlySet<number>} maps which dicts, in order of appearance, have to be Maps
+   * @param {Attaching | null} arrays
    */
-  constructor(bytes, at, end, maps) {
+  constructor(bytes, at, end, maps, arrays) {
+    this.arrays = arrays;
     this.bytes = bytes;
     this.at = at;
     this.end = end;
@@ -882,6 +954,18 @@ class Reading {
           stack.push(new Set(this.sinceMark()));
           break;
 
+        case Op.STACK_GLOBAL: {
+          const name = this.pop();
+          stack.push(this.global(this.pop(), name));
+          break;
+        }
+        case Op.REDUCE: {
+          const args = this.pop();
+          if (this.pop() !== ATTACHED) throw new UnpicklingError("malformed: a call of no function");
+          stack.push(/** @type {Attaching} */ (this.arrays).next(args));
+          break;
+        }
+
         default:
           throw this.refusal(opcode);
       }
@@ -1003,6 +1087,17 @@ class Reading {
     return String.fromCharCode.apply(null, codes);
   }
 
+  /**
+   * What a name in a module stands for: of shared arrays alone something.
+   *
+   * @param {unknown} module
+   * @param {unknown} name
+   */
+  global(module, name) {
+    if (this.arrays && module === ATTACHED[0] && name === ATTACHED[1]) return ATTACHED;
+    throw noForm(module, name);
+  }
+
   /** @param {unknown[]} items */
   append(items) {
     const list = this.top();
@@ -1056,10 +1151,6 @@ class Reading {
    */
   refusal(opcode) {
     switch (opcode) {
-      case Op.STACK_GLOBAL: {
-        const name = this.pop();
-        return noForm(this.pop(), name);
-      }
       case Op.GLOBAL:
         return noForm(this.line(), this.line());
       case Op.EXT1:

@@ -6,12 +6,17 @@
 import * as L from './layout.js';
 import {Aside} from './aside.js';
 import {HAS_KWARGS, queueOf} from './client.js';
-import {Box, withBytes} from './client_port.js';
+import {ArraysPort} from './arrays_port.js';
+import {Box} from './client_port.js';
 import {Kernels} from './kernels.js';
+import {lengthOf, writePieces} from './payload.js';
+import {withBytes, withPieces} from './python_buffers.js';
+import {CorruptionError} from './errors.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
- * @typedef {import('./client_port.js').Buffer} Buffer
+ * @typedef {import('./python_buffers.js').Buffer} Buffer
+ * @typedef {import('./python_buffers.js').BufferList} BufferList
  * @typedef {import('./client_port.js').PyodideModule} PyodideModule
  *
  * What a worker has to say to the page. announce: tells the client by message that it was woken; only
@@ -60,6 +65,7 @@ export class WorkerPort {
     this.outbox = new Box(module, outbox);
     this.parcel = new Box(module, parcel);
     this.pool = pool;
+    this.arrays = new ArraysPort(core);
     this.aside = new Aside(core, worker, pool.announce);
     this.kernels = new Kernels(core, task => this.#onTask(task));
     core.exports.worker_start(worker);
@@ -85,12 +91,13 @@ export class WorkerPort {
   }
 
   /**
-   * Like step(), for an outcome larger than the outbox.
+   * Like step(), for an outcome that is large, or that refers to arrays.
    * @param {number} raised
-   * @param {Buffer} buffer
+   * @param {BufferList} list its pickle, in pieces
+   * @param {{toJs(): number[]}} arrays list of their numbers, each once
    */
-  step_large(raised, buffer) {
-    this.finish_large(raised, buffer);
+  step_large(raised, list, arrays) {
+    this.finish_large(raised, list, arrays);
     return this.start();
   }
 
@@ -118,10 +125,13 @@ export class WorkerPort {
 
   /**
    * @param {number} raised
-   * @param {Buffer} buffer
+   * @param {BufferList} list
+   * @param {{toJs(): number[]}} arrays
    */
-  finish_large(raised, buffer) {
-    withBytes(buffer, bytes => this.aside.finish(this.#pop(), raised, bytes, 0, bytes.length));
+  finish_large(raised, list, arrays) {
+    withPieces(this.inbox.module, list, pieces =>
+      this.aside.finishLarge(this.#pop(), raised, pieces, arrays.toJs()),
+    );
   }
 
   #pop() {
@@ -150,10 +160,10 @@ export class WorkerPort {
       (core.taskWord(task, L.TASK_FLAGS_WORD) & HAS_KWARGS);
     if (exports.hungry()) code += HUNGRY;
     if (core.taskWord(task, L.TASK_QUEUE_WORD) === L.INTERACTIVE) code += IS_INTERACTIVE;
+    const from = core.payload(task);
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
     if (size > this.inbox.size) return code + IS_LARGE;
     const {memory, address} = this.inbox;
-    const from = core.payload(task);
     if (size <= 64) for (let i = 0; i < size; i++) memory[address + i] = core.bytes[from + i];
     else {
       memory.set(core.bytes.subarray(from, from + size), address);
@@ -178,20 +188,31 @@ export class WorkerPort {
     return this.core.taskWord(this.#innermost, L.TASK_SIZE_WORD);
   }
 
-  /** @param {Buffer} buffer of arguments_size() bytes */
-  read_arguments(buffer) {
-    this.#read(this.#innermost, buffer);
+  /**
+   * @param {number} offset into the arguments
+   * @param {Buffer} buffer as long as what is to be read
+   */
+  read_arguments(offset, buffer) {
+    this.#read(this.#innermost, offset, buffer);
+  }
+
+  /** All of the arguments that is wanted has been read. */
+  arguments_read() {
     this.core.exports.task_arguments_read(this.#innermost, this.worker);
   }
 
   /**
    * @param {number} task
+   * @param {number} offset
    * @param {Buffer} buffer
    */
-  #read(task, buffer) {
+  #read(task, offset, buffer) {
     const {core} = this;
-    const from = core.payload(task);
-    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from, from + bytes.length)));
+    const size = core.taskWord(task, L.TASK_SIZE_WORD);
+    const from = core.payload(task) + offset;
+    withBytes(buffer, bytes =>
+      bytes.set(core.bytes.subarray(from, from + Math.max(0, Math.min(size - offset, bytes.length)))),
+    );
   }
 
   /** Its function's number in the table. */
@@ -204,8 +225,8 @@ export class WorkerPort {
     const {core} = this;
     const entry = this.entry();
     const block = core.exports.function_block(entry) >>> 0;
-    const size = core.exports.function_size(entry);
-    core.reach(block + size);
+    const size = core.exports.function_size(entry) >>> 0;
+    core.checkBlock(block, size);
     return core.bytes.slice(block, block + size);
   }
 
@@ -251,46 +272,55 @@ export class WorkerPort {
   }
 
   /**
-   * Like promote(), for arguments larger than the parcel.
+   * Like promote(), for arguments that are large, or that refer to arrays.
    * @param {number} entry
    * @param {number} serial
    * @param {number} flags
-   * @param {Buffer} buffer
+   * @param {BufferList} list their pickle, in pieces
+   * @param {{toJs(): number[]}} arrays list of their numbers, each once
    * @param {boolean} interactive
    * @param {number} limit
    */
-  promote_large(entry, serial, flags, buffer, interactive, limit) {
-    return withBytes(buffer, bytes => this.#promote(entry, serial, flags, bytes, interactive, limit));
+  promote_large(entry, serial, flags, list, arrays, interactive, limit) {
+    return withPieces(this.inbox.module, list, pieces =>
+      this.#promote(entry, serial, flags, pieces, interactive, limit, arrays.toJs()),
+    );
   }
 
   /**
    * @param {number} entry
    * @param {number} serial
    * @param {number} flags
-   * @param {Uint8Array} bytes
+   * @param {import('./payload.js').Pieces} pieces
    * @param {boolean} interactive
    * @param {number} limit
+   * @param {number[]} [arrays]
    */
-  #promote(entry, serial, flags, bytes, interactive, limit) {
+  #promote(entry, serial, flags, pieces, interactive, limit, arrays = []) {
     const {core, worker} = this;
     const {exports} = core;
+    const size = lengthOf(pieces);
     const index = exports.promotion_slot(worker) >>> 0;
     if (index === L.NONE) return NO_ROOM;
     let address = core.taskAddress(index) + L.TASK_PAYLOAD;
     let block = 0;
-    if (bytes.length > L.TASK_PAYLOAD_BYTES) {
-      address = block = exports.arguments_allocate(worker, bytes.length) >>> 0;
+    if (!core.arrays.carry(index, arrays)) {
+      exports.promotion_withdraw(index, worker);
+      return NO_ROOM;
+    }
+    if (size > L.TASK_PAYLOAD_BYTES) {
+      address = block = exports.arguments_allocate(worker, size) >>> 0;
       if (!block) {
         exports.promotion_withdraw(index, worker);
         return NO_ROOM;
       }
-      core.reach(block + bytes.length);
+      core.reach(block + size);
     }
-    core.bytes.set(bytes, address);
+    writePieces(pieces, core.bytes, address);
     if (limit) exports.task_limit(index, limit);
     const queue = queueOf(flags, interactive);
     const own = flags & HAS_KWARGS;
-    const handle = exports.promote(index, worker, entry, serial, queue, own, bytes.length, block);
+    const handle = exports.promote(index, worker, entry, serial, queue, own, size, block);
     if (handle < 0) exports.promotion_withdraw(index, worker); // frees the block, too
     else {
       if (limit) this.pool.watch();
@@ -350,6 +380,9 @@ export class WorkerPort {
    */
   join(handle, help, milliseconds) {
     const {core, kernels} = this;
+    // The latch of another use of the slot would never be set for us.
+    if (core.hint(handle & L.INDEX_MASK) !== handle)
+      throw new CorruptionError(`the job that is waited for, ${handle}, is not there`);
     const deadline = performance.now() + milliseconds;
     for (let left = milliseconds; ; left = Math.max(0, deadline - performance.now())) {
       const result = this.aside.wait(milliseconds < 0 ? -1 : left, bound =>
@@ -369,9 +402,9 @@ export class WorkerPort {
     this.#joined = task;
     const state = core.taskWord(task, L.TASK_STATE_WORD) & L.STATE_MASK;
     if (state === L.STATE_LOST) return JOINED.LOST;
+    const from = core.payload(task);
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
     if (size <= this.inbox.size) {
-      const from = core.payload(task);
       this.inbox.memory.set(core.bytes.subarray(from, from + size), this.inbox.address);
     }
     return state === L.STATE_RETURNED ? JOINED.RETURNED : JOINED.RAISED;
@@ -382,9 +415,12 @@ export class WorkerPort {
     return this.core.taskWord(this.#joined, L.TASK_SIZE_WORD);
   }
 
-  /** @param {Buffer} buffer of outcome_size() bytes */
-  read_outcome(buffer) {
-    this.#read(this.#joined, buffer);
+  /**
+   * @param {number} offset into the outcome
+   * @param {Buffer} buffer as long as what is to be read
+   */
+  read_outcome(offset, buffer) {
+    this.#read(this.#joined, offset, buffer);
   }
 
   /** The worker that ran the job that join() found. */

@@ -1,0 +1,114 @@
+"""The types of a shared array's elements."""
+
+from __future__ import annotations
+
+import operator
+import struct
+from typing import Any, NamedTuple
+
+__all__ = ["TYPES", "ElementType", "element_type"]
+
+
+class ElementType(NamedTuple):
+    """One of them."""
+
+    code: int
+    """Its number in handles, and in `web/penny/elements.js`."""
+    name: str
+    """NumPy's."""
+    format: str
+    """`struct`'s character, the same on every platform."""
+    size: int
+    """Bytes."""
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether there are atomic operations; not of bool."""
+        return self.name.startswith(("int", "uint"))
+
+    def checked(self, value: Any) -> Any:
+        """The value as an element of this type.
+
+        Raises:
+            TypeError: It is none.
+            OverflowError: It is out of range.
+        """
+        if self.name == "bool":
+            return bool(value)
+        if not self.is_integer:
+            number = float(value)
+            if self.size == 4:
+                struct.pack("<f", number)  # OverflowError
+            return number
+        try:
+            number = operator.index(value)
+        except TypeError:
+            raise TypeError(
+                f"an element of {self.name} must be an integer, not {type(value).__name__}"
+            ) from None
+        bits = 8 * self.size
+        low, high = (0, 1 << bits) if self.name[0] == "u" else (-1 << bits - 1, 1 << bits - 1)
+        if not low <= number < high:
+            raise OverflowError(f"{number} is out of range for {self.name}")
+        return number
+
+    def wrapped(self, value: Any) -> int:
+        """An integer modulo the type's range."""
+        bits = 8 * self.size
+        number = operator.index(value) & ((1 << bits) - 1)
+        if self.name[0] != "u" and number >> bits - 1:
+            number -= 1 << bits
+        return number
+
+
+TYPES = tuple(
+    ElementType(code, name, format, struct.calcsize(format))
+    for code, (name, format) in enumerate(
+        [
+            ("bool", "?"),
+            ("int8", "b"),
+            ("int16", "h"),
+            ("int32", "i"),
+            ("int64", "q"),
+            ("uint8", "B"),
+            ("uint16", "H"),
+            ("uint32", "I"),
+            ("uint64", "Q"),
+            ("float32", "f"),
+            ("float64", "d"),
+        ]
+    )
+)
+"""By code."""
+
+_BY_NAME = {
+    **{each.format: each for each in TYPES},
+    **{each.name: each for each in TYPES},
+    "bool_": TYPES[0],  # NumPy's class
+    "int": TYPES[4],
+    "float": TYPES[10],
+}
+# Of the C long, whose size depends on the platform.
+_BY_NAME |= {
+    "l": _BY_NAME["i" if struct.calcsize("l") == 4 else "q"],
+    "L": _BY_NAME["I" if struct.calcsize("L") == 4 else "Q"],
+    "n": _BY_NAME["i" if struct.calcsize("n") == 4 else "q"],
+    "N": _BY_NAME["I" if struct.calcsize("N") == 4 else "Q"],
+}
+
+
+def element_type(dtype: Any) -> ElementType:
+    """What somebody means: a name, a character of `struct` or `array`, a type of Python or NumPy.
+
+    Raises:
+        ValueError: There is no such type.
+    """
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None)
+    if not isinstance(name, str):
+        name = getattr(dtype, "__name__", None)
+    if isinstance(name, str):
+        found = _BY_NAME.get(name if len(name) == 1 else name.lstrip("@=<"))
+        if found is not None:
+            return found
+    names = ", ".join(each.name for each in TYPES)
+    raise ValueError(f"no element type {dtype!r}: there are {names}")

@@ -1,0 +1,264 @@
+"""Pickles on their way into shared memory, and out of it.
+
+What is small is one `bytes` object, made by `pickle.dumps` and copied twice. A `Payload` is for
+what is large, or refers to shared arrays. Its pieces are the objects' own memory, one after the
+other with what the pickler writes between them; so large data is copied once, from where it is into
+the shared memory, and once more from there into the new object (`load`): CPython's pickler hands
+`bytes`, `bytearray` and buffers of 64 KiB and more to the file that it writes to without copying
+them, and its unpickler has the file fill them.
+"""
+
+from __future__ import annotations
+
+import pickle
+from array import array
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from penny.by_value import PROTOCOL, ByValuePickler
+
+__all__ = [
+    "ATOMS",
+    "LARGE",
+    "Carried",
+    "Payload",
+    "Reader",
+    "is_large",
+    "load",
+    "pieces_of",
+    "stream",
+]
+
+LARGE = 1 << 16
+"""Bytes from which on data is worth the way by pieces: measured, and CPython's pickler does not
+hand out smaller ones as they are."""
+
+
+class Carried(Protocol):
+    """A shared array, as payloads refer to it."""
+
+    number: int
+    """Its number in the array table."""
+    memory: Any
+
+
+class Payload:
+    """A pickle in pieces.
+
+    Attributes:
+        pieces: Buffers of bytes; together they are the pickle.
+        size: Bytes of all.
+        arrays: Blocks of the shared arrays that it refers to, each once. Whoever sends it holds on
+            to it until the slot carries them.
+    """
+
+    __slots__ = ("arrays", "pieces", "size")
+
+    def __init__(self, pieces: list[Any], arrays: Iterable[Carried]) -> None:
+        self.pieces = pieces
+        self.size = sum(map(len, pieces))
+        self.arrays = list(arrays)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def joined(self) -> bytes:
+        """The pickle in one piece."""
+        return b"".join(self.pieces)
+
+
+def pieces_of(data: bytes | Payload) -> tuple[list[Any], list[int]]:
+    """A pickle's pieces, and the numbers of the arrays that it refers to."""
+    if isinstance(data, Payload):
+        return data.pieces, [block.number for block in data.arrays]
+    return [data], []
+
+
+# -- Writing ---------------------------------------------------------------------------------------
+
+ATOMS = frozenset({int, float, str, bool, type(None), complex})
+"""Types of values that are never large enough."""
+_ITEMS = 32
+"""Items of a container among which to look for large ones."""
+
+
+def is_large(value: Any, depth: int = 2) -> bool:
+    """Whether the value is, or has near its surface, data that is worth the way by pieces."""
+    kind = type(value)
+    if kind in ATOMS:
+        return False
+    if kind is bytes or kind is bytearray:
+        return len(value) >= LARGE
+    if kind is memoryview:
+        return bool(value.nbytes >= LARGE)
+    if kind is array:
+        return bool(len(value) * value.itemsize >= LARGE)
+    if kind is tuple or kind is list:
+        if depth and len(value) <= _ITEMS:
+            for item in value:
+                if type(item) not in ATOMS and is_large(item, depth - 1):
+                    return True
+        return False
+    if kind is dict:
+        return (
+            depth > 0
+            and len(value) <= _ITEMS
+            and any(is_large(item, depth - 1) for item in value.values())
+        )
+    # NumPy's arrays; an attribute of a stranger's might be a property that does anything.
+    if kind.__module__ == "numpy":
+        return getattr(value, "nbytes", 0) >= LARGE
+    return False
+
+
+class _Sink:
+    """The file that a pickler writes to."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Any] = []
+        self.write = self.pieces.append
+
+
+def _reduce(value: Any, arrays: dict[int, Carried]) -> Any:
+    """How to pickle what plain pickling would copy first; also notes shared arrays."""
+    kind = type(value)
+    if kind is array:
+        # Not for one that is empty: an empty buffer has no format.
+        if len(value) * value.itemsize >= LARGE:
+            return _array, (value.typecode, pickle.PickleBuffer(value))
+    elif kind is memoryview:
+        # Arrives as bytes, as a small one does.
+        if value.c_contiguous and value.nbytes >= LARGE:
+            return _same, (pickle.PickleBuffer(value.toreadonly()),)
+        return bytes, (value.tobytes(),)
+    else:
+        block = getattr(kind, "__penny_block__", None)
+        if block is not None:
+            carried = block(value)
+            arrays[id(carried)] = carried
+    return NotImplemented
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _array(typecode: str, data: bytearray) -> array[Any]:
+    result = array(typecode)
+    result.frombytes(data)
+    return result
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, sink: _Sink, arrays: dict[int, Carried]) -> None:
+        super().__init__(sink, PROTOCOL)
+        self._arrays = arrays
+
+    def reducer_override(self, obj: Any) -> Any:
+        return _reduce(obj, self._arrays)
+
+
+class _ByValuePickler(ByValuePickler):
+    def __init__(self, sink: _Sink, arrays: dict[int, Carried]) -> None:
+        super().__init__(sink, PROTOCOL)
+        self._arrays = arrays
+
+    def reducer_override(self, obj: Any) -> Any:
+        reduced = _reduce(obj, self._arrays)
+        return super().reducer_override(obj) if reduced is NotImplemented else reduced
+
+
+def stream(value: object, *, by_value: bool = False) -> Payload:
+    """The pickled form in pieces. Raises whatever pickling raises.
+
+    Args:
+        value: Anything.
+        by_value: Send functions and classes by value where they can't be imported.
+    """
+    sink = _Sink()
+    arrays: dict[int, Carried] = {}
+    pickler = (_ByValuePickler if by_value else _Pickler)(sink, arrays)
+    pickler.dump(value)
+    return Payload(_merged(sink.pieces), arrays.values())
+
+
+def _merged(pieces: list[Any]) -> list[Any]:
+    """The pieces as bytes, small ones that lie side by side in one."""
+    merged: list[Any] = []
+    small: list[bytes] = []
+    for piece in pieces:
+        if type(piece) is bytes and len(piece) < LARGE:
+            small.append(piece)
+            continue
+        if small:
+            merged.append(b"".join(small))
+            small = []
+        # A view: whoever reads it wants bytes, whatever the buffer's own items are.
+        merged.append(memoryview(piece).cast("B") if type(piece) is not bytes else piece)
+    if small:
+        merged.append(b"".join(small))
+    return merged
+
+
+# -- Reading ---------------------------------------------------------------------------------------
+
+_WINDOW = 4096
+
+
+class Reader:
+    """A payload in shared memory, as the file that an unpickler reads from.
+
+    Args:
+        read: Called with an offset and a buffer, fills the buffer from there on.
+        size: Bytes of the payload.
+    """
+
+    def __init__(self, read: Callable[[int, Any], object], size: int) -> None:
+        self._read = read
+        self._size = size
+        self._at = 0
+        # What was read ahead, for the few bytes between the large pieces.
+        self._window = b""
+        self._window_at = 0
+
+    def read(self, count: int = -1) -> bytes:
+        """The next bytes: as many, or what is left; all of that if negative."""
+        left = self._size - self._at
+        if count < 0 or count > left:
+            count = left
+        start = self._at - self._window_at
+        if not 0 <= start <= len(self._window) - count:
+            if count > _WINDOW:
+                data = bytearray(count)
+                self._read(self._at, data)
+                self._at += count
+                return bytes(data)
+            ahead = bytearray(min(left, _WINDOW))
+            if ahead:
+                self._read(self._at, ahead)
+            self._window, self._window_at, start = bytes(ahead), self._at, 0
+        self._at += count
+        return self._window[start : start + count]
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, or as much of it as there is; how many bytes."""
+        view = memoryview(buffer).cast("B")
+        count = min(len(view), self._size - self._at)
+        if count < _WINDOW:
+            view[:count] = self.read(count)
+        else:
+            self._read(self._at, view if count == len(view) else view[:count])
+            self._at += count
+        return count
+
+    def readline(self) -> bytes:
+        """The bytes up to and with the end of a line; an old opcode may ask for them."""
+        line = bytearray()
+        while not line.endswith(b"\n") and (byte := self.read(1)):
+            line += byte
+        return bytes(line)
+
+
+def load(reader: Reader) -> Any:
+    """The value whose pickle is read."""
+    return pickle.Unpickler(reader).load()

@@ -1,0 +1,34 @@
+// A payload on its way into shared memory: bytes, or several pieces that lie one after the other in the end, so
+// that what is large is copied once, from where it is.
+
+/** @typedef {Uint8Array | Uint8Array[]} Pieces */
+
+/** @param {Pieces} pieces @returns {number} bytes */
+export function lengthOf(pieces) {
+  if (!Array.isArray(pieces)) return pieces.length;
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+/**
+ * @param {Pieces} pieces
+ * @param {Uint8Array} target
+ * @param {number} at
+ */
+export function writePieces(pieces, target, at) {
+  if (!Array.isArray(pieces)) {
+    target.set(pieces, at);
+    return;
+  }
+  for (const piece of pieces) {
+    target.set(piece, at);
+    at += piece.length;
+  }
+}
+
+/** A copy, in one piece. @param {Pieces} pieces */
+export function joined(pieces) {
+  if (!Array.isArray(pieces)) return pieces.slice();
+  const whole = new Uint8Array(lengthOf(pieces));
+  writePieces(pieces, whole, 0);
+  return whole;
+}

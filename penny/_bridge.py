@@ -291,11 +291,7 @@ def open_client(
 
 def proxy(callback: Callable[..., Any]) -> Any:
     """The callback in a form that JavaScript may keep, until it is destroyed."""
-<<<<<<< HEAD
-    if sys.platform != "emscripten":  # a test's port
-=======
     if not IN_BROWSER:
->>>>>>> main
         return callback
     from pyodide.ffi import create_proxy
 

@@ -410,9 +410,6 @@ class FakePort:
     def begun(self, handle):
         return self.tasks[handle].state is not State.QUEUED
 
-    def on_task(self, run):
-        pass  # there are no kernels
-
     def ended(self, handle):
         return self.tasks[handle].state in (State.RETURNED, State.RAISED, State.LOST)
 

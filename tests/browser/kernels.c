@@ -1,4 +1,4 @@
-/* The kernels of test_kernels*.py: arguments of each type, what goes wrong, loops, recursion. */
+/* The kernels of test_kernel_calls.py: arguments of each type, what goes wrong, loops, recursion. */
 #include <math.h>
 #include <penny.h>
 

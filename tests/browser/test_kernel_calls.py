@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.kernel_modules import kernel_module
 from support.pages import Page
-
-from penny.cli import main
 
 SOURCE = Path(__file__).parent / "kernels.c"
 
@@ -20,11 +19,9 @@ with open("kernels.wasm", "rb") as file:
 
 
 @pytest.fixture(scope="module")
-def play(tmp_path_factory: pytest.TempPathFactory):
+def play():
     """Runs a program on a page, with the module as a file; what it printed."""
-    module = tmp_path_factory.mktemp("kernels") / "kernels.wasm"
-    assert main(["kernel", "build", str(SOURCE), "-o", str(module), "-Wall", "-Werror"]) == 0
-    data = module.read_bytes()
+    data = kernel_module(SOURCE)
 
     def run(page: Page, program: str, **options) -> str:
         return page.run(OPEN + program, files={"kernels.wasm": data}, **options).ok()

@@ -140,7 +140,7 @@ build/native/small/%.c: penny/wasm_core/%.c
 	cp $< $@
 build/native/small/shared.h: $(wildcard penny/wasm_core/*.h) Makefile
 	@mkdir -p $(@D)
-	cp $(wildcard penny/wasm_core/*.h) $(@D)
+	cp -r $(wildcard penny/wasm_core/*.h) penny/wasm_core/include $(@D)
 	sed $(NATIVE_SMALL) penny/wasm_core/shared.h >$@
 
 NATIVE := $(NATIVE_FLAVOURS:%=build/native/%/play)

@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import arrays
 import first
 import forkjoin
 import handover
@@ -45,7 +46,7 @@ SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
 SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
-    first.SUITES | forkjoin.SUITES | kernels.SUITES | handover.SUITES
+    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES | handover.SUITES
 )
 
 

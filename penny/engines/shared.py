@@ -35,7 +35,7 @@ INBOX_BYTES = 1 << 18
 OUTBOX_BYTES = 1 << 16
 
 # How a task ended: Outcome in client.js. In the last two its worker was ended for it.
-RETURNED, RAISED, LOST, BROKEN, NO_ROOM, CANCELLED, TIMED_OUT = range(7)
+RETURNED, RAISED, LOST, BROKEN, NO_ROOM, CANCELLED, TIMED_OUT, CORRUPTED = range(8)
 
 # Ticket, outcome, worker, size: the header of each record in the inbox.
 _header = struct.Struct("<4I")
@@ -312,7 +312,13 @@ class SharedEngine:
             finally:
                 kernels.destination = outer
         elif outcome == RAISED:
-            fail(future, _taken(payload, loads_exception), record.name, options)
+            try:
+                raised = _taken(payload, loads_exception)
+            except Exception as error:
+                error.add_note(f"(while unpickling the exception that {record.name} raised)")
+                future.set_exception(error)
+            else:
+                fail(future, raised, record.name, options)
         elif outcome == CANCELLED:
             future.set_cancelled()
         elif outcome == TIMED_OUT:
@@ -322,6 +328,12 @@ class SharedEngine:
         elif outcome == LOST:
             future.set_exception(
                 WorkerLost(f"worker {worker} died while it ran {record.name}; other tasks go on")
+            )
+        elif outcome == CORRUPTED:
+            future.set_exception(
+                RuntimeError(
+                    f"the shared memory is corrupted: the outcome of {record.name} is not known"
+                )
             )
         elif outcome == NO_ROOM:
             future.set_exception(

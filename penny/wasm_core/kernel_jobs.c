@@ -224,6 +224,7 @@ static int is_on(const struct penny_job *list, const struct penny_job *job) {
 
 /* Whether any task still runs, on another worker, that reads or writes a dead one's stack. */
 static int orphans_run(u32 me) {
+  u32 burials = load(&shared->kernel_burials);
   for (u32 t = 0; t < TASKS; t++) {
     struct task *task = &shared->task[t];
     u32 word = load(&task->state);
@@ -233,7 +234,8 @@ static int orphans_run(u32 me) {
     u32 stack = (u32)context_of((void *)plain_load(&payload_of(t)->address));
     if (load(&task->state) == word && load(&context_at(stack)->dead)) return 1;
   }
-  return 0;
+  /* If one of these workers has died meanwhile, what it had promoted may have become an orphan behind our back. */
+  return load(&shared->kernel_burials) != burials;
 }
 
 /* A job was lost with its worker, and what that one had promoted of it may still run: it has been asked to end. They
@@ -469,6 +471,7 @@ void kernels_bury(u32 dead) {
   store(&context_at(address)->dead, 1);
   context_at(address)->next = shared->kernel_graves;
   shared->kernel_graves = address;
+  fetch_add(&shared->kernel_burials, 1);
   store(stack, 0);
 }
 

@@ -14,6 +14,7 @@
 
 #include "platform.h"
 
+#define PENNY_CORE
 #include "include/penny.h"
 
 enum {
@@ -220,10 +221,14 @@ struct kernel_module { /* a wasm module of kernels; its number is its index + 1 
 /* Calls that were forked with penny_fork(), oldest first: those before `bottom` are promoted and not joined yet, those from
  * it on are private. Where the private ones end only the code that runs knows. W, R: its worker */
 struct lane {
-  struct penny_call *bottom;
-  u32 outer_entry;         /* of a lane that was opened with a call of a kernel: what was before */
-  struct lane *outer_root;
-  u32 unused[5];
+  union {
+    struct {
+      struct penny_call *bottom;
+      struct lane *outer_root; /* of a lane that was opened with a call of a kernel: what was before */
+      u32 outer_entry;         /* likewise */
+    };
+    struct penny_call in_place_of; /* an entry, so that the lane is aligned to its size */
+  };
   struct penny_call call[PENNY_LANE - 1];
 };
 _Static_assert(sizeof(struct lane) == PENNY_LANE * sizeof(struct penny_call), "a lane is aligned to its size");
@@ -316,10 +321,11 @@ struct shared_memory {
   u32 kernels_table; /* places of the workers' function tables that are given out. W: who adds a module, by
                         fetch_add */
   u32 kernel_graves; /* stacks of dead workers, a list, or 0. W, R: keeper */
+  u32 kernel_burials; /* how many have become such. W: keeper, before it settles the dead one's tasks; R: joiners */
   u32 array_serials; /* array serials given out. W: all, by fetch_add */
   u32 identity; /* random: names this memory in the handles of its arrays. W: who made
                    it, before anybody else is there */
-  char line0[8];
+  char line0[4];
 
   u64 idle; /* bit set of parked workers. W: a worker sets its own bit; clearing a bit by CAS claims
                the wake-up (parking.c) */

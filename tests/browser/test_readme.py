@@ -41,8 +41,13 @@ def test_waiting_cancelling_urgency(run: Run) -> None:
     assert run.ok() == "True\ntook too long\n1024\n"
 
 
+@pytest.mark.program(blocks("python")[4])
+def test_shared_arrays(run: Run) -> None:
+    assert run.ok() == "255 [155, 255, 155, 255, 155, 255]\n[255, 155, 155, 255]\n"
+
+
 def test_all_python_examples_are_tested() -> None:
-    assert len(blocks("python")) == 5  # test_kernel_docs.py has the one about kernels
+    assert len(blocks("python")) == 6  # test_kernel_docs.py has the one about kernels
     assert len(blocks("js")) == 2
     assert len(blocks("html")) == 1
 

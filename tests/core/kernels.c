@@ -63,6 +63,51 @@ uint32_t tree(uint32_t *ran, uint32_t nodes, uint32_t turns, uint32_t trap) {
   return root.sum;
 }
 
+/* The same tree by calls. */
+static uint32_t sum_by_calls(struct penny_call *call, const struct node *tree, uint32_t node);
+
+static void calls_upper(struct penny_call *call, struct penny_call *next) {
+  call->u32[1] = sum_by_calls(next, call->pointer[1], call->u32[0]);
+}
+
+static uint32_t sum_by_calls(struct penny_call *call, const struct node *tree, uint32_t node) {
+  if (node >= tree->nodes) return 0;
+  __atomic_fetch_add(&tree->ran[node], 1, __ATOMIC_SEQ_CST);
+  for (uint32_t i = 0; i < tree->turns; i++) sink = i;
+  if (node == tree->trap) __builtin_trap();
+  call->u32[0] = 2 * node + 1;
+  call->pointer[1] = (void *)tree;
+  struct penny_call *next = penny_fork(call, calls_upper);
+  uint32_t sum = node + sum_by_calls(next, tree, 2 * node);
+  return sum + (penny_kept(call) ? sum_by_calls(call, tree, 2 * node + 1) : call->u32[1]);
+}
+
+PENNY_KERNEL(calls, "i32[] ran, i32 turns, i32 trap")
+uint32_t calls(uint32_t *ran, uint32_t nodes, uint32_t turns, uint32_t trap) {
+  struct node tree = {.ran = ran, .nodes = nodes, .turns = turns, .trap = trap};
+  uint32_t sum = sum_by_calls(penny_open(), &tree, 1);
+  penny_close();
+  return sum;
+}
+
+/* A chain of forks, deeper than a lane. */
+static uint32_t chain_of(struct penny_call *call, uint32_t depth);
+static void chain_call(struct penny_call *call, struct penny_call *next) { call->u32[0] = chain_of(next, call->u32[0]); }
+static NOINLINE uint32_t chain_of(struct penny_call *call, uint32_t depth) {
+  if (!depth) return 1;
+  call->u32[0] = 0;
+  struct penny_call *next = penny_fork(call, chain_call);
+  uint32_t length = chain_of(next, depth - 1);
+  return length + (penny_kept(call) ? chain_of(call, 0) : call->u32[0]);
+}
+
+PENNY_KERNEL(chain, "i32 depth")
+uint32_t chain(uint32_t depth) {
+  uint32_t length = chain_of(penny_open(), depth);
+  penny_close();
+  return length;
+}
+
 /* ---- lists and loops ---------------------------------------------------------------------------- */
 
 enum { LIST = 64 };
@@ -152,6 +197,19 @@ void forget(void) {
   item.turns = 0;
   penny_spawn(&item.job, item_job, &item);
 }
+
+/* Lanes within lanes. */
+PENNY_KERNEL(open_lanes, "i32 count")
+void open_lanes(uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) penny_open();
+  for (uint32_t i = 0; i < count; i++) penny_close();
+}
+
+PENNY_KERNEL(open_only, "")
+void open_only(void) { penny_open(); }
+
+PENNY_KERNEL(close_only, "")
+void close_only(void) { penny_close(); }
 
 PENNY_KERNEL(join_twice, "")
 void join_twice(void) {

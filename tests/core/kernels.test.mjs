@@ -27,13 +27,21 @@ async function open(t, {workers = 2, heap} = {}) {
 /** The numbers of a tree's nodes, added up. @param {number} nodes one more than its nodes */
 const treeSum = nodes => (nodes * (nodes - 1)) / 2;
 
-for (const [workers, turns] of [[1, 0], [2, 0], [2, 300], [4, 100]]) {
-  test(`trees on ${workers} workers, ${turns} turns a node: each job once`, async t => {
+for (const [kernel, workers, turns] of /** @type {[string, number, number][]} */ ([
+  ['tree', 1, 0],
+  ['tree', 2, 300],
+  ['tree', 4, 100],
+  ['calls', 1, 0],
+  ['calls', 2, 0],
+  ['calls', 2, 300],
+  ['calls', 4, 100],
+])) {
+  test(`${kernel} on ${workers} workers, ${turns} turns a node: each job once`, async t => {
     const page = await open(t, {workers});
     const nodes = 20_000;
     for (let tree = 0; tree < 10; tree++) {
       const ran = page.words(nodes);
-      const {value} = await page.call(1, 'tree', [ran, nodes, turns, 0]);
+      const {value} = await page.call(1, kernel, [ran, nodes, turns, 0]);
       assert.equal(value, treeSum(nodes));
       assertEachOnce(page.view(ran, nodes).subarray(1), 'node');
     }
@@ -51,6 +59,13 @@ test('jobs joined in any order run once each', async t => {
       assert.deepEqual((await page.call(1, 'list', [ran, 64, turns, step])).error, undefined);
       assertEachOnce(page.view(ran, 64), 'job');
     }
+  await page.finish();
+});
+
+test('a chain of calls longer than a lane', async t => {
+  const page = await open(t);
+  for (const depth of [510, 511, 512, 3000]) assert.equal((await page.call(1, 'chain', [depth])).value, depth + 1);
+  assert.equal((await page.call(1, 'open_lanes', [20])).error, undefined);
   await page.finish();
 });
 
@@ -84,6 +99,9 @@ test('what goes wrong in a kernel is an exception in the caller, and the worker 
     ['deep', [1000], 'KernelTrap', /kernel stack is used up/],
     ['forget', [], 'KernelMisuse', /before it had joined/],
     ['join_twice', [], 'KernelMisuse', /joined before/],
+    ['open_only', [], 'KernelMisuse', /before it had joined/],
+    ['close_only', [], 'KernelMisuse', /close/],
+    ['open_lanes', [24], 'KernelTrap', /fewer lanes/],
     ['none', [], 'RangeError', /no kernel none/],
   ])) {
     const end = await page.call(1, name, args);
@@ -102,7 +120,8 @@ test('a trap anywhere in a tree: nothing of it runs any more when the caller hea
   const nodes = 4000;
   for (let round = 1; round <= 30; round++) {
     const ran = page.words(nodes);
-    const {error} = await page.call(1, 'tree', [ran, nodes, 200, (round * 131) % nodes]);
+    const kernel = round % 2 ? 'tree' : 'calls';
+    const {error} = await page.call(1, kernel, [ran, nodes, 200, (round * 131) % nodes]);
     const before = [...page.view(ran, nodes)];
     assert.equal(error, 'KernelTrap');
     assert.ok(Math.max(...before) <= 1, 'a job ran twice');
@@ -228,7 +247,7 @@ test('threads terminated at random: no job runs twice, and workers go on', async
   const feed = () => {
     while (pending < 2) {
       const ran = page.words(nodes);
-      const {end} = page.submit(1, 'tree', [ran, nodes, 300, 0]);
+      const {end} = page.submit(1, trees.length % 2 ? 'tree' : 'calls', [ran, nodes, 300, 0]);
       pending++;
       end.then(() => pending--);
       trees.push({end, ran});

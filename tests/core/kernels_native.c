@@ -6,6 +6,8 @@
 #include <string.h>
 
 int fib(int n);
+uint32_t calls(uint32_t *ran, uint32_t nodes, uint32_t turns, uint32_t trap);
+uint32_t chain(uint32_t depth);
 uint32_t tree(uint32_t *ran, uint32_t nodes, uint32_t turns, uint32_t trap);
 void list(uint32_t *ran, uint32_t n, uint32_t turns, uint32_t step);
 void loop(uint32_t *ran, uint32_t n, int32_t grain, uint32_t turns);
@@ -29,6 +31,9 @@ int main(void) {
   assert(fib(20) == 6765);
   assert(tree(ran, N, 1, 0) == N * (N - 1) / 2);
   each_once(ran + 1, N - 1);
+  assert(calls(ran, N, 1, 0) == N * (N - 1) / 2);
+  each_once(ran + 1, N - 1);
+  assert(chain(1000) == 1001);
   list(ran, N, 1, 7);
   each_once(ran, 64);
   loop(ran, N, 3, 1);

@@ -497,3 +497,14 @@ int main(int argc, char **argv) {
   if (!total) usage(argv[0]);
   return 0;
 }
+
+/* There are no kernels here. */
+void kernel_task(u32 task) {
+  fprintf(stderr, "task %u is a kernel's\n", task);
+  abort();
+}
+
+void kernel_throw(u32 failure, u32 task) {
+  fprintf(stderr, "a kernel throws %u for task %u\n", failure, task);
+  abort();
+}

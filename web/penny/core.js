@@ -2,6 +2,7 @@
 // views. Nobody else calls WebAssembly or knows an address.
 import {Arrays} from './arrays.js';
 import * as L from './layout.js';
+import {CorruptionError} from './errors.js';
 
 /**
  * The exported functions of penny/wasm_core; each is documented there.
@@ -203,16 +204,31 @@ export class Core {
   }
 
   /**
-   * Where a task's payload lies.
+   * Where a task's payload lies: as many bytes as its size says are there.
    * @param {number} index
    * @returns {number} address
+   * @throws {CorruptionError} if they can't be
    */
   payload(index) {
     const task = this.taskAddress(index);
     const block = this.words[(task >> 2) + L.TASK_BLOCK_WORD] >>> 0;
-    if (!block) return task + L.TASK_PAYLOAD;
-    this.reach(block + this.taskWord(index, L.TASK_SIZE_WORD));
-    return block;
+    const size = this.words[(task >> 2) + L.TASK_SIZE_WORD] >>> 0;
+    if (block) this.checkBlock(block, size);
+    else if (size > L.TASK_PAYLOAD_BYTES)
+      throw new CorruptionError(`slot ${index} holds ${size} bytes`);
+    return block || task + L.TASK_PAYLOAD;
+  }
+
+  /**
+   * Makes sure that a block's bytes lie in the heap, within the views' reach.
+   * @param {number} block its address
+   * @param {number} size
+   * @throws {CorruptionError} if they do not
+   */
+  checkBlock(block, size) {
+    this.reach(block + size);
+    if (block < L.HEAP_ADDRESS || block + size > this.bytes.length)
+      throw new CorruptionError(`no block of ${size} bytes can lie at ${block}`);
   }
 
   /**

@@ -27,7 +27,8 @@ const MESSAGES = [
   'the kernel was asked to end',
   'a worker died while it ran a job that this kernel had spawned',
   `the worker’s kernel stack is used up: spawn less deeply, or with smaller frames, or open fewer lanes`,
-  'penny_join: this job is not spawned, was joined before, or runs below its joiner',
+  'penny_join: this job is not spawned, was joined before, or runs below its joiner; or penny_close: calls of this ' +
+    'lane are not joined, or none is open',
 ];
 
 /**

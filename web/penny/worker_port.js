@@ -11,6 +11,7 @@ import {Box} from './client_port.js';
 import {Kernels} from './kernels.js';
 import {lengthOf, writePieces} from './payload.js';
 import {withBytes, withPieces} from './python_buffers.js';
+import {CorruptionError} from './errors.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
@@ -159,10 +160,10 @@ export class WorkerPort {
       (core.taskWord(task, L.TASK_FLAGS_WORD) & HAS_KWARGS);
     if (exports.hungry()) code += HUNGRY;
     if (core.taskWord(task, L.TASK_QUEUE_WORD) === L.INTERACTIVE) code += IS_INTERACTIVE;
+    const from = core.payload(task);
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
     if (size > this.inbox.size) return code + IS_LARGE;
     const {memory, address} = this.inbox;
-    const from = core.payload(task);
     if (size <= 64) for (let i = 0; i < size; i++) memory[address + i] = core.bytes[from + i];
     else {
       memory.set(core.bytes.subarray(from, from + size), address);
@@ -207,8 +208,11 @@ export class WorkerPort {
    */
   #read(task, offset, buffer) {
     const {core} = this;
+    const size = core.taskWord(task, L.TASK_SIZE_WORD);
     const from = core.payload(task) + offset;
-    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from, from + bytes.length)));
+    withBytes(buffer, bytes =>
+      bytes.set(core.bytes.subarray(from, from + Math.max(0, Math.min(size - offset, bytes.length)))),
+    );
   }
 
   /** Its function's number in the table. */
@@ -221,8 +225,8 @@ export class WorkerPort {
     const {core} = this;
     const entry = this.entry();
     const block = core.exports.function_block(entry) >>> 0;
-    const size = core.exports.function_size(entry);
-    core.reach(block + size);
+    const size = core.exports.function_size(entry) >>> 0;
+    core.checkBlock(block, size);
     return core.bytes.slice(block, block + size);
   }
 
@@ -376,6 +380,9 @@ export class WorkerPort {
    */
   join(handle, help, milliseconds) {
     const {core, kernels} = this;
+    // The latch of another use of the slot would never be set for us.
+    if (core.hint(handle & L.INDEX_MASK) !== handle)
+      throw new CorruptionError(`the job that is waited for, ${handle}, is not there`);
     const deadline = performance.now() + milliseconds;
     for (let left = milliseconds; ; left = Math.max(0, deadline - performance.now())) {
       const result = this.aside.wait(milliseconds < 0 ? -1 : left, bound =>
@@ -395,9 +402,9 @@ export class WorkerPort {
     this.#joined = task;
     const state = core.taskWord(task, L.TASK_STATE_WORD) & L.STATE_MASK;
     if (state === L.STATE_LOST) return JOINED.LOST;
+    const from = core.payload(task);
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
     if (size <= this.inbox.size) {
-      const from = core.payload(task);
       this.inbox.memory.set(core.bytes.subarray(from, from + size), this.inbox.address);
     }
     return state === L.STATE_RETURNED ? JOINED.RETURNED : JOINED.RAISED;

@@ -28,7 +28,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if !defined(__wasm__) && !defined(PENNY_SERIAL)
+/* PENNY_CORE: the core itself, which the tests compile natively, too. */
+#if !defined(__wasm__) && !defined(PENNY_CORE) && !defined(PENNY_SERIAL)
 #define PENNY_SERIAL
 #endif
 
@@ -99,7 +100,11 @@ struct penny_context {
 };
 #define PENNY_ATTENTION 0xffffffffu /* as a limit: the next spawn takes the slow path */
 
+#ifdef __wasm__
 #define PENNY_IMPORT(name) __attribute__((import_module("penny"), import_name(#name)))
+#else
+#define PENNY_IMPORT(name)
+#endif
 
 /* Exports of the worker's core. `spawn` sees to the attention; `join` gives a job that the caller has to run,
  * or 0 when the joined one has ended. */

@@ -41,6 +41,12 @@ void mark(int32_t i, uint8_t *marks, uint32_t n, int32_t turns) {
   for (volatile int32_t turn = 0; turn < turns; turn++) continue;
 }
 
+PENNY_KERNEL(tick, "i32 i, i32[] ticks")
+void tick(int32_t i, int32_t *ticks, uint32_t n) {
+  (void)i, (void)n;
+  __atomic_fetch_add(&ticks[0], 1, __ATOMIC_SEQ_CST);
+}
+
 static uint32_t counter = 100;
 
 PENNY_KERNEL(count, "u64 i")

@@ -7,7 +7,7 @@ import {HOST, KEEPER, MEBIBYTE, clientParticipant, createMemory} from '../../web
 import {CorruptionError} from '../../web/penny/errors.js';
 import * as L from '../../web/penny/layout.js';
 import {WorkerPort} from '../../web/penny/worker_port.js';
-import {NOTHING, TestCore, generator} from './threads.mjs';
+import {NOTHING, STOPPED, TestCore, generator} from './threads.mjs';
 
 /** @typedef {import('./threads.mjs').Body} Body */
 
@@ -78,8 +78,10 @@ class Scene {
     const task = exports.worker_next(WORKER, 0);
     if (task === NOTHING) return;
     // What start() does, without a wait.
-    /** @type {any} */ (this.port).core.exports = {...exports, worker_next: () => task};
+    const found = [task]; // what looks like a kernel's job is run, and it asks for another
+    /** @type {any} */ (this.port).core.exports = {...exports, worker_next: () => found.pop() ?? STOPPED};
     const code = this.port.start();
+    if (code === STOPPED) return;
     if (code & 2) {
       const size = this.port.arguments_size();
       assert.ok(size <= HEAP, `arguments of ${size} bytes`);

@@ -234,7 +234,7 @@ class PortBlock:
 
     def get(self, type: ElementType, offset: int) -> Any:
         """One element."""
-        # JavaScript's numbers come as int where they are integral, and its BigInts as a class of int.
+        # JavaScript's numbers come as int where they are integral, BigInts as a class of int.
         return type.python(self._port.get(type.code, self.address + offset))
 
     def set(self, type: ElementType, offset: int, value: Any) -> None:

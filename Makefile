@@ -6,7 +6,8 @@ SETUP := .venv/installed node_modules/.installed
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup build core snapshot run serve test test-core test-python test-browser \
+.PHONY: help setup build core snapshot run serve test test-core test-native test-python test-browser \
+	stress stress-native stress-browser mutants soak \
 	lint models bench wheel clean
 
 help:            ## this list
@@ -38,6 +39,13 @@ CORE_MAX_MEMORY := 4294967296
 CORE_LDFLAGS := --no-entry --import-memory --shared-memory --export=__stack_pointer \
 	--initial-memory=$(CORE_INITIAL_MEMORY) --max-memory=$(CORE_MAX_MEMORY)
 
+# Modules of kernels: position-independent, their static data initialised by the first instance.
+# See docs/kernels-abi.md.
+KERNEL_CFLAGS := -O3 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -Ipenny/wasm_core/include \
+	-matomics -mbulk-memory -mmutable-globals -msign-ext -msimd128
+KERNEL_LDFLAGS := -shared --experimental-pic --no-entry --import-memory --shared-memory \
+	--max-memory=$(CORE_MAX_MEMORY)
+
 core: $(CORE) $(LAYOUT)   ## compile penny/wasm_core to core.wasm
 
 build/core/%.o: penny/wasm_core/%.c Makefile | $(SETUP)
@@ -68,7 +76,7 @@ serve: build              ## the playground, for your own browser
 
 # ---- checks --------------------------------------------------------------------------------------
 
-test: build lint models test-core test-python test-browser  ## everything that CI checks
+test: build lint models test-core test-native test-python test-browser  ## everything that CI checks
 
 test-core: core           ## the core in Node's threads
 	node --test --test-reporter=spec tests/core/*.test.mjs
@@ -77,13 +85,78 @@ test-python: core         ## what runs on CPython
 	$(PYTHON) -m pytest tests/python
 
 test-browser: build       ## everything else, in headless Chromium
-	$(PYTHON) -m pytest tests/browser
+	$(PYTHON) -m pytest tests/browser -m "not stress"
+
+stress: stress-native mutants stress-browser  ## what takes long: not in CI
+
+stress-browser: build     ## random trees and faults, in headless Chromium
+	$(PYTHON) -m pytest tests/browser -m stress -s
+
+soak: build               ## mixed load for MINUTES (10), then everything must be as before
+	$(PYTHON) -m pytest tests/browser/test_soak.py -m soak -s
 
 lint: core                ## style and types, Python and JavaScript
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy penny
 	npx --no-install tsc -p .
+
+# ---- the core, native ----------------------------------------------------------------------------
+
+# The core's own files with tests/native, as a program: once for each sanitizer, with threads, and once
+# without, whose actors take turns. See tests/native/native.h. For the last one the tables are made small in a
+# copy: a recovery looks at 64 slots instead of 16384, so more of its steps meet what others do.
+NATIVE_CORE := $(wildcard penny/wasm_core/*.c)
+NATIVE_TESTS := $(patsubst %.c,%.o,$(wildcard tests/native/*.c))
+NATIVE_SMALL := 's/TASKS = 16384,/TASKS = 64,/; s/TASK_BITS = 14,/TASK_BITS = 6,/; \
+	s/FUNCTIONS = 8192,/FUNCTIONS = 16,/; s/INJECTOR_CELLS = 32768,/INJECTOR_CELLS = 128,/; \
+	s/DEQUE_ENTRIES = 4096,/DEQUE_ENTRIES = 64,/'
+NATIVE_CFLAGS := -std=c11 -g -Wall -Wextra -Werror -Wno-int-to-pointer-cast -Wno-pointer-to-int-cast \
+	-Itests/native
+NATIVE_FLAVOURS := interleave thread address
+NATIVE_interleave := -O2 -DSMALL -Ibuild/native/small
+NATIVE_thread := -O1 -fsanitize=thread -Ipenny/wasm_core
+NATIVE_address := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Ipenny/wasm_core
+mutants: export NATIVE_CFLAGS := $(NATIVE_CFLAGS)
+mutants: export NATIVE_INTERLEAVE := $(NATIVE_interleave)
+
+define NATIVE_FLAVOUR
+build/native/$(1)/tests/native/%.o: tests/native/%.c Makefile | build/native/small/shared.h
+	@mkdir -p $$(@D)
+	$$(CC) $$(NATIVE_CFLAGS) $$(NATIVE_$(1)) -MMD -c $$< -o $$@
+build/native/$(1)/core/%.o: $(if $(filter interleave,$(1)),build/native/small,penny/wasm_core)/%.c Makefile \
+		| build/native/small/shared.h
+	@mkdir -p $$(@D)
+	$$(CC) $$(NATIVE_CFLAGS) $$(NATIVE_$(1)) -MMD -c $$< -o $$@
+build/native/$(1)/play: $$(NATIVE_TESTS:%=build/native/$(1)/%) \
+		$$(NATIVE_CORE:penny/wasm_core/%.c=build/native/$(1)/core/%.o)
+	$$(CC) $$(NATIVE_$(1)) $$^ -o $$@ -lpthread
+-include $$(wildcard build/native/$(1)/core/*.d build/native/$(1)/tests/native/*.d)
+endef
+$(foreach flavour,$(NATIVE_FLAVOURS),$(eval $(call NATIVE_FLAVOUR,$(flavour))))
+
+build/native/small/%.c: penny/wasm_core/%.c
+	@mkdir -p $(@D)
+	cp $< $@
+build/native/small/shared.h: $(wildcard penny/wasm_core/*.h) Makefile
+	@mkdir -p $(@D)
+	cp -r $(wildcard penny/wasm_core/*.h) penny/wasm_core/include $(@D)
+	sed $(NATIVE_SMALL) penny/wasm_core/shared.h >$@
+
+NATIVE := $(NATIVE_FLAVOURS:%=build/native/%/play)
+
+test-native: $(NATIVE)    ## the core as a native program, a small share, under the sanitizers
+	build/native/interleave/play interleave
+	build/native/thread/play threads --part 4
+	build/native/address/play threads --part 2
+
+stress-native: $(NATIVE)  ## much of it: millions of operations
+	build/native/interleave/play interleave --times 100 --seed 1000
+	build/native/thread/play threads --times 10 --seed 1000
+	build/native/address/play threads --times 30 --seed 1000
+
+mutants: build/native/interleave/play  ## each known mistake in the core is caught
+	$(PYTHON) tests/native/mutants.py
 
 models: $(SETUP)          ## the Promela models of the protocols
 	models/check
@@ -94,6 +167,13 @@ build/benchmarks/fib.o: benchmarks/core/fib.c penny/wasm_core/shared.h penny/was
 
 build/benchmarks/fib.wasm: build/benchmarks/fib.o $(OBJECTS)
 	scripts/wasm-ld $(CORE_LDFLAGS) $^ -o $@
+
+build/benchmarks/kernels.o: benchmarks/kernels/kernels.c penny/wasm_core/include/penny.h Makefile
+	@mkdir -p $(@D)
+	emcc $(KERNEL_CFLAGS) -c $< -o $@
+
+build/benchmarks/kernels.wasm: build/benchmarks/kernels.o Makefile scripts/wasm-ld
+	scripts/wasm-ld $(KERNEL_LDFLAGS) $< -o $@
 
 bench: build              ## the figures, into benchmarks/latest.json
 	$(PYTHON) benchmarks/run.py

@@ -65,7 +65,7 @@ def uts(pages: Pages) -> Iterator[Figure]:
 
 
 def parallel_map(pages: Pages) -> Iterator[Figure]:
-    """100,000 x*x in two workers, beside a list comprehension in one."""
+    """100,000 x*x in a pool of two workers, beside a list comprehension in the same worker."""
     times = pages.call("forkjoin.js", "mapTimes")
     value = ratio(times["parallel"], times["serial"])
     yield Figure("forkjoin/map", value, 1.0, False, {"ms": times})

@@ -25,11 +25,14 @@ from pathlib import Path
 import arrays
 import first
 import forkjoin
+import handover
+import kernels
 from figures import Figure, Pages, Raw
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from penny.cli import bundle
+from penny.cli import main as penny
 from penny.cli.browser import chromium_flags, find_browser
 from penny.cli.pyodide import PYODIDE_VERSION, find_pyodide
 from penny.cli.server import application, background
@@ -43,14 +46,17 @@ SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
 SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
-    first.SUITES | forkjoin.SUITES | arrays.SUITES
+    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES | handover.SUITES
 )
 
 
-def build_fib(folder: Path) -> None:
-    """Compile benchmarks/core/fib.c together with the core."""
-    subprocess.run(["make", "--silent", "build/benchmarks/fib.wasm"], cwd=ROOT, check=True)
-    shutil.copy(ROOT / "build" / "benchmarks" / "fib.wasm", folder)
+def build_wasm(folder: Path) -> None:
+    """Compile benchmarks/core/fib.c together with the core, and modules of kernels."""
+    for name in ("fib.wasm", "kernels.wasm"):
+        subprocess.run(["make", "--silent", f"build/benchmarks/{name}"], cwd=ROOT, check=True)
+        shutil.copy(ROOT / "build" / "benchmarks" / name, folder)
+    source = str(ROOT / "benchmarks" / "core" / "handover.c")
+    assert penny(["kernel", "build", source, "-o", f"{folder}/handover.wasm"]) == 0
 
 
 @contextlib.contextmanager
@@ -63,7 +69,7 @@ def open_pages() -> Iterator[Pages]:
         comlink = ROOT / "node_modules" / "comlink" / "dist" / "esm" / "comlink.mjs"
         (folder / "comlink.js").symlink_to(comlink)
         (folder / "stdlib_index.py").symlink_to(ROOT / "examples" / "stdlib_index.py")
-        build_fib(folder)
+        build_wasm(folder)
         pyodide, python = find_pyodide(None), bundle.python_packages()
         sites = {
             kind: stack.enter_context(

@@ -7,7 +7,8 @@
  *   and notifies everybody. -DEARLY: stop comes at any moment, else when all is done.
  * Abstracted: the queues (one counter; with several, each is looked at after the announcement just
  *   the same), claims (slots.pml), the task a dead worker was running (death.pml). No new worker
- *   comes for a dead one: the others must do. Of an event counter the protocol sees only whether it
+ *   comes for a dead one: the others must do. The code lets also those who announced themselves and did
+ *   not sleep wake another; two workers do without, three do not (parking.md). Of an event counter the protocol sees only whether it
  *   has moved since its worker read it, so that is what `moved` holds (no wrap).
  *   wait32 compares and starts to wait in one step, as its specification has it.
  * One step is one atomic access of shared memory; in WebAssembly all are sequentially consistent.

@@ -19,6 +19,7 @@ from penny.errors import (
     BrokenPool,
     Cancelled,
     IsolationError,
+    KernelError,
     PickleError,
     RemoteError,
     RemoteTraceback,
@@ -27,6 +28,7 @@ from penny.errors import (
 from penny.functions import task
 from penny.futures import Future
 from penny.jobs import Job, spawn
+from penny.kernels import Kernel, Kernels
 from penny.scheduler import Scheduler, current_scheduler
 from penny.scopes import Scope, scope
 
@@ -37,6 +39,9 @@ __all__ = [
     "Future",
     "IsolationError",
     "Job",
+    "Kernel",
+    "KernelError",
+    "Kernels",
     "PickleError",
     "RemoteError",
     "RemoteTraceback",

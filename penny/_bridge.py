@@ -7,6 +7,7 @@ module, and no snapshot may hold a JavaScript object.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -16,11 +17,13 @@ __all__ = [
     "CANCEL",
     "COROUTINE",
     "HAS_KWARGS",
+    "IN_BROWSER",
     "STEAL",
     "URGENT",
     "ArraysPort",
     "ClientPort",
     "CoroutinePort",
+    "KernelCaller",
     "WorkerPort",
     "can_run_sync",
     "once",
@@ -28,8 +31,12 @@ __all__ = [
     "proxy",
     "role",
     "run_sync",
+    "thrown",
 ]
 
+
+# Whether there is a JavaScript.
+IN_BROWSER = sys.platform == "emscripten"
 
 # Flags of a call; the same in client.js.
 HAS_KWARGS, COROUTINE = 1, 2
@@ -101,6 +108,9 @@ class ClientPort(Protocol):
     ) -> int: ...
     def add_function(self, data: bytes) -> int: ...
     def drop_function(self, function: int) -> None: ...
+
+    # Adds a module of kernels: its number, from 1; or -1: there is no room.
+    def add_kernels(self, data: bytes) -> int: ...
     def cancel(self, ticket: int) -> bool: ...
     def ask_cancel(self, ticket: int) -> bool: ...
     def running(self, ticket: int) -> bool: ...
@@ -188,6 +198,19 @@ class WorkerPort(Protocol):
     def ended(self, handle: int) -> bool: ...
     def ask_cancel(self, handle: int) -> bool: ...
 
+    # Kernels. `add_kernels` gives a module's number, or -1: there is no room. The next two call
+    # an exported function, see KernelCaller: once; or for each i from low to high - 1, 32 bits,
+    # with i before the arguments. A call that did not return is a
+    # JavaScript error, named KernelTrap, KernelCancelled, KernelLost or KernelMisuse. `on_task`
+    # says what runs a task that a kernel's join has found, which `begin` then puts on the stack,
+    # giving its code.
+    def add_kernels(self, data: bytes) -> int: ...
+    def kernel_signatures(self, module: int) -> str: ...
+    def call_kernel(self, module: int, name: str, args: Any) -> Any: ...
+    def kernel_range(self, module: int, name: str, low: int, high: int, args: Any) -> None: ...
+    def on_task(self, run: Any) -> None: ...
+    def begin(self, task: int) -> int: ...
+
     def stats(self) -> str: ...
 
     @property
@@ -267,6 +290,8 @@ def open_client(
 
 def proxy(callback: Callable[..., Any]) -> Any:
     """The callback in a form that JavaScript may keep, until it is destroyed."""
+    if not IN_BROWSER:
+        return callback
     from pyodide.ffi import create_proxy
 
     return create_proxy(callback)
@@ -277,6 +302,39 @@ def once(callback: Callable[..., Any]) -> Any:
     from pyodide.ffi import create_once_callable
 
     return create_once_callable(callback)
+
+
+class KernelCaller:
+    """How a pool worker calls kernels.
+
+    Args:
+        port: The worker's.
+    """
+
+    def __init__(self, port: WorkerPort) -> None:
+        # Bound once: each look-up on a JavaScript object is a crossing of its own.
+        self.call = port.call_kernel
+        """See WorkerPort."""
+        self.range = port.kernel_range
+        """See WorkerPort."""
+        self.arguments: Callable[[list[Any]], Any] = list
+        """A list of numbers as an array of JavaScript's."""
+        self.wide: Callable[[int], int] = int
+        """A number of 64 bits, which JavaScript takes and gives as a bigint."""
+        if IN_BROWSER:
+            from pyodide.ffi import JsBigInt, to_js
+
+            self.arguments = to_js
+            self.wide = JsBigInt
+
+
+def thrown(error: BaseException) -> tuple[str, str] | None:
+    """Name and message of an error that JavaScript threw; None if it comes from elsewhere."""
+    if not IN_BROWSER:
+        return None
+    from pyodide.ffi import JsException
+
+    return (error.name, error.message) if isinstance(error, JsException) else None
 
 
 def can_run_sync() -> bool:

@@ -24,7 +24,7 @@ import math
 import operator
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import reduce
 from time import perf_counter
@@ -34,6 +34,7 @@ from typing import Any, ClassVar, TypeVar
 from penny import jobs
 from penny.errors import WorkerLost
 from penny.functions import ChunkCall
+from penny.kernels import Kernel
 from penny.wire import dumps, loads
 
 __all__ = ["parallel_for", "parallel_map", "parallel_reduce", "parallel_sort"]
@@ -70,25 +71,67 @@ RETURNED_MAX = 8
 
 
 def parallel_for(
-    f: Callable[[Any], object], range_or_n: int | Iterable[Any], grain: int | None = None
+    f: Callable[..., object],
+    range_or_n: int | Iterable[Any],
+    high: int | None = None,
+    *,
+    args: Sequence[Any] = (),
+    grain: int | None = None,
 ) -> None:
-    """Call `f(i)` for each `i`, in parallel.
+    """Call `f(i)` for each `i`, in parallel; or `f(i, *args)`.
+
+        parallel_for(f, 100)
+        parallel_for(f, low, high, args=(image,))
 
     What `f` changes has to be shared between the workers: changes of ordinary objects stay in the
-    worker that ran it.
+    worker that ran it. A kernel is called in chunks, by one call from Python each.
 
     Args:
-        f: What to call. Its results are dropped where they arise.
-        range_or_n: A range, or n for `range(n)`; any other iterable of items will do, too.
+        f: What to call: a function, or a kernel. Its results are dropped where they arise.
+        range_or_n: A range, or n for `range(n)`; any other iterable of items will do, too. With
+            `high`: the first i.
+        high: The one after the last.
+        args: More arguments, the same for each call. Another worker gets copies with its items.
         grain: The least number of items for another worker. None: found by measuring.
 
     Raises:
+        TypeError: `f` is a kernel, and these are not its arguments; nothing was called.
+        OverflowError: `f` is a kernel, and an argument is out of range; nothing was called.
         BaseException: What the first item, in order, raised that did. Of the later items some may
             have been run, unlike in a serial loop.
     """
-    if not isinstance(range_or_n, Iterable):
-        range_or_n = range(operator.index(range_or_n))
-    _run(_ForLoop(_Call(_ForLoop, f), _sliceable(range_or_n), grain))
+    items = _sliceable(items_of_for(range_or_n, high))
+    kind: type[_Loop] = _ForLoop
+    if isinstance(f, Kernel):
+        kind = _KernelLoop
+        items = _Calls(items, kernel_arguments(f, items, args))
+    elif args:
+        kind = _CallLoop
+        items = _Calls(items, tuple(args))
+    _run(kind(_Call(kind, f), items, grain))
+
+
+def items_of_for(range_or_n: int | Iterable[Any], high: int | None) -> Iterable[Any]:
+    """The items that `parallel_for` is asked to go through."""
+    if high is not None:
+        if isinstance(range_or_n, Iterable):
+            raise TypeError("parallel_for takes a range or items, or two ints, low and high")
+        return range(operator.index(range_or_n), operator.index(high))
+    if isinstance(range_or_n, Iterable):
+        return range_or_n
+    return range(operator.index(range_or_n))
+
+
+def kernel_arguments(kernel: Kernel, items: Any, args: Sequence[Any]) -> tuple[Any, ...]:
+    """What follows the item in each call of a kernel, checked. Raises TypeError, OverflowError."""
+    if not isinstance(items, range):
+        raise TypeError(
+            f"parallel_for calls kernel {kernel.name} for the numbers of a range, not for items "
+            f"of a {type(items).__name__}: have the kernel look into a SharedArray instead"
+        )
+    if not items:
+        return kernel.bind_range(0, 1, tuple(args))
+    return kernel.bind_range(min(items[0], items[-1]), max(items[0], items[-1]) + 1, tuple(args))
 
 
 def parallel_map(f: Callable[[T], R], seq: Iterable[T], grain: int | None = None) -> list[R]:
@@ -170,10 +213,42 @@ def parallel_sort(
     return [values[i] for i in order]
 
 
-# Seconds for an item by function, from earlier loops: a hint, by which a short loop of short items
-# is not offered at all. Keyed by id; that of a dead function's successor misleads for one loop.
-_costs: dict[int, float] = {}
-COSTS_MAX = 1024
+class _Known:
+    """What is known of a function from earlier loops, by which one of cheap items needs no ado.
+
+    Its cost is that of the dearest loop, which fades: a function whose items have lately been worth
+    sending goes the careful way.
+    """
+
+    __slots__ = ("cost", "transport")
+
+    def __init__(self) -> None:
+        self.cost: float | None = None
+        self.transport = 0.0
+
+    def learn(self, loop: _Loop) -> None:
+        if loop.computed:
+            self.cost = max(loop.seconds / loop.computed, FADING * (self.cost or 0.0))
+        if loop.transport is not None:
+            self.transport = loop.transport
+
+    def too_cheap(self, items: int) -> bool:
+        """Whether so many items are not worth sending."""
+        cost = self.cost
+        if cost is None:
+            return False
+        return cost * items < VICTIM_SECONDS or self.transport > cost * TRANSPORT_SHARE
+
+
+# By the function's id. A dead function's successor is misled for one loop, if it is as quick.
+_known: dict[int, _Known] = {}
+KNOWN_MAX = 1024
+
+# What is left of a loop's cost after the next loop.
+FADING = 0.9
+
+# So many items show, after the first one alone, whether they are as cheap as ever.
+PROBE = 64
 
 
 def _run(loop: _Loop) -> Any:
@@ -183,22 +258,15 @@ def _run(loop: _Loop) -> Any:
         return loop.outcome()
     if not loop.few:
         return loop.execute()
-    key = loop.call.key
-    cost = _costs.get(key)
-    if loop.grain is None and loop.end and cost is not None and cost * loop.end < VICTIM_SECONDS:
-        # Nothing will be offered, if it is as quick as ever: so without more ado.
-        loop.claimed = 1
-        began = perf_counter()
-        loop.do(0, 1)
-        if perf_counter() - began < VICTIM_SECONDS:
-            loop.do(1, loop.end)
-            _costs[key] = (perf_counter() - began) / loop.end
-            return loop.outcome()
+    known = _known.get(loop.call.key)
+    if known is None:
+        if len(_known) >= KNOWN_MAX:
+            _known.clear()
+        known = _known[loop.call.key] = _Known()
+    if loop.grain is None and not jobs.checking and known.too_cheap(loop.end):
+        loop.run_cheap(known)
     outcome = loop.execute()
-    if loop.cost is not None:
-        if len(_costs) >= COSTS_MAX:
-            _costs.clear()
-        _costs[key] = loop.cost
+    known.learn(loop)
     return outcome
 
 
@@ -302,6 +370,9 @@ class _Loop(ABC):
 
     cost: float | None = None
     """Seconds that an item takes to compute."""
+    seconds = 0.0
+    computed = 0
+    """How many items were computed here and timed, and how long that took."""
     transport: float | None = None
     """Seconds that an item and its result take to be pickled and unpickled."""
     claimed = 0
@@ -346,6 +417,14 @@ class _Loop(ABC):
     def sample(self, count: int) -> Any:
         """What a thief would hand back for the first items."""
 
+    def slice(self, low: int, high: int) -> Any:
+        """Some of the items, to be iterated over once."""
+        if low and high == len(self.items) and type(self.items) in _SLICEABLE:
+            rest: Any = iter(self.items)  # a copy would cost more than a hundredth of cheap items
+            rest.__setstate__(low)
+            return rest
+        return self.items[low:high]
+
     def settle(self) -> None:
         """Do what can be done before a thief is waited for."""
         return
@@ -373,10 +452,23 @@ class _Loop(ABC):
         except BaseException:
             self._abandon()
             raise
-        seconds, items = self._unmeasured
-        if self.cost is None and items:
-            self.cost = seconds / items
         return self.outcome()
+
+    def run_cheap(self, known: _Known) -> None:
+        """Compute all items at once, if the first ones are as cheap as is known; else those."""
+        assert known.cost is not None
+        for low, high in (0, 1), (1, PROBE), (PROBE, self.end):
+            count = min(high, self.end) - low
+            if count <= 0:
+                break
+            self.claimed = low + count
+            began = perf_counter()
+            self.do(low, low + count)
+            seconds = perf_counter() - began
+            self.seconds += seconds
+            self.computed += count
+            if seconds > 2 * known.cost * count + CLOCK_SECONDS:
+                break
 
     def _run_front(self) -> None:
         """Compute what has not been given away, from the front."""
@@ -395,6 +487,8 @@ class _Loop(ABC):
 
     def _measure(self, seconds: float, items: int) -> None:
         """Find from a chunk's time what an item costs, and how large the next should be."""
+        self.seconds += seconds
+        self.computed += items
         seconds += self._unmeasured[0]
         items += self._unmeasured[1]
         if seconds < CLOCK_SECONDS or not items:
@@ -404,7 +498,9 @@ class _Loop(ABC):
                 self.cost = seconds / items  # inexact, but enough to see that it is not long
         else:
             self._unmeasured = 0.0, 0
-            self.cost = seconds / items
+            cost = seconds / items
+            # A chunk during which something else had the processor is no reason to share.
+            self.cost = cost if self.cost is None else min(cost, 2 * self.cost)
             self.size = max(1, min(int(CHUNK_SECONDS / self.cost), self.size * GROWTH))
 
     def _measure_transport(self, done: int) -> float:
@@ -511,7 +607,7 @@ class _ForLoop(_Loop):
 
     def do(self, low: int, high: int) -> None:
         function = self.call.function
-        for item in self.items[low:high]:
+        for item in self.slice(low, high):
             function(item)
 
     def add(self, low: int, high: int, outcome: None) -> None:
@@ -524,6 +620,49 @@ class _ForLoop(_Loop):
         pass
 
 
+class _Calls:
+    """Items, and what each call is given beside its item: a thief gets both."""
+
+    __slots__ = ("args", "items")
+
+    def __init__(self, items: Any, args: tuple[Any, ...]) -> None:
+        self.items = items
+        self.args = args
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, part: slice) -> _Calls:
+        return _Calls(self.items[part], self.args)
+
+    def __reduce__(self) -> Any:
+        return _Calls, (self.items, self.args)
+
+
+class _CallLoop(_ForLoop):
+    """Each item is an argument of several."""
+
+    def do(self, low: int, high: int) -> None:
+        function, args = self.call.function, self.items.args
+        for item in self.items.items[low:high]:
+            function(item, *args)
+
+
+class _KernelLoop(_ForLoop):
+    """Kernels are called for whole chunks, which must be contiguous."""
+
+    def do(self, low: int, high: int) -> None:
+        kernel, args = self.call.function, self.items.args
+        assert isinstance(kernel, Kernel)
+        part = self.items.items[low:high]
+        if abs(part.step) == 1:
+            if part:
+                kernel.run_range(min(part[0], part[-1]), max(part[0], part[-1]) + 1, args)
+        else:
+            for i in part:
+                kernel.run_range(i, i + 1, args)
+
+
 class _MapLoop(_Loop):
     """Results make a list."""
 
@@ -534,10 +673,16 @@ class _MapLoop(_Loop):
     def do(self, low: int, high: int) -> None:
         function = self.call.function
         if isinstance(function, _BUILTIN_TYPES):
-            self.results += map(function, self.items[low:high])
+            results = list(map(function, self.slice(low, high)))
         else:
             # As fast as any loop in Python can be, and without a C frame below the function.
-            self.results += [function(item) for item in self.items[low:high]]
+            results = [function(item) for item in self.slice(low, high)]
+        if len(results) > len(self.results):
+            # To move pointers is cheap. To append them touches each object twice.
+            results[:0] = self.results
+            self.results = results
+        else:
+            self.results += results
 
     def add(self, low: int, high: int, outcome: list[Any]) -> None:
         self.results += outcome

@@ -10,6 +10,7 @@ __all__ = [
     "BrokenPool",
     "Cancelled",
     "IsolationError",
+    "KernelError",
     "PickleError",
     "RemoteError",
     "RemoteTraceback",
@@ -48,6 +49,27 @@ class WorkerLost(RuntimeError):
     Only the tasks that it was running fail so. A new worker takes its place and all other tasks
     run. Submit the task again if it may run twice.
     """
+
+
+class KernelError(RuntimeError):
+    """A kernel trapped: an access beyond the memory, a division by zero, `unreachable`, too deep.
+
+    Also raised where it misuses `penny_spawn` and `penny_join`. All that it had spawned has ended;
+    what it had written by then stays written. The worker goes on.
+
+    Attributes:
+        kernel: The kernel's name.
+        reason: What the WebAssembly engine said, or Penny.
+    """
+
+    def __init__(self, kernel: str, reason: str) -> None:
+        super().__init__(kernel, reason)
+        self.kernel = kernel
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Both."""
+        return f"kernel {self.kernel}: {self.reason}"
 
 
 class Cancelled(BaseException):

@@ -37,6 +37,7 @@ __all__ = [
     "FunctionNames",
     "FunctionRecords",
     "Record",
+    "TableFunction",
     "chunk_call",
     "dumps_function",
     "is_coroutine_call",
@@ -50,6 +51,11 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 AnyFunction = Callable[..., Any]
 
+
+class TableFunction:
+    """A callable of Penny's own for the function table: it never changes."""
+
+
 # Callables without a state that could change between two submissions. Functions with a cache are
 # among them: each worker has a cache of its own, which lasts.
 _TABLE_TYPES = (
@@ -59,6 +65,7 @@ _TABLE_TYPES = (
     MethodDescriptorType,
     WrapperDescriptorType,
     ClassMethodDescriptorType,
+    TableFunction,
 )
 
 
@@ -69,7 +76,7 @@ def split_call(function: AnyFunction, args: tuple[Any, ...]) -> tuple[AnyFunctio
     other callable (a `functools.partial`, an object with `__call__`) may have changed by the next
     submission, so it is an argument of `operator.call`.
     """
-    if isinstance(function, (*_TABLE_TYPES, ChunkCall)):
+    if isinstance(function, _TABLE_TYPES):
         return function, args
     if isinstance(function, MethodType):
         return split_call(function.__func__, (function.__self__, *args))
@@ -119,7 +126,7 @@ class FunctionCache(dict[int, AnyFunction]):
         """Called with a function that is kept no more."""
 
 
-class ChunkCall(Generic[T]):
+class ChunkCall(TableFunction, Generic[T]):
     """A function as a task that does a chunk of calls: a list of argument tuples, one of results.
 
     It is a function for the table, which is pickled once, as the function itself would be.

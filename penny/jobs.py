@@ -812,6 +812,16 @@ def answer() -> None:
         raise take_cancel(innermost)
 
 
+def catch_up() -> None:
+    """Do what was noted, after a call in which tasks may have run on top of this one.
+
+    Raises:
+        Cancelled: It is due for the innermost execution.
+    """
+    if not masked and (noted or innermost.cancel_due):
+        answer()
+
+
 def take_cancel(execution: Execution) -> Cancelled:
     """The Cancelled that is due, which isn't from then on."""
     execution.cancel_due = False

@@ -151,7 +151,7 @@ class Promoter:
             raise
 
     def _mark_cancelled(self) -> None:
-        self._identify()
+        self.identify()
         awaited = []
         for execution in jobs.stack:
             if execution.handle >= 0 and execution.cancelled == jobs.NOT_CANCELLED:
@@ -164,7 +164,7 @@ class Promoter:
         # a job of a job of it. That would never end, and the task's turn never come.
         jobs.cancel_all(awaited)
 
-    def _identify(self) -> None:
+    def identify(self) -> None:
         """See to it that the innermost execution knows its task, before others come on top."""
         if jobs.innermost.handle < 0:
             jobs.innermost.handle = self._port.task()
@@ -174,7 +174,7 @@ class Promoter:
         """Run interactive tasks on top of a batch one: one level, never on top of their like."""
         if self._in_urgent or jobs.innermost.code & INTERACTIVE or _deep(URGENT_SHARE):
             return
-        self._identify()
+        self.identify()
         self._in_urgent = True
         try:
             while (code := self._port.urgent()) >= 0:
@@ -442,7 +442,7 @@ class Promoter:
         # One with a limit is run here as a task, unless the stack is too deep for that.
         if not promotion.limited and self._takes_back(job, promotion):
             return
-        self._identify()
+        self.identify()
         self._waiting += 1
         waiting = jobs.innermost
         waiting.awaited = job

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 from penny import algorithms, results
 from penny.functions import ChunkCall, chunk_call, split_call
 from penny.futures import Future
+from penny.kernels import Kernel
 from penny.options import DEFAULT, UNCHANGED, Options, Priority, Unchanged
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Submitter(ABC):
 
         Raises:
             PickleError: The function or an argument can't travel; nothing was queued.
+            TypeError: It is a kernel and these are not its arguments; nothing was queued.
+            OverflowError: It is a kernel and an argument is out of range; nothing was queued.
             RuntimeError: After shutdown.
         """
         scheduler = self._scheduler
@@ -88,6 +91,8 @@ class Submitter(ABC):
             raise RuntimeError("cannot schedule new futures after shutdown")
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
+        if type(fn) is Kernel:
+            args, kwargs = fn.bind(args, kwargs), {}  # type: ignore[assignment]
         engine = scheduler._engine
         future: Future[T] = Future(engine)
         engine.submit(future, fn, args, kwargs, self._options)
@@ -198,12 +203,20 @@ class Submitter(ABC):
 
     def parallel_for(
         self,
-        f: Callable[[Any], object],
+        f: Callable[..., object],
         range_or_n: int | Iterable[Any],
+        high: int | None = None,
+        *,
+        args: Sequence[Any] = (),
         grain: int | None = None,
     ) -> Future[None]:
         """Have a worker run `penny.parallel_for`, which see: done once all calls are."""
-        return self.submit(algorithms.parallel_for, f, _sendable(range_or_n), grain)
+        items = algorithms.items_of_for(range_or_n, high)
+        if type(f) is Kernel:
+            args = algorithms.kernel_arguments(f, items, args)
+        return self.submit(
+            algorithms.parallel_for, f, _sendable(items), args=tuple(args), grain=grain
+        )
 
     def parallel_map(
         self, f: Callable[[T], R], seq: Iterable[T], grain: int | None = None

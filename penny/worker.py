@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import call
 from typing import Any
 
-from penny import _current, jobs, output, scheduler, shared_memory, tracebacks
+from penny import _bridge, _current, jobs, kernels, output, scheduler, shared_memory, tracebacks
 from penny._bridge import WorkerPort
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
@@ -86,6 +86,10 @@ class Worker:
         self._promoter.install()
         port = self._port
         scheduler.attach(TaskEngine(port, shared_memory.attach(port.arrays)))
+        port.on_task(_bridge.proxy(self._run_above_kernel))
+        kernels.home = kernels.Destination(
+            lambda data: port.add_kernels(data), _bridge.KernelCaller(port)
+        )
         self._serve(port.start(), execution, port.step, port.start)
 
     def _run_nested(self, code: int) -> None:
@@ -98,6 +102,15 @@ class Worker:
         finally:
             jobs.leave()
             jobs.scope_now.reset(outer_scope)
+
+    def _run_above_kernel(self, task: int) -> None:
+        """Run a task on top of a kernel that a task's own code has called, and that waits."""
+        masked, jobs.masked = jobs.masked, True
+        try:
+            self._promoter.identify()
+            self._run_nested(self._port.begin(task))
+        finally:
+            jobs.masked = masked
 
     def _finish(self, raised: int, size: int) -> int:
         self._port.finish(raised, size)

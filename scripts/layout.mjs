@@ -5,7 +5,7 @@ import {readFileSync, writeFileSync} from 'node:fs';
 const [wasm, target] = process.argv.slice(2);
 const memory = new WebAssembly.Memory({initial: 256, maximum: 65536, shared: true});
 const {exports} = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(wasm)), {
-  env: {memory, clock: () => 0},
+  env: {memory, clock: () => 0, kernel_task: () => {}, kernel_throw: () => {}},
 });
 const constants = Object.entries(/** @type {Record<string, () => number>} */ (exports))
   .filter(([name]) => name.startsWith('layout_'))

@@ -8,7 +8,7 @@ SIZE = 64 << 20
 
 
 def block_and_copy(a, rounds):
-    """ms of a block of the whole array, in and out, and of one memcpy each way: by turns."""
+    """Milliseconds of a block of the whole array, in and out, and of a memcpy each way: in turn."""
     from js import Uint8Array
 
     shared = a._block._port.bytes(
@@ -36,7 +36,7 @@ def touch(a):
 
 
 def through_a_task(sizes, rounds):
-    """ms of a job that another worker takes, with so many bytes as argument and result."""
+    """Milliseconds of a job that another worker takes: so many bytes as argument and result."""
     from js import Uint8Array
 
     scheduler = penny.current_scheduler().options(timeout=100)  # public at once

@@ -96,17 +96,14 @@ export const spawnJoinTimes = () =>
     return {turns, rounds: await scheduler.call('spawn_join', turns, 301)};
   });
 
-/** Times as the worker takes them: a list in, a list out. */
+/** Times as the worker takes them, of a list comprehension and of parallel_map, in turn. */
 export const mapTimes = () =>
-  withSchedulers([1, 2], (one, two) =>
-    alternate(
-      {
-        serial: () => one.call('map_serial', 100_000),
-        parallel: () => two.call('map_parallel', 100_000),
-      },
-      {rounds: 51, warmup: 100},
-    ),
-  );
+  withSchedulers([2], async scheduler => {
+    for (let i = 0; i < 50; i++) await scheduler.call('map_both', 100_000, 3); // warms up
+    const rounds = [];
+    for (let i = 0; i < 20; i++) rounds.push(...(await scheduler.call('map_both', 100_000, 5)));
+    return {serial: rounds.map(times => times[0]), parallel: rounds.map(times => times[1])};
+  });
 
 /** ms of the slices of a serial loop beside a worker that sleeps in a task, and beside a hungry one: of each run. */
 export const hungryTimes = () =>

@@ -1,4 +1,4 @@
-"""The command line: `penny run`, `serve`, `build`, `snapshot`. CPython only, for development."""
+"""The command line: `penny run`, `serve`, `build`, `kernel`, `snapshot`. Only on CPython."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from penny.cli import build, run, serve, snapshot
+from penny.cli import build, kernel, run, serve, snapshot
 from penny.cli.errors import EX_INTERRUPTED, CommandError
 from penny.cli.site import penny_version
 
@@ -115,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--force", action="store_true", help="write even if DIR holds other files")
     command.set_defaults(command=build.build)
 
+    _add_kernel(commands)
     command = commands.add_parser(
         "snapshot",
         parents=[pyodide],
@@ -125,6 +126,51 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--on", default="chromium", metavar="BROWSER", help=BROWSERS)
     command.set_defaults(command=snapshot.snapshot)
     return top
+
+
+def _add_kernel(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = commands.add_parser(
+        "kernel",
+        help="compile kernels from C to WebAssembly; show a module's",
+        description="Kernels are WebAssembly functions that penny.Kernels loads into the workers.",
+    )
+    kernels = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    command = kernels.add_parser(
+        "build",
+        help="compile C or C++ with penny.h, by Emscripten",
+        description="Compile C or C++ to a module of kernels, by Emscripten. Functions with "
+        "PENNY_KERNEL (see penny.h) before them are its kernels. Options are the compiler's.",
+    )
+    command.add_argument("sources", nargs="+", metavar="SOURCE", help="C or C++ files")
+    command.add_argument(
+        "-o", dest="output", metavar="FILE", help="the module (default: the first source's .wasm)"
+    )
+    command.add_argument(
+        "-O", dest="optimise", metavar="LEVEL", default="3", help="0 to 3, s, z (default: 3)"
+    )
+    command.add_argument("-g", dest="debug", action="store_true", help="keep names and lines")
+    command.add_argument("-std", metavar="STANDARD", help="-std=c11, and so on")
+    for option, dest, metavar, text in (
+        ("-D", "define", "NAME[=VALUE]", "define a macro"),
+        ("-I", "include", "DIR", "look for headers there, too"),
+        ("-m", "machine", "FEATURE", "such as -msimd128: vectors of 128 bits"),
+        ("-f", "feature", "FEATURE", "such as -ffast-math"),
+        ("-W", "warn", "WARNING", "such as -Wall"),
+        ("-l", "library", "LIBRARY", "-lm: sin, exp and others of math.h"),
+    ):
+        command.add_argument(
+            option, dest=dest, metavar=metavar, action="append", default=[], help=text
+        )
+    command.set_defaults(command=kernel.build)
+
+    command = kernels.add_parser(
+        "show",
+        help="print the signatures of a module's kernels",
+        description="Print what the kernels of a module take and return, one a line.",
+    )
+    command.add_argument("module", metavar="FILE", help="a .wasm file")
+    command.set_defaults(command=kernel.show)
 
 
 def _positive(text: str) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any, Self, TypeVar
 
-from penny import _bridge, shared_memory
+from penny import _bridge, kernels, shared_memory
 from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
@@ -35,7 +35,7 @@ INBOX_BYTES = 1 << 18
 OUTBOX_BYTES = 1 << 16
 
 # How a task ended: Outcome in client.js. In the last two its worker was ended for it.
-RETURNED, RAISED, LOST, BROKEN, NO_ROOM, CANCELLED, TIMED_OUT = range(7)
+RETURNED, RAISED, LOST, BROKEN, NO_ROOM, CANCELLED, TIMED_OUT, CORRUPTED = range(8)
 
 # Ticket, outcome, worker, size: the header of each record in the inbox.
 _header = struct.Struct("<4I")
@@ -97,6 +97,7 @@ class SharedEngine:
         # Bound once: each look-up on a JavaScript object is a crossing of its own.
         self._submit = port.submit
         self._collect = port.collect
+        self._kernels = kernels.Destination(lambda data: port.add_kernels(data))
         self._records = FunctionRecords(self._add_function, port.drop_function)
         self._pending: dict[int, tuple[Future[Any], Record, Options]] = {}
         self._broken: str | None = None
@@ -131,7 +132,9 @@ class SharedEngine:
             open_port: Makes the port from an inbox and an outbox. Its completions are delivered by
                 the event loop; nothing here may block.
         """
-        return cls(open_port, Waiting.NEVER)
+        engine = cls(open_port, Waiting.NEVER)
+        kernels.home = engine._kernels
+        return engine
 
     # -- Submission ------------------------------------------------------------------------------
 
@@ -147,21 +150,25 @@ class SharedEngine:
         if self._broken is not None:
             raise BrokenPool(f"the workers could not be started: {self._broken}")
         function, args = split_call(function, args)
-        record = self._records.record_for(function)
-        flags = COROUTINE if record.coroutine else 0
-        if function is operator.call and is_coroutine_call(function, args):
-            flags = COROUTINE
-        if kwargs:
-            data = pack_arguments(record.name, args, kwargs)
-            flags |= HAS_KWARGS
-        else:
-            try:
-                data = pack(args)
-            except MemoryError:
-                raise
-            except Exception:
-                pack_arguments(record.name, args, kwargs)  # raises, and says what is at fault
-                raise
+        outer, kernels.destination = kernels.destination, self._kernels
+        try:
+            record = self._records.record_for(function)
+            flags = COROUTINE if record.coroutine else 0
+            if function is operator.call and is_coroutine_call(function, args):
+                flags = COROUTINE
+            if kwargs:
+                data = pack_arguments(record.name, args, kwargs)
+                flags |= HAS_KWARGS
+            else:
+                try:
+                    data = pack(args)
+                except MemoryError:
+                    raise
+                except Exception:
+                    pack_arguments(record.name, args, kwargs)  # raises, and says what is at fault
+                    raise
+        finally:
+            kernels.destination = outer
         size = len(data)
         if type(data) is Payload:
             self._check_arrays(data, record.name)
@@ -194,7 +201,11 @@ class SharedEngine:
 
     def publish(self, function: Callable[..., Any]) -> None:
         """Put the function into the table as it is now."""
-        self._records.publish(split_call(function, ())[0])
+        outer, kernels.destination = kernels.destination, self._kernels
+        try:
+            self._records.publish(split_call(function, ())[0])
+        finally:
+            kernels.destination = outer
 
     def cancel(self, future: Future[Any]) -> bool:
         """Withdraw the task unless a worker has it."""
@@ -289,15 +300,25 @@ class SharedEngine:
         future, record, options = self._pending.pop(ticket)
         future.ticket = None
         if outcome == RETURNED:
+            outer, kernels.destination = kernels.destination, self._kernels
             try:
                 result = payload.read(load) if isinstance(payload, _Large) else loads(payload)
             except BaseException as error:
                 error.add_note(f"(while unpickling the result of {record.name})")
                 future.set_exception(error)
             else:
+                kernels.destination = outer  # whoever waits may pickle for others
                 future.set_result(result)
+            finally:
+                kernels.destination = outer
         elif outcome == RAISED:
-            fail(future, _taken(payload, loads_exception), record.name, options)
+            try:
+                raised = _taken(payload, loads_exception)
+            except Exception as error:
+                error.add_note(f"(while unpickling the exception that {record.name} raised)")
+                future.set_exception(error)
+            else:
+                fail(future, raised, record.name, options)
         elif outcome == CANCELLED:
             future.set_cancelled()
         elif outcome == TIMED_OUT:
@@ -307,6 +328,12 @@ class SharedEngine:
         elif outcome == LOST:
             future.set_exception(
                 WorkerLost(f"worker {worker} died while it ran {record.name}; other tasks go on")
+            )
+        elif outcome == CORRUPTED:
+            future.set_exception(
+                RuntimeError(
+                    f"the shared memory is corrupted: the outcome of {record.name} is not known"
+                )
             )
         elif outcome == NO_ROOM:
             future.set_exception(

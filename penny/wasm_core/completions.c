@@ -40,11 +40,12 @@ int completion_push(u32 index) {
 }
 
 /* Client only. Takes all completed tasks; returns the first (oldest) slot, the others follow by
- * `next`, or NONE. */
+ * `next`, or NONE. TASKS, no slot: somebody has written into the list, and it is lost. */
 EXPORT(completions_take) u32 completions_take(u32 number) {
   u32 newest = exchange(&shared->clients[number].completed, NONE);
   u32 oldest = NONE;
-  while (newest != NONE) { /* the stack gives newest first: turn it round */
+  for (u32 length = 0; newest != NONE; length++) { /* the stack gives newest first: turn it round */
+    if (newest >= TASKS || length == TASKS) return TASKS; /* the latter: in a circle */
     u32 next = load(&shared->task[newest].next);
     store(&shared->task[newest].next, oldest);
     oldest = newest;

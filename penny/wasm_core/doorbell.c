@@ -7,6 +7,8 @@
  * exchange with 0 and sees to what it found. It rings also where the bit is set already: the handler may
  * have had no stack left to drain it.
  *
+ * A kernel hears it by its context's limit instead, at the next spawn: kernel_jobs.c.
+ *
  * What the handler does: promotion.md. Model: models/promotion.pml.
  */
 #include "shared.h"
@@ -14,6 +16,7 @@
 void ring(u32 worker, u32 reason) {
   fetch_or(&shared->worker[worker].reasons, reason);
   store(&shared->worker[worker].interrupt, SIGUSR1);
+  kernel_attention(worker);
 }
 
 /* Rings every worker that is awake, but for the caller. Those asleep look at the queues, and at who is

@@ -18,6 +18,8 @@ static inline u32 serial_of(u64 life) { return (u32)(life >> 32); }
 static inline u32 maker_of(u64 life) { return (u32)life >> 24; } /* participant + 1 */
 static inline u32 references_of(u64 life) { return (u32)life & 0xffffff; }
 
+/* Numbers come from slots: one that is none would lead anywhere. */
+static int is_entry(u32 number) { return number - 1 < FUNCTIONS; }
 static struct function *entry(u32 number) { return &shared->function[number - 1]; }
 
 /* Makes an entry for `size` bytes, which the caller writes into its block, with one reference, the
@@ -42,6 +44,7 @@ EXPORT(function_new) u32 function_new(u32 participant, u32 size) {
 
 /* One more reference, for a slot; 0 if the entry has been freed, and maybe used again. */
 int function_retain(u32 number, u32 serial) {
+  if (!is_entry(number)) return 0;
   u64 *life = &entry(number)->life;
   for (;;) {
     u64 before = load(life);
@@ -62,9 +65,11 @@ static void free_entry(struct function *function, u32 participant) {
 }
 
 static void release(u32 participant, u32 number, int made) {
+  if (!is_entry(number)) return;
   struct function *function = entry(number);
   for (;;) {
     u64 before = load(&function->life);
+    if (!references_of(before)) return; /* not its reference */
     u32 left = references_of(before) - 1;
     u32 maker = made ? 0 : maker_of(before);
     /* The last one leaves its number, so that its death right here is noticed. */
@@ -81,9 +86,11 @@ void function_release(u32 participant, u32 number) { release(participant, number
 /* Drops the maker's reference. */
 EXPORT(function_drop) void function_drop(u32 participant, u32 number) { release(participant, number, 1); }
 
-EXPORT(function_serial) u32 function_serial(u32 number) { return serial_of(load(&entry(number)->life)); }
-EXPORT(function_block) u32 function_block(u32 number) { return entry(number)->block; }
-EXPORT(function_size) u32 function_size(u32 number) { return entry(number)->size; }
+EXPORT(function_serial) u32 function_serial(u32 number) {
+  return is_entry(number) ? serial_of(load(&entry(number)->life)) : 0;
+}
+EXPORT(function_block) u32 function_block(u32 number) { return is_entry(number) ? entry(number)->block : 0; }
+EXPORT(function_size) u32 function_size(u32 number) { return is_entry(number) ? entry(number)->size : 0; }
 
 /* What a dead participant held of the table. Before heap_sweep(). */
 void functions_recover(u32 dead, u32 keeper) {

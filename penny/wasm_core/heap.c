@@ -195,28 +195,45 @@ EXPORT(heap_allocate) u32 heap_allocate(u32 participant, u32 size) {
   }
 }
 
-/* The map and the word of the block at `address`. */
+/* Allocates ARENA_BYTES, aligned to that. Returns the address, or 0. */
+u32 heap_allocate_arena(u32 participant) {
+  for (;;) {
+    u32 address = allocate_granules(ARENA_GRANULES, ARENA_GRANULES, participant);
+    if (address || !retire_empty_arenas(participant)) return address;
+  }
+}
+
+/* The map and the word of the block at `address`; *first is NONE if it is none: no block begins there. Addresses come
+ * from slots and the function table, and a wrong one must not lead to a wild write: who frees it frees nothing. */
 static struct map map_of(u32 address, u32 *first) {
   u32 arena = granule_of(address) / ARENA_GRANULES;
-  if (!load(&shared->arena[arena])) {
-    *first = granule_of(address);
-    return heap_map();
+  if (address < HEAP_ADDRESS || address % SMALL_BYTES || granule_of(address) >= heap_map().count) {
+    *first = NONE;
+    return (struct map){0, 0};
   }
+  if (!load(&shared->arena[arena])) {
+    struct map map = heap_map();
+    *first = granule_of(address);
+    if (address % GRANULE_BYTES || !(load(&map.word[*first]) & HEAD)) *first = NONE;
+    return map;
+  }
+  struct map map = arena_map(arena);
   *first = (address - granule_address(arena * ARENA_GRANULES)) / SMALL_BYTES;
-  return arena_map(arena);
+  if (*first < ARENA_MAP_GRANULES || !(load(&map.word[*first]) & HEAD)) *first = NONE;
+  return map;
 }
 
 EXPORT(heap_free) void heap_free(u32 participant, u32 address) {
   u32 first;
   struct map map = map_of(address, &first);
-  map_free(map, first, participant);
+  if (first != NONE) map_free(map, first, participant);
 }
 
 /* Makes `participant` the block's owner: if it dies, the sweep for it frees the block. */
 void heap_take_over(u32 participant, u32 address) {
   u32 first;
   struct map map = map_of(address, &first);
-  store(&map.word[first], HEAD | (participant + 1));
+  if (first != NONE) store(&map.word[first], HEAD | (participant + 1));
 }
 
 /* ---- recovery ------------------------------------------------------------------------------------- */
@@ -225,11 +242,12 @@ void heap_take_over(u32 participant, u32 address) {
  * old by a moment: the hazard word keeps its arena from being retired, and if the block is freed,
  * its word is not the dead one's any more. */
 static void keep(u32 address, u32 participant, u32 keeper) {
+  if (address < HEAP_ADDRESS) return; /* no block's */
   store(&shared->hazard[keeper], granule_of(address) / ARENA_GRANULES + 1);
   u32 first;
   struct map map = map_of(address, &first);
   u32 word = HEAD | (participant + 1);
-  compare_exchange(&map.word[first], word, word | MARK);
+  if (first != NONE) compare_exchange(&map.word[first], word, word | MARK);
   store(&shared->hazard[keeper], 0);
 }
 

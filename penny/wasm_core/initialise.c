@@ -7,6 +7,7 @@ EXPORT(initialise) void initialise(u32 workers, u32 granules_max, u32 first_posi
   shared->workers = workers;
   shared->granules_max = granules_max;
   shared->serials = 1;
+  shared->kernels_table = 1; /* a function's address is not 0 */
   shared->array_serials = 1;
   for (u32 c = 0; c < CLIENTS_MAX; c++) shared->clients[c].completed = NONE;
   for (u32 w = 0; w <= ASYNC_WORKER; w++) {

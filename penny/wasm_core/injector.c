@@ -39,6 +39,8 @@ int injector_put(u32 queue, u32 hint) {
       compare_exchange(&injector->tail, tail, tail + 1);
     } else if (cell_position(cell) == tail - INJECTOR_CELLS) {
       return 0; /* what was put there a lap ago has not been taken */
+    } else if (tail == load(&injector->tail)) {
+      __builtin_trap(); /* against the invariant: somebody has written into the queue */
     }
   }
 }
@@ -59,6 +61,8 @@ u32 injector_take(u32 queue) {
       }
     } else if (cell_position(cell) == head + INJECTOR_CELLS) { /* taken, head not yet moved: help */
       compare_exchange(&injector->head, head, head + 1);
+    } else if (head == load(&injector->head)) {
+      __builtin_trap(); /* as above */
     }
   }
 }

@@ -14,7 +14,7 @@
  * Either the publisher's b comes after 2, then it sees the bit and wakes; or b comes before 2, then
  * the look in 3 comes after a and sees the work. A bump between 1 and 5 makes 5 return at once. A
  * wake-up is never spent on a worker that is awake already, since the bit names who is parked. Whoever
- * was woken and finds more than it takes, or leaves because its latch is set, wakes another.
+ * has done 2 and finds more than it takes, or leaves because its latch is set, wakes another.
  * A waker that dies between c and d leaves a sleeper without its bit: the keeper's recovery bumps
  * and wakes everybody. Model: models/parking.pml; the whole walk: parking.md.
  */
@@ -24,7 +24,7 @@
  * thread: no function that a page calls may reach it. A function of its own, since V8's baseline
  * compiler (seen in 11.3) loses a local variable that is live across a wait in a branch. */
 __attribute__((noinline)) void wait_on(u32 *p, u32 expected, i64 nanoseconds) {
-  __builtin_wasm_memory_atomic_wait32((int *)p, (int)expected, nanoseconds);
+  wait32(p, expected, nanoseconds);
 }
 
 /* Whether there is anything that a worker which computes could take. */
@@ -50,12 +50,18 @@ int spin(u32 worker, u32 joined) {
   if (load(&shared->spinner) || !compare_exchange(&shared->spinner, 0, worker + 1)) return 0;
   ring_busy(worker, STEAL);
   double *spin = &shared->worker[worker].spin;
-  double end = clock_ms() + *spin;
+  double now = clock_ms();
+  double end = now + *spin, again = now + SPIN_MAX / 2;
   int found = 0;
-  do
+  do {
     for (int i = 0; i < 32 && !found; i++)
       found = work_is_visible() || load(&shared->stop) || (joined != NONE && latch_is_set(joined));
-  while (!found && clock_ms() < end);
+    now = clock_ms();
+    if (now >= again) { /* a kernel may have declined, because it had just promoted something */
+      kernels_ask(worker);
+      again = end;
+    }
+  } while (!found && now < end);
   store(&shared->spinner, 0);
   *spin = found ? SPIN_MAX : *spin > 2 * SPIN_MIN ? *spin / 2 : SPIN_MIN;
   return 1;
@@ -75,6 +81,21 @@ static int is_wanted(u32 worker, u32 joined, int help) {
   return latch_is_set(joined) || (load(&shared->worker[worker].reasons) & CANCEL);
 }
 
+/* While others run kernels a hungry worker sleeps no longer than this at a time, ns, and asks them again: they
+ * promote only so often. */
+static const i64 NAP = 2000000;
+
+static void sleep_on(u32 worker, u32 seen, int help, i64 nanoseconds) {
+  u32 *event = &shared->worker[worker].event;
+  while (help && (nanoseconds < 0 || nanoseconds > NAP) && kernels_awake(worker)) {
+    wait_on(event, seen, NAP);
+    if (load(event) != seen) return;
+    kernels_ask(worker);
+    if (nanoseconds > 0) nanoseconds -= NAP;
+  }
+  wait_on(event, seen, nanoseconds);
+}
+
 /* Sleeps until somebody wakes this worker, or there is work, or the task `joined` (unless NONE) has ended,
  * or the time is over (negative: no bound). Without `help` it takes no work and is not woken for any.
  * Returns 1 if it slept. */
@@ -88,11 +109,12 @@ int park(u32 worker, u32 joined, int help, i64 nanoseconds) {
   if (!awake && joined != NONE) awake = !latch_fall_asleep(joined);
   if (!awake) {
     double asleep = clock_ms();
-    wait_on(event, seen, nanoseconds);
+    sleep_on(worker, seen, help, nanoseconds);
     if (clock_ms() - asleep < SPIN_MAX) shared->worker[worker].spin = SPIN_MAX; /* it would have paid */
   }
   /* If a waker was faster, its bump only makes the next sleep return at once: no loss. */
   if (help) unannounce(worker);
+  kernel_awake(worker);
   if (joined != NONE) latch_wake_up(joined);
   return !awake;
 }

@@ -11,6 +11,22 @@ EXPORT(promotion_withdraw) void promotion_withdraw(u32 index, u32 worker) {
   task_release(index, worker);
 }
 
+/* Queues a filled slot. Returns 0, with the slot still the worker's, if there is no room. */
+int publish(u32 index, u32 worker, u32 queue) {
+  struct task *task = &shared->task[index];
+  u32 generation = generation_of(load(&task->state));
+  u32 hint = hint_of(index, generation);
+  store(&task->state, state_word(generation, 0, QUEUED));
+  /* Urgent jobs go where every worker looks first. */
+  int pushed = queue == BATCH ? push_or_spill(worker, hint) : injector_put(queue, hint);
+  if (!pushed && compare_exchange(&task->state, state_word(generation, 0, QUEUED),
+                                  state_word(generation, worker, FILLING)))
+    return 0;
+  announce_work(queue);
+  if (queue == BATCH) shared->worker[worker].promoted++;
+  return 1;
+}
+
 /* Makes a filled slot stealable. `function` is its number, `serial` what it is remembered by. Returns the
  * task's hint; or, with the slot still the worker's, -1 if there is no room, -2 if the function has left
  * the table. */
@@ -23,15 +39,7 @@ i32 promote(u32 index, u32 worker, u32 function, u32 serial, u32 queue, u32 flag
   task_fill(index, 0, queue, flags, size, block);
   if (!function_retain(function, serial)) return -2;
   task->function = function;
-  store(&task->state, state_word(generation, 0, QUEUED));
-  /* Urgent jobs go where every worker looks first. */
-  int pushed = queue == BATCH ? push_or_spill(worker, hint) : injector_put(queue, hint);
-  if (!pushed && compare_exchange(&task->state, state_word(generation, 0, QUEUED),
-                                  state_word(generation, worker, FILLING)))
-    return -1;
-  announce_work(queue);
-  if (queue == BATCH) shared->worker[worker].promoted++;
-  return (i32)hint;
+  return publish(index, worker, queue) ? (i32)hint : -1;
 }
 
 /* Takes a promoted job back that nobody has claimed: its slot is free, and the worker runs the job itself.

@@ -34,7 +34,9 @@ EXPORT(reinject) u32 reinject(void) {
   for (u32 t = 0; t < TASKS; t++) {
     u32 word = load(&shared->task[t].state);
     if (state_of(word) != QUEUED) continue;
-    u32 queue = shared->task[t].queue;
+    /* Plain: of another use of the slot if that is claimed and used again just now; then this hint is
+     * stale, and the new use has a hint of its own. */
+    u32 queue = plain_load(&shared->task[t].queue);
     if (left || !injector_put(queue, hint_of(t, generation_of(word))))
       left++;
     else
@@ -50,7 +52,7 @@ static int settle_run(u32 index, u32 dead) {
   u32 state = state_of(word);
   u32 generation = generation_of(word);
   if (participant_of(word) != dead || (word & ADRIFT)) return 0;
-  u32 owner = task->owner;
+  u32 owner = plain_load(&task->owner); /* plain: it holds if a swap of the word succeeds below */
   if (state == FILLING || state == CANCELLED) { /* promoting or taking back a job */
     task_release(index, KEEPER);
   } else if (state == RUNNING) {
@@ -77,7 +79,8 @@ static void settle_owned(u32 index, u32 dead) {
     u32 word = load(&task->state);
     u32 state = state_of(word);
     u32 generation = generation_of(word);
-    if (state == FREE || state == FILLING || state == CANCELLED || task->owner != dead) return;
+    if (state == FREE || state == FILLING || state == CANCELLED || plain_load(&task->owner) != dead)
+      return;
     if (state == QUEUED) {
       if (!compare_exchange(&task->state, word, state_word(generation, KEEPER, CANCELLED)))
         continue; /* claimed just now: look at it again */
@@ -93,6 +96,7 @@ static void settle_owned(u32 index, u32 dead) {
 /* Returns how many tasks were lost. Call reinject() next. */
 EXPORT(recover) u32 recover(u32 dead) {
   u32 lost = 0;
+  kernels_bury(dead); /* before anybody can see that a task is lost: who joins it looks for orphans */
   for (u32 t = 0; t < TASKS; t++) {
     lost += (u32)settle_run(t, dead);
     settle_owned(t, dead);
@@ -103,6 +107,8 @@ EXPORT(recover) u32 recover(u32 dead) {
     }
   }
   functions_recover(dead, KEEPER);
+  kernels_recover(dead);
+  kernels_exhume(dead);
   arrays_recover(dead, KEEPER);
   heap_sweep(dead, KEEPER);
   if (dead == ASYNC_WORKER) {
@@ -131,7 +137,7 @@ EXPORT(adrift_next) u32 adrift_next(u32 client, u32 from) {
   for (u32 t = from; t < TASKS; t++) {
     struct task *task = &shared->task[t];
     u32 word = load(&task->state);
-    if ((word & ADRIFT) && is_ended(state_of(word)) && task->owner == client_participant(client))
+    if ((word & ADRIFT) && is_ended(state_of(word)) && plain_load(&task->owner) == client_participant(client))
       return t;
   }
   return NONE;

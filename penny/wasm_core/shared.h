@@ -14,6 +14,9 @@
 
 #include "platform.h"
 
+#define PENNY_CORE
+#include "include/penny.h"
+
 enum {
   WORKERS_MAX = 64,           /* workers that compute: numbers 0 to 63 */
   ASYNC_WORKER = WORKERS_MAX, /* the number of the one that runs coroutines, which are for waiting: it
@@ -22,6 +25,8 @@ enum {
   FIRST_CLIENT = ASYNC_WORKER + 1, /* a participant is a worker, by its number, or FIRST_CLIENT + a
                                       client's number */
   PARTICIPANTS_MAX = FIRST_CLIENT + CLIENTS_MAX,
+  KERNELS = PARTICIPANTS_MAX, /* nobody: owner, in the heap's map, of what is the kernels' and outlives
+                                 any worker */
 
   TASKS = 16384,          /* task slots; a power of two */
   TASK_BYTES = 256,       /* one slot with its inline payload */
@@ -32,6 +37,7 @@ enum {
   INJECTOR_CELLS = 32768, /* twice the slots: hints may be there twice (recovery, overflow) */
   RECENT = 64,            /* remembered free slots per participant */
   STACK_BYTES = 16384,    /* C stack of each participant's instance */
+  KERNEL_MODULES = 64,    /* that can be added to a scheduler */
 
   GRANULE_BYTES = 65536, /* of the heap; one WebAssembly page */
   GRANULES_MAX = 65536,  /* 4 GiB */
@@ -58,6 +64,12 @@ enum {
   STATE_MASK = 0x7,
   ADRIFT = 0x8, /* flag on RETURNED, RAISED, LOST: its worker is dead and may not have told its owner
                    (see recovery.c) */
+};
+
+/* Flags of a task beside those of the arguments, which are the two languages'. */
+enum task_flag {
+  KERNEL = 0x100, /* a kernel's job (kernel_jobs.c): no function of the table. The payload is a struct
+                     kernel_payload; if it ended RAISED, a byte of enum failure and a message in UTF-8 */
 };
 
 /* Where a task waits for a worker: urgent things first. */
@@ -98,7 +110,7 @@ struct task {
   u32 function; /* number of the function's entry in the table, or 0: none. The slot holds one
                    reference. W: owner while FILLING */
   u32 queue;    /* enum queue. W: owner while FILLING */
-  u32 flags;    /* of the arguments, for the two languages. W: owner while FILLING */
+  u32 flags;    /* of the arguments, for the two languages; or enum task_flag. W: owner while FILLING */
   u32 size;     /* payload's bytes. The payload is first the pickled arguments, then the outcome.
                    W: owner while FILLING, then the worker while RUNNING */
   u32 block;    /* heap block with the payload, or 0: it is inline. Always cleared before the block
@@ -147,11 +159,13 @@ struct worker {
                     worker; R: keeper, for tasks that run: a value old by a moment is good enough */
   u32 run, stolen, injected, wakeups, promoted; /* statistics. W: this worker, plainly; R: anybody, any
                                          time: a value may be old by a moment, never torn (32 bits) */
+  u32 kernel_stack; /* the stack of its kernels (struct kernel_context lies at its base), or 0: none yet. Never
+                       given back to the heap. W: this worker, once; keeper after its death; R: ringers */
   double spin;       /* how long it will spin next, ms. W, R: this worker */
   double started;    /* clock of this worker at its start, ms. W: this worker */
   double idle;       /* ms spent looking for work or asleep. W: this worker; R: statistics */
   double idle_since; /* clock when it began to be idle, 0 when it is not. W: this worker */
-  char line[48];
+  char line[40];
   struct deque deque;
 };
 _Static_assert(offsetof(struct worker, deque) % 64 == 0, "top and bottom have cache lines of their own");
@@ -190,6 +204,65 @@ struct function { /* an entry of the function table; its number is its index + 1
                 participant is about to free the block */
   u32 block; /* heap block with the pickled function. W: maker before it tells anybody the number */
   u32 size;  /* bytes of it. W: likewise */
+};
+
+/* ---- kernels (kernel_jobs.c, kernel_modules.c) ------------------------------------------------- */
+
+enum module_state { NO_MODULE = 0, ADDING = 1, READY = 2 };
+struct kernel_module { /* a wasm module of kernels; its number is its index + 1 */
+  u32 state; /* participant that adds it << 8 | enum module_state. W: who adds it, by CAS, then by store; keeper
+                if that one dies first; R: workers. All else is written before it is READY, and then only read */
+  u32 block; /* heap block with its bytes */
+  u32 size;  /* bytes of it */
+  u32 data;  /* heap block of its static data, or 0: it has none */
+  u32 table; /* its first place in the workers' function tables */
+};
+
+/* Calls that were forked with penny_fork(), oldest first: those before `bottom` are promoted and not joined yet, those from
+ * it on are private. Where the private ones end only the code that runs knows. W, R: its worker */
+struct lane {
+  union {
+    struct {
+      struct penny_call *bottom;
+      struct lane *outer_root; /* of a lane that was opened with a call of a kernel: what was before */
+      u32 outer_entry;         /* likewise */
+    };
+    struct penny_call in_place_of; /* an entry, so that the lane is aligned to its size */
+  };
+  struct penny_call call[PENNY_LANE - 1];
+};
+_Static_assert(sizeof(struct lane) == PENNY_LANE * sizeof(struct penny_call), "a lane is aligned to its size");
+
+/* At the base of a kernel stack. "Its worker": the one whose kernel_stack it is. */
+struct kernel_context {
+  struct penny_context job;  /* limit, room: W: its worker, ringers (attention; limit first), by store; R: its
+                                worker, plainly. newest, worker: W, R: its worker, plainly */
+  struct penny_job *promoted; /* its promoted jobs that have not been joined, newest first. W, R: its worker */
+  u32 entry;   /* stack pointer of the innermost call of a kernel: jobs below it belong to that call; 0: none. W, R:
+                  its worker */
+  struct lane *root; /* the lane that was opened with that call; those above belong to it, too. W, R: its worker */
+  struct lane *lane; /* the innermost lane. W, R: its worker */
+  u32 due;     /* reasons that a kernel has taken and that are Python's to answer. W, R: its worker */
+  double beat; /* clock, ms, before which it promotes nothing: a heartbeat after the last promotion. W, R: its
+                  worker */
+  u32 helping; /* how many tasks its joins have stacked. W, R: its worker */
+  u32 dead;    /* 1: its worker died; tasks that still use it are orphans. W: keeper; R: joiners */
+  u32 next;    /* of the keeper's list of dead ones. W, R: keeper */
+};
+
+struct kernel_payload { /* of a task */
+  u32 address;  /* of the struct penny_job; or of the struct penny_call */
+  u32 function; /* that one's function; 0: it is a job */
+};
+
+/* Why a kernel was left by an exception. The same in web/penny/kernels.js. */
+enum failure {
+  TRAPPED = 0,   /* message: the engine's */
+  CANCEL_DUE = 1,
+  WORKER_LOST = 2,
+  OVERFLOW = 3,  /* the kernel stack is used up */
+  MISUSED = 4,   /* a job was joined that is not spawned */
+  JOB_FAILED = 5, /* the joined one: its own failure lies in its slot */
 };
 
 /* ---- arrays (arrays.c, arrays.md) ---------------------------------------------------------------- */
@@ -244,10 +317,15 @@ struct shared_memory {
                   work to it and wake nobody (parking.c). W: a worker takes and gives it back, by CAS
                   and store; keeper for a dead one; R: publishers */
   u32 closed;  /* 1: all workers have ended. W: keeper; R: clients in shutdown */
+  u32 kernels_added; /* modules that are READY. W: who adds one, by fetch_add, afterwards; R: workers */
+  u32 kernels_table; /* places of the workers' function tables that are given out. W: who adds a module, by
+                        fetch_add */
+  u32 kernel_graves; /* stacks of dead workers, a list, or 0. W, R: keeper */
+  u32 kernel_burials; /* how many have become such. W: keeper, before it settles the dead one's tasks; R: joiners */
   u32 array_serials; /* array serials given out. W: all, by fetch_add */
   u32 identity; /* random: names this memory in the handles of its arrays. W: who made
                    it, before anybody else is there */
-  char line0[20];
+  char line0[4];
 
   u64 idle; /* bit set of parked workers. W: a worker sets its own bit; clearing a bit by CAS claims
                the wake-up (parking.c) */
@@ -259,6 +337,7 @@ struct shared_memory {
   struct worker worker[WORKERS_MAX + 1]; /* the last is the async worker */
   struct task task[TASKS];
   struct function function[FUNCTIONS];
+  struct kernel_module kernel_module[KERNEL_MODULES];
   struct array array[ARRAYS];
 
   u32 carried[TASKS]; /* of each slot: its struct list, or 0. W: whoever owns the slot; R: whoever lets
@@ -277,7 +356,7 @@ struct shared_memory {
   char stack[PARTICIPANTS_MAX][STACK_BYTES]; /* C stacks: no two instances share one */
 };
 
-#define SHARED_ADDRESS 1024u
+#define SHARED_ADDRESS (MEMORY_ADDRESS + 1024u)
 #define shared ((struct shared_memory *)SHARED_ADDRESS)
 #define ARENA_BYTES (ARENA_GRANULES * GRANULE_BYTES)
 #define HEAP_ADDRESS \
@@ -325,6 +404,19 @@ void latch_set_for_dead(u32 index, u32 generation, u32 owner);
 void latch_abandon(u32 index, u32 generation);
 
 int push_or_spill(u32 worker, u32 hint);
+int publish(u32 index, u32 worker, u32 queue);
+int take_back(u32 hint, u32 worker);
+u32 hungry(void);
+i32 worker_join(u32 me, u32 joined, int help, double milliseconds);
+u32 urgent_next(u32 me);
+
+void kernel_attention(u32 worker);
+void kernel_awake(u32 worker);
+int kernels_awake(u32 caller);
+void kernels_ask(u32 caller);
+void kernels_bury(u32 dead);
+void kernels_exhume(u32 dead);
+void kernels_recover(u32 dead);
 
 int claim(u32 hint, u32 worker);
 u32 task_acquire(u32 participant);
@@ -338,6 +430,7 @@ u32 heap_allocate(u32 participant, u32 size);
 void heap_free(u32 participant, u32 address);
 void heap_take_over(u32 participant, u32 address);
 void heap_sweep(u32 participant, u32 keeper);
+u32 heap_allocate_arena(u32 participant);
 
 int function_retain(u32 number, u32 serial);
 u32 function_serial(u32 number);
@@ -351,5 +444,8 @@ void task_uncarry(u32 index, u32 participant);
 void arrays_recover(u32 dead, u32 keeper);
 
 int ask_cancel(u32 index, u32 generation, u32 why);
+int cancel_asked(u32 hint);
+int job_ask_cancel(u32 hint);
+u32 doorbell_reasons(u32 worker);
 
 #endif

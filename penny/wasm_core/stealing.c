@@ -108,7 +108,8 @@ static void end_idle(struct worker *worker) {
   worker->idle_since = 0;
 }
 
-/* Whoever was woken, or spun on account of those who were not, wakes another if there is more to do. */
+/* Whoever was woken, or announced that it sleeps and may be taken for woken, or spun on account of those who
+ * were not, wakes another if there is more to do. */
 static void pass_on(void) {
   if (work_is_visible()) announce_work(injector_length(INTERACTIVE) ? INTERACTIVE : BATCH);
 }
@@ -140,10 +141,8 @@ EXPORT(worker_next) i32 worker_next(u32 me, double milliseconds) {
       passes_on = spin(me, NONE);
       continue;
     }
-    if (park(me, NONE, 1, nanoseconds(milliseconds < 0 ? -1 : deadline - now))) {
-      worker->wakeups++;
-      passes_on = 1;
-    }
+    if (park(me, NONE, 1, nanoseconds(milliseconds < 0 ? -1 : deadline - now))) worker->wakeups++;
+    passes_on = 1; /* even if it did not sleep: a waker may have taken its bit for another's work */
   }
 }
 

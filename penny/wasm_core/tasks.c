@@ -18,12 +18,13 @@ static int take_slot(u32 index, u32 participant) {
   /* Shifted out of its 16 bits the generation wraps. */
   u32 filling = state_word(generation_of(word) + 1, participant, FILLING);
   if (!compare_exchange(&task->state, word, filling)) return 0;
-  task->owner = participant;
+  plain_store(&task->owner, participant); /* plain: see settle_owned() in recovery.c */
   task->next = NONE;
   store(&task->latch, generation_of(filling) << 16 | UNSET);
-  task->cancel = generation_of(filling) << 16 | NOT_ASKED;
-  task->limit = 0;
-  task->started = 0;
+  /* Plain: who asks the slot's last use to end, or watches it, checks the generation afterwards. */
+  plain_store(&task->cancel, generation_of(filling) << 16 | NOT_ASKED);
+  plain_store(&task->limit, 0);
+  plain_store(&task->started, 0);
   return 1;
 }
 
@@ -76,15 +77,15 @@ EXPORT(task_new) u32 task_new(u32 client) { return task_acquire(client_participa
 void task_fill(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 block) {
   struct task *task = &shared->task[index];
   task->function = function;
-  task->queue = queue;
+  plain_store(&task->queue, queue); /* plain: see reinject() in recovery.c */
   task->flags = flags;
   task->size = size;
-  task->block = block;
+  plain_store(&task->block, block); /* plain: a sweep that runs now may see the old one, see keep() in heap.c */
 }
 
 /* How long the task may run, ms. Before task_submit(). */
 EXPORT(task_limit) void task_limit(u32 index, u32 milliseconds) {
-  shared->task[index].limit = milliseconds;
+  plain_store(&shared->task[index].limit, milliseconds); /* plain: as in take_slot() */
 }
 
 /* Publishes a filled slot. Returns 0, with the slot still the client's (FILLING), if the injector
@@ -183,7 +184,7 @@ EXPORT(task_finish) int task_finish(u32 index, u32 worker, u32 state, u32 size, 
   if (word != state_word(generation, worker, RUNNING)) return 0;
   u32 owner = task->owner;
   task->size = size;
-  task->block = block;
+  plain_store(&task->block, block); /* plain: as in task_fill() */
   if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return 0;
   if (is_client(owner)) return completion_push(index) ? 2 : 1;
   latch_set(index, owner, worker);

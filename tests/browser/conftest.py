@@ -58,6 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scene(javascript, *args): what `outcome` is of")
     config.addinivalue_line("markers", "program(python, **options): what `run` is of")
     config.addinivalue_line("markers", "part(python): what `printed` is of")
+    config.addinivalue_line("markers", "stress: takes long, for `make stress`")
+    config.addinivalue_line("markers", "soak: takes minutes, for `make soak`")
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ def test_shared_arrays(run: Run) -> None:
 
 
 def test_all_python_examples_are_tested() -> None:
-    assert len(blocks("python")) == 5
+    assert len(blocks("python")) == 6  # test_kernel_docs.py has the one about kernels
     assert len(blocks("js")) == 2
     assert len(blocks("html")) == 1
 

@@ -1,7 +1,8 @@
 // The test core: the core's own files and exports.c, compiled and linked with the Makefile's flags into
 // build/tests/core.wasm, whenever that is older than its sources.
-import {execFileSync} from 'node:child_process';
+import {execFileSync, spawnSync} from 'node:child_process';
 import {mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
@@ -70,12 +71,62 @@ function build(sources) {
   }
 }
 
+/**
+ * A module of kernels, compiled from tests/core/<name>.c, whenever it is older than its sources.
+ * @param {string} name
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function kernelModule(name) {
+  const source = join(ROOT, `tests/core/${name}.c`);
+  const target = join(ROOT, `build/tests/${name}.wasm`);
+  const inputs = [source, join(CORE, 'include/penny.h'), join(ROOT, 'Makefile')];
+  if (Math.max(...inputs.map(age)) > age(target)) {
+    mkdirSync(join(ROOT, 'build/tests'), {recursive: true});
+    const folder = mkdtempSync(join(ROOT, 'build/tests/kernels-'));
+    try {
+      const object = join(folder, 'kernels.o');
+      const module = join(folder, 'kernels.wasm');
+      /** @type {import('node:child_process').ExecFileSyncOptions} */
+      const options = {cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit']};
+      execFileSync('emcc', [...flags('KERNEL_CFLAGS'), '-c', source, '-o', object], options);
+      execFileSync(join(ROOT, 'scripts/wasm-ld'), [...flags('KERNEL_LDFLAGS'), object, '-o', module], options);
+      renameSync(module, target);
+    } finally {
+      rmSync(folder, {recursive: true});
+    }
+  }
+  return new Uint8Array(readFileSync(target));
+}
+
+/** Whether kernels can be compiled for this machine. */
+export function hasNativeCompiler() {
+  return spawnSync('cc', ['--version']).status === 0;
+}
+
+/**
+ * Compiles tests/core/<name>.c and its main program <name>_native.c for this machine, with sanitizers, and runs it.
+ * @param {string} name
+ * @returns {string} what it prints
+ */
+export function runNatively(name) {
+  const folder = mkdtempSync(join(tmpdir(), 'penny-'));
+  try {
+    const program = join(folder, name);
+    const sources = [name, `${name}_native`].map(source => join(ROOT, `tests/core/${source}.c`));
+    const options = ['-std=c11', '-O1', '-Wall', '-Wextra', '-Werror', '-fsanitize=address,undefined'];
+    execFileSync('cc', [...options, '-fno-sanitize-recover', `-I${CORE}/include`, ...sources, '-o', program]);
+    return execFileSync(program, {encoding: 'utf8'});
+  } finally {
+    rmSync(folder, {recursive: true});
+  }
+}
+
 /** The test core, compiled. */
 export function testCore() {
   const own = readdirSync(CORE)
     .filter(name => /\.[ch]$/.test(name))
     .map(name => join(CORE, name));
-  const inputs = [...own, EXPORTS, join(ROOT, 'Makefile'), fileURLToPath(import.meta.url)];
+  const inputs = [...own, join(CORE, 'include/penny.h'), EXPORTS, join(ROOT, 'Makefile'), fileURLToPath(import.meta.url)];
   if (Math.max(...inputs.map(age)) > age(TARGET))
     build([...own.filter(name => name.endsWith('.c')), EXPORTS]);
   return new WebAssembly.Module(readFileSync(TARGET));

@@ -66,6 +66,7 @@ ADDRESS(spinner, void) { return (u32)&shared->spinner; }
 ADDRESS(armed, u32 client) { return (u32)&shared->clients[client].armed; }
 ADDRESS(reasons, u32 worker) { return (u32)&shared->worker[worker].reasons; }
 ADDRESS(interrupt, u32 worker) { return (u32)&shared->worker[worker].interrupt; }
+ADDRESS(kernel_stack, u32 worker) { return (u32)&shared->worker[worker].kernel_stack; }
 ADDRESS(latch, u32 index) { return (u32)&shared->task[index].latch; }
 ADDRESS(limit, u32 index) { return (u32)&shared->task[index].limit; }
 ADDRESS(started, u32 index) { return (u32)&shared->task[index].started; }

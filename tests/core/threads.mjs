@@ -85,6 +85,7 @@ export const INTERRUPTED = -4;
  *   at_armed(client: number): number,
  *   at_reasons(worker: number): number,
  *   at_interrupt(worker: number): number,
+ *   at_kernel_stack(worker: number): number,
  *   at_latch(index: number): number,
  *   at_limit(index: number): number,
  *   at_started(index: number): number,

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from fake_arrays import FakeArraysPort
 
-from penny import _current, functions, jobs, promotion, scheduler, wire
+from penny import _bridge, _current, functions, jobs, kernels, promotion, scheduler, wire
 from penny.worker import Worker
 
 STATE = (
@@ -41,6 +41,7 @@ def isolated(worker: int | None = None) -> Iterator[None]:
     """Penny's state of another interpreter."""
     saved = {name: getattr(jobs, name) for name in STATE}
     outer_worker, outer_scheduler = _current.worker, scheduler._attached
+    outer_home, kernels.home = kernels.home, None
     handler = signal.getsignal(signal.SIGUSR1)
     token = jobs.scope_now.set(None)
     outside = jobs.Execution()
@@ -60,6 +61,7 @@ def isolated(worker: int | None = None) -> Iterator[None]:
         for name, value in saved.items():
             setattr(jobs, name, value)
         _current.worker, scheduler._attached = outer_worker, outer_scheduler
+        kernels.home = outer_home
 
 
 class State(enum.Enum):
@@ -115,6 +117,7 @@ class FakePort:
         rooms: How many more jobs find room.
         helps: Whether a join gives queued tasks to the worker that waits.
         before_end: Called with each task that a thief is about to run, while a join waits for it.
+        kernels: What the exported functions of all modules do, by name.
     """
 
     heap_limit = 1 << 24
@@ -136,6 +139,10 @@ class FakePort:
         self.promoted: list[tuple[Any, ...]] = []
         self.taken_back = 0
         self.outcomes: list[Any] = []
+        self.kernels: dict[str, Callable[..., Any]] = {}
+        self.modules: list[bytes] = []
+        self.module_rooms = sys.maxsize
+        self.ranges: list[tuple[int, int]] = []
         self.joins = 0
         self.arrays = FakeArraysPort()
 
@@ -213,6 +220,7 @@ class FakePort:
         if task.state is not State.RUNNING_THERE or self.reason_bits & promotion.CANCEL:
             return
         with isolated(worker=1):
+            kernels.home = kernels.Destination(self.add_kernels, _bridge.KernelCaller(self))
             try:
                 function = functions.loads_function(self.table[task.entry][1])
                 arguments = wire.loads(task.data)
@@ -407,6 +415,30 @@ class FakePort:
         if running:
             task.asked = jobs.CANCELLED
         return running
+
+    # -- Kernels ---------------------------------------------------------------------------------
+
+    def add_kernels(self, data):
+        if not self.module_rooms:
+            return -1
+        self.module_rooms -= 1
+        self.modules.append(bytes(data))
+        return len(self.modules)
+
+    def call_kernel(self, module, name, args):
+        assert 1 <= module <= len(self.modules)
+        return self.kernels[name](*args)
+
+    def on_task(self, run):
+        self.run_found = Reference(run)
+
+    def begin(self, task):
+        return self._begin(task)
+
+    def kernel_range(self, module, name, low, high, args):
+        self.ranges.append((low, high))
+        for i in range(low, high):
+            self.call_kernel(module, name, [i, *args])
 
     def stats(self):
         return "{}"

@@ -59,7 +59,7 @@ class Clock(Referred):
 
 @pytest.fixture
 def port(monkeypatch):
-    monkeypatch.setattr(algorithms, "_costs", {})
+    monkeypatch.setattr(algorithms, "_known", {})
     return Port()
 
 
@@ -211,7 +211,7 @@ def note(x):
 @pytest.mark.parametrize("grain", [None, 1, 30])
 def test_each_item_once_wherever_it_runs(run, grain):
     _calls.clear()
-    run(parallel_for, note, 500, grain)
+    run(functools.partial(parallel_for, grain=grain), note, 500)
     assert sorted(_calls) == list(range(500))
 
 
@@ -304,10 +304,10 @@ def test_grain_is_checked(run, seq):
     ):
         for grain in 0, -1:
             with pytest.raises(ValueError, match=f"grain must be at least 1, not {grain}"):
-                run(loop, grain)
+                run(functools.partial(loop, grain=grain))
         for grain in 1.0, "1":
             with pytest.raises(TypeError, match="integer"):
-                run(loop, grain)
+                run(functools.partial(loop, grain=grain))
 
 
 def test_functions_are_checked():
@@ -323,7 +323,11 @@ def test_functions_are_checked():
 
 
 def test_what_is_no_sequence():
-    for call in lambda: parallel_map(abs, 5), lambda: parallel_for(abs, 2.0):
+    for call in (
+        lambda: parallel_map(abs, 5),
+        lambda: parallel_for(abs, 2.0),
+        lambda: parallel_for(abs, [1, 2], 3),
+    ):
         with pytest.raises(TypeError):
             call()
 
@@ -347,7 +351,7 @@ def test_the_first_failure_in_order_is_raised(run, limit, grain):
         lambda grain: parallel_reduce(function, range(100), operator.add, 0, grain),
     ):
         with pytest.raises(LookupError) as caught:
-            run(loop, grain)
+            run(functools.partial(loop, grain=grain))
         assert caught.value.args == (limit,)
         assert not hasattr(caught.value, "__penny_also__")
 
@@ -363,7 +367,7 @@ def test_nothing_runs_after_a_failure_but_what_was_stolen(port):
         port.steal = steal
         _calls.clear()
         with pytest.raises(LookupError):
-            port.run(lambda: parallel_for(function, 100, 10))
+            port.run(lambda: parallel_for(function, 100, grain=10))
         assert _calls == [0, 1]
     assert len(port.parts) == 2
     assert port.taken_back == 1
@@ -381,7 +385,7 @@ def test_a_stolen_part_is_called_in(port):
 
     port.before_end = lambda task: asked.append(task.asked)
     with pytest.raises(LookupError) as caught:
-        port.run(parallel_for, function, 100, 10)
+        port.run(parallel_for, function, 100, grain=10)
     assert asked == [jobs.CANCELLED]
     assert not hasattr(caught.value, "__penny_also__")
 
@@ -397,7 +401,7 @@ def test_a_loop_that_is_cancelled_calls_in_what_was_stolen(port):
 
     port.before_end = lambda task: asked.append(task.asked)
     with pytest.raises(Cancelled):
-        port.run(parallel_for, function, 100, 10)
+        port.run(parallel_for, function, 100, grain=10)
     assert asked == [jobs.CANCELLED]
 
 
@@ -491,6 +495,52 @@ def test_short_work_is_not_offered(port, clock):
     assert port.parts == []
 
 
+def test_items_that_are_cheaper_than_their_transport_are_computed_at_once(port, clock, monkeypatch):
+    monkeypatch.setattr(algorithms._Loop, "_measure_transport", lambda loop, done: 1e-6)
+    chunks = []
+    do = algorithms._MapLoop.do
+    monkeypatch.setattr(
+        algorithms._MapLoop,
+        "do",
+        lambda loop, low, high: (chunks.append((low, high)), do(loop, low, high)),
+    )
+
+    def function(x):
+        clock.tick(1e-6)
+        return x + 1
+
+    def program():
+        port.knock()
+        assert parallel_map(function, list(range(50_000))) == list(range(1, 50_001))
+        careful = len(chunks)
+        chunks.clear()
+        assert parallel_map(function, range(50_000)) == list(range(1, 50_001))
+        assert parallel_map(function, "") == []
+        return careful
+
+    assert port.run(program) > 10
+    assert chunks == [(0, 1), (1, 64), (64, 50_000)]
+    assert port.parts == []
+
+
+def test_a_function_whose_items_were_ever_worth_sending_is_measured(port, clock, monkeypatch):
+    monkeypatch.setattr(algorithms._Loop, "_measure_transport", lambda loop, done: 1e-6)
+
+    def function(x):
+        clock.tick(x)
+        if x == 1e-3:
+            port.knock()
+
+    def program():
+        cheap = [1e-7] * 10_000
+        parallel_for(function, cheap)
+        parallel_for(function, cheap + [1e-3] * 20_000)  # at once, since it begins as cheap
+        parallel_for(function, cheap + [1e-3] * 20_000)
+        return len(port.parts)
+
+    assert port.run(program) > 0
+
+
 def test_a_function_that_was_quick_and_is_no_more(port, clock):
     seconds = 1e-7
 
@@ -534,7 +584,7 @@ def test_chunks_are_sized_by_the_clock(port, clock, monkeypatch):
 
 
 def test_grain_is_the_least_part(port):
-    port.run(parallel_for, lambda x: port.knock(), 1000, 30)
+    port.run(parallel_for, lambda x: port.knock(), 1000, grain=30)
     assert len(port.parts) > 3
     assert min(map(len, port.parts)) >= 30
 

@@ -6,6 +6,8 @@ import concurrent.futures
 import pickle
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,7 @@ def test_everything_exported_is_there_and_documented():
         (penny.IsolationError, RuntimeError),
         (penny.BlockingError, RuntimeError),
         (penny.WorkerLost, RuntimeError),
+        (penny.KernelError, RuntimeError),
         (penny.PickleError, pickle.PicklingError),
         (penny.BrokenPool, concurrent.futures.BrokenExecutor),
         (penny.RemoteError, RuntimeError),
@@ -40,3 +43,18 @@ def test_importing_starts_nothing_and_loads_nothing_of_the_browser():
         " & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_errors_travel():
+    error = pickle.loads(pickle.dumps(penny.KernelError("row", "trapped: unreachable")))
+    assert str(error) == "kernel row: trapped: unreachable"
+    assert (error.kernel, error.reason) == ("row", "trapped: unreachable")
+
+
+def test_the_wheel_has_what_kernels_are_built_with(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=Path(__file__).parents[2], check=True, capture_output=True)
+    (wheel,) = tmp_path.iterdir()
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "penny/wasm_core/include/penny.h" in names
+    assert "penny/wasm_core/core.wasm" in names

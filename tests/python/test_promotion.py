@@ -46,7 +46,7 @@ def fail(value):
 def run_on_top(take):
     """Run a task as a join does that helps."""
     jobs.masked = True
-    jobs.public._identify()
+    jobs.public.identify()
     jobs.public._run_task(take())
     jobs.masked = False
 

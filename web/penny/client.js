@@ -3,6 +3,7 @@
 import * as L from './layout.js';
 import {clientParticipant} from './core.js';
 import {Completed} from './completed.js';
+import {CorruptionError} from './errors.js';
 import {Listener} from './listening.js';
 import {joined, lengthOf, writePieces} from './payload.js';
 
@@ -39,7 +40,8 @@ export const PLAIN = {flags: 0, queue: L.BATCH, limit: 0};
 
 /**
  * How a task ended; the same numbers in penny/engines/shared.py. CANCELLED, TIMED_OUT: its worker was killed,
- * since the task had been asked to end and did not.
+ * since the task had been asked to end and did not. CORRUPTED: nobody can say, since the shared memory was
+ * overwritten.
  */
 export const Outcome = {
   RETURNED: 0,
@@ -49,6 +51,7 @@ export const Outcome = {
   NO_ROOM: 4,
   CANCELLED: 5,
   TIMED_OUT: 6,
+  CORRUPTED: 7,
 };
 
 /** By the core's `enum cancel_reason`. */
@@ -81,7 +84,8 @@ const UNKNOWN = -1;
 
 /**
  * Gets each outcome once. `address` and `size` say where its payload lies in the shared memory during
- * the call; for BROKEN it is UTF-8 text; for NO_ROOM there is none, `size` is what the arguments take.
+ * the call; for BROKEN it is UTF-8 text; for CORRUPTED and NO_ROOM there is none, with NO_ROOM `size` is what
+ * the arguments take.
  * @callback Deliver
  * @param {number} ticket
  * @param {number} outcome one of Outcome
@@ -112,6 +116,8 @@ export class Client {
   #retries = 0;
   #retrying = false;
   #inFlight = 0;
+  /** Whether the list of completed tasks was overwritten. Nothing comes from it any more. */
+  #corrupted = false;
   /** The event counter before the last collect(). */
   #seen = 0;
 
@@ -194,6 +200,7 @@ export class Client {
    * @returns {number} ticket, unique among the pending tasks
    */
   submit(fn, options, pieces, arrays = []) {
+    if (this.#corrupted) throw new CorruptionError('use another Scheduler');
     const limit = this.core.exports.heap_limit();
     const size = lengthOf(pieces);
     if (size > limit) throw new HeapLimitError(size, limit);
@@ -213,6 +220,7 @@ export class Client {
    * @returns {number} ticket, or -1: pickle the arguments elsewhere and call submit()
    */
   submitInline(fn, flags, write) {
+    if (this.#corrupted) throw new CorruptionError('use another Scheduler');
     const entry = this.#entry(fn);
     if (this.#waits(PLAIN) || !entry) return -1;
     const {core} = this;
@@ -425,6 +433,23 @@ export class Client {
    * @returns {number} how many
    */
   collect(deliver, limit = Infinity) {
+    if (!this.#corrupted) {
+      try {
+        return this.#collect(deliver, limit);
+      } catch (error) {
+        if (!(error instanceof CorruptionError)) throw error;
+        // The list of what has completed can't be followed: what of it would never be known.
+        this.#corrupted = true;
+      }
+    }
+    return this.#endAll(deliver, Outcome.CORRUPTED, 0, 0);
+  }
+
+  /**
+   * @param {Deliver} deliver
+   * @param {number} limit
+   */
+  #collect(deliver, limit) {
     const {core, number} = this;
     let count = 0;
     this.#seen = this.#listener.events(); // before looking, see completions.c
@@ -443,15 +468,17 @@ export class Client {
       }
       const ticket = this.#tickets[index];
       const word = core.taskWord(index, L.TASK_STATE_WORD);
-      const state = word & L.STATE_MASK;
-      const outcome =
-        state === L.STATE_RETURNED
-          ? Outcome.RETURNED
-          : state === L.STATE_RAISED
-            ? Outcome.RAISED
-            : LOST_OUTCOMES[core.exports.task_was_asked(index)];
-      const address = core.payload(index);
-      const size = core.taskWord(index, L.TASK_SIZE_WORD);
+      let outcome = this.#outcome(index, word & L.STATE_MASK);
+      let address = 0;
+      let size = 0;
+      if (outcome !== Outcome.CORRUPTED) {
+        try {
+          address = core.payload(index);
+          size = core.taskWord(index, L.TASK_SIZE_WORD);
+        } catch {
+          outcome = Outcome.CORRUPTED; // this one's slot; others are none the worse
+        }
+      }
       if (ticket === UNKNOWN) {
         this.#completed.shift();
         core.exports.task_free(index, number);
@@ -476,6 +503,17 @@ export class Client {
   }
 
   /**
+   * @param {number} index
+   * @param {number} state
+   */
+  #outcome(index, state) {
+    if (state === L.STATE_RETURNED) return Outcome.RETURNED;
+    if (state === L.STATE_RAISED) return Outcome.RAISED;
+    if (state !== L.STATE_LOST) return Outcome.CORRUPTED;
+    return LOST_OUTCOMES[this.core.exports.task_was_asked(index)] ?? Outcome.CORRUPTED;
+  }
+
+  /**
    * If no worker can start, everything pending has ended so.
    * @param {Deliver} deliver
    */
@@ -483,11 +521,23 @@ export class Client {
     const {core} = this;
     const block = Atomics.load(core.words, L.BROKEN_WORD) >>> 0;
     if (!block || !this.pending) return 0;
-    const size = Atomics.load(core.words, L.BROKEN_SIZE_WORD);
-    core.reach(block + size);
+    const size = Atomics.load(core.words, L.BROKEN_SIZE_WORD) >>> 0;
+    core.checkBlock(block, size);
+    return this.#endAll(deliver, Outcome.BROKEN, block, size);
+  }
+
+  /**
+   * Everything pending has ended so.
+   * @param {Deliver} deliver
+   * @param {number} outcome
+   * @param {number} address
+   * @param {number} size
+   */
+  #endAll(deliver, outcome, address, size) {
+    const {core} = this;
     let count = 0;
     this.#slots.forEach((slot, ticket) => {
-      if (slot === UNUSED || !deliver(ticket, Outcome.BROKEN, block, size, 0, L.NONE)) return;
+      if (slot === UNUSED || !deliver(ticket, outcome, address, size, 0, L.NONE)) return;
       const call = this.#deferredCall(ticket);
       if (call) {
         this.#undefer(ticket, call);
@@ -513,6 +563,7 @@ export class Client {
 
   /** Whether collect() would find something. */
   #hasCompletions() {
+    if (this.#corrupted) return this.pending > 0;
     return this.#completed.length > 0 || this.#hopeless.length > 0;
   }
 

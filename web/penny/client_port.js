@@ -6,6 +6,7 @@
 // payload, padded to a multiple of 4.
 import {ArraysPort} from './arrays_port.js';
 import {HAS_KWARGS, HeapLimitError, KEEP, Outcome, queueOf} from './client.js';
+import {KernelModules} from './kernels.js';
 import * as L from './layout.js';
 import {withBytes, withPieces} from './python_buffers.js';
 
@@ -119,6 +120,19 @@ export class ClientPort {
   /** By handle: numbers cross the bridge cheaper than objects. @type {Map<number, TableFunction>} */
   #functions = new Map();
   #lastHandle = 0;
+
+  /**
+   * Adds a module of kernels, for all workers.
+   * @param {Buffer} buffer the module
+   * @returns {number} its number, from 1; -1: there is no room
+   */
+  add_kernels(buffer) {
+    this.#kernels ??= new KernelModules(this.client.core);
+    const modules = this.#kernels;
+    return withBytes(buffer, bytes => modules.add(bytes.slice())) || -1;
+  }
+  /** @type {KernelModules | undefined} */
+  #kernels;
 
   /** @param {number} handle */
   drop_function(handle) {

@@ -1,5 +1,6 @@
 // What has ended and has not been collected yet: interactive tasks first, else oldest first.
 import * as L from './layout.js';
+import {CorruptionError} from './errors.js';
 
 /** First in, first out. */
 class Queue {
@@ -84,7 +85,10 @@ export class Completed {
   #take() {
     const {core} = this;
     let index = core.exports.completions_take(this.client) >>> 0;
-    while (index !== L.NONE) {
+    for (let length = 0; index !== L.NONE; length++) {
+      // Also in a circle, should somebody write into the list just now.
+      if (index >= L.TASKS || length === L.TASKS)
+        throw new CorruptionError('the list of completed tasks leads nowhere');
       const urgent = core.taskWord(index, L.TASK_QUEUE_WORD) === L.INTERACTIVE;
       (urgent ? this.#urgent : this.#others).push(index);
       index = core.taskWord(index, L.TASK_NEXT_WORD);

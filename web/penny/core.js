@@ -2,6 +2,7 @@
 // views. Nobody else calls WebAssembly or knows an address.
 import {Arrays} from './arrays.js';
 import * as L from './layout.js';
+import {CorruptionError} from './errors.js';
 
 /**
  * The exported functions of penny/wasm_core; each is documented there.
@@ -44,6 +45,23 @@ import * as L from './layout.js';
  *   doorbell_take(worker: number): number,
  *   doorbell_reasons(worker: number): number,
  *   watch_next(from: number): number, watch_needed(): number,
+ *   kernel_module_new(participant: number, size: number, data: number, functions: number): number,
+ *   kernel_module_drop(module: number, participant: number): void,
+ *   kernel_module_publish(module: number): void,
+ *   kernel_module_ready(module: number): number, kernels_added(): number,
+ *   kernel_module_block(module: number): number, kernel_module_size(module: number): number,
+ *   kernel_module_data(module: number): number, kernel_module_table(module: number): number,
+ *   kernel_stack(worker: number): number,
+ *   kernel_enter(worker: number, entry: number): number,
+ *   kernel_leave(worker: number): number,
+ *   kernel_unwind(worker: number): void,
+ *   kernel_begin(worker: number, index: number): number,
+ *   kernel_end(worker: number, outer: number): void,
+ *   kernel_spawn(job: number): void, kernel_join(job: number): number, kernel_ran(job: number): void,
+ *   kernel_fork(call: number): number, kernel_wait(call: number): number,
+ *   kernel_open(worker: number): number, kernel_close(worker: number): void,
+ *   kernel_allocate(worker: number, size: number): number,
+ *   kernel_cancelled(worker: number): number,
  *   heap_allocate(participant: number, size: number): number,
  *   heap_free(participant: number, address: number): void,
  *   heap_used(): number, heap_size(): number, heap_limit(): number,
@@ -102,6 +120,9 @@ const granules = bytes => Math.floor(bytes / L.GRANULE_BYTES);
 
 /** One participant's instance of the core. */
 export class Core {
+  /** Where this participant is a worker that runs kernels. @type {import('./kernels.js').Kernels | null} */
+  kernels = null;
+
   /**
    * @param {WebAssembly.Module} module
    * @param {WebAssembly.Memory} memory
@@ -111,7 +132,13 @@ export class Core {
     this.memory = memory;
     this.participant = participant;
     const instance = new WebAssembly.Instance(module, {
-      env: {memory, clock: () => performance.timeOrigin + performance.now()},
+      env: {
+        memory,
+        clock: () => performance.timeOrigin + performance.now(),
+        kernel_task: (/** @type {number} */ task) => this.kernels?.help(task),
+        kernel_throw: (/** @type {number} */ failure, /** @type {number} */ task) =>
+          this.kernels?.fail(failure, task),
+      },
     });
     this.exports = /** @type {CoreExports} */ (/** @type {unknown} */ (instance.exports));
     // Each instance on a stack of its own, in the shared memory. Instances that share one work, most
@@ -177,16 +204,31 @@ export class Core {
   }
 
   /**
-   * Where a task's payload lies.
+   * Where a task's payload lies: as many bytes as its size says are there.
    * @param {number} index
    * @returns {number} address
+   * @throws {CorruptionError} if they can't be
    */
   payload(index) {
     const task = this.taskAddress(index);
     const block = this.words[(task >> 2) + L.TASK_BLOCK_WORD] >>> 0;
-    if (!block) return task + L.TASK_PAYLOAD;
-    this.reach(block + this.taskWord(index, L.TASK_SIZE_WORD));
-    return block;
+    const size = this.words[(task >> 2) + L.TASK_SIZE_WORD] >>> 0;
+    if (block) this.checkBlock(block, size);
+    else if (size > L.TASK_PAYLOAD_BYTES)
+      throw new CorruptionError(`slot ${index} holds ${size} bytes`);
+    return block || task + L.TASK_PAYLOAD;
+  }
+
+  /**
+   * Makes sure that a block's bytes lie in the heap, within the views' reach.
+   * @param {number} block its address
+   * @param {number} size
+   * @throws {CorruptionError} if they do not
+   */
+  checkBlock(block, size) {
+    this.reach(block + size);
+    if (block < L.HEAP_ADDRESS || block + size > this.bytes.length)
+      throw new CorruptionError(`no block of ${size} bytes can lie at ${block}`);
   }
 
   /**

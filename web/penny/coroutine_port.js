@@ -65,8 +65,8 @@ export class CoroutinePort {
   function(handle) {
     const {core} = this;
     const block = core.exports.function_block(this.#entry(handle)) >>> 0;
-    const size = core.exports.function_size(this.#entry(handle));
-    core.reach(block + size);
+    const size = core.exports.function_size(this.#entry(handle)) >>> 0;
+    core.checkBlock(block, size);
     return core.bytes.slice(block, block + size);
   }
 

@@ -29,6 +29,15 @@ export class WorkerLost extends Error {
   }
 }
 
+/** The shared memory holds what Penny has not written there: a kernel may have run wild. */
+export class CorruptionError extends Error {
+  /** @param {string} what is wrong */
+  constructor(what) {
+    super(`the shared memory is corrupted: ${what}`);
+    this.name = 'CorruptionError';
+  }
+}
+
 /** No worker could be started. */
 export class BrokenPool extends Error {
   /** @param {string} reason */

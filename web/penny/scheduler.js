@@ -1,6 +1,6 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
 import {Client, HAS_KWARGS, HeapLimitError, Outcome, PLAIN} from './client.js';
-import {BrokenPool, WorkerLost, decodeException} from './errors.js';
+import {BrokenPool, CorruptionError, WorkerLost, decodeException} from './errors.js';
 import {pickledName, pickledSource} from './functions.js';
 import {SharedArray} from './shared_array.js';
 import {PickleError, decode, encodeArguments, measureArguments} from './wire.js';
@@ -146,6 +146,8 @@ export class Scheduler extends EventTarget {
         if (outcome === Outcome.RETURNED) resolve(decode(view, address, size, attach));
         else if (outcome === Outcome.RAISED) reject(decodeException(view, address, size));
         else if (outcome === Outcome.LOST) reject(new WorkerLost(worker));
+        else if (outcome === Outcome.CORRUPTED)
+          reject(new CorruptionError('the outcome of this task is not known'));
         else if (outcome === Outcome.NO_ROOM)
           reject(new HeapLimitError(size, this.client.core.exports.heap_limit()));
         else reject(new BrokenPool(new TextDecoder().decode(view.slice(address, address + size))));

@@ -8,8 +8,10 @@ import {Aside} from './aside.js';
 import {HAS_KWARGS, queueOf} from './client.js';
 import {ArraysPort} from './arrays_port.js';
 import {Box} from './client_port.js';
+import {Kernels} from './kernels.js';
 import {lengthOf, writePieces} from './payload.js';
 import {withBytes, withPieces} from './python_buffers.js';
+import {CorruptionError} from './errors.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
@@ -65,6 +67,7 @@ export class WorkerPort {
     this.pool = pool;
     this.arrays = new ArraysPort(core);
     this.aside = new Aside(core, worker, pool.announce);
+    this.kernels = new Kernels(core, task => this.#onTask(task));
     core.exports.worker_start(worker);
     this.#innermostWord = (L.WORKER_ADDRESS + worker * L.WORKER_BYTES) / 4 + L.WORKER_INNERMOST_WORD;
   }
@@ -89,10 +92,14 @@ export class WorkerPort {
 
   /** Waits for the next task: step() without an end. */
   start() {
-    const task = this.aside.wait(-1, milliseconds =>
-      this.core.exports.worker_next(this.worker, milliseconds),
-    );
-    return task === STOPPED ? STOPPED : this.#begin(task);
+    for (;;) {
+      const task = this.aside.wait(-1, milliseconds =>
+        this.core.exports.worker_next(this.worker, milliseconds),
+      );
+      if (task === STOPPED) return STOPPED;
+      if (!this.kernels.isKernel(task)) return this.#begin(task);
+      this.kernels.run(task);
+    }
   }
 
   /**
@@ -143,10 +150,10 @@ export class WorkerPort {
       (core.taskWord(task, L.TASK_FLAGS_WORD) & HAS_KWARGS);
     if (exports.hungry()) code += HUNGRY;
     if (core.taskWord(task, L.TASK_QUEUE_WORD) === L.INTERACTIVE) code += IS_INTERACTIVE;
+    const from = core.payload(task);
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
     if (size > this.inbox.size) return code + IS_LARGE;
     const {memory, address} = this.inbox;
-    const from = core.payload(task);
     if (size <= 64) for (let i = 0; i < size; i++) memory[address + i] = core.bytes[from + i];
     else {
       memory.set(core.bytes.subarray(from, from + size), address);
@@ -191,8 +198,11 @@ export class WorkerPort {
    */
   #read(task, offset, buffer) {
     const {core} = this;
+    const size = core.taskWord(task, L.TASK_SIZE_WORD);
     const from = core.payload(task) + offset;
-    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from, from + bytes.length)));
+    withBytes(buffer, bytes =>
+      bytes.set(core.bytes.subarray(from, from + Math.max(0, Math.min(size - offset, bytes.length)))),
+    );
   }
 
   /** Its function's number in the table. */
@@ -205,8 +215,8 @@ export class WorkerPort {
     const {core} = this;
     const entry = this.entry();
     const block = core.exports.function_block(entry) >>> 0;
-    const size = core.exports.function_size(entry);
-    core.reach(block + size);
+    const size = core.exports.function_size(entry) >>> 0;
+    core.checkBlock(block, size);
     return core.bytes.slice(block, block + size);
   }
 
@@ -359,13 +369,20 @@ export class WorkerPort {
    *     read_outcome(), then release() it; INTERRUPTED: reasons() has a cancel
    */
   join(handle, help, milliseconds) {
-    const {core} = this;
-    const result = this.aside.wait(milliseconds, bound =>
-      core.exports.worker_join(this.worker, handle, help ? 1 : 0, bound),
-    );
-    if (result >= 0) return this.#begin(result);
-    if (result === NOTHING) return JOINED.TIMED_OUT;
-    return result === ENDED ? this.outcome(handle) : JOINED.INTERRUPTED;
+    const {core, kernels} = this;
+    // The latch of another use of the slot would never be set for us.
+    if (core.hint(handle & L.INDEX_MASK) !== handle)
+      throw new CorruptionError(`the job that is waited for, ${handle}, is not there`);
+    const deadline = performance.now() + milliseconds;
+    for (let left = milliseconds; ; left = Math.max(0, deadline - performance.now())) {
+      const result = this.aside.wait(milliseconds < 0 ? -1 : left, bound =>
+        core.exports.worker_join(this.worker, handle, help ? 1 : 0, bound),
+      );
+      if (result >= 0 && kernels.isKernel(result)) kernels.run(result);
+      else if (result >= 0) return this.#begin(result);
+      else if (result === NOTHING) return JOINED.TIMED_OUT;
+      else return result === ENDED ? this.outcome(handle) : JOINED.INTERRUPTED;
+    }
   }
 
   /** @param {number} handle of a job that has ended @returns {number} one of JOINED, as join() does */
@@ -375,9 +392,9 @@ export class WorkerPort {
     this.#joined = task;
     const state = core.taskWord(task, L.TASK_STATE_WORD) & L.STATE_MASK;
     if (state === L.STATE_LOST) return JOINED.LOST;
+    const from = core.payload(task);
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
     if (size <= this.inbox.size) {
-      const from = core.payload(task);
       this.inbox.memory.set(core.bytes.subarray(from, from + size), this.inbox.address);
     }
     return state === L.STATE_RETURNED ? JOINED.RETURNED : JOINED.RAISED;
@@ -409,6 +426,61 @@ export class WorkerPort {
   /** @param {number} handle of a job whose outcome was read */
   release(handle) {
     this.core.exports.job_free(handle, this.worker);
+  }
+
+  // ---- kernels ----------------------------------------------------------------------------------
+
+  /**
+   * Adds a module of kernels, for all workers.
+   * @param {Buffer} buffer the module
+   * @returns {number} its number, from 1; -1: there is no room
+   */
+  add_kernels(buffer) {
+    return withBytes(buffer, bytes => this.kernels.add(bytes.slice())) || NO_ROOM;
+  }
+
+  /** @param {number} module @returns {string} a line name(type name, …) for each kernel that says so */
+  kernel_signatures(module) {
+    return this.kernels.signatures(module);
+  }
+
+  /**
+   * Calls a kernel. Throws a KernelError (kernels.js), whose name and message say what happened.
+   * @param {number} module
+   * @param {string} name
+   * @param {(number | bigint)[]} args
+   */
+  call_kernel(module, name, args) {
+    return this.kernels.call(module, name, args);
+  }
+
+  /**
+   * Calls a kernel with each i in [low, high), and then `args`.
+   * @param {number} module
+   * @param {string} name
+   * @param {number} low
+   * @param {number} high
+   * @param {(number | bigint)[]} args
+   */
+  kernel_range(module, name, low, high, args) {
+    this.kernels.range(module, name, low, high, args);
+  }
+
+  /**
+   * @param {(task: number) => void} run Python's: calls begin(task) and runs the task to its end, on top of a kernel
+   *     that waits
+   */
+  on_task(run) {
+    this.#onTask = run;
+  }
+  /** @type {(task: number) => void} */
+  #onTask = () => {
+    throw new Error('on_task() was not called');
+  };
+
+  /** @param {number} task that a kernel has found @returns {number} its code, as of step() */
+  begin(task) {
+    return this.#begin(task);
   }
 
   // ---- the pool ---------------------------------------------------------------------------------

@@ -1,0 +1,21 @@
+// What crosses from shared memory into JavaScript and Python (client.js, worker_port.js, core.js), with words of it
+// overwritten between steps, as a kernel run wild would: an error, not a hang, and no read of what is no payload.
+// PENNY_FUZZ says how many rounds, PENNY_SEED where they begin.
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+
+import {KEEPER} from '../../web/penny/core.js';
+import {scene} from './threads.mjs';
+
+const BODIES = new URL('fuzz.threads.mjs', import.meta.url);
+const ROUNDS = Number(process.env.PENNY_FUZZ ?? 60);
+const SEED = Number(process.env.PENNY_SEED ?? Date.now() % 1e6);
+
+for (const body of ['content', 'anything'])
+  test(`${body} of the shared memory overwritten, from seed ${SEED}`, async t => {
+    const {crew} = scene(t);
+    const thread = crew.start(BODIES, body, KEEPER, {seed: SEED, rounds: ROUNDS});
+    const {ended, errors} = await crew.result(thread);
+    t.diagnostic(`${ended} tasks ended, ${errors} errors`);
+    assert.ok(ended > ROUNDS && errors > 0, 'nothing was hit');
+  });

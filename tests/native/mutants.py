@@ -1,0 +1,899 @@
+"""Mutants of the core: each has one mistake, and the native tests must catch every one of them.
+
+A mutant is made in a copy of its file: one piece of text, which must be there exactly once, is
+replaced. So the core has nothing of it. Compiled and linked with the tests, its actors then take
+turns (see native.h) until a check fails; what survives its minute is reported, and is an error: a
+suite that accepts it tests nothing.
+
+    tests/native/mutants.py              all
+    tests/native/mutants.py NAME…        only these
+    tests/native/mutants.py --table      rows of the table in README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "penny/wasm_core"
+BUILD = ROOT / "build/native"
+PATIENCE = 60
+"""Seconds that a mutant may survive."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str
+    was: str
+    becomes: str
+    breaks: str
+    """The property, as README.md puts it."""
+    scenarios: str
+    """Those that see it, most likely first."""
+
+    @property
+    def row(self) -> str:
+        """Its row of the table in README.md."""
+        return f"| `{self.file}` | {self.name} | {self.breaks} | {self.scenarios.split()[0]} |"
+
+    def source(self) -> str:
+        text = (CORE / self.file).read_text()
+        if text.count(self.was) != 1:
+            raise SystemExit(
+                f"{self.name}: {self.file} has this {text.count(self.was)} times, not once:\n{self.was}"
+            )
+        return text.replace(self.was, self.becomes)
+
+    def check(self) -> str | None:
+        """How it was caught; or None: it survived."""
+        folder = BUILD / "mutants"
+        folder.mkdir(parents=True, exist_ok=True)
+        source, program = folder / f"{self.name}.c", folder / self.name
+        source.write_text(self.source())
+        others = [
+            str(path)
+            for path in sorted((BUILD / "interleave").rglob("*.o"))
+            if path != BUILD / "interleave/core" / f"{self.file[:-2]}.o"
+        ]
+        flags = [
+            *os.environ["NATIVE_CFLAGS"].split(),
+            *os.environ["NATIVE_INTERLEAVE"].split(),
+            "-w",
+        ]
+        command = [os.environ.get("CC", "cc"), *flags, str(source), *others, "-lpthread"]
+        subprocess.run([*command, "-o", str(program)], check=True)
+        deadline = time.monotonic() + PATIENCE
+        seed = 1
+        try:
+            while time.monotonic() < deadline:
+                command = [str(program), "interleave", "--seed", str(seed), "--times", "3"]
+                left = deadline - time.monotonic()
+                try:
+                    run = subprocess.run(
+                        [*command, *self.scenarios.split()],
+                        capture_output=True,
+                        text=True,
+                        timeout=left,
+                    )
+                except subprocess.TimeoutExpired:
+                    return None
+                if run.returncode < 0:
+                    return f"signal {-run.returncode}"
+                if run.returncode == 1:
+                    failure = re.search(r"(\S+): FAILED: (.*)\n(.*)", run.stderr)
+                    return f"{failure[1]}: {failure[3]}" if failure else run.stderr[-200:]
+                if run.returncode:
+                    raise SystemExit(f"{self.name}: {run.stderr}")
+                seed += 1000
+            return None
+        finally:
+            program.unlink(missing_ok=True)
+            source.unlink(missing_ok=True)
+
+
+def deque(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mutant:
+    return Mutant(name, "deque.c", was, becomes, breaks, scenarios)
+
+
+DEQUE_ALL = "deque-last deque-stampede deque-inherited deque-full deque-spsc"
+POOL = "pool-parking pool-rendezvous pool-tasks pool-completions pool-promotion pool-cancellation"
+PARKING = "pool-rendezvous pool-parking pool-completions"
+DEATH = "pool-recovery pool-recovery-of-jobs"
+
+MUTANTS = [
+    # ---- deque.c
+    deque(
+        "PUSH_PUBLISHES_FIRST",
+        """  plain_store(entry(deque, bottom), hint);
+  store(&deque->bottom, bottom + 1);
+""",
+        """  store(&deque->bottom, bottom + 1);
+  plain_store(entry(deque, bottom), hint);
+""",
+        "each entry goes to one",
+        DEQUE_ALL,
+    ),
+    deque(
+        "POP_LOOKS_FIRST",
+        """  store(&deque->bottom, bottom);
+  u32 top = load(&deque->top);
+""",
+        """  u32 top = load(&deque->top);
+  store(&deque->bottom, bottom);
+""",
+        "each entry goes to one",
+        DEQUE_ALL,
+    ),
+    deque(
+        "LAST_UNCONTESTED",
+        "  int won = compare_exchange(&deque->top, top, top + 1);\n",
+        "  int won = 1;\n  store(&deque->top, top + 1);\n",
+        "each entry goes to one",
+        DEQUE_ALL,
+    ),
+    deque(
+        "EMPTY_NOT_RESTORED",
+        """    store(&deque->bottom, bottom + 1);
+    return NONE;
+""",
+        "    return NONE;\n",
+        "nothing is left out",
+        DEQUE_ALL,
+    ),
+    deque(
+        "STEAL_BY_STORE",
+        "  return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;\n",
+        "  store(&deque->top, top + 1);\n  return hint;\n",
+        "each entry goes to one",
+        DEQUE_ALL,
+    ),
+    deque(
+        "STEAL_READS_LATE",
+        """  u32 hint = plain_load(entry(deque, top));
+  return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;
+""",
+        """  if (!compare_exchange(&deque->top, top, top + 1)) return NONE;
+  return plain_load(entry(deque, top));
+""",
+        "each entry goes to one",
+        "deque-full deque-last",
+    ),
+    deque(
+        "ONE_TOO_MANY",
+        ">= DEQUE_ENTRIES) return 0",
+        "> DEQUE_ENTRIES) return 0",
+        "the ring’s size",
+        "deque-full",
+    ),
+    deque(
+        "WRAP_UNSIGNED",
+        "  if ((i32)(bottom - top) <= 0) return NONE;\n",
+        "  if (bottom <= top) return NONE;\n",
+        "positions wrap",
+        DEQUE_ALL,
+    ),
+    deque(
+        "ADOPT_BOTTOM_ONLY",
+        """  compare_exchange(&deque->top, top, top + 1); /* lost to that thief: then top is there already */
+  store(&deque->bottom, top + 1);
+""",
+        "  store(&deque->bottom, top);\n",
+        "a successor loses nothing",
+        "deque-inherited",
+    ),
+    # ---- injector.c
+    Mutant(
+        "PUT_BY_STORE",
+        "injector.c",
+        "      if (compare_exchange64(cell_at(injector, tail), cell, full_cell(tail, hint))) {\n",
+        "      store(cell_at(injector, tail), full_cell(tail, hint));\n      {\n",
+        "each hint comes out once",
+        "injector-mpmc",
+    ),
+    Mutant(
+        "TAKE_BY_STORE",
+        "injector.c",
+        "} else if (compare_exchange64(cell_at(injector, head), cell, empty_cell(head + INJECTOR_CELLS))) {\n",
+        "} else {\n        store(cell_at(injector, head), empty_cell(head + INJECTOR_CELLS));\n",
+        "each hint comes out once",
+        "injector-mpmc",
+    ),
+    Mutant(
+        "HELPS_ONLY_FULL",
+        "injector.c",
+        "cell_position(cell) == tail || cell_position(cell) == tail + INJECTOR_CELLS) {",
+        "cell_position(cell) == tail) {",
+        "nobody is held up by the dead",
+        "injector-mortal injector-mpmc",
+    ),
+    Mutant(
+        "HELPS_NOBODY",
+        "injector.c",
+        """    } else if (cell_position(cell) == head + INJECTOR_CELLS) { /* taken, head not yet moved: help */
+      compare_exchange(&injector->head, head, head + 1);
+""",
+        "",
+        "nobody is held up by the dead",
+        "injector-mortal",
+    ),
+    Mutant(
+        "EMPTY_UNCHECKED",
+        "injector.c",
+        "cell_position(cell) == tail - INJECTOR_CELLS) {\n      return 0;",
+        "cell_position(cell) == tail - INJECTOR_CELLS) {\n      store(cell_at(injector, tail), empty_cell(tail));",
+        "a full injector refuses",
+        "injector-full",
+    ),
+    # ---- parking.c, stealing.c
+    Mutant(
+        "NO_SECOND_LOOK",
+        "parking.c",
+        "  int awake = is_wanted(worker, joined, help);\n",
+        "  int awake = 0;\n",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "LOOK_BEFORE_ANNOUNCING",
+        "parking.c",
+        """  if (help) fetch_or(&shared->idle, 1ull << worker);
+  int awake = is_wanted(worker, joined, help);
+""",
+        """  int awake = is_wanted(worker, joined, help);
+  if (help) fetch_or(&shared->idle, 1ull << worker);
+""",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "EVENT_READ_LATE",
+        "parking.c",
+        "    wait_on(event, seen, nanoseconds);\n",
+        "    seen = load(event);\n    wait_on(event, seen, nanoseconds);\n",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "WAKE_WITHOUT_BUMP",
+        "parking.c",
+        "  fetch_add(&shared->worker[worker].event, 1);\n",
+        "",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "WAKE_WITHOUT_NOTIFY",
+        "parking.c",
+        "  notify(&shared->worker[worker].event, 1);\n",
+        "",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "SPINNER_KEPT",
+        "parking.c",
+        "  store(&shared->spinner, 0);\n  *spin = found",
+        "  *spin = found",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "SPINS_ALONE",
+        "stealing.c",
+        "      passes_on = spin(me, NONE);\n",
+        "      spin(me, NONE);\n",
+        "no worker sleeps beside a task",
+        PARKING,
+    ),
+    Mutant(
+        "WOKEN_ALONE",
+        "stealing.c",
+        "    passes_on = 1; /* even if it did not sleep: a waker may have taken its bit for another's work */\n",
+        "",
+        "no worker sleeps beside a task",
+        PARKING,
+    ),
+    Mutant(
+        "AWAKE_ALONE",
+        "stealing.c",
+        """deadline - now))) worker->wakeups++;
+    passes_on = 1; /* even if""",
+        """deadline - now))) worker->wakeups++, passes_on = 1;
+    /* even if""",
+        "no worker sleeps beside a task",
+        PARKING,
+    ),
+    Mutant(
+        "STOP_AFTER_WAKING",
+        "stealing.c",
+        """  store(&shared->stop, 1);
+  for (u32 w = 0; w < plain_load(&shared->workers); w++) wake_worker(w);
+""",
+        """  for (u32 w = 0; w < plain_load(&shared->workers); w++) wake_worker(w);
+  store(&shared->stop, 1);
+""",
+        "after stop every worker ends",
+        PARKING,
+    ),
+    Mutant(
+        "STOP_UNSEEN",
+        "parking.c",
+        "  if (joined == NONE) return load(&shared->stop) != 0;\n",
+        "  if (joined == NONE) return 0;\n",
+        "after stop every worker ends",
+        PARKING,
+    ),
+    Mutant(
+        "BATCH_LOST",
+        "stealing.c",
+        "  for (u32 i = taken; i > 1; i--) push_or_spill(me, batch[i - 1]);\n",
+        "  for (u32 i = taken; i > 2; i--) push_or_spill(me, batch[i - 1]);\n",
+        "every task runs",
+        "pool-tasks pool-completions",
+    ),
+    # ---- tasks.c
+    Mutant(
+        "WAKE_BEFORE_VISIBLE",
+        "tasks.c",
+        """  if (injector_put(queue, hint_of(index, generation))) {
+    announce_work(queue);
+    return 1;
+""",
+        """  announce_work(queue);
+  if (injector_put(queue, hint_of(index, generation))) {
+    return 1;
+""",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "CLAIM_BY_STORE",
+        "tasks.c",
+        """  if (!compare_exchange(&task->state, state_word(generation, 0, QUEUED),
+                        state_word(generation, worker, RUNNING)))
+    return 0;
+""",
+        """  if (load(&task->state) != state_word(generation, 0, QUEUED)) return 0;
+  store(&task->state, state_word(generation, worker, RUNNING));
+""",
+        "every task runs once",
+        "pool-tasks pool-cancellation pool-recovery",
+    ),
+    Mutant(
+        "CANCEL_BY_STORE",
+        "tasks.c",
+        """  if (!compare_exchange(&task->state, word,
+                        state_word(generation_of(word), client_participant(client), CANCELLED)))
+    return 0;
+""",
+        "  store(&task->state, state_word(generation_of(word), client_participant(client), CANCELLED));\n",
+        "who is cancelled does not run",
+        "pool-tasks pool-cancellation",
+    ),
+    Mutant(
+        "HINT_BEFORE_QUEUED",
+        "tasks.c",
+        """  store(&task->state, state_word(generation, 0, QUEUED));
+  if (injector_put(queue, hint_of(index, generation))) {
+""",
+        """  int put = injector_put(queue, hint_of(index, generation));
+  store(&task->state, state_word(generation, 0, QUEUED));
+  if (put) {
+""",
+        "every task runs",
+        PARKING + " pool-tasks",
+    ),
+    Mutant(
+        "FILLED_LAST",
+        "tasks.c",
+        """  task_fill(index, function, queue, flags, size, block);
+  /* From here on a worker may own it, even before the hint is out: a stale hint may name it. */
+  store(&task->state, state_word(generation, 0, QUEUED));
+  if (injector_put(queue, hint_of(index, generation))) {
+""",
+        """  store(&task->state, state_word(generation, 0, QUEUED));
+  if (injector_put(queue, hint_of(index, generation))) {
+    task_fill(index, function, queue, flags, size, block);
+""",
+        "who claims a task reads what was submitted",
+        "pool-tasks pool-parking",
+    ),
+    Mutant(
+        "SLOT_BY_STORE",
+        "tasks.c",
+        "  if (!compare_exchange(&task->state, word, filling)) return 0;\n",
+        "  store(&task->state, filling);\n",
+        "a slot has one owner",
+        "slots-crowded slots-few",
+    ),
+    Mutant(
+        "SAME_GENERATION",
+        "tasks.c",
+        "state_word(generation_of(word) + 1, participant, FILLING)",
+        "state_word(generation_of(word), participant, FILLING)",
+        "each use of a slot has its generation",
+        "slots-crowded",
+    ),
+    Mutant(
+        "FREE_BEFORE_EMPTIED",
+        "tasks.c",
+        """  struct task *task = &shared->task[index];
+  if (task->block) {
+    u32 block""",
+        """  struct task *task = &shared->task[index];
+  store(&task->state, state_word(generation_of(load(&task->state)), 0, FREE));
+  if (task->block) {
+    u32 block""",
+        "a slot has one owner",
+        "pool-recovery-of-jobs pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "ENDED_BEFORE_WRITTEN",
+        "tasks.c",
+        """  task->size = size;
+  plain_store(&task->block, block); /* plain: as in task_fill() */
+  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return 0;
+""",
+        """  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return 0;
+  task->size = size;
+  plain_store(&task->block, block); /* plain: as in task_fill() */
+""",
+        "an outcome is whole",
+        DEATH,
+    ),
+    Mutant(
+        "RELEASE_KEEPS_OWNER",
+        "tasks.c",
+        "    heap_take_over(participant, block); /* or a sweep for its owner, now dead, would free it too */\n",
+        "",
+        "nothing is freed twice",
+        DEATH,
+    ),
+    Mutant(
+        "ARGUMENTS_FREED_FIRST",
+        "tasks.c",
+        """  store(&task->block, 0);
+  heap_free(worker, block);
+""",
+        """  heap_free(worker, block);
+  store(&task->block, 0);
+""",
+        "nothing is freed twice",
+        DEATH,
+    ),
+    # ---- completions.c
+    Mutant(
+        "ARMS_UNSEEN",
+        "completions.c",
+        "  if (load(&client->completed) == NONE) return 1;\n  store(&client->armed, 0);\n  return 0;\n",
+        "  return 1;\n",
+        "no lost wake-up of a client",
+        "pool-completions pool-parking",
+    ),
+    Mutant(
+        "CLIENT_WITHOUT_BUMP",
+        "completions.c",
+        "  fetch_add(&client->events, 1);\n",
+        "",
+        "no lost wake-up of a client",
+        "pool-completions pool-parking",
+    ),
+    Mutant(
+        "PUSH_LINKS_LATE",
+        "completions.c",
+        """    head = load(&client->completed);
+    store(&task->next, head);
+  } while (!compare_exchange(&client->completed, head, index));
+""",
+        """    head = load(&client->completed);
+  } while (!compare_exchange(&client->completed, head, index));
+  store(&task->next, head);
+""",
+        "every outcome is collected once",
+        "pool-completions pool-tasks",
+    ),
+    Mutant(
+        "PUSH_BY_STORE",
+        "completions.c",
+        """  do {
+    head = load(&client->completed);
+    store(&task->next, head);
+  } while (!compare_exchange(&client->completed, head, index));
+""",
+        """  head = load(&client->completed);
+  store(&task->next, head);
+  store(&client->completed, index);
+""",
+        "every outcome is collected once",
+        "pool-completions pool-tasks",
+    ),
+    Mutant(
+        "TAKE_NOT_EXCHANGE",
+        "completions.c",
+        "  u32 newest = exchange(&shared->clients[number].completed, NONE);\n",
+        "  u32 newest = load(&shared->clients[number].completed);\n"
+        "  store(&shared->clients[number].completed, NONE);\n",
+        "every outcome is collected once",
+        "pool-completions pool-tasks",
+    ),
+    # ---- heap.c
+    Mutant(
+        "GRANULE_BY_STORE",
+        "heap.c",
+        "    if (compare_exchange(&map.word[first + i], 0, (owner + 1) | (i ? 0 : HEAD))) continue;\n",
+        "    if (!load(&map.word[first + i])) {\n"
+        "      store(&map.word[first + i], (owner + 1) | (i ? 0 : HEAD));\n      continue;\n    }\n",
+        "no two blocks overlap",
+        "heap-churn",
+    ),
+    Mutant(
+        "CONFLICT_KEEPS",
+        "heap.c",
+        "    for (u32 j = i; j > 0; j--) store(&map.word[first + j - 1], 0);\n    return i;\n",
+        "    return i;\n",
+        "all is free at the end",
+        "heap-churn",
+    ),
+    Mutant(
+        "FREES_FIRST_TO_LAST",
+        "heap.c",
+        "  for (u32 i = n; i > 0; i--) store(&map.word[first + i - 1], 0);\n",
+        "  for (u32 i = 0; i < n; i++) store(&map.word[first + i], 0);\n",
+        "no two blocks overlap",
+        "heap-churn heap-mortal",
+    ),
+    Mutant(
+        "NO_HEADS",
+        "heap.c",
+        "(owner + 1) | (i ? 0 : HEAD)",
+        "(owner + 1)",
+        "no two blocks overlap",
+        "heap-churn",
+    ),
+    Mutant(
+        "HAZARD_UNSEEN",
+        "heap.c",
+        "    if (p != owner && load(&shared->hazard[p]) == arena + 1) {\n",
+        "    if (0) {\n",
+        "nobody searches an arena that is retired",
+        "heap-arenas heap-churn",
+    ),
+    Mutant(
+        "HAZARD_LATE",
+        "heap.c",
+        """  store(hazard, arena + 1);
+  u32 address = 0;
+  if (load(&shared->arena[arena]) == 1) {
+""",
+        """  u32 address = 0;
+  int is_arena = load(&shared->arena[arena]) == 1;
+  store(hazard, arena + 1);
+  if (is_arena) {
+""",
+        "nobody searches an arena that is retired",
+        "heap-arenas heap-churn",
+    ),
+    Mutant(
+        "RETIRES_IN_USE",
+        "heap.c",
+        "  if (map_claim(map, ARENA_MAP_GRANULES, all, owner) != all) return 0;\n",
+        "  for (u32 i = ARENA_MAP_GRANULES; i < ARENA_WORDS; i++)\n    if (load(&map.word[i])) return 0;\n",
+        "nobody searches an arena that is retired",
+        "heap-arenas heap-churn",
+    ),
+    Mutant(
+        "SWEEPS_ALL",
+        "heap.c",
+        "  compare_exchange(&map.word[first], word, word | MARK);\n",
+        "  (void)word;\n",
+        "a sweep keeps what slots refer to",
+        DEATH,
+    ),
+    Mutant(
+        "SWEEPS_NOTHING",
+        "heap.c",
+        "    else\n      map_free(map, i, participant);\n",
+        "    else\n      continue;\n",
+        "all is free at the end",
+        "heap-mortal",
+    ),
+    Mutant(
+        "DEAD_RETIRES_ON",
+        "heap.c",
+        "    if (load(&shared->arena[arena]) == RETIRING + participant) store(&shared->arena[arena], 1);\n",
+        "",
+        "all is free at the end",
+        "heap-mortal",
+    ),
+    # ---- functions.c
+    Mutant(
+        "SERIAL_UNSEEN",
+        "functions.c",
+        "    if (serial_of(before) != serial || !references_of(before)) return 0;\n",
+        "    if (!references_of(before)) return 0;\n",
+        "a number names one function",
+        "functions",
+    ),
+    Mutant(
+        "REVIVES",
+        "functions.c",
+        "    if (serial_of(before) != serial || !references_of(before)) return 0;\n",
+        "    if (serial_of(before) != serial) return 0;\n",
+        "a number names one function",
+        "functions",
+    ),
+    Mutant(
+        "ENTRY_FREE_FIRST",
+        "functions.c",
+        """  u32 block = load(&function->block);
+  if (block) { /* unless""",
+        """  u32 block = load(&function->block);
+  store(&function->life, life_of(serial_of(load(&function->life)), 0, 0));
+  if (block) { /* unless""",
+        "a number names one function",
+        "functions",
+    ),
+    Mutant(
+        "RETAIN_BY_STORE",
+        "functions.c",
+        "    if (compare_exchange64(life, before, before + 1)) return 1;\n",
+        "    store(life, before + 1);\n    return 1;\n",
+        "a number names one function",
+        "functions",
+    ),
+    # ---- latch.c
+    Mutant(
+        "SET_BY_STORE",
+        "latch.c",
+        "  u32 before = fetch_or(&shared->task[index].latch, SET);\n",
+        "  u32 before = load(&shared->task[index].latch);\n"
+        "  store(&shared->task[index].latch, before | SET);\n",
+        "no lost wake-up of a joiner",
+        "pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "SET_WAKES_NOBODY",
+        "latch.c",
+        "  if (before & SLEEPING) wake_worker(owner);\n",
+        "",
+        "no lost wake-up of a joiner",
+        "pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "SLEEPS_ON_SLEEPY",
+        "latch.c",
+        "int latch_fall_asleep(u32 hint) { return move(hint, SLEEPY, SLEEPING); }\n",
+        "int latch_fall_asleep(u32 hint) { (void)hint; return 1; }\n",
+        "no lost wake-up of a joiner",
+        "pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "STATE_FOR_END",
+        "latch.c",
+        "  return word >> 16 == hint_generation(hint) && (word & SET);\n",
+        "  (void)word;\n  u32 state = state_of(load(&shared->task[hint_index(hint)].state));\n"
+        "  return state == RETURNED || state == RAISED || state == LOST;\n",
+        "an owner frees a slot that nobody else touches",
+        "pool-promotion pool-cancellation pool-recovery-of-jobs",
+    ),
+    Mutant(
+        "ABANDONED_STAYS",
+        "latch.c",
+        "  if (before & ABANDONED) task_release(index, participant);\n",
+        "  (void)participant;\n",
+        "every slot comes free",
+        "pool-recovery-of-jobs",
+    ),
+    Mutant(
+        "ABANDONS_THE_ENDED",
+        "latch.c",
+        """    if (before & SET) {
+      task_release(index, KEEPER);
+      return;
+    }
+    if (compare""",
+        "    if (before & SET) return;\n    if (compare",
+        "every slot comes free",
+        "pool-recovery-of-jobs",
+    ),
+    Mutant(
+        "DEAD_SETS_NOTHING",
+        "latch.c",
+        "    if (!compare_exchange(latch, before, before | SET)) continue;\n    after_set(index, before, owner, KEEPER);\n",
+        "    (void)owner;\n",
+        "no lost wake-up of a joiner",
+        "pool-recovery-of-jobs",
+    ),
+    Mutant(
+        "DEAD_SETS_ANY",
+        "latch.c",
+        "    if (before >> 16 != generation) return; /* the owner has read it, and freed the slot */\n",
+        "    (void)generation;\n",
+        "nobody uses a slot’s old generation",
+        "pool-recovery-of-jobs",
+    ),
+    # ---- promotion.c
+    Mutant(
+        "TAKE_BACK_BY_STORE",
+        "promotion.c",
+        """  if (!compare_exchange(&shared->task[index].state, state_word(generation, 0, QUEUED),
+                        state_word(generation, worker, CANCELLED)))
+    return 0;
+""",
+        """  if (load(&shared->task[index].state) != state_word(generation, 0, QUEUED)) return 0;
+  store(&shared->task[index].state, state_word(generation, worker, CANCELLED));
+""",
+        "every task runs once",
+        "pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "PROMOTES_UNHEARD",
+        "promotion.c",
+        "  announce_work(queue);\n",
+        "",
+        "no worker sleeps beside a task",
+        "pool-promotion-meets pool-promotion",
+    ),
+    Mutant(
+        "POPS_ANOTHERS",
+        "promotion.c",
+        "  if (deque_newest(deque) == hint) deque_pop(deque);\n",
+        "  deque_pop(deque);\n",
+        "every task runs",
+        "pool-promotion pool-cancellation pool-promotion-meets",
+    ),
+    # ---- doorbell.c
+    Mutant(
+        "RING_BEFORE_REASON",
+        "doorbell.c",
+        """  fetch_or(&shared->worker[worker].reasons, reason);
+  store(&shared->worker[worker].interrupt, SIGUSR1);
+""",
+        """  store(&shared->worker[worker].interrupt, SIGUSR1);
+  fetch_or(&shared->worker[worker].reasons, reason);
+""",
+        "every ring is answered",
+        "doorbell",
+    ),
+    Mutant(
+        "REASONS_BY_STORE",
+        "doorbell.c",
+        "  return exchange(&shared->worker[worker].reasons, 0);\n",
+        "  u32 reasons = load(&shared->worker[worker].reasons);\n"
+        "  store(&shared->worker[worker].reasons, 0);\n  return reasons;\n",
+        "every ring is answered",
+        "doorbell",
+    ),
+    Mutant(
+        "REASON_NOT_OR",
+        "doorbell.c",
+        "  fetch_or(&shared->worker[worker].reasons, reason);\n",
+        "  store(&shared->worker[worker].reasons, reason);\n",
+        "every ring is answered",
+        "doorbell",
+    ),
+    # ---- recovery.c
+    Mutant(
+        "RUNNING_FORGOTTEN",
+        "recovery.c",
+        "    compare_exchange(&task->state, word, state_word(generation, dead, LOST | ADRIFT));\n",
+        "",
+        "what ran where somebody died is lost, once",
+        DEATH,
+    ),
+    Mutant(
+        "RETURNED_FORGOTTEN",
+        "recovery.c",
+        "    if (compare_exchange(&task->state, word, word | ADRIFT) && !is_client(owner))\n"
+        "      latch_set_for_dead(index, generation, owner);\n",
+        "    (void)owner;\n",
+        "every outcome is collected once",
+        DEATH,
+    ),
+    Mutant(
+        "FILLING_FORGOTTEN",
+        "recovery.c",
+        "  if (state == FILLING || state == CANCELLED) { /* promoting or taking back a job */\n"
+        "    task_release(index, KEEPER);\n  } else if",
+        "  if",
+        "every slot comes free",
+        "pool-recovery-of-jobs",
+    ),
+    Mutant(
+        "OWNED_FORGOTTEN",
+        "recovery.c",
+        "    settle_owned(t, dead);\n    /* What",
+        "    /* What",
+        "every slot comes free",
+        "pool-recovery-of-jobs",
+    ),
+    Mutant(
+        "NOTHING_INJECTED_AGAIN",
+        "recovery.c",
+        "    if (state_of(word) != QUEUED) continue;\n    /* Plain",
+        "    continue;\n    /* Plain",
+        "every task runs",
+        DEATH,
+    ),
+    Mutant(
+        "DEAD_STAYS_IDLE",
+        "recovery.c",
+        "  if (dead < WORKERS_MAX) fetch_and(&shared->idle, ~(1ull << dead));\n",
+        "",
+        "no lost wake-up",
+        DEATH,
+    ),
+    Mutant(
+        "DEAD_SPINS",
+        "recovery.c",
+        "  compare_exchange(&shared->spinner, dead + 1, 0);\n",
+        "",
+        "no lost wake-up",
+        DEATH,
+    ),
+    Mutant(
+        "DEATH_UNHEARD",
+        "recovery.c",
+        "  for (u32 c = 0; c < CLIENTS_MAX; c++) client_wake(c);\n  return lost;\n",
+        "  return lost;\n",
+        "no lost wake-up of a client",
+        DEATH,
+    ),
+    Mutant(
+        "DEATHS_UNCOUNTED",
+        "recovery.c",
+        "  fetch_add(&shared->deaths, 1);\n",
+        "",
+        "every outcome is collected once",
+        DEATH,
+    ),
+    Mutant(
+        "WANTS_ROOM_STAYS",
+        "recovery.c",
+        "  store(&worker->wants_room, 0);\n",
+        "",
+        "room that nobody waits for is given out",
+        "pool-little-room",
+    ),
+]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    wanted = [mutant for mutant in MUTANTS if not options.names or mutant.name in options.names]
+    if options.table:
+        for mutant in wanted:
+            print(mutant.row)
+        return 0
+    readme = Path(__file__).with_name("README.md").read_text()
+    for mutant in MUTANTS:
+        if mutant.row not in readme:
+            raise SystemExit(f"README.md lacks this row (--table prints all):\n{mutant.row}")
+    survivors = 0
+
+    def check(mutant: Mutant) -> tuple[Mutant, str | None, float]:
+        begin = time.monotonic()
+        return mutant, mutant.check(), time.monotonic() - begin
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for mutant, how, seconds in pool.map(check, wanted):
+            survivors += how is None
+            print(f"{mutant.name:24} {seconds:5.1f} s  {how or 'SURVIVES'}", flush=True)
+    print(f"{len(wanted) - survivors} of {len(wanted)} mutants caught")
+    return survivors > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

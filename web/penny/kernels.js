@@ -1,0 +1,468 @@
+// Kernels: wasm functions on the shared memory. How modules of them come into it and into each worker
+// (kernel_modules.c), and how a kernel is called, and left by an exception (kernel_jobs.c). The protocol, and why
+// each step: penny/wasm_core/kernels.md.
+import * as L from './layout.js';
+
+/** @typedef {import('./core.js').Core} Core */
+
+const ARENA_ALIGNMENT = 9; // log2 of what small blocks of the heap are aligned to
+const GRANULE_ALIGNMENT = 16;
+const SMALL_MAX = 32768;
+
+/** Why a kernel was left: enum failure in shared.h. */
+const Failure = /** @type {const} */ ({
+  TRAPPED: 0,
+  CANCEL_DUE: 1,
+  WORKER_LOST: 2,
+  OVERFLOW: 3,
+  MISUSED: 4,
+  JOB_FAILED: 5,
+});
+
+/** The names of the errors, by failure. */
+const NAMES = ['KernelTrap', 'KernelCancelled', 'KernelLost', 'KernelTrap', 'KernelMisuse'];
+
+const MESSAGES = [
+  'the kernel trapped',
+  'the kernel was asked to end',
+  'a worker died while it ran a job that this kernel had spawned',
+  `the worker’s kernel stack is used up: spawn less deeply, or with smaller frames, or open fewer lanes`,
+  'penny_join: this job is not spawned, was joined before, or runs below its joiner; or penny_close: calls of this ' +
+    'lane are not joined, or none is open',
+];
+
+/**
+ * How a kernel ended that did not return. Its name says how: KernelTrap (also where the kernel stack was used up),
+ * KernelCancelled, KernelLost (a worker that ran one of its jobs died), KernelMisuse (of spawn and join).
+ */
+export class KernelError extends Error {
+  /**
+   * @param {number} failure
+   * @param {string} message
+   */
+  constructor(failure, message = MESSAGES[failure]) {
+    super(message);
+    this.failure = failure;
+    this.name = NAMES[failure];
+  }
+}
+
+/** @param {unknown} error @returns {KernelError} */
+function kernelError(error) {
+  if (error instanceof KernelError) return error;
+  const {message} = /** @type {Error} */ (error);
+  // A full JavaScript stack is a RangeError: deep recursion in a kernel is the usual reason.
+  return new KernelError(Failure.TRAPPED, `${MESSAGES[Failure.TRAPPED]}: ${message}`);
+}
+
+// ---- what a module says of itself ------------------------------------------------------------------
+
+/** What of libm WebAssembly has no instruction for. */
+const MATH = {
+  ...Object.fromEntries(
+    /** @type {const} */ ([
+      ...['acos', 'acosh', 'asin', 'asinh', 'atan', 'atan2', 'atanh', 'cbrt', 'cos', 'cosh', 'exp'],
+      ...['expm1', 'hypot', 'log', 'log10', 'log1p', 'log2', 'pow', 'sin', 'sinh', 'tan', 'tanh'],
+    ]).flatMap(name => [[name, Math[name]], [`${name}f`, Math[name]]]),
+  ),
+  fmod: (/** @type {number} */ x, /** @type {number} */ y) => x % y,
+  fmodf: (/** @type {number} */ x, /** @type {number} */ y) => x % y,
+};
+
+const BUILD = 'build it with `penny kernel build`, or as docs/kernels-abi.md says';
+
+/** Reads numbers and names out of a module's bytes. */
+class Reader {
+  at = 0;
+  /** @param {Uint8Array} bytes */
+  constructor(bytes) {
+    this.bytes = bytes;
+  }
+  get done() {
+    return this.at >= this.bytes.length;
+  }
+  number() {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.bytes[this.at++];
+      value += (byte & 0x7f) * 2 ** shift;
+      if (!(byte & 0x80)) return value;
+    }
+  }
+  /** The bytes of a section, after its size. */
+  section() {
+    const size = this.number();
+    const bytes = this.bytes.subarray(this.at, this.at + size);
+    this.at += size;
+    return new Reader(bytes);
+  }
+}
+
+/**
+ * What room a module's static data and functions need.
+ * @param {WebAssembly.Module} module
+ * @returns {{data: number, alignment: number, functions: number}} bytes, log2 of bytes, count
+ */
+function needs(module) {
+  const [section] = WebAssembly.Module.customSections(module, 'dylink.0');
+  if (!section) throw new TypeError(`the module is no position-independent side module: ${BUILD}`);
+  const reader = new Reader(new Uint8Array(section));
+  while (!reader.done) {
+    const type = reader.number();
+    const part = reader.section();
+    if (type === 1) return {data: part.number(), alignment: part.number(), functions: part.number()};
+  }
+  return {data: 0, alignment: 0, functions: 0};
+}
+
+/** Static data that every instance would write anew, over what the kernels have made of it. @param {Uint8Array} bytes */
+function hasActiveData(bytes) {
+  const reader = new Reader(bytes);
+  reader.at = 8;
+  while (!reader.done) {
+    const id = reader.number();
+    const section = reader.section();
+    if (id !== 11) continue;
+    for (let count = section.number(); count > 0; count--) {
+      if (section.number() !== 1) return true;
+      section.section();
+    }
+  }
+  return false;
+}
+
+/**
+ * The lines of a module's sections "penny": name(type name, …) for each kernel.
+ * @param {WebAssembly.Module} module
+ */
+function signaturesOf(module) {
+  return WebAssembly.Module.customSections(module, 'penny')
+    .map(section => new TextDecoder().decode(section))
+    .join('');
+}
+
+// ---- modules ----------------------------------------------------------------------------------------
+
+/** What a participant has of the kernel modules. A client adds them, and runs nothing of them. */
+export class KernelModules {
+  /** The functions of all modules, at the same places in every worker. */
+  table = new WebAssembly.Table({element: 'anyfunc', initial: 1});
+  /** By module number. @type {(WebAssembly.Instance | undefined)[]} */
+  instances = [];
+  /** @type {Map<number, string>} */
+  #signatures = new Map();
+
+  /**
+   * @param {Core} core
+   * @param {number} stackPointer where constructors of static data may run
+   */
+  constructor(core, stackPointer = core.exports.__stack_pointer.value) {
+    this.core = core;
+    this.stackPointer = new WebAssembly.Global({value: 'i32', mutable: true}, stackPointer);
+    const {exports} = core;
+    this.imports = {
+      ...MATH,
+      memory: core.memory,
+      __indirect_function_table: this.table,
+      __stack_pointer: this.stackPointer,
+    };
+    // The core's own functions: a call goes from wasm to wasm.
+    this.runtime = {
+      spawn: exports.kernel_spawn,
+      join: exports.kernel_join,
+      ran: exports.kernel_ran,
+      fork: exports.kernel_fork,
+      wait: exports.kernel_wait,
+      open: exports.kernel_open,
+      close: exports.kernel_close,
+      allocate: exports.kernel_allocate,
+      free: exports.heap_free,
+      cancelled: exports.kernel_cancelled,
+    };
+  }
+
+  /**
+   * Adds a module, for all workers, until the scheduler closes. Its static data is initialised here, once.
+   * @param {Uint8Array<ArrayBuffer>} bytes
+   * @returns {number} the module's number, from 1; that of an equal one, if there is one; 0: there is no room
+   * @throws {TypeError} it is no module of kernels
+   */
+  add(bytes) {
+    const {core} = this;
+    const {exports, participant} = core;
+    const module = this.#compile(bytes);
+    const before = this.#find(bytes);
+    if (before) return before;
+    const {data, alignment, functions} = needs(module);
+    if (alignment > GRANULE_ALIGNMENT)
+      throw new TypeError(`the module’s static data is to be aligned to 2 ** ${alignment} bytes: 2 ** 16 is the most`);
+    const room = alignment > ARENA_ALIGNMENT ? Math.max(data, SMALL_MAX + 1) : data;
+    const number = exports.kernel_module_new(participant, bytes.length, room, functions);
+    if (!number) return 0;
+    const block = exports.kernel_module_block(number) >>> 0;
+    core.reach(block + bytes.length);
+    core.bytes.set(bytes, block);
+    try {
+      const instance = this.#instantiate(number, module, functions);
+      const construct = instance.exports._initialize ?? instance.exports.__wasm_call_ctors;
+      if (typeof construct === 'function') construct();
+      this.instances[number] = instance;
+    } catch (error) {
+      exports.kernel_module_drop(number, participant);
+      const {message} = /** @type {Error} */ (error);
+      throw new TypeError(`the module cannot be instantiated (${message}): ${BUILD}`);
+    }
+    exports.kernel_module_publish(number);
+    return number;
+  }
+
+  /** @param {Uint8Array<ArrayBuffer>} bytes */
+  #compile(bytes) {
+    let module;
+    try {
+      module = new WebAssembly.Module(bytes);
+    } catch (error) {
+      throw new TypeError(`this is no WebAssembly module: ${/** @type {Error} */ (error).message}`);
+    }
+    needs(module);
+    const known = {...this.imports, __memory_base: 0, __table_base: 0};
+    let memory = false;
+    for (const {module: from, name} of WebAssembly.Module.imports(module)) {
+      memory ||= from === 'env' && name === 'memory';
+      if (Object.hasOwn(from === 'env' ? known : from === 'penny' ? this.runtime : {}, name)) continue;
+      const why = from.startsWith('GOT.')
+        ? 'compile with -fvisibility=hidden, so that the linker knows where its own symbols are'
+        : 'a kernel has the mathematical functions of C and what penny.h declares, and no other library';
+      throw new TypeError(`the module imports ${from}.${name}: ${why}`);
+    }
+    if (!memory) throw new TypeError(`the module does not import a memory: ${BUILD}`);
+    if (hasActiveData(bytes))
+      throw new TypeError(`each worker would overwrite the module’s static data: link it with --shared-memory, or ${BUILD}`);
+    return module;
+  }
+
+  /** The number of a module of the same bytes, or 0. @param {Uint8Array} bytes */
+  #find(bytes) {
+    const {core} = this;
+    const {exports} = core;
+    for (let number = 1; number <= L.KERNEL_MODULES; number++) {
+      if (!exports.kernel_module_ready(number)) continue;
+      if (exports.kernel_module_size(number) >>> 0 !== bytes.length) continue;
+      const block = exports.kernel_module_block(number) >>> 0;
+      core.reach(block + bytes.length);
+      if (bytes.every((byte, i) => byte === core.bytes[block + i])) return number;
+    }
+    return 0;
+  }
+
+  /**
+   * @param {number} number
+   * @param {WebAssembly.Module} module
+   * @param {number} functions how many places it needs in the table
+   */
+  #instantiate(number, module, functions) {
+    const {exports} = this.core;
+    const place = exports.kernel_module_table(number) >>> 0;
+    if (this.table.length < place + functions) this.table.grow(place + functions - this.table.length);
+    const constant = (/** @type {number} */ value) => new WebAssembly.Global({value: 'i32'}, value);
+    this.#signatures.set(number, signaturesOf(module));
+    return new WebAssembly.Instance(module, {
+      env: {
+        ...this.imports,
+        __memory_base: constant(exports.kernel_module_data(number)),
+        __table_base: constant(place),
+      },
+      penny: this.runtime,
+    });
+  }
+
+  /** @param {number} number of a module that has been added */
+  load(number) {
+    const {core, instances} = this;
+    const {exports} = core;
+    if (instances[number]) return;
+    if (!exports.kernel_module_ready(number)) throw new RangeError(`there is no kernel module ${number}`);
+    const block = exports.kernel_module_block(number) >>> 0;
+    const size = exports.kernel_module_size(number) >>> 0;
+    core.reach(block + size);
+    const module = new WebAssembly.Module(core.bytes.slice(block, block + size));
+    instances[number] = this.#instantiate(number, module, needs(module).functions);
+  }
+
+  /** @param {number} number of a module that has been added */
+  signatures(number) {
+    this.load(number);
+    return /** @type {string} */ (this.#signatures.get(number));
+  }
+}
+
+// ---- calls ------------------------------------------------------------------------------------------
+
+/** A worker's kernels. */
+export class Kernels extends KernelModules {
+  #added = 0;
+  #hasStack = false;
+
+  /**
+   * @param {Core} core of a worker
+   * @param {(task: number) => void} runOther runs a task that is no kernel's, now RUNNING, to its end, on top of a
+   *     kernel that waits. It must not throw
+   */
+  constructor(core, runOther) {
+    super(core, 0);
+    this.runOther = runOther;
+    core.kernels = this;
+  }
+
+  /** Makes ready to run any kernel that somebody knows of. */
+  #prepare() {
+    const {exports, participant} = this.core;
+    if (!this.#hasStack) {
+      const stack = exports.kernel_stack(participant) >>> 0;
+      if (!stack) throw new KernelError(Failure.TRAPPED, 'the shared heap has no room for a worker’s kernel stack');
+      this.stackPointer.value = stack + L.ARENA_BYTES;
+      this.#hasStack = true;
+    }
+    const added = exports.kernels_added();
+    if (added === this.#added) return;
+    for (let number = 1; number <= L.KERNEL_MODULES; number++)
+      if (exports.kernel_module_ready(number)) this.load(number);
+    this.#added = added;
+  }
+
+  /**
+   * @override
+   * @param {Uint8Array<ArrayBuffer>} bytes
+   */
+  add(bytes) {
+    this.#prepare(); // constructors run on the kernel stack
+    return super.add(bytes);
+  }
+
+  /**
+   * @param {number} module
+   * @param {string} name
+   * @returns {(...args: (number | bigint)[]) => number | bigint | undefined}
+   */
+  #kernel(module, name) {
+    this.#prepare();
+    const kernel = this.instances[module]?.exports[name];
+    if (typeof kernel === 'function') return /** @type {any} */ (kernel);
+    throw new RangeError(`kernel module ${module} has no kernel ${name}`);
+  }
+
+  /**
+   * Calls a kernel.
+   * @param {number} module
+   * @param {string} name
+   * @param {(number | bigint)[]} args
+   * @throws {KernelError} when all that it had spawned has ended
+   */
+  call(module, name, args) {
+    const kernel = this.#kernel(module, name);
+    return this.#enter(() => kernel(...args));
+  }
+
+  /**
+   * Calls a kernel with each i in [low, high), and then `args`.
+   * @param {number} module
+   * @param {string} name
+   * @param {number} low
+   * @param {number} high
+   * @param {(number | bigint)[]} args
+   */
+  range(module, name, low, high, args) {
+    const kernel = this.#kernel(module, name);
+    this.#enter(() => {
+      for (let i = low; i < high; i++) kernel(i, ...args);
+    });
+  }
+
+  /**
+   * @template T
+   * @param {(lane: number) => T} call gets the entry that it may use for calls
+   * @returns {T}
+   */
+  #enter(call) {
+    const {exports, participant} = this.core;
+    const {stackPointer} = this;
+    const stack = stackPointer.value;
+    const coreStack = exports.__stack_pointer.value;
+    const lane = exports.kernel_enter(participant, stack);
+    if (!lane) throw new KernelError(Failure.OVERFLOW);
+    let error;
+    try {
+      const result = call(lane);
+      if (exports.kernel_leave(participant)) return result;
+      error = new KernelError(Failure.MISUSED, 'the kernel returned before it had joined all that it had spawned');
+    } catch (thrown) {
+      error = kernelError(thrown);
+    }
+    exports.__stack_pointer.value = coreStack; // frames of the core may have been left as well
+    exports.kernel_unwind(participant);
+    stackPointer.value = stack;
+    exports.kernel_leave(participant);
+    throw error;
+  }
+
+  /** Whether a task is a kernel's. @param {number} task */
+  isKernel(task) {
+    return (this.core.taskWord(task, L.TASK_FLAGS_WORD) & L.KERNEL) !== 0;
+  }
+
+  /** Runs a kernel's task, now RUNNING, to its end. @param {number} task */
+  run(task) {
+    const {core} = this;
+    const {exports, participant} = core;
+    const outer = exports.kernel_begin(participant, task);
+    const payload = core.taskAddress(task) + L.TASK_PAYLOAD;
+    let state = L.STATE_RETURNED;
+    let size = 0;
+    try {
+      this.#prepare();
+      const address = core.words[payload >> 2] >>> 0;
+      const place = core.words[(payload >> 2) + 1];
+      core.reach(address + 8);
+      if (place) {
+        const run = this.table.get(place);
+        this.#enter(lane => run(address, lane));
+      } else {
+        const run = this.table.get(core.words[address >> 2]);
+        const argument = core.words[(address >> 2) + 1];
+        this.#enter(() => run(argument));
+      }
+    } catch (thrown) {
+      state = L.STATE_RAISED;
+      const {failure, message} = kernelError(thrown);
+      const text = new TextEncoder().encode(message).subarray(0, L.TASK_PAYLOAD_BYTES - 1);
+      core.bytes[payload] = failure;
+      core.bytes.set(text, payload + 1);
+      size = 1 + text.length;
+    }
+    exports.task_finish(task, participant, state, size, 0);
+    exports.kernel_end(participant, outer);
+  }
+
+  /** A task that a kernel's join has found. @param {number} task */
+  help(task) {
+    if (this.isKernel(task)) this.run(task);
+    else this.runOther(task);
+  }
+
+  /**
+   * Leaves a kernel, for the core.
+   * @param {number} failure
+   * @param {number} task JOB_FAILED: the joined one, whose slot this frees
+   * @returns {never}
+   */
+  fail(failure, task) {
+    if (failure !== Failure.JOB_FAILED) throw new KernelError(failure);
+    const {core} = this;
+    const payload = core.taskAddress(task) + L.TASK_PAYLOAD;
+    const size = core.taskWord(task, L.TASK_SIZE_WORD);
+    const text = new TextDecoder().decode(core.bytes.slice(payload + 1, payload + size));
+    const error = new KernelError(core.bytes[payload], text);
+    core.exports.job_free(core.hint(task), core.participant);
+    throw error;
+  }
+}

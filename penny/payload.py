@@ -46,7 +46,8 @@ class Payload:
     """A pickle in pieces.
 
     Attributes:
-        pieces: Buffers of bytes; together they are the pickle.
+        pieces: Together they are the pickle: `bytes` that the pickler wrote, and memoryviews of large
+            data where it is.
         size: Bytes of all.
         arrays: Blocks of the shared arrays that it refers to, each once. Whoever sends it holds on
             to it until the slot carries them.
@@ -194,7 +195,7 @@ def _merged(pieces: list[Any]) -> list[Any]:
             merged.append(b"".join(small))
             small = []
         # A view: whoever reads it wants bytes, whatever the buffer's own items are.
-        merged.append(memoryview(piece).cast("B") if type(piece) is not bytes else piece)
+        merged.append(memoryview(piece).cast("B"))
     if small:
         merged.append(b"".join(small))
     return merged

@@ -46,8 +46,8 @@ class Payload:
     """A pickle in pieces.
 
     Attributes:
-        pieces: Together they are the pickle: `bytes` that the pickler wrote, and memoryviews of large
-            data where it is.
+        pieces: Together they are the pickle: `bytes` that the pickler wrote, and memoryviews of
+            large data where it is.
         size: Bytes of all.
         arrays: Blocks of the shared arrays that it refers to, each once. Whoever sends it holds on
             to it until the slot carries them.

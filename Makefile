@@ -90,10 +90,10 @@ test-core: core           ## the core in Node's threads
 	node --test --test-reporter=spec tests/core/*.test.mjs
 
 test-python: core         ## what runs on CPython
-	$(PYTHON) -m pytest tests/python
+	$(PYTHON) -m pytest -n 2 tests/python
 
 test-browser: build       ## everything else, in headless Chromium
-	$(PYTHON) -m pytest tests/browser -m "not stress"
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
 
 stress: stress-native mutants stress-browser  ## what takes long: not in CI
 

@@ -31,7 +31,7 @@ def spawn(pages: Pages) -> Iterator[Figure]:
     for library, flags in (("tbb", ["-ltbb"]), ("openmp", ["-fopenmp"])):
         theirs = native(library, flags)
         if theirs is None:
-            print(f"kernels/spawn-{library}: not measured, since g++ or the library is missing")
+            print(f"kernels/spawn-{library}: not measured; it needs g++ and, for tbb, libtbb-dev")
             continue
         raw = {"ns_per_spawn": ours, f"{library}_ns_per_spawn": theirs}
         yield Figure(f"kernels/spawn-{library}", ours / min(theirs), 1 / 20, False, raw)

@@ -4,7 +4,7 @@
  * Modelled, without -DORPHANS: a worker that may sleep, wake up and then run a kernel which spawns until
  *   somebody has taken a job of it; a thief that finds nothing, announces itself, asks, and sleeps: for a nap where
  *   the other one is awake, else without end; the attention word; the heartbeat, which the clock lets pass at any
- *   moment. With -DORPHANS: a worker V that joins a job run by T, of which U runs a part, of which W runs a
+ *   moment. -DPLAIN: without heartbeat and naps, so that nothing else makes up for a lost request. With -DORPHANS: a worker V that joins a job run by T, of which U runs a part, of which W runs a
  *   part; T dies, and then U may; the keeper's recovery; V's search for orphans.
  * Abstracted: the queues (a promoted job is taken at once by a thief that is awake), parking.pml has them; how tasks are
  *   claimed (slots.pml); latches (latch.pml). A spawn that finds the attention down does nothing that
@@ -16,8 +16,8 @@
  *   frames  V goes on after its join only when nothing of the lost job runs any more (assertion)
  *
  * Mutants, each of which must be rejected
- *   LOWER_LAST      the attention is lowered after the look at demand: who asked in between sleeps on
- *   ASK_FIRST       the thief asks before it has announced itself: the look at demand finds nobody
+ *   LOWER_LAST      the attention is lowered after the look at demand: who asked in between sleeps on (-DPLAIN)
+ *   ASK_FIRST       the thief asks before it has announced itself: the look at demand finds nobody (-DPLAIN)
  *   AWAKE_UNSEEN    a worker that wakes up does not raise its attention: who fell asleep beside it did not ask it
  *   BEAT_KEPT       it does, and its heartbeat goes on: it declines, and the sleeper has no nap
  *   NO_NAP          the thief sleeps without end beside a kernel that has declined
@@ -29,7 +29,6 @@
 #ifndef ORPHANS
 
 bit attention, idle_thief, idle_victim, thief_asleep, nap, beat, fed, over;
-bit asks_left = 1;
 
 proctype Clock() {                      /* the heartbeat passes when it likes */
 end: do
@@ -55,7 +54,7 @@ proctype Thief() {
         fi;
 #endif
         nap = 0;
-#ifndef MUTANT_NO_NAP
+#if !defined(MUTANT_NO_NAP) && !defined(PLAIN)
         if                              /* how long it may sleep */
         :: !idle_victim -> nap = 1
         :: else
@@ -93,7 +92,9 @@ inline look() {                         /* the slow path of a spawn */
     if
     :: hungry && !beat ->               /* promotes, and wakes it */
         attention = 0;
+#ifndef PLAIN
         beat = 1;
+#endif
         promotions++;
         fed = (promotions == 2);        /* the first is taken back before the thief is there */
         idle_thief = 0

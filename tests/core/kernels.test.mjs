@@ -71,12 +71,17 @@ test('a chain of calls longer than a lane', async t => {
 
 test('a loop is split where somebody is hungry, and runs each index once', async t => {
   const page = await open(t, {workers: 3});
-  for (const [n, grain, turns] of [[0, 1, 0], [1, 1, 0], [1000, 1, 9000], [1000, 7, 9000], [50, 0, 1000], [50, 1000, 0]]) {
+  /** @param {number} n @param {number} grain @param {number} turns */
+  const loop = async (n, grain, turns) => {
     const ran = page.words(n + 1);
     assert.equal((await page.call(1, 'loop', [ran, n, grain, turns])).error, undefined);
     assertEachOnce(page.view(ran, n), 'index');
-  }
-  assert.ok((await page.finish()).jobs > 0);
+  };
+  for (const [n, grain] of [[0, 1], [1, 1], [1000, 7], [50, 0], [50, 1000]]) await loop(n, grain, 1000);
+  const stolen = () => page.core.workerStatistics(3).reduce((sum, worker) => sum + worker.promoted, 0);
+  for (const deadline = Date.now() + 20_000; !stolen(); await loop(1000, 1, 9000))
+    assert.ok(Date.now() < deadline, 'nobody gets anything of a loop');
+  await page.finish();
 });
 
 test('a range of calls', async t => {

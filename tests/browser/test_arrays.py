@@ -93,9 +93,9 @@ async def test_nothing_is_left_when_the_last_has_let_go(selenium_penny):
     import contextlib
     import gc
 
-    from pool import shared
-
     import penny
+
+    own = penny.Scheduler(workers=1)
 
     def make(n):
         a = penny.SharedArray(n, "uint8")
@@ -116,27 +116,27 @@ async def test_nothing_is_left_when_the_last_has_let_go(selenium_penny):
 
     async def used():
         # A worker lets go of a result just after its task has ended: before it begins the next.
-        await shared.submit(len, "")
+        await own.submit(len, "")
         gc.collect()
-        return shared.stats()["heap"]["used"]
+        return own.stats()["heap"]["used"]
 
     # The functions stay in the table; workers keep nothing of the arguments.
-    small = penny.SharedArray(1, scheduler=shared)
+    small = penny.SharedArray(1, scheduler=own)
     for call in ((make, 2), (look, small), (fail, small), (wait, small, 0)):
         with contextlib.suppress(ValueError):
-            await shared.submit(*call)
+            await own.submit(*call)
     del small, call
     base = await used()
 
-    a = penny.SharedArray(1 << 20, "uint8", scheduler=shared)
+    a = penny.SharedArray(1 << 20, "uint8", scheduler=own)
     assert await used() >= base + (1 << 20)
-    futures = [shared.submit(look, a, more=[a, a[3:]]) for _ in range(5)]
+    futures = [own.submit(look, a, more=[a, a[3:]]) for _ in range(5)]
     del a  # on their way alone
     assert [await future for future in futures] == [0] * 5
     del futures
     assert await used() == base
 
-    result = await shared.submit(make, 1 << 20)
+    result = await own.submit(make, 1 << 20)
     assert result["array"][-1] == 5
     assert await used() >= base + (1 << 20)
     half = result.pop("half")
@@ -146,23 +146,23 @@ async def test_nothing_is_left_when_the_last_has_let_go(selenium_penny):
     del half
     assert await used() == base
 
-    with penny.SharedArray(1 << 20, scheduler=shared) as a:
+    with penny.SharedArray(1 << 20, scheduler=own) as a:
         sizes = []
         try:
-            await shared.submit(fail, a)
+            await own.submit(fail, a)
         except ValueError as error:
             sizes.append(error.args[0].size)
         assert sizes == [a.size]
     assert await used() == base
 
-    future = shared.submit(wait, penny.SharedArray(1 << 20, scheduler=shared), 0.05)
-    queued = [shared.submit(look, penny.SharedArray(1 << 16, scheduler=shared)) for _ in range(20)]
+    future = own.submit(wait, penny.SharedArray(1 << 20, scheduler=own), 0.05)
+    queued = [own.submit(look, penny.SharedArray(1 << 16, scheduler=own)) for _ in range(20)]
     for each in queued:
         each.cancel()
     assert (await future).size == 1 << 20
     del future, queued, each
     assert await used() == base
-    await shared.aclose()
+    await own.aclose()
 
 
 @run_in_pyodide

@@ -132,8 +132,7 @@ static void arenas_body(u32 me) {
     if (me == 0) memset(at(address), 0, ARENA_MAP_BYTES);
     *(u32 *)at(address) = address;
     /* Now and then for long, so that somebody may wake up late. */
-    if (me == 0 && one_in(8))
-      for (u32 i = 0; i < 4000; i++) give_way();
+    if (me == 0 && one_in(8)) linger();
     for (u32 i = 4; me == 0 && i < ARENA_MAP_BYTES; i += 4)
       CHECK(!*(u32 *)at(address + i), "byte %u of the large block was written to", i);
   }

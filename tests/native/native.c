@@ -275,6 +275,11 @@ void give_way(void) {
   next_turn();
 }
 
+void linger(void) {
+  if (!interleaving) usleep(200);
+  for (u32 i = 0; interleaving && i < 4000; i++) give_way();
+}
+
 void run(u32 n, void (*body)(u32 number)) {
   actor_count = n;
   for (u32 i = 0; i < n; i++) {

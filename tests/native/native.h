@@ -59,6 +59,9 @@ void run(u32 actors, void (*body)(u32 number));
 /* Lets others go first: where an actor waits for something by looking. */
 void give_way(void);
 
+/* Lets others go first for long. */
+void linger(void);
+
 /* Calls life(number), which may end at any of its accesses of shared memory, as a terminated thread does; after
  * `steps` of them. Returns 1 if it did. */
 int dies(u32 steps, void (*life)(u32 number), u32 number);

@@ -6,7 +6,7 @@ SETUP := .venv/installed node_modules/.installed
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup build core snapshot run serve test test-core test-native test-python test-browser \
+.PHONY: help setup build core snapshot run examples serve test test-core test-native test-python test-browser \
 	stress stress-native stress-browser mutants soak \
 	lint models bench wheel clean
 
@@ -71,6 +71,14 @@ snapshot: core            ## the memory snapshot that workers start from
 run: build                ## the main job: index the standard library, in a headless browser
 	.venv/bin/penny run examples/stdlib_index.py
 
+# Each script beside them is then run by `penny run`; mandelbrot.html is looked at by `penny serve`.
+EXAMPLES := $(patsubst %.c,%.wasm,$(wildcard examples/kernels/*.c))
+
+examples: $(EXAMPLES)     ## compile the kernels of examples/kernels
+
+examples/kernels/%.wasm: examples/kernels/%.c penny/wasm_core/include/penny.h | $(SETUP)
+	.venv/bin/penny kernel build $< -msimd128 -o $@
+
 serve: build              ## the playground, for your own browser
 	.venv/bin/penny serve
 
@@ -90,7 +98,7 @@ test-browser: build       ## everything else, in headless Chromium
 stress: stress-native mutants stress-browser  ## what takes long: not in CI
 
 stress-browser: build     ## random trees and faults, in headless Chromium
-	$(PYTHON) -m pytest tests/browser -m stress -s
+	$(PYTHON) -m pytest tests/browser -m "stress and not soak" -s
 
 soak: build               ## mixed load for MINUTES (10), then everything must be as before
 	$(PYTHON) -m pytest tests/browser/test_soak.py -m soak -s

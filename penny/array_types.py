@@ -22,6 +22,11 @@ class ElementType(NamedTuple):
     """Bytes."""
 
     @property
+    def python(self) -> type[bool] | type[int] | type[float]:
+        """Python's type for it."""
+        return bool if self.code == 0 else int if self.is_integer else float
+
+    @property
     def is_integer(self) -> bool:
         """Whether there are atomic operations; not of bool."""
         return self.name.startswith(("int", "uint"))

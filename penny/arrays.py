@@ -180,9 +180,12 @@ class SharedArray:
         return self._shaped(self._block.read(where), where)
 
     def _shaped(self, data: Any, layout: Layout) -> memoryview:
-        if not layout.size:
-            data, layout = memoryview(bytearray()), Layout((0,), (0,), 0, 1)
-        shaped: memoryview = data.cast("B").cast(self._type.format, list(layout.shape))
+        empty: Any = memoryview(bytearray())
+        shaped: memoryview = (
+            data.cast("B").cast(self._type.format, list(layout.shape))
+            if layout.size
+            else empty.cast(self._type.format)
+        )
         return shaped
 
     def write(self, *index_and_data: Any) -> None:

@@ -234,11 +234,8 @@ class PortBlock:
 
     def get(self, type: ElementType, offset: int) -> Any:
         """One element."""
-        value = self._port.get(type.code, self.address + offset)
-        if type.code == 0:
-            return bool(value)
-        # JavaScript does not tell 3 from 3.0.
-        return int(value) if type.is_integer else float(value)
+        # JavaScript's numbers come as int where they are integral, BigInts as a class of int.
+        return type.python(self._port.get(type.code, self.address + offset))
 
     def set(self, type: ElementType, offset: int, value: Any) -> None:
         """Store one element."""
@@ -246,16 +243,16 @@ class PortBlock:
 
     def load(self, type: ElementType, offset: int) -> int:
         """One element, atomically."""
-        return self._port.load(type.code, self.address + offset)
+        return int(self._port.load(type.code, self.address + offset))
 
     def update(self, operation: str, type: ElementType, offset: int, value: int) -> int:
         """Change one element, atomically."""
-        return self._port.update(operation, type.code, self.address + offset, value)
+        return int(self._port.update(operation, type.code, self.address + offset, value))
 
     def compare_exchange(self, type: ElementType, offset: int, expected: int, value: int) -> int:
         """Store an element if it is as expected, atomically."""
         address = self.address + offset
-        return self._port.compare_exchange(type.code, address, expected, value)
+        return int(self._port.compare_exchange(type.code, address, expected, value))
 
 
 def _overlap(first: Layout, second: Layout) -> bool:

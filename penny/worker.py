@@ -62,6 +62,10 @@ def main(worker: int, open_port: OpenPort, check: bool = False) -> None:
     output.flush()
 
 
+def _no_other() -> int:
+    return -1
+
+
 class Worker:
     """The loop: once for the tasks from the core, and again for each task on top of another."""
 
@@ -86,7 +90,7 @@ class Worker:
         kernels.home = kernels.Destination(
             lambda data: port.add_kernels(data), _bridge.KernelCaller(port)
         )
-        self._serve(port.start(), execution, port.step, port.step_large)
+        self._serve(port.start(), execution, port.step, port.start)
 
     def _run_nested(self, code: int) -> None:
         """Run a task on top of others. Masked."""
@@ -94,7 +98,7 @@ class Worker:
         outer_scope = jobs.scope_now.set(None)
         jobs.enter(execution)
         try:
-            self._serve(code, execution, self._finish, self._finish_large)
+            self._serve(code, execution, self._finish, _no_other)
         finally:
             jobs.leave()
             jobs.scope_now.reset(outer_scope)
@@ -112,16 +116,12 @@ class Worker:
         self._port.finish(raised, size)
         return -1
 
-    def _finish_large(self, raised: int, pieces: list[Any], arrays: list[int]) -> int:
-        self._port.finish_large(raised, pieces, arrays)
-        return -1
-
     def _serve(
         self,
         code: int,
         execution: Execution,
         step: Callable[[int, int], int],
-        step_large: Callable[[int, list[Any], list[int]], int],
+        start: Callable[[], int],
     ) -> None:
         """Run the task that the port has put on the stack, and those that `step` gives. Masked.
 
@@ -129,7 +129,7 @@ class Worker:
             code: The task's.
             execution: The innermost, for all of them.
             step: Ends the task, with its outcome in the outbox; the code of the next, or -1.
-            step_large: The same for a larger outcome.
+            start: The code of the next, or -1.
         """
         port, inbox, outbox, functions = self._port, self._inbox, self._outbox, self._functions
         always = jobs.checking
@@ -189,7 +189,9 @@ class Worker:
                     what = f"the result of {qualified_name(function)}"
                     data = dumps_exception(too_large(what, size, port.heap_limit))
                     failed = 1
-                code = step_large(failed, *pieces_of(data))
+                port.finish_large(failed, *pieces_of(data))
+                data = None  # it holds arrays, or is large
+                code = start()
 
     def _load(self, serial: int) -> Callable[..., Any]:
         """Unpickle the innermost task's function."""

@@ -54,14 +54,19 @@ static int is_held(struct array *array) {
 
 enum answer { NO, YES, CHANGED };
 
-/* Whether a list has the number. The list may be freed and its block be another's meanwhile: then `count` may
- * be anything, and the caller finds that the slot has changed. */
+/* How many numbers a list has. It may be freed and its block be another's meanwhile, or a slot's word be
+ * overwritten: then `count` may be anything, and what can't be a list has none. */
+static u32 count_of(u32 address) {
+  u64 end = (u64)memory_pages() * GRANULE_BYTES;
+  if (address < HEAP_ADDRESS || address % 4 || (u64)address + 4 > end) return 0;
+  u32 count = load(&((struct list *)address)->count);
+  return count <= ARRAYS && (u64)address + 4 * (count + 1) <= end ? count : 0;
+}
+
+/* Whether a list has the number. If it is freed meanwhile, the caller finds that the slot has changed. */
 static int lists(u32 address, u32 number) {
   struct list *list = (struct list *)address;
-  u32 count = load(&list->count);
-  if (count > ARRAYS) return 0;
-  u64 end = (u64)address + 4 * (count + 1);
-  if (end > (u64)memory_pages() * GRANULE_BYTES) return 0;
+  u32 count = count_of(address);
   for (u32 i = 0; i < count; i++)
     if (load(&list->number[i]) == number) return 1;
   return 0;
@@ -102,7 +107,9 @@ EXPORT(task_uncarry) void task_uncarry(u32 index, u32 participant) {
   struct list *list = (struct list *)address;
   heap_take_over(participant, address); /* so that the sweep finds it if we die after the next line */
   store(&shared->carried[index], 0);
-  for (u32 i = 0; i < list->count; i++) array_look(participant, list->number[i]);
+  u32 count = count_of(address);
+  for (u32 i = 0; i < count; i++)
+    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);
   heap_free(participant, address);
 }
 

@@ -1,4 +1,4 @@
-/* The kernels of test_kernels*.py: arguments of each type, what goes wrong, loops, recursion. */
+/* The kernels of test_kernel_calls.py: arguments of each type, what goes wrong, loops, recursion. */
 #include <math.h>
 #include <penny.h>
 
@@ -39,6 +39,12 @@ void mark(int32_t i, uint8_t *marks, uint32_t n, int32_t turns) {
   if ((uint32_t)i >= n || marks[i]) __builtin_trap();
   marks[i] = (uint8_t)(penny_worker_id() + 1);
   for (volatile int32_t turn = 0; turn < turns; turn++) continue;
+}
+
+PENNY_KERNEL(tick, "i32 i, i32[] ticks")
+void tick(int32_t i, int32_t *ticks, uint32_t n) {
+  (void)i, (void)n;
+  __atomic_fetch_add(&ticks[0], 1, __ATOMIC_SEQ_CST);
 }
 
 static uint32_t counter = 100;

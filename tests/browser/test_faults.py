@@ -76,7 +76,7 @@ def is_whole(s, base):
 
 def holds(page: Page, program: str, workers: int = WORKERS) -> None:
     page.timeout = 180
-    run = page.run(SETUP + textwrap.dedent(program), workers=workers)
+    run = page.run_long(SETUP + textwrap.dedent(program), workers=workers)
     assert (run.status, run.stdout.splitlines()[-1:]) == (0, ["whole"]), run.stdout + run.stderr
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.kernel_modules import kernel_module
 from support.pages import Page
 from support.servers import Server
-
-from penny.cli import main
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "kernels"
 
@@ -17,15 +17,15 @@ SIZES = {"blur": 120, "mandelbrot": 150, "matmul": 100, "mergesort": 100_000, "n
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """All that is in their folder, and the modules."""
-    folder = tmp_path_factory.mktemp("examples")
+def files() -> dict[str, bytes]:
+    """All that is in their folder, and the modules, each built as its source says at its top."""
     found = {path.name: path.read_bytes() for path in EXAMPLES.iterdir() if path.suffix != ".wasm"}
     for name in SIZES:
-        module = folder / f"{name}.wasm"
-        source = str(EXAMPLES / f"{name}.c")
-        assert main(["kernel", "build", source, "-msimd128", "-o", str(module)]) == 0
-        found[module.name] = module.read_bytes()
+        source = EXAMPLES / f"{name}.c"
+        (options,) = re.findall(
+            rf"^ \*   penny kernel build {name}.c(.*)$", source.read_text(), re.M
+        )
+        found[f"{name}.wasm"] = kernel_module(source, *options.split())
     return found
 
 

@@ -21,7 +21,7 @@ def plays(page: Page, workers: int, trees: int) -> None:
     seed = os.environ.get("PENNY_SEED", random.randrange(2**32))
     options = {"--seed": seed, "--trees": trees, "--workers": workers}
     argv = ["trees.py", *(str(word) for option in options.items() for word in option)]
-    run = page.run(PROGRAM, argv=argv)
+    run = page.run_long(PROGRAM, argv=argv)
     print(run.stdout)
     assert run.status == 0, run.stdout + run.stderr
     # "as expected" of nothing would prove nothing.

@@ -8,7 +8,7 @@ import {KEEPER} from '../../web/penny/core.js';
 import {scene} from './threads.mjs';
 
 const BODIES = new URL('fuzz.threads.mjs', import.meta.url);
-const ROUNDS = Number(process.env.PENNY_FUZZ ?? 60);
+const ROUNDS = Number(process.env.PENNY_FUZZ ?? 20);
 const SEED = Number(process.env.PENNY_SEED ?? Date.now() % 1e6);
 
 for (const body of ['content', 'anything'])

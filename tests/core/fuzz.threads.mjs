@@ -7,15 +7,16 @@ import {HOST, KEEPER, MEBIBYTE, clientParticipant, createMemory} from '../../web
 import {CorruptionError} from '../../web/penny/errors.js';
 import * as L from '../../web/penny/layout.js';
 import {WorkerPort} from '../../web/penny/worker_port.js';
-import {NOTHING, TestCore, generator} from './threads.mjs';
+import {NOTHING, STOPPED, TestCore, generator} from './threads.mjs';
 
 /** @typedef {import('./threads.mjs').Body} Body */
 
 const WORKER = 0;
 const HEAP = 4 * MEBIBYTE;
 const INBOX = 2048;
-const LARGE = 1 << 16;
 const STEPS = 60;
+/** Errors after which a round has shown what it can. */
+const ENOUGH = 8;
 /** Payloads in the slot, in small blocks, in large ones. */
 const SIZES = [12, 100, 208, 209, 3000, 40_000, 200_000];
 
@@ -44,7 +45,7 @@ class Scene {
     this.slots = new Set();
     this.ended = 0;
     this.errors = 0;
-    /** Of the worker's Python: its boxes, and from LARGE on what is larger. */
+    /** Of the worker’s Python: its boxes, and behind them what is larger. */
     this.memory = new Uint8Array(1 << 20);
     this.port = this.newWorker();
   }
@@ -55,6 +56,12 @@ class Scene {
     const boxes = {inbox: box(0), outbox: box(INBOX), parcel: box(2 * INBOX)};
     const pool = {workers: 1, watch() {}, coroutine() {}};
     return new WorkerPort({HEAPU8: memory}, this.core.as(WORKER), WORKER, boxes, pool);
+  }
+
+  /** A list of one Python buffer. @param {number} size */
+  large(size) {
+    const data = this.memory.subarray(4 * INBOX, 4 * INBOX + size);
+    return {length: 1, get: () => ({...buffer(data), destroy() {}})};
   }
 
   /** @param {number} n */
@@ -78,8 +85,10 @@ class Scene {
     const task = exports.worker_next(WORKER, 0);
     if (task === NOTHING) return;
     // What start() does, without a wait.
-    /** @type {any} */ (this.port).core.exports = {...exports, worker_next: () => task};
+    const next = [task];
+    /** @type {any} */ (this.port).core.exports = {...exports, worker_next: () => next.pop() ?? STOPPED};
     const code = this.port.start();
+    if (code === STOPPED) return; // it was taken for a kernel's, and has ended
     if (code & 2) {
       const size = this.port.arguments_size();
       assert.ok(size <= HEAP, `arguments of ${size} bytes`);
@@ -90,10 +99,7 @@ class Scene {
     assert.ok(this.port.function().length <= HEAP);
     const size = SIZES[this.below(SIZES.length)];
     if (size <= INBOX) this.port.finish(this.below(2), size);
-    else {
-      const list = {length: 1, get: () => ({...buffer(this.memory.subarray(LARGE, LARGE + size)), destroy() {}})};
-      this.port.finish_large(this.below(2), list, {toJs: () => []});
-    }
+    else this.port.finish_large(this.below(2), this.large(size), {toJs: () => []});
   }
 
   collect() {
@@ -165,7 +171,7 @@ class Scene {
 
   /** Ends the round: all that still can ends. */
   settle() {
-    for (let i = 0; i < 3 * STEPS && this.pending.size; i++) {
+    for (let i = 0; i < 3 * STEPS && this.pending.size && this.errors < 5 * ENOUGH; i++) {
       this.attempt(this.work);
       this.attempt(this.collect);
     }
@@ -216,12 +222,13 @@ export function anything({module}, {seed, rounds}, {note}) {
       () => scene.hit(core.test.at_injector_head(L.BATCH)),
       () => scene.hit(core.test.at_injector_tail(L.BATCH) + 64 + 4 * scene.below(64)),
     ];
-    for (let i = 0; i < STEPS; i++) {
+    // Where the queue itself was hit, everything fails from then on.
+    for (let i = 0; i < STEPS && scene.errors < ENOUGH; i++) {
       scene.step();
       if (i % 5 === 2) places[scene.below(places.length)]();
     }
     try {
-      scene.settle();
+      if (scene.errors < ENOUGH) scene.settle();
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       scene.errors++;

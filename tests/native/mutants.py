@@ -257,8 +257,8 @@ MUTANTS = [
     Mutant(
         "EVENT_READ_LATE",
         "parking.c",
-        "    wait_on(event, seen, nanoseconds);\n",
-        "    seen = load(event);\n    wait_on(event, seen, nanoseconds);\n",
+        "  wait_on(event, seen, nanoseconds);\n}\n",
+        "  wait_on(event, load(event), nanoseconds);\n}\n",
         "no lost wake-up",
         PARKING,
     ),
@@ -426,13 +426,9 @@ MUTANTS = [
     Mutant(
         "FREE_BEFORE_EMPTIED",
         "tasks.c",
-        """  struct task *task = &shared->task[index];
-  if (task->block) {
-    u32 block""",
-        """  struct task *task = &shared->task[index];
-  store(&task->state, state_word(generation_of(load(&task->state)), 0, FREE));
-  if (task->block) {
-    u32 block""",
+        "  task_uncarry(index, participant);\n",
+        "  task_uncarry(index, participant);\n"
+        "  store(&task->state, state_word(generation_of(load(&task->state)), 0, FREE));\n",
         "a slot has one owner",
         "pool-recovery-of-jobs pool-promotion pool-cancellation",
     ),
@@ -593,7 +589,7 @@ MUTANTS = [
     Mutant(
         "SWEEPS_ALL",
         "heap.c",
-        "  compare_exchange(&map.word[first], word, word | MARK);\n",
+        "  if (first != NONE) compare_exchange(&map.word[first], word, word | MARK);\n",
         "  (void)word;\n",
         "a sweep keeps what slots refer to",
         DEATH,

@@ -242,10 +242,6 @@ class FakePort:
         self.finish(raised, size)
         return self.start()
 
-    def step_large(self, raised, pieces, arrays):
-        self.finish_large(raised, pieces, arrays)
-        return self.start()
-
     def finish(self, raised, size):
         self.finish_large(raised, [self.outbox[:size]], [])
 

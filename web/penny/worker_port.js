@@ -90,18 +90,7 @@ export class WorkerPort {
     return this.start();
   }
 
-  /**
-   * Like step(), for an outcome that is large, or that refers to arrays.
-   * @param {number} raised
-   * @param {BufferList} list its pickle, in pieces
-   * @param {{toJs(): number[]}} arrays list of their numbers, each once
-   */
-  step_large(raised, list, arrays) {
-    this.finish_large(raised, list, arrays);
-    return this.start();
-  }
-
-  /** The first step. */
+  /** Waits for the next task: step() without an end. */
   start() {
     for (;;) {
       const task = this.aside.wait(-1, milliseconds =>
@@ -124,9 +113,10 @@ export class WorkerPort {
   }
 
   /**
+   * Like finish(), for an outcome that is large, or that refers to arrays.
    * @param {number} raised
-   * @param {BufferList} list
-   * @param {{toJs(): number[]}} arrays
+   * @param {BufferList} list its pickle, in pieces
+   * @param {{toJs(): number[]}} arrays list of their numbers, each once
    */
   finish_large(raised, list, arrays) {
     withPieces(this.inbox.module, list, pieces =>

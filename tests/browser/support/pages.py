@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import textwrap
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -207,6 +208,29 @@ class Page:
         """
         source, args = program(python, **options)
         return Run.of(self.js(source, *args))
+
+    def run_long(self, python: str, **options: Any) -> Run:
+        """Like `run`, for programs that take minutes, which one call of the driver may not."""
+        source, args = program(python, **options)
+        self.js(
+            f"""
+            globalThis.__long = null;
+            (async () => {{ {source} }})().then(
+              run => {{ globalThis.__long = run; }},
+              error => {{
+                globalThis.__long = {{status: -1, output: [['stderr', String(error), null]]}};
+              }},
+            );
+            """,
+            *args,
+        )
+        deadline = time.monotonic() + self.timeout
+        while (run := self.js("return globalThis.__long")) is None:
+            if time.monotonic() > deadline:
+                self.hung = True
+                raise AssertionError(f"the program was not done within {self.timeout:g} s")
+            time.sleep(0.5)
+        return Run.of(run)
 
     def console(self) -> list[tuple[str, str]]:
         """What came on the page's console since it was loaded: (level, text).

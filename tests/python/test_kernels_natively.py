@@ -1,4 +1,4 @@
-"""The examples of kernels: as plain C with sanitizers, and to WebAssembly."""
+"""The kernels of the examples as plain C, with sanitizers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from penny.cli import main
 from penny.cli.kernel import INCLUDE
-from penny.kernels import Kernels
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "examples" / "kernels").glob("*.c"))
@@ -33,14 +29,3 @@ def test_natively_under_sanitizers(tmp_path: Path) -> None:
     )
     done = subprocess.run([program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-def test_to_webassembly(source: Path, tmp_path: Path) -> None:
-    """As each says at its top; and all it needs is there."""
-    (line,) = (line for line in source.read_text().splitlines() if " penny kernel build " in line)
-    assert source.name in line
-    options = line.split(source.name)[1].split()
-    output = tmp_path / "kernels.wasm"
-    assert main(["kernel", "build", str(source), "-o", str(output), *options, *STRICT]) == 0
-    assert len(Kernels(output.read_bytes()))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.kernel_modules import kernel_module
 from support.pages import Page
-
-from penny.cli import main
 
 SOURCE = Path(__file__).parent / "kernels.c"
 
@@ -20,11 +19,9 @@ with open("kernels.wasm", "rb") as file:
 
 
 @pytest.fixture(scope="module")
-def play(tmp_path_factory: pytest.TempPathFactory):
+def play():
     """Runs a program on a page, with the module as a file; what it printed."""
-    module = tmp_path_factory.mktemp("kernels") / "kernels.wasm"
-    assert main(["kernel", "build", str(SOURCE), "-o", str(module), "-Wall", "-Werror"]) == 0
-    data = module.read_bytes()
+    data = kernel_module(SOURCE)
 
     def run(page: Page, program: str, **options) -> str:
         return page.run(OPEN + program, files={"kernels.wasm": data}, **options).ok()
@@ -172,6 +169,13 @@ with penny.Scheduler(workers=1) as s:
     future.cancel(running=True)
     concurrent.futures.wait([future])
     print(future.cancelled(), started[0], s.submit(k.negated, 1).result())
+    ticks = penny.SharedArray((1,), "int32")
+    future = s.parallel_for(k.tick, 0, 2**31 - 1, args=(ticks,))
+    while not ticks.atomic_load(0):
+        pass
+    future.cancel(running=True)
+    concurrent.futures.wait([future])
+    print(future.cancelled(), 0 < ticks[0] < 2**31 - 1)
     print(s.stats()["workers"][0]["run"])
 """,
     )
@@ -179,7 +183,7 @@ with penny.Scheduler(workers=1) as s:
     assert lines[0] == "CancelledError 1"
     assert lines[1] in ("None", "CancelledError 2")  # it came to its end in order
     assert lines[2].startswith("penny.kernels.endless took longer than its timeout of 0.05 s")
-    assert lines[3:] == ["True 7 -1", "5"], "no worker was replaced"
+    assert lines[3:] == ["True 7 -1", "True True", "6"], "no worker was replaced"
 
 
 def test_a_kernel_that_does_not_end_has_its_worker_replaced(shared_page: Page, play) -> None:

@@ -192,8 +192,37 @@ EXPORT(kernel_cancelled) int kernel_cancelled(u32 me) {
 
 /* ---- spawn and join ------------------------------------------------------------------------------ */
 
+/* Whether there is too little left, of the stack or of the lanes, for another task on top. */
+static int is_deep(const struct kernel_context *context) {
+  return context->entry < (u32)context + PENNY_STACK_BYTES * 3 / 4 ||
+         context->lane >= (const struct lane *)context + LANES - 2;
+}
+
+/* Runs a task, of whatever kind, on top of a kernel. */
+static void run_above(u32 me, u32 task) {
+  u32 *innermost = &shared->worker[me].innermost;
+  u32 below = *innermost;
+  kernel_task(task);
+  *innermost = below;
+}
+
+/* Interactive tasks on top of a batch one: one level, as in Python. Others find the reason, or Python does, when the
+ * kernel has ended. */
+static void run_urgent(struct kernel_context *context, u32 me) {
+  u32 innermost = shared->worker[me].innermost;
+  if (context->urgent || is_deep(context)) return;
+  if (innermost && shared->task[hint_index(innermost - 1)].queue == INTERACTIVE) return;
+  fetch_and(&shared->worker[me].reasons, ~(u32)URGENT);
+  context->due &= ~(u32)URGENT;
+  context->urgent = 1;
+  for (u32 task; (task = urgent_next(me)) != NONE;) run_above(me, task);
+  context->urgent = 0;
+}
+
 static void attend(struct kernel_context *context, u32 me, const struct penny_call *newest) {
-  if (load(&shared->worker[me].reasons) & CANCEL) take_reasons(context, me);
+  u32 reasons = load(&shared->worker[me].reasons);
+  if (reasons & CANCEL) take_reasons(context, me);
+  if ((reasons | context->due) & URGENT) run_urgent(context, me);
   feed(context, me, newest);
   check_cancelled(context, me);
 }
@@ -252,20 +281,16 @@ static void await_end(struct kernel_context *context, u32 me, u32 hint) {
 
 /* Runs tasks of others, and sleeps, until a promoted job has ended, or the innermost task is to end. */
 static void help(struct kernel_context *context, u32 me, u32 hint) {
-  u32 *innermost = &shared->worker[me].innermost;
-  int deep = context->entry < (u32)context + PENNY_STACK_BYTES * 3 / 4 ||
-             context->lane >= (struct lane *)context + LANES - 2;
+  int deep = is_deep(context);
   while (!latch_is_set(hint)) {
     i32 task = worker_join(me, hint, !deep && context->helping < HELPS_MAX, -1);
     if (task == ENDED) break;
     if (task == INTERRUPTED) {
       take_reasons(context, me);
     } else {
-      u32 waiting = *innermost;
       context->helping++;
-      kernel_task((u32)task);
+      run_above(me, (u32)task);
       context->helping--;
-      *innermost = waiting;
     }
     check_cancelled(context, me);
   }

@@ -246,6 +246,7 @@ struct kernel_context {
   double beat; /* clock, ms, before which it promotes nothing: a heartbeat after the last promotion. W, R: its
                   worker */
   u32 helping; /* how many tasks its joins have stacked. W, R: its worker */
+  u32 urgent;  /* 1: it runs interactive tasks on top of a kernel. W, R: its worker */
   u32 dead;    /* 1: its worker died; tasks that still use it are orphans. W: keeper; R: joiners */
   u32 next;    /* of the keeper's list of dead ones. W, R: keeper */
 };

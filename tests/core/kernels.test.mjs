@@ -294,6 +294,25 @@ for (const polite of [0, 1]) {
   });
 }
 
+test('an interactive task runs on top of a kernel that spawns', async t => {
+  const page = await open(t, {workers: 1});
+  const words = page.words(1);
+  const {ticket, end} = page.submit(1, 'endless', [words, 1, 0]);
+  await page.crew.until(() => page.core.word(words), 'the kernel running');
+  for (let i = 0; i < 3; i++) {
+    const urgent = page.submitUrgent(1, 'calls', [page.words(1000), 1000, 0, 0]);
+    assert.equal((await page.crew.patiently(urgent.end, 'the urgent one')).value, treeSum(1000));
+  }
+  // Also where the cancel is for what lies below.
+  const other = page.submitUrgent(1, 'endless', [words, 1, 0]);
+  await page.crew.until(() => page.core.word(words) === 2, 'the urgent kernel running');
+  assert.ok(page.client.askCancel(ticket));
+  assert.ok(page.client.askCancel(other.ticket));
+  assert.equal((await page.crew.patiently(other.end, 'its end')).error, 'KernelCancelled');
+  assert.equal((await page.crew.patiently(end, 'the end of the one below')).error, 'KernelCancelled');
+  assert.equal((await page.finish()).helped, 4);
+});
+
 // ---- modules ----------------------------------------------------------------------------------------
 
 /** The module with a custom section more: other bytes, and another module. @param {number} mark */

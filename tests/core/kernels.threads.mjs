@@ -107,9 +107,23 @@ export class KernelPage {
    * @returns {{ticket: number, end: Promise<End>}}
    */
   submit(...call) {
+    return this.#submit(PLAIN, call);
+  }
+
+  /** The same for an interactive call. @param {unknown[]} call */
+  submitUrgent(...call) {
+    return this.#submit({...PLAIN, queue: L.INTERACTIVE}, call);
+  }
+
+  /**
+   * @param {import('../../web/penny/client.js').CallOptions} options
+   * @param {unknown[]} call
+   * @returns {{ticket: number, end: Promise<End>}}
+   */
+  #submit(options, call) {
     const bytes = new Uint8Array(Buffer.from(JSON.stringify(call)));
     assert.ok(bytes.length <= L.TASK_PAYLOAD_BYTES);
-    const ticket = this.client.submit(this.fn, PLAIN, bytes);
+    const ticket = this.client.submit(this.fn, options, bytes);
     return {ticket, end: new Promise(resolve => this.#waiting.set(ticket, resolve))};
   }
 

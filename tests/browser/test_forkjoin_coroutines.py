@@ -138,7 +138,11 @@ def test_they_await_futures(printed: str) -> None:
         return x * x
 
     async def block():
-        return penny.current_scheduler().submit(square, 3).result()
+        gate = Gate()
+        try:
+            return penny.current_scheduler().submit(gate.wait).result()
+        finally:
+            gate.open()
 
     async def open_one():
         penny.Scheduler()

@@ -169,14 +169,14 @@ def check_map_passes_on_what_its_iterable_raises(env: Environment) -> None:
 def check_map_times_out(env: Environment) -> None:
     gate = env.gate()
     results = env.scheduler.map(
-        pass_through, [open_gate(env), open_gate(env), gate], range(3), timeout=1
+        pass_through, [open_gate(env), open_gate(env), gate], range(3), timeout=3
     )
     began = time.monotonic()
     assert next(results) == 0
     assert next(results) == 1
     with raises(TimeoutError):
         next(results)
-    assert 0.9 < time.monotonic() - began < 10
+    assert 2.9 < time.monotonic() - began < 20
     gate.open()
 
 

@@ -1,4 +1,4 @@
-"""The figures of shared arrays: handles, and copies in and out of Python."""
+"""The figures of shared arrays: copies in and out of Python."""
 
 from __future__ import annotations
 
@@ -22,17 +22,4 @@ def block(pages: Pages) -> Iterator[Figure]:
     yield Figure("kernels/array-block", ratio(times["block"], times["memcpy"]), 1.5, False, raw)
 
 
-def handle(pages: Pages) -> Iterator[Figure]:
-    """A 64 MB array handed to a task that touches one element, beside a message with a copy.
-
-    The task is Python's: a kernel's is cheaper by what unpickling takes.
-    """
-    times = pages.call("arrays.js", "handleTimes")
-    value = ratio(times["shared"], times["message"])
-    yield Figure("kernels/array-handle", value, 0.02, False, {"ms": times})
-
-
-SUITES = {
-    "kernels/array-block": block,
-    "kernels/array-handle": handle,
-}
+SUITES = {"kernels/array-block": block}

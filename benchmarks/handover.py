@@ -1,4 +1,4 @@
-"""The figures of shared arrays: handing one over, and copying it into a Python task and back."""
+"""What it costs to hand a shared array to a kernel."""
 
 from __future__ import annotations
 
@@ -14,11 +14,4 @@ def handover(pages: Pages) -> Iterator[Figure]:
     yield Figure("kernels/handover", value, 0.02, False, {"ms": times})
 
 
-def block(pages: Pages) -> Iterator[Figure]:
-    """The same array into and out of a Python task with `block`, beside one memcpy each way."""
-    times = pages.call("handover.js", "blockTimes")
-    value = ratio(times["block"], times["memcpy"])
-    yield Figure("kernels/block", value, 1.5, False, {"ms": times})
-
-
-SUITES = {"kernels/handover": handover, "kernels/block": block}
+SUITES = {"kernels/handover": handover}

@@ -1,5 +1,4 @@
-// Shared arrays: what a handle costs, and copies in and out of Python, beside what a browser has for that.
-import {alternate, time} from './harness.js';
+// Shared arrays: copies in and out of Python.
 
 const SIZE = 64 * 2 ** 20;
 const MEMORY = 512 * 2 ** 20;
@@ -9,7 +8,7 @@ async function open(workers) {
   const {Penny} = /** @type {any} */ (globalThis);
   const source = await (await fetch('./arrays_tasks.py')).text();
   const scheduler = await Penny.scheduler({workers, memory: MEMORY});
-  for (const name of ['block_and_copy', 'touch', 'through_a_task']) scheduler.define(name, source);
+  for (const name of ['block_and_copy', 'through_a_task']) scheduler.define(name, source);
   return scheduler;
 }
 
@@ -19,30 +18,6 @@ export async function blockTimes() {
   const array = scheduler.array(SIZE, 'uint8');
   await scheduler.submit('block_and_copy', array, 3); // warms up
   const times = await scheduler.submit('block_and_copy', array, 15);
-  await scheduler.shutdown();
-  return times;
-}
-
-/** ms until a task has touched one element of 64 MB: by a handle, and of a copy that a message brings. */
-export async function handleTimes() {
-  const scheduler = await open(1);
-  const array = scheduler.array(SIZE, 'uint8');
-  const source = 'onmessage = ({data}) => postMessage(++new Uint8Array(data)[1000])';
-  const worker = new Worker(URL.createObjectURL(new Blob([source])));
-  const buffer = new ArrayBuffer(SIZE);
-  const times = await alternate(
-    {
-      shared: () => time(() => scheduler.submit('touch', array)),
-      message: () =>
-        time(() => {
-          const answer = new Promise(resolve => (worker.onmessage = resolve));
-          worker.postMessage(buffer); // a copy: it is not transferred
-          return answer;
-        }),
-    },
-    {rounds: 15, warmup: 3},
-  );
-  worker.terminate();
   await scheduler.shutdown();
   return times;
 }

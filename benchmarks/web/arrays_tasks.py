@@ -29,12 +29,6 @@ def block_and_copy(a, rounds):
     return times
 
 
-def touch(a):
-    """One element."""
-    a[1000] = a[1000] + 1
-    return a[1000]
-
-
 def through_a_task(sizes, rounds):
     """Milliseconds of a job that another worker takes: so many bytes as argument and result."""
     from js import Uint8Array

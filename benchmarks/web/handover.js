@@ -1,4 +1,4 @@
-// Handing 64 MB to a worker: as a shared array, and as a message. And copying them into Python and back.
+// Handing 64 MB to a worker: as a shared array, and as a message.
 import {alternate} from './harness.js';
 
 const BYTES = 64 * 2 ** 20;
@@ -34,20 +34,6 @@ export async function handoverTimes() {
     {rounds: 15},
   );
   worker.terminate();
-  await scheduler.shutdown();
-  return times;
-}
-
-export async function blockTimes() {
-  const {scheduler, array} = await open('block');
-  /** @type {{block: number[], memcpy: number[]}} */
-  const times = {block: [], memcpy: []};
-  for (let round = -3; round < 15; round++) {
-    const [block, memcpy] = await scheduler.submit('block', array);
-    if (round < 0) continue;
-    times.block.push(block);
-    times.memcpy.push(memcpy);
-  }
   await scheduler.shutdown();
   return times;
 }

@@ -79,6 +79,10 @@ class Cancelled(BaseException):
     Exception` lets it pass. A task that catches it and returns has returned. Joining a job that was
     withdrawn before it ran raises it, too.
 
+    Like KeyboardInterrupt it passes by a `try` whose last statement is a loop that ends with an
+    `if`, when it comes at the loop's jump back: CPython 3.14 leaves that jump out of the `try`. Put
+    the loop into a function of its own where every `finally` counts.
+
     Attributes:
         timed_out: Whether a timeout is the reason.
     """

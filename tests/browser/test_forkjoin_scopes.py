@@ -173,16 +173,20 @@ def test_cancelling_reaches_jobs_of_jobs(printed: str) -> None:
     from gates import Gate
     from pool import shared
 
-    def asks(gate):
+    def until_asked(gate):
         deadline = time.monotonic() + SECONDS
+        gate.open()
+        while not penny.cancelled():
+            if time.monotonic() > deadline:
+                return "never asked"
+        return "asked", True
+
+    def asks(gate):
+        # The loop is a function of its own: see Cancelled about loops in a `try`.
         try:
-            gate.open()
-            while not penny.cancelled():
-                if time.monotonic() > deadline:
-                    return "never asked"
+            return until_asked(gate)
         except penny.Cancelled:
             return "asked", penny.cancelled()
-        return "asked", True
 
     def task(gate):
         asked = []

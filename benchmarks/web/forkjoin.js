@@ -109,11 +109,11 @@ export const mapTimes = () =>
 export const hungryTimes = () =>
   withSchedulers([2], async scheduler => {
     const seconds = 10;
-    for (let i = 0; i < 10; i++) await scheduler.call('slices_beside', 0.5); // warms up
+    for (let i = 0; i < 10; i++) await scheduler.call('slices_beside', 0.5, i % 2); // warms up
     /** @type {Record<string, number[][]>} */
     const slices = {alone: [], beside: []};
-    for (let round = 0; round < 5; round++) {
-      const [alone, beside] = await scheduler.call('slices_beside', seconds);
+    for (let round = 0; round < 6; round++) {
+      const [alone, beside] = await scheduler.call('slices_beside', seconds, round % 2);
       slices.alone.push(alone);
       slices.beside.push(beside);
     }

@@ -215,15 +215,16 @@ def asleep(seconds):
     Atomics.wait(Int32Array.new(SharedArrayBuffer.new(4)), 0, 0, seconds * 1000)
 
 
-def slices_beside(seconds):
+def slices_beside(seconds, hungry_first):
     """The loop twice on this worker: while the other worker sleeps in a task, and while it is
     hungry."""
+    beside = slices(seconds) if hungry_first else None
     job = penny.spawn(asleep, seconds)
     while not job.begun():
         pass
     alone = slices(seconds)
     job.join()
-    return alone, slices(seconds)
+    return alone, beside or slices(seconds)
 
 
 # -- Steal requests --------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def parallel_map(pages: Pages) -> Iterator[Figure]:
 def hungry_slowdown(pages: Pages) -> Iterator[Figure]:
     """A serial loop while another worker is hungry for 10 s, beside while that one just sleeps.
 
-    By the first decile of each run's slices: whoever else uses the machine makes single ones longer,
+    By the first decile of each run: whoever else uses the machine makes single slices longer,
     up to half of them twice as long, and so moves the median.
     """
     slices = pages.call("forkjoin.js", "hungryTimes")

@@ -82,12 +82,22 @@ values = st.recursive(
 )
 
 
+INDEX_MAX = 2**32 - 1
+
+
+def is_index(key: str) -> bool:
+    return key.isascii() and key.isdigit() and str(int(key)) == key and int(key) < INDEX_MAX
+
+
 def as_javascript_has_it(value: Any) -> Any:
-    """Tuples are Arrays there, and frozen sets are Sets."""
+    """Tuples are Arrays there, and frozen sets are Sets. An object has its indices first."""
     if isinstance(value, list | tuple):
         return [as_javascript_has_it(item) for item in value]
     if isinstance(value, dict):
-        return {key: as_javascript_has_it(item) for key, item in value.items()}
+        keys = list(value)
+        if all(isinstance(key, str) for key in keys):
+            keys.sort(key=lambda key: int(key) if is_index(key) else INDEX_MAX)
+        return {key: as_javascript_has_it(value[key]) for key in keys}
     if isinstance(value, set | frozenset):
         return set(value)
     return value
@@ -114,6 +124,7 @@ def same(a: Any, b: Any) -> bool:
 @example(value={"__proto__": [1], "constructor": {}})
 @example(value=[2**53, -(2**53), 2**63, -(2**64) - 1, 0.1, -0.0, 1e300])
 @example(value=["\ud800", "\U0010ffff", "a\0b", "é" * 200])
+@example(value={"b": 1, "10": 2, "": 3, "9": 4, "09": 5, "a": 6, "4294967295": 7})
 @example(value={1: {2: {3: ()}}, "1": set()})
 def test_there_and_back(node: Node, value: Any) -> None:
     answer = node.echo(wire.dumps(value))

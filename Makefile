@@ -7,7 +7,7 @@ SETUP := .venv/installed node_modules/.installed
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup build core snapshot run examples serve test test-core test-native test-python test-browser \
-	stress stress-native stress-browser mutants soak \
+	stress stress-native stress-random stress-browser mutants soak \
 	lint models bench wheel clean
 
 help:            ## this list
@@ -95,10 +95,14 @@ test-python: core         ## what runs on CPython
 test-browser: build       ## everything else, in headless Chromium
 	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
 
-stress: stress-native mutants stress-browser  ## what takes long: not in CI
+stress: stress-native mutants stress-random stress-browser  ## what takes long: not in CI
+
+stress-random: core       ## property tests and fuzzing from other seeds than make test's
+	HYPOTHESIS_PROFILE=default $(PYTHON) -m pytest tests/python -k "properties or fuzz or random"
+	PENNY_SEED=$$(date +%s) PENNY_FUZZ=200 node --test --test-reporter=spec tests/core/fuzz.test.mjs
 
 stress-browser: build     ## random trees and faults, in headless Chromium
-	$(PYTHON) -m pytest tests/browser -m "stress and not soak" -s
+	PENNY_SEED=$${PENNY_SEED:-$$(date +%s)} $(PYTHON) -m pytest tests/browser -m "stress and not soak" -s
 
 soak: build               ## mixed load for MINUTES (10), then everything must be as before
 	$(PYTHON) -m pytest tests/browser/test_soak.py -m soak -s

@@ -8,7 +8,6 @@ The program is tests/stress/trees.py. A failed run says its seed; to have the sa
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ PROGRAM = (Path(__file__).parents[1] / "stress/trees.py").read_text()
 
 
 def plays(page: Page, workers: int, trees: int) -> None:
-    seed = os.environ.get("PENNY_SEED", random.randrange(2**32))
+    seed = int(os.environ.get("PENNY_SEED", 1))
     options = {"--seed": seed, "--trees": trees, "--workers": workers}
     argv = ["trees.py", *(str(word) for option in options.items() for word in option)]
     run = page.run_long(PROGRAM, argv=argv)

@@ -9,7 +9,7 @@ import {scene} from './threads.mjs';
 
 const BODIES = new URL('fuzz.threads.mjs', import.meta.url);
 const ROUNDS = Number(process.env.PENNY_FUZZ ?? 20);
-const SEED = Number(process.env.PENNY_SEED ?? Date.now() % 1e6);
+const SEED = Number(process.env.PENNY_SEED ?? 1);
 
 for (const body of ['content', 'anything'])
   test(`${body} of the shared memory overwritten, from seed ${SEED}`, async t => {

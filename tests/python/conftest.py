@@ -2,16 +2,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
 from fake_port import isolated
+from hypothesis import settings
 
 import penny
 import penny.scheduler
 from penny import jobs
+
+# The same examples each time, so that a change fails by what it changes; `make stress` looks for
+# new ones (HYPOTHESIS_PROFILE=default).
+settings.register_profile("share", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "share"))
 
 
 @pytest.fixture

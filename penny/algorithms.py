@@ -49,6 +49,9 @@ CHUNK_SECONDS = 0.5e-3
 # Shorter times are not measured: a browser's clock ticks every 5 to 20 µs.
 CLOCK_SECONDS = 50e-6
 
+# No item costs less: where the clock stood still, too.
+LEAST_SECONDS = 1e-9
+
 # So much faster chunks grow at most while nothing is measured, or when it was an item of luck.
 GROWTH = 8
 
@@ -370,6 +373,8 @@ class _Loop(ABC):
 
     cost: float | None = None
     """Seconds that an item takes to compute."""
+    _exact = False
+    """Whether the cost is of a chunk long enough for the clock."""
     seconds = 0.0
     computed = 0
     """How many items were computed here and timed, and how long that took."""
@@ -495,12 +500,14 @@ class _Loop(ABC):
             self._unmeasured = seconds, items
             self.size *= GROWTH
             if self.cost is None and self.end <= self.few and items:
-                self.cost = seconds / items  # inexact, but enough to see that it is not long
+                # Inexact, but enough to see that it is not long.
+                self.cost = max(seconds / items, LEAST_SECONDS)
         else:
             self._unmeasured = 0.0, 0
-            cost = seconds / items
+            cost = max(seconds / items, LEAST_SECONDS)
             # A chunk during which something else had the processor is no reason to share.
-            self.cost = cost if self.cost is None else min(cost, 2 * self.cost)
+            self.cost = min(cost, 2 * self.cost) if self.cost and self._exact else cost
+            self._exact = True
             self.size = max(1, min(int(CHUNK_SECONDS / self.cost), self.size * GROWTH))
 
     def _measure_transport(self, done: int) -> float:

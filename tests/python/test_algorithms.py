@@ -541,6 +541,16 @@ def test_a_function_whose_items_were_ever_worth_sending_is_measured(port, clock,
     assert port.run(program) > 0
 
 
+def test_a_clock_that_stands_still(port, clock):
+    """A browser's ticks seldom; a loop of few items is offered all the same."""
+
+    def program():
+        port.knock()
+        return parallel_map(square, range(60)), parallel_map(square, range(3000))
+
+    assert port.run(program) == ([x * x for x in range(60)], [x * x for x in range(3000)])
+
+
 def test_a_function_that_was_quick_and_is_no_more(port, clock):
     seconds = 1e-7
 

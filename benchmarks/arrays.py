@@ -1,4 +1,4 @@
-"""The figures of shared arrays: copies in and out of Python."""
+"""The figures of shared arrays: handing one over, and copies in and out of Python."""
 
 from __future__ import annotations
 
@@ -22,4 +22,11 @@ def block(pages: Pages) -> Iterator[Figure]:
     yield Figure("kernels/array-block", ratio(times["block"], times["memcpy"]), 1.5, False, raw)
 
 
-SUITES = {"kernels/array-block": block}
+def handover(pages: Pages) -> Iterator[Figure]:
+    """64 MB handed to a kernel that touches one element, beside a copy by postMessage."""
+    times = pages.call("handover.js", "handoverTimes")
+    value = ratio(times["shared"], times["copied"])
+    yield Figure("kernels/handover", value, 0.02, False, {"ms": times})
+
+
+SUITES = {"kernels/array-block": block, "kernels/handover": handover}

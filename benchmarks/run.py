@@ -25,7 +25,6 @@ from pathlib import Path
 import arrays
 import first
 import forkjoin
-import handover
 import kernels
 from figures import Figure, Pages, Raw
 from selenium import webdriver
@@ -46,7 +45,7 @@ SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
 SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
-    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES | handover.SUITES
+    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 from support.pages import JavaScriptError, Page
 from support.processes import live_workers, wait_for_no_workers
 from support.servers import Server
-from support.tasks import HOLD
+from support.tasks import HOLD, WAIT_AT
 
 # In these tests a task that prints has begun; `begun(n)` resolves when n have.
 SETUP = (
@@ -164,16 +164,22 @@ def test_stats_of_busy_and_idle_time(shared_page: Page) -> None:
     assert 0.28 < idle < passed - busy + 0.01
 
 
-@pytest.mark.scene("""
+@pytest.mark.scene(
+    """
     const s = await Penny.scheduler({workers: 1, memory: 64 * 2 ** 20});
     await s.submit('len', 'up');
     const before = s.stats().heap;
-    const waiting = [s.submit('time.sleep', 0.1), s.submit('len', new Uint8Array(10_000_000))];
+    const gate = `/gates/${crypto.randomUUID()}`;
+    s.define('wait_at', args[0]);
+    const waiting = [s.submit('wait_at', gate), s.submit('len', new Uint8Array(10_000_000))];
     const during = s.stats().heap;
+    await fetch(gate, {method: 'POST'});
     await Promise.all(waiting);
     await s.shutdown();
     return [before, during];
-""")
+""",
+    WAIT_AT,
+)
 def test_stats_of_the_heap(outcome: Any) -> None:
     before, during = outcome
     assert 60 * 2**20 < during["limit"] == before["limit"] <= 64 * 2**20

@@ -14,3 +14,12 @@ def hold(*_):
     print("begun")
     nap(1e6)
 '''
+
+WAIT_AT = '''
+def wait_at(gate):
+    """Waits at a gate of in_pyodide/gates.py."""
+    from js import XMLHttpRequest
+    request = XMLHttpRequest.new()
+    request.open("GET", gate, False)
+    request.send()
+'''

@@ -13,19 +13,23 @@ Raw = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number and the bound that it has to keep."""
+    """One measured number, and the bound that it has to keep if there is one."""
 
     name: str
     value: float
-    bound: float
+    bound: float | None
     at_least: bool
     raw: Raw
+    unit: str = ""  # none: a ratio
 
     def as_json(self) -> Raw:
-        ok = self.value >= self.bound if self.at_least else self.value <= self.bound
+        ok = self.bound is None or (
+            self.value >= self.bound if self.at_least else self.value <= self.bound
+        )
         return {
             "name": self.name,
             "value": round(self.value, 4),
+            "unit": self.unit,
             "bound": self.bound,
             "better": "higher" if self.at_least else "lower",
             "ok": ok,

@@ -125,9 +125,11 @@ def main(selected: list[str], target: Path) -> int:
                 # Not all figures need be of the same run.
                 measured = {"commit": where["commit"], "date": where["date"]}
                 result = results[figure.name] = figure.as_json() | measured
-                sign = "≥" if figure.at_least else "≤"
-                verdict = "ok" if result["ok"] else "NOT KEPT"
-                print(f"{figure.name:30} {figure.value:8.3f}  {sign} {figure.bound:<6} {verdict}")
+                line = f"{figure.name:30} {figure.value:8.3f} {figure.unit}"
+                if figure.bound is not None:
+                    sign = "≥" if figure.at_least else "≤"
+                    line += f" {sign} {figure.bound:<6} {'ok' if result['ok'] else 'NOT KEPT'}"
+                print(line, flush=True)
     everything = {"environment": where, "results": list((before | results).values())}
     target.write_text(json.dumps(everything, indent=1) + "\n")
     return 0 if all(result["ok"] for result in results.values()) else 1

@@ -184,12 +184,16 @@ build/benchmarks/fib.o: benchmarks/core/fib.c penny/wasm_core/shared.h penny/was
 build/benchmarks/fib.wasm: build/benchmarks/fib.o $(OBJECTS)
 	scripts/wasm-ld $(CORE_LDFLAGS) $^ -o $@
 
-build/benchmarks/kernels.o: benchmarks/kernels/kernels.c penny/wasm_core/include/penny.h Makefile
-	@mkdir -p $(@D)
-	emcc $(KERNEL_CFLAGS) -c $< -o $@
+BENCHMARK_KERNELS := $(patsubst benchmarks/%.c,build/benchmarks/%.o,$(wildcard benchmarks/kernels/*.c))
 
-build/benchmarks/kernels.wasm: build/benchmarks/kernels.o Makefile scripts/wasm-ld
-	scripts/wasm-ld $(KERNEL_LDFLAGS) $< -o $@
+build/benchmarks/kernels/%.o: benchmarks/kernels/%.c Makefile
+	@mkdir -p $(@D)
+	emcc $(KERNEL_CFLAGS) -MMD -c $< -o $@
+
+-include $(BENCHMARK_KERNELS:.o=.d)
+
+build/benchmarks/kernels.wasm: $(BENCHMARK_KERNELS) Makefile scripts/wasm-ld
+	scripts/wasm-ld $(KERNEL_LDFLAGS) $(BENCHMARK_KERNELS) -o $@
 
 bench: build              ## the figures, into benchmarks/latest.json
 	$(PYTHON) benchmarks/run.py

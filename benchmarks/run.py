@@ -25,7 +25,9 @@ from pathlib import Path
 import arrays
 import first
 import forkjoin
+import growth
 import kernels
+import scaling
 from figures import Figure, Pages, Raw
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -45,7 +47,7 @@ SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
 SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
-    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES
+    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES | scaling.SUITES | growth.SUITES
 )
 
 

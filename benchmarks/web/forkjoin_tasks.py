@@ -121,6 +121,12 @@ def uts_below(node):
     return count
 
 
+def uts_subtree(child):
+    """The number of nodes of one child of T3's root and all below it."""
+    root = uts_child(bytes(16), UTS_SEED.to_bytes(4, "big"))
+    return uts_below(uts_child(root, child.to_bytes(4, "big")))
+
+
 def uts(root_children=UTS_ROOT_CHILDREN):
     """The number of nodes of T3, or of a tree with fewer children at its root."""
     root = uts_child(bytes(16), UTS_SEED.to_bytes(4, "big"))

@@ -1,0 +1,98 @@
+// One program on pools of 1, 2 and 4 workers, in turn, and on two unconnected workers that each run the whole at the
+// same time: what the machine itself can do. Each function gives milliseconds by program and pool.
+import {alternate} from './harness.js';
+import {program, withSchedulers} from './forkjoin.js';
+import {open, run} from './kernels.js';
+import {indexSource} from './stdlib_index.js';
+
+export const SIZES = [1, 2, 4];
+
+/**
+ * Runs one program.
+ * @template P
+ * @param {P[]} pools of SIZES workers, and another one of one worker
+ * @param {(pool: P) => Promise<number>} run gives milliseconds
+ * @param {{rounds: number, warmup: number}} options
+ */
+async function onEach(pools, run, options) {
+  const runs = Object.fromEntries(SIZES.map((size, i) => [size, () => run(pools[i])]));
+  const both = [pools[0], pools[SIZES.length]];
+  return await alternate(
+    {...runs, unconnected: async () => Math.max(...(await Promise.all(both.map(run))))},
+    options,
+  );
+}
+
+/** Python's: a spawn at every call. */
+export const pythonTimes = () =>
+  withSchedulers([...SIZES, 1], async (...schedulers) => {
+    const programs = {
+      fib: program(['fib_spawn', 28], 317_811),
+      nqueens: program(['queens_spawn', 11], 2_680),
+      // The tree below one child of T3's root: the fourth largest of 2000, and as unbalanced as the whole.
+      uts: program(['uts_subtree', 208], 242_289),
+    };
+    /** @type {Record<string, Record<string, number[]>>} */
+    const times = {};
+    for (const [name, run] of Object.entries(programs))
+      times[name] = await onEach(schedulers, run, {rounds: 7, warmup: 4});
+    return times;
+  });
+
+/** The main job: a task for each module of Python's standard library. */
+export const stdlibIndexTimes = async () => {
+  const {Penny} = /** @type {any} */ (globalThis);
+  const source = await indexSource();
+  const schedulers = await Promise.all(
+    SIZES.map(async workers => {
+      const scheduler = await Penny.scheduler({workers});
+      for (const name of ['count', 'modules']) scheduler.define(name, source);
+      return scheduler;
+    }),
+  );
+  /** @type {string[]} */
+  const names = await schedulers[0].submit('modules');
+  /** @type {number | undefined} */
+  let functions;
+  const index = (/** @type {any} */ scheduler) => async () => {
+    const counts = await Promise.all(names.map(name => scheduler.submit('count', name)));
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    functions ??= total; // of the one worker's first run
+    if (total !== functions || total < names.length)
+      throw new Error(`${total} functions in ${names.length} modules instead of ${functions}`);
+  };
+  const runs = Object.fromEntries(SIZES.map((size, i) => [size, index(schedulers[i])]));
+  const times = await alternate(runs, {rounds: 5, warmup: 1});
+  await Promise.all(schedulers.map(scheduler => scheduler.shutdown()));
+  return times;
+};
+
+/** C's, in workers without Python. */
+export async function kernelTimes() {
+  const pools = await Promise.all([...SIZES, 1].map(open));
+  for (const pool of pools)
+    for (const prepare of ['prepare', 'prepare_quicksort'])
+      if ((await pool.call(prepare)).result !== 1) throw new Error(`${prepare}: no room`);
+  /** @type {Record<string, {args?: number[], expected?: number, times?: number}>} */
+  const programs = {
+    fib: {args: [36], expected: 14_930_352, times: 2},
+    uts_t1: {expected: 4_130_071},
+    uts_t3: {expected: 4_112_897},
+    quicksort: {expected: 1},
+    matmul: {times: 2},
+    mandelbrot: {times: 2},
+  };
+  /** @type {Record<string, Record<string, number[]>>} */
+  const times = {};
+  for (const [name, {args = [], expected, times: calls}] of Object.entries(programs)) {
+    // What one worker without others gives is right.
+    const result = expected ?? (await pools[0].call(name, args)).result;
+    times[name] = await onEach(
+      pools,
+      pool => run(pool, result, name, args, calls)(),
+      {rounds: 7, warmup: 2},
+    );
+  }
+  for (const pool of pools) pool.close();
+  return times;
+}

@@ -191,7 +191,7 @@ build/benchmarks/kernels.o: benchmarks/kernels/kernels.c penny/wasm_core/include
 build/benchmarks/kernels.wasm: build/benchmarks/kernels.o Makefile scripts/wasm-ld
 	scripts/wasm-ld $(KERNEL_LDFLAGS) $< -o $@
 
-bench: build              ## the figures, into benchmarks/latest.json
+bench: build              ## measure all figures: benchmarks/RESULTS.md, plots, raw results, history
 	$(PYTHON) benchmarks/run.py
 
 # ---- packages ------------------------------------------------------------------------------------

@@ -195,7 +195,7 @@ build/benchmarks/kernels/%.o: benchmarks/kernels/%.c Makefile
 build/benchmarks/kernels.wasm: $(BENCHMARK_KERNELS) Makefile scripts/wasm-ld
 	scripts/wasm-ld $(KERNEL_LDFLAGS) $(BENCHMARK_KERNELS) -o $@
 
-bench: build              ## the figures, into benchmarks/latest.json
+bench: build              ## measure all figures: benchmarks/RESULTS.md, plots, raw results, history
 	$(PYTHON) benchmarks/run.py
 
 # ---- packages ------------------------------------------------------------------------------------

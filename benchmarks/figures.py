@@ -1,4 +1,27 @@
-"""What a figure is, and the browser pages that measure its parts."""
+"""What a figure is, and the browser pages that measure its parts.
+
+report.py makes RESULTS.md of the figures. What it shows beside name, value and bound it finds in
+`Figure.raw`, under two keys:
+
+`plot`, a picture that stands below the group's table::
+
+    {"kind": "lines", "title": …, "x": {"label": …, "log": bool}, "y": {"label": …, "log": bool},
+     "series": {name: [[x, y], …]}, "dashed": [name, …], "note": …}
+    {"kind": "bars", "title": …, "y": {"label": …, "log": bool}, "series": {name: value},
+     "note": …}
+
+`dashed` names series that were not measured but are there to compare with, such as the ideal
+speedup. It and `note`, a sentence below the picture, may be missing.
+
+`compared`, for what was measured with Penny and with others::
+
+    {"operation": "submit and await", "who": "Comlink", "note": …}
+
+Figures of one group with the same operation and unit make a row of a table whose columns are who
+did it: `PENNY` and the others. Where another one does better than Penny, RESULTS.md says so in
+words. `note`, which may be missing, says below the table what is to know of `who`, once. Figures
+that stand there are not repeated in the group's other table.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +34,9 @@ from selenium import webdriver
 
 Raw = dict[str, Any]
 
+PENNY = "Penny"
+"""Who did it, in `compared`."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -22,6 +48,7 @@ class Figure:
     at_least: bool
     raw: Raw
     unit: str = ""  # none: a ratio
+    about: str = ""  # what was measured; none: the first line of the docstring of its suite
 
     def as_json(self) -> Raw:
         ok = self.bound is None or (
@@ -31,6 +58,7 @@ class Figure:
             "name": self.name,
             "value": round(self.value, 4),
             "unit": self.unit,
+            "about": self.about,
             "bound": self.bound,
             "better": "higher" if self.at_least else "lower",
             "ok": ok,

@@ -6,12 +6,14 @@ slower is what the longest pools show.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import time
 from collections.abc import Iterator
 
 import psutil
+import simulation
 from figures import Figure, Pages, Raw, ratio
 from selenium import webdriver
 
@@ -48,6 +50,7 @@ def scaled(name: str, title: str, programs: dict[str, Times]) -> Iterator[Figure
         "title": title,
         "x": {"label": "workers", "log": True},
         "y": {"label": "speedup over one worker", "log": True},
+        "dashed": ["ideal"],
         "series": series | {"ideal": [[size, size] for size in SIZES]},
         "note": ON_CORES,
     }
@@ -58,8 +61,74 @@ def scaled(name: str, title: str, programs: dict[str, Times]) -> Iterator[Figure
 def python(pages: Pages) -> Iterator[Figure]:
     """Fork-join in Python with a spawn at every call, and the index of the standard library."""
     programs: dict[str, Times] = pages.call("scaling.js", "pythonTimes")
-    programs["stdlib-index"] = pages.call("scaling.js", "stdlibIndexTimes")
-    yield from scaled("python", "Python on 1, 2 and 4 workers", programs)
+    index = {"stdlib-index": pages.call("scaling.js", "stdlibIndexTimes")}
+    yield from scaled("python", "Python on 1, 2 and 4 workers", programs | index)
+    costs = costs_us(pages.call("scaling.js", "costs"))
+    for name, value in costs.items():
+        about = f"What {name} costs; see docs/simulation.md"
+        yield Figure(f"scaling/cost-{name}", value, None, False, {}, "µs", about)
+    yield simulated(programs, costs)
+
+
+def costs_us(measured: Raw) -> dict[str, float]:
+    """What the simulation is fed with, in µs, by the names that it has there."""
+    loop, _, spawned = (
+        statistics.median(samples) * 1000 / measured["turns"]
+        for samples in zip(*measured["rounds"], strict=True)
+    )
+    latency = statistics.median(measured["latencies"])
+    promotion, steal = map(statistics.median, zip(*measured["awake"], strict=True))
+    waking, woken = map(statistics.median, zip(*measured["asleep"], strict=True))
+    return {
+        "spawn": spawned - loop,
+        "promotion": promotion,
+        "steal": steal,
+        # What is left of a steal by request.
+        "request": max(latency - promotion - steal, 0.0),
+        "notify": max(waking - promotion, 0.0),
+        "wake": max(woken - steal, 0.0),
+    }
+
+
+def simulated(programs: dict[str, Times], costs: dict[str, float]) -> Figure:
+    """What the simulation predicts for more cores than there are, and how far off it is here.
+
+    The value is the largest error of a predicted speedup of two workers. The machine itself may
+    not do twice as much on two cores as on one, and the model knows nothing of that: so what two
+    workers take is compared with what two unconnected ones take for twice the work.
+    """
+    serial = {name: statistics.median(times["serial"]) for name, times in programs.items()}
+    predicted = simulation.predictions(costs, serial)
+    errors: Raw = {}
+    for name, times in programs.items():
+        one = predicted[name].seconds[1] * 1000 / statistics.median(times["1"])
+        measured = ratio(times["unconnected"], times["2"])
+        two = dict(predicted[name].speedups())[2]
+        errors[name] = {
+            "time_of_1": one - 1,
+            "speedup_of_2": two / measured - 1,
+            "measured_speedup_of_2": measured,
+        }
+    plot = {
+        "kind": "lines",
+        "title": "Predicted speedup, a core for each worker",
+        "x": {"label": "workers", "log": True},
+        "y": {"label": "speedup over one worker", "log": True},
+        "series": {name: each.speedups() for name, each in predicted.items()}
+        | {"ideal": [[workers, workers] for workers in simulation.WORKERS]},
+        "dashed": ["ideal"],
+        "note": "by the model of docs/simulation.md, fed with the costs measured in the same run",
+    }
+    raw = {
+        "costs_us": costs,
+        "serial_ms": serial,
+        "errors": errors,
+        "greatest_possible": {name: each.ideal for name, each in predicted.items()},
+        "plot": plot,
+    }
+    worst = max(abs(error["speedup_of_2"]) for error in errors.values())
+    about = "The largest error of the simulation's speedups of two workers"
+    return Figure("scaling/simulation", 100 * worst, None, False, raw, "%", about)
 
 
 def kernels(pages: Pages) -> Iterator[Figure]:
@@ -103,6 +172,18 @@ class Browser:
         return 100 * (after - before) / (ended - began)
 
 
+@contextlib.contextmanager
+def new_tab(driver: webdriver.Chrome) -> Iterator[None]:
+    """A tab of its own, whose process has seen nothing yet; what was kept for others stays out."""
+    before = driver.current_window_handle
+    driver.switch_to.new_window("tab")
+    try:
+        yield
+    finally:
+        driver.close()
+        driver.switch_to.window(before)
+
+
 IDLE_SIZES = (0, 1, 2, 4, 8)
 IDLE_SECONDS = 2.0
 IDLE_WINDOWS = 5
@@ -115,17 +196,19 @@ def idle_cpu(pages: Pages) -> Iterator[Figure]:
     browser = Browser(pages.driver)
     loads: dict[str, list[float]] = {}
     for size in IDLE_SIZES:
-        pages.call("scaling_start.js", "idle", args=[size])
-        time.sleep(IDLE_SETTLE)
-        loads[str(size)] = [browser.load(IDLE_SECONDS) for _ in range(IDLE_WINDOWS)]
-    points = [[size, statistics.median(loads[str(size)])] for size in IDLE_SIZES]
+        with new_tab(pages.driver):
+            pages.call("scaling_start.js", "idle", args=[size])
+            time.sleep(IDLE_SETTLE)
+            loads[str(size)] = [browser.load(IDLE_SECONDS) for _ in range(IDLE_WINDOWS)]
+    # The clock of /proc ticks every 10 ms: a mean tells more than the median of a few ticks.
+    points = [[size, statistics.fmean(loads[str(size)])] for size in IDLE_SIZES]
     plot = {
         "kind": "lines",
         "title": "CPU use of idle workers",
         "x": {"label": "workers", "log": False},
         "y": {"label": "% of a core, the whole browser", "log": False},
         "series": {"browser": points},
-        "note": f"medians of {IDLE_WINDOWS} windows of {IDLE_SECONDS:g} s; "
+        "note": f"means of {IDLE_WINDOWS} windows of {IDLE_SECONDS:g} s; "
         "with 0 workers it is an empty page",
     }
     value = points[-1][1] - points[0][1]
@@ -143,20 +226,20 @@ def start(pages: Pages) -> Iterator[Figure]:
     Memory is what the browser's processes have then beyond those of the same page before.
     """
     browser = Browser(pages.driver)
+    pages.call("scaling_start.js", "nothing")  # what was there before goes
     times: dict[str, Times] = {}
     memory: dict[str, Times] = {}
-    for round_ in range(START_ROUNDS + 1):
+    for round_ in range(START_ROUNDS + 1):  # the first fills the browser's caches
         for kind in ("shared", "plain"):
             for size in START_SIZES:
-                pages.call("scaling_start.js", "nothing")
-                pages.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
-                before = browser.pss_mb()
-                milliseconds = pages.call("scaling_start.js", kind, args=[size])
-                if round_ == 0:  # it fills the browser's caches
-                    continue
-                times.setdefault(kind, {}).setdefault(str(size), []).append(milliseconds)
-                taken = browser.pss_mb() - before
-                memory.setdefault(kind, {}).setdefault(str(size), []).append(taken)
+                with new_tab(pages.driver):
+                    pages.call("scaling_start.js", "nothing")
+                    before = browser.pss_mb()
+                    milliseconds = pages.call("scaling_start.js", kind, args=[size])
+                    taken = browser.pss_mb() - before
+                if round_ > 0:
+                    times.setdefault(kind, {}).setdefault(str(size), []).append(milliseconds)
+                    memory.setdefault(kind, {}).setdefault(str(size), []).append(taken)
     for name, measured, unit, label in (
         ("time", times, "ms", "ms until all are ready"),
         ("memory", memory, "MB", "MB"),

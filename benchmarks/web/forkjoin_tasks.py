@@ -121,10 +121,30 @@ def uts_below(node):
     return count
 
 
+def uts_below_serial(node):
+    """The same, one call after the other."""
+    if int.from_bytes(node[16:], "big") & UTS_MASK >= UTS_THRESHOLD:
+        return 1
+    count = 1
+    for index in UTS_INDICES:
+        count += uts_below_serial(uts_child(node, index))
+    return count
+
+
+def uts_root_child(child):
+    """One of the children of T3's root."""
+    root = uts_child(bytes(16), UTS_SEED.to_bytes(4, "big"))
+    return uts_child(root, child.to_bytes(4, "big"))
+
+
 def uts_subtree(child):
     """The number of nodes of one child of T3's root and all below it."""
-    root = uts_child(bytes(16), UTS_SEED.to_bytes(4, "big"))
-    return uts_below(uts_child(root, child.to_bytes(4, "big")))
+    return uts_below(uts_root_child(child))
+
+
+def uts_subtree_serial(child):
+    """The same, serially."""
+    return uts_below_serial(uts_root_child(child))
 
 
 def uts(root_children=UTS_ROOT_CHILDREN):

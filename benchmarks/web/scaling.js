@@ -13,30 +13,52 @@ export const SIZES = [1, 2, 4];
  * @param {P[]} pools of SIZES workers, and another one of one worker
  * @param {(pool: P) => Promise<number>} run gives milliseconds
  * @param {{rounds: number, warmup: number}} options
+ * @param {Record<string, () => Promise<number>>} [others] to be run in turn with these
  */
-async function onEach(pools, run, options) {
+async function onEach(pools, run, options, others = {}) {
   const runs = Object.fromEntries(SIZES.map((size, i) => [size, () => run(pools[i])]));
   const both = [pools[0], pools[SIZES.length]];
   return await alternate(
-    {...runs, unconnected: async () => Math.max(...(await Promise.all(both.map(run))))},
+    {...runs, ...others, unconnected: async () => Math.max(...(await Promise.all(both.map(run))))},
     options,
   );
 }
 
-/** Python's: a spawn at every call. */
+/** Python's: a spawn at every call; and without, serially, in a worker. */
 export const pythonTimes = () =>
   withSchedulers([...SIZES, 1], async (...schedulers) => {
     const programs = {
-      fib: program(['fib_spawn', 28], 317_811),
-      nqueens: program(['queens_spawn', 11], 2_680),
+      fib: [program(['fib_spawn', 28], 317_811), program(['fib', 28], 317_811)],
+      nqueens: [program(['queens_spawn', 11], 2_680), program(['queens', 11], 2_680)],
       // The tree below one child of T3's root: the fourth largest of 2000, and as unbalanced as the whole.
-      uts: program(['uts_subtree', 208], 242_289),
+      uts: [program(['uts_subtree', 208], 242_289), program(['uts_subtree_serial', 208], 242_289)],
     };
     /** @type {Record<string, Record<string, number[]>>} */
     const times = {};
-    for (const [name, run] of Object.entries(programs))
-      times[name] = await onEach(schedulers, run, {rounds: 7, warmup: 4});
+    for (const [name, [run, serial]] of Object.entries(programs))
+      times[name] = await onEach(schedulers, run, {rounds: 7, warmup: 4}, {serial: () => serial(schedulers[0])});
     return times;
+  });
+
+/**
+ * What the simulation is fed with, as the workers measure it: ms of rounds of spawns (see forkjoin_tasks.py), µs of each
+ * steal by request, [µs to publish, µs until it ended] of each job that is handed to a worker awake and asleep.
+ */
+export const costs = () =>
+  withSchedulers([1, 2], async (one, two) => {
+    const turns = 10_000;
+    for (let i = 0; i < 10; i++) await one.call('spawn_join', turns, 100); // warms up
+    const rounds = await one.call('spawn_join', turns, 101);
+    for (let i = 0; i < 5; i++) await two.call('steal_latency', 1_000, 1);
+    const latencies = await two.call('steal_latency', 1_000, 1.5);
+    const {Penny} = /** @type {any} */ (globalThis);
+    const source = await (await fetch('./scaling_tasks.py')).text();
+    const scheduler = await Penny.scheduler({workers: 2});
+    scheduler.define('handovers', source);
+    await scheduler.submit('handovers', 400);
+    const [awake, asleep] = await scheduler.submit('handovers', 800);
+    await scheduler.shutdown();
+    return {turns, rounds, latencies, awake, asleep};
   });
 
 /** The main job: a task for each module of Python's standard library. */

@@ -59,10 +59,9 @@ def scaled(name: str, title: str, programs: dict[str, Times]) -> Iterator[Figure
 
 
 def python(pages: Pages) -> Iterator[Figure]:
-    """Fork-join in Python with a spawn at every call, and the index of the standard library."""
+    """Fork-join in Python with a spawn at every call: the speedup of two workers."""
     programs: dict[str, Times] = pages.call("scaling.js", "pythonTimes")
-    index = {"stdlib-index": pages.call("scaling.js", "stdlibIndexTimes")}
-    yield from scaled("python", "Python on 1, 2 and 4 workers", programs | index)
+    yield from scaled("python", "Python on 1, 2 and 4 workers", programs)
     costs = costs_us(pages.call("scaling.js", "costs"))
     for name, value in costs.items():
         about = f"What {name} costs; see docs/simulation.md"
@@ -131,8 +130,15 @@ def simulated(programs: dict[str, Times], costs: dict[str, float]) -> Figure:
     return Figure("scaling/simulation", 100 * worst, None, False, raw, "%", about)
 
 
+def stdlib_index(pages: Pages) -> Iterator[Figure]:
+    """The index of the standard library, a task a module: the speedup of two workers."""
+    times: Times = pages.call("scaling.js", "stdlibIndexTimes")
+    raw = {"ms": times, "speedup": speedups(times), "cores": CORES}
+    yield Figure("scaling/stdlib-index", ratio(times["1"], times["2"]), None, True, raw)
+
+
 def kernels(pages: Pages) -> Iterator[Figure]:
-    """Kernels in C; of the trees T1 and T3 of UTS every node."""
+    """Kernels in C, of the trees T1 and T3 of UTS every node: the speedup of two workers."""
     programs: dict[str, Times] = pages.call("scaling.js", "kernelTimes")
     named = {program.replace("_", "-"): times for program, times in programs.items()}
     yield from scaled("kernels", "Kernels on 1, 2 and 4 workers", named)
@@ -229,9 +235,10 @@ def start(pages: Pages) -> Iterator[Figure]:
     pages.call("scaling_start.js", "nothing")  # what was there before goes
     times: dict[str, Times] = {}
     memory: dict[str, Times] = {}
-    for round_ in range(START_ROUNDS + 1):  # the first fills the browser's caches
+    for round_ in range(START_ROUNDS + 1):
         for kind in ("shared", "plain"):
-            for size in START_SIZES:
+            # The first round fills the browser's caches.
+            for size in START_SIZES if round_ else START_SIZES[:1]:
                 with new_tab(pages.driver):
                     pages.call("scaling_start.js", "nothing")
                     before = browser.pss_mb()
@@ -263,6 +270,7 @@ def start(pages: Pages) -> Iterator[Figure]:
 
 SUITES = {
     "scaling/python": python,
+    "scaling/stdlib-index": stdlib_index,
     "scaling/kernels": kernels,
     "scaling/idle-cpu": idle_cpu,
     "scaling/start": start,

@@ -18,7 +18,6 @@ import hashlib
 import heapq
 import json
 import random
-import statistics
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -41,8 +40,9 @@ class Node:
     """Spawns beside those of its children: of such a subtree, which all stay private."""
 
 
-GRAIN = 16
-"""Calls of a subtree that is run as one: some ten microseconds, a fraction of a steal's latency."""
+GRAIN, UTS_GRAIN = 64, 16
+"""Calls of a subtree that is run as one: some twenty microseconds, a fraction of a steal's
+latency."""
 
 
 @functools.cache
@@ -56,10 +56,10 @@ def totals(node: Node) -> tuple[int, int]:
     return calls, spawns
 
 
-def coarse(node: Node) -> Node:
+def coarse(node: Node, grain: int = GRAIN) -> Node:
     """The node as one piece of work if its tree is small enough."""
     calls, spawns = totals(node)
-    return node if calls > GRAIN else Node(calls, spawns=spawns)
+    return node if calls > grain else Node(calls, spawns=spawns)
 
 
 @functools.cache
@@ -111,7 +111,7 @@ def uts(child: int) -> Node:
             stack.append((children(state), []))
             continue
         stack.pop()
-        whole = coarse(Node(1, tuple(made)))
+        whole = coarse(Node(1, tuple(made)), UTS_GRAIN)
         if not stack:
             return whole
         stack[-1][1].append(whole)
@@ -528,14 +528,14 @@ LARGER: dict[str, tuple[str, Callable[[], Node]]] = {
 """More of the same, with the calls' cost of the measured one."""
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
-SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of a program. Seconds by the number of workers: medians over seeds."""
+    """What the model says of a program."""
 
     seconds: dict[int, float]
+    """By the number of workers."""
     ideal: float
     """T₁/T∞: the speedup that no number of workers exceeds."""
 
@@ -546,13 +546,7 @@ class Prediction:
 
 def predict(program: Node, costs: Costs) -> Prediction:
     """Simulate the program on all WORKERS."""
-    seconds = {
-        workers: statistics.median(
-            simulate(program, costs, workers, seed).seconds
-            for seed in range(1, SEEDS + 1 if workers > 1 else 2)
-        )
-        for workers in WORKERS
-    }
+    seconds = {workers: simulate(program, costs, workers).seconds for workers in WORKERS}
     return Prediction(seconds, work(program, costs) / span(program, costs))
 
 

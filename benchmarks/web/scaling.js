@@ -49,16 +49,17 @@ export const costs = () =>
     const turns = 10_000;
     for (let i = 0; i < 10; i++) await one.call('spawn_join', turns, 100); // warms up
     const rounds = await one.call('spawn_join', turns, 101);
-    for (let i = 0; i < 5; i++) await two.call('steal_latency', 1_000, 1);
-    const latencies = await two.call('steal_latency', 1_000, 1.5);
-    const {Penny} = /** @type {any} */ (globalThis);
-    const source = await (await fetch('./scaling_tasks.py')).text();
-    const scheduler = await Penny.scheduler({workers: 2});
-    scheduler.define('handovers', source);
-    await scheduler.submit('handovers', 400);
-    const [awake, asleep] = await scheduler.submit('handovers', 800);
-    await scheduler.shutdown();
-    return {turns, rounds, latencies, awake, asleep};
+    for (let i = 0; i < 3; i++) await two.call('steal_latency', 1_000, 1);
+    await two.call('handovers', 200);
+    /** @type {{latencies: number[], awake: number[][], asleep: number[][]}} */
+    const handed = {latencies: [], awake: [], asleep: []};
+    for (let round = 0; round < 5; round++) {
+      handed.latencies.push(...(await two.call('steal_latency', 500, 0.5)));
+      const [awake, asleep] = await two.call('handovers', 200);
+      handed.awake.push(...awake);
+      handed.asleep.push(...asleep);
+    }
+    return {turns, rounds, ...handed};
   });
 
 /** The main job: a task for each module of Python's standard library. */

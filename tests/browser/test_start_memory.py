@@ -27,6 +27,24 @@ for (let i = 0; i < count; i++) {
 )
 
 
+def test_a_worker_does_not_keep_its_copy_of_the_snapshot(page: Page) -> None:
+    """Which is 31 MB: three workers more take some 60 MB each, with it 90."""
+    page.timeout = 60
+    page.js("await Penny.scheduler({workers: 1}).then(s => s.submit('len', 'abc'))")
+    renderer = Renderer.of(page)
+    one = renderer.memory_bytes()
+    page.js("""
+        const s = await Penny.scheduler({workers: 3});
+        let ready = 0;
+        await new Promise(resolve => s.addEventListener('worker', ({detail}) => {
+          if (detail.state === 'ready' && ++ready === 3) resolve();
+        }));
+    """)
+    each = (renderer.memory_bytes() - one) / 3
+    print(f"{each / MEGABYTE:.0f} MB a worker")
+    assert each < 78 * MEGABYTE
+
+
 def alive(page: Page) -> int:
     """How many of the things in `held` have not been collected."""
     found: int = page.js("""

@@ -41,6 +41,8 @@ export async function bootPyodide(parts, {makeSnapshot = false} = {}) {
       // A copy: TextDecoder, which Pyodide uses on it, refuses shared memory.
       const snapshot = parts.snapshot.slice();
       pyodide = await withModule(parts, () => loadPyodide({...options, _loadSnapshot: snapshot}));
+      // Pyodide keeps its options for life: a copy of 31 MB for each worker, unless it is taken away.
+      snapshot.buffer.transfer?.(0);
     } catch (error) {
       console.warn(`Penny: the memory snapshot could not be used, starting plainly: ${error}`);
     }

@@ -191,6 +191,12 @@ build/benchmarks/kernels.o: benchmarks/kernels/kernels.c penny/wasm_core/include
 build/benchmarks/kernels.wasm: build/benchmarks/kernels.o Makefile scripts/wasm-ld
 	scripts/wasm-ld $(KERNEL_LDFLAGS) $< -o $@
 
+# Linked without Emscripten's optimisers of JavaScript, for which Debian has no acorn; the code is optimised before.
+build/benchmarks/pthreads_fib.js: benchmarks/kernels/pthreads_fib.c Makefile
+	@mkdir -p $(@D)
+	emcc -O3 -Wall -Wextra -Werror -pthread -c $< -o $(@:.js=.o)
+	emcc -O1 -g1 -pthread -sPROXY_TO_PTHREAD -sPTHREAD_POOL_SIZE=2 -sEXIT_RUNTIME $(@:.js=.o) -o $@
+
 bench: build              ## measure all figures: benchmarks/RESULTS.md, plots, raw results, history
 	$(PYTHON) benchmarks/run.py
 

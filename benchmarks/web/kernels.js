@@ -109,7 +109,7 @@ export async function largeTree() {
   const args = [(await pool.call('plant_tree', [LARGE])).result];
   const sum = treeSum(LARGE);
   const times = await alternate(
-    {spawned: run(pool, sum, 'tree', args), serial: run(pool, sum, 'tree_serial', args)},
+    {spawned: run(pool, sum, 'tree', args, 5), serial: run(pool, sum, 'tree_serial', args, 5)},
     {rounds: 31, warmup: 5},
   );
   pool.close();

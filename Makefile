@@ -195,6 +195,12 @@ build/benchmarks/kernels/%.o: benchmarks/kernels/%.c Makefile
 build/benchmarks/kernels.wasm: $(BENCHMARK_KERNELS) Makefile scripts/wasm-ld
 	scripts/wasm-ld $(KERNEL_LDFLAGS) $(BENCHMARK_KERNELS) -o $@
 
+# Linked without Emscripten's optimisers of JavaScript, for which Debian has no acorn; the code is optimised before.
+build/benchmarks/pthreads_fib.js: benchmarks/kernels/pthreads_fib.c Makefile
+	@mkdir -p $(@D)
+	emcc -O3 -Wall -Wextra -Werror -pthread -c $< -o $(@:.js=.o)
+	emcc -O1 -g1 -pthread -sPROXY_TO_PTHREAD -sPTHREAD_POOL_SIZE=2 -sEXIT_RUNTIME $(@:.js=.o) -o $@
+
 bench: build              ## measure all figures: benchmarks/RESULTS.md, plots, raw results, history
 	$(PYTHON) benchmarks/run.py
 

@@ -17,6 +17,8 @@ import history
 import plots
 from figures import PENNY, Raw
 
+from penny.cli.bench import digits
+
 HERE = Path(__file__).resolve().parent
 LATEST = HERE / "latest.json"
 HISTORY = HERE / "history.jsonl"
@@ -82,9 +84,8 @@ def markdown(everything: Raw, runs: list[Raw]) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    """A value as people read it: three digits, and its unit."""
-    digits = f"{value:,.0f}" if abs(value) >= 1000 else f"{float(f'{value:.3g}'):g}"
-    return f"{digits} {unit}".rstrip()
+    """A value and its unit."""
+    return f"{digits(value)} {unit}".rstrip()
 
 
 def bound(result: Raw) -> str:

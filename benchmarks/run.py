@@ -31,6 +31,7 @@ import forkjoin
 import growth
 import history
 import kernels
+import peers
 import report
 import scaling
 from figures import Figure, Pages, Raw
@@ -50,19 +51,34 @@ ROOT = Path(__file__).resolve().parents[1]
 PEERS = ("comlink", "workerpool", "multithreading")
 """npm packages that Penny is compared with."""
 
+PEER_FILES = {
+    "comlink.js": "comlink/dist/esm/comlink.mjs",
+    "workerpool.js": "workerpool/dist/workerpool.js",
+    "node_modules/multithreading": "multithreading",
+}
+"""What of them is served beside benchmarks/web, by its name there."""
+
 SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
 SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
-    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES | scaling.SUITES | growth.SUITES
+    first.SUITES
+    | forkjoin.SUITES
+    | arrays.SUITES
+    | kernels.SUITES
+    | peers.SUITES
+    | scaling.SUITES
+    | growth.SUITES
 )
 
 
 def build_wasm(folder: Path) -> None:
-    """Compile benchmarks/core/fib.c together with the core, and modules of kernels."""
-    for name in ("fib.wasm", "kernels.wasm"):
-        subprocess.run(["make", "--silent", f"build/benchmarks/{name}"], cwd=ROOT, check=True)
-        shutil.copy(ROOT / "build" / "benchmarks" / name, folder)
+    """Compile benchmarks/core/fib.c together with the core, modules of kernels, and pthreads."""
+    targets = [
+        f"build/benchmarks/{name}" for name in ("fib.wasm", "kernels.wasm", "pthreads_fib.js")
+    ]
+    subprocess.run(["make", "--silent", *targets], cwd=ROOT, check=True)
+    shutil.copytree(ROOT / "build" / "benchmarks", folder, dirs_exist_ok=True)
     source = str(ROOT / "benchmarks" / "core" / "handover.c")
     assert penny(["kernel", "build", source, "-o", f"{folder}/handover.wasm"]) == 0
 
@@ -74,8 +90,9 @@ def open_pages() -> Iterator[Pages]:
         folder = Path(temporary)
         for file in (ROOT / "benchmarks" / "web").iterdir():
             (folder / file.name).symlink_to(file)
-        comlink = ROOT / "node_modules" / "comlink" / "dist" / "esm" / "comlink.mjs"
-        (folder / "comlink.js").symlink_to(comlink)
+        for name, where in PEER_FILES.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).symlink_to(ROOT / "node_modules" / where)
         (folder / "stdlib_index.py").symlink_to(ROOT / "examples" / "stdlib_index.py")
         build_wasm(folder)
         pyodide, python = find_pyodide(None), bundle.python_packages()
@@ -83,7 +100,13 @@ def open_pages() -> Iterator[Pages]:
             kind: stack.enter_context(
                 background(
                     application(
-                        Site(pyodide=pyodide, folder=folder, snapshot=snapshot, python=python)
+                        Site(
+                            pyodide=pyodide,
+                            folder=folder,
+                            snapshot=snapshot,
+                            python=python,
+                            bench=True,
+                        )
                     )
                 )
             )

@@ -8,6 +8,8 @@ const HEAP = 384 * 2 ** 20;
 const [FIB_N, FIB] = [36, 14_930_352];
 /** One that takes a millisecond or two: of many short runs some are disturbed by nothing. */
 const [SHORT_N, SHORT_FIB, SHORT_SPAWNS] = [27, 196_418, 317_810];
+/** What its peers run: benchmarks/kernels/native_fib.cpp and pthreads_fib.c. */
+const [PEERS_N, PEERS_FIB] = [30, 832_040];
 const [LARGE, SMALL] = [22, 10]; // heights of trees: 2 ** height - 1 nodes
 
 /**
@@ -86,12 +88,28 @@ export async function fib() {
   return {...times, spawns: SHORT_SPAWNS};
 }
 
+/** ns of the best runs: the plain function, fib with a spawn at every call on one worker, and on two. */
+export async function fibBesidePeers() {
+  const [one, two] = [await open(1), await open(2)];
+  const args = [PEERS_N];
+  const times = await alternate(
+    {
+      plain: run(one, PEERS_FIB, 'fib_serial', args),
+      one: run(one, PEERS_FIB, 'fib', args),
+      two: run(two, PEERS_FIB, 'fib', args),
+    },
+    {rounds: 7, warmup: 5},
+  );
+  for (const pool of [one, two]) pool.close();
+  return Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, Math.min(...ms) * 1e6]));
+}
+
 export async function largeTree() {
   const pool = await open(1);
   const args = [(await pool.call('plant_tree', [LARGE])).result];
   const sum = treeSum(LARGE);
   const times = await alternate(
-    {spawned: run(pool, sum, 'tree', args), serial: run(pool, sum, 'tree_serial', args)},
+    {spawned: run(pool, sum, 'tree', args, 5), serial: run(pool, sum, 'tree_serial', args, 5)},
     {rounds: 31, warmup: 5},
   );
   pool.close();

@@ -1,4 +1,4 @@
-"""The command line: `penny run`, `serve`, `build`, `kernel`, `snapshot`. Only on CPython."""
+"""The command line: `penny run`, `serve`, `build`, `kernel`, `bench`, … Only on CPython."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from penny.cli import build, kernel, run, serve, snapshot
+from penny.cli import bench, build, kernel, run, serve, snapshot
 from penny.cli.errors import EX_INTERRUPTED, CommandError
 from penny.cli.site import penny_version
 
@@ -116,6 +117,34 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(command=build.build)
 
     _add_kernel(commands)
+    command = commands.add_parser(
+        "bench",
+        parents=[common],
+        help="measure what a task costs here",
+        description="Measure what a task costs in a browser on this machine, with Penny, with a "
+        "pool written by hand and as a plain call. Takes about a minute; whatever else the machine "
+        "does meanwhile disturbs it.",
+    )
+    command.add_argument(
+        "--workers",
+        type=_positive,
+        default=2,
+        metavar="N",
+        help="workers of each pool (default: %(default)s); the cost hardly depends on it",
+    )
+    command.add_argument(
+        "--rounds",
+        type=_positive,
+        default=7,
+        metavar="N",
+        help="measure everything so many times and take the median (default: %(default)s)",
+    )
+    command.add_argument("--on", default="chromium", metavar="BROWSER", help=BROWSERS)
+    command.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write all samples, in µs, to this file"
+    )
+    command.set_defaults(command=bench.bench)
+
     command = commands.add_parser(
         "snapshot",
         parents=[pyodide],

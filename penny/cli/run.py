@@ -6,25 +6,20 @@ import argparse
 import asyncio
 import io
 import os
-import signal
 import sys
 import tokenize
+from collections.abc import Callable
 from pathlib import Path
 
 from penny.cli import bundle
-from penny.cli.browser import Browser, BrowserProcess, find_browser
-from penny.cli.errors import EX_INTERRUPTED, EX_SOFTWARE, CommandError
+from penny.cli.browser import Browser, find_browser
+from penny.cli.errors import CommandError
 from penny.cli.output import StandardStreams
 from penny.cli.pyodide import find_pyodide
-from penny.cli.server import application, serving
 from penny.cli.session import Outcome, Session, Start
 from penny.cli.site import Site
 from penny.cli.snapshot import find_snapshot
-
-CONNECTING = 60.0
-"""Seconds within which the page must have connected; a cold start takes about one."""
-
-STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from penny.cli.visit import visit
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,32 +74,7 @@ def read_script(script: str) -> tuple[str, Path]:
 
 
 async def _run(site: Site, browser: Browser, start: Start, files: bytes) -> int:
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[Outcome] = loop.create_future()
+    def converse(settle: Callable[[Outcome], None]) -> Session:
+        return Session(start, files, StandardStreams(on_error=settle), settle)
 
-    def settle(value: Outcome) -> None:
-        if not outcome.done():
-            outcome.set_result(value)
-
-    def on_browser_exit(status: int) -> None:
-        said = f":\n{process.last_words}" if process.last_words else ""
-        settle(CommandError(f"the browser ended with status {status}{said}", EX_SOFTWARE))
-
-    def give_up_connecting() -> None:
-        if not session.connected.is_set():
-            said = f"{browser.executable} did not open the page within {CONNECTING:.0f} s"
-            settle(CommandError(said, EX_SOFTWARE))
-
-    for number in STOPPING_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, and so it stays
-            loop.add_signal_handler(number, settle, EX_INTERRUPTED + number)
-    session = Session(start, files, StandardStreams(on_error=settle), settle)
-    async with serving(application(site, routes=session.routes()), port=0) as url:
-        process = BrowserProcess(browser, f"{url}run/?token={session.token}", on_browser_exit)
-        async with process:
-            patience = loop.call_later(CONNECTING, give_up_connecting)
-            result = await outcome
-            patience.cancel()
-    if isinstance(result, CommandError):
-        raise result
-    return result
+    return await visit(site, browser, "run/", converse)

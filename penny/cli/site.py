@@ -89,6 +89,7 @@ class Site:
         snapshot: The memory snapshot's file, if there is one; `.gz` for a compressed one.
         python: python.zip; made from the installed packages if not given.
         run: Whether the page that `penny run` opens is part of the site.
+        bench: Whether that of `penny bench` is.
         package: Where the package `penny` lies.
 
     Raises:
@@ -103,6 +104,7 @@ class Site:
         snapshot: Path | None = None,
         python: bytes | None = None,
         run: bool = False,
+        bench: bool = False,
         package: Path = PACKAGE,
     ) -> None:
         core = package / "wasm_core" / "core.wasm"
@@ -123,6 +125,8 @@ class Site:
         ]
         if run:
             self._mounts.append(_Mount("run/", web / "run"))
+        if bench:
+            self._mounts.append(_Mount("bench/", web / "bench"))
         if folder is not None:
             self._mounts.append(_Mount("", folder))
         if folder is None or not (folder / "index.html").is_file():

@@ -37,9 +37,17 @@ def test_defaults_of_serve_and_build() -> None:
     assert (options.dir, options.force, options.snapshot) == ("out", False, False)
 
 
+def test_defaults_of_bench() -> None:
+    options = parser().parse_args(["bench"])
+    assert (options.workers, options.rounds, options.on) == (2, 7, "chromium")
+    assert (options.json, options.snapshot) == (None, True)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        (["bench", "--rounds", "0"], "0 is not at least 1"),
+        (["bench", "--workers", "x"], "x"),
         ([], "COMMAND"),
         (["fly"], "fly"),
         (["run"], "script"),

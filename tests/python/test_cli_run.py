@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-import penny.cli.run
+import penny.cli.visit
 from penny.cli import main
 
 RUN = [sys.executable, "-m", "penny.cli", "run", "--no-snapshot"]
@@ -184,7 +184,7 @@ def test_page_that_is_never_opened(
     (tmp_path / "browser").write_text("#!/bin/sh\nexec sleep 1000\n")
     (tmp_path / "browser").chmod(0o755)
     (tmp_path / "script.py").touch()
-    monkeypatch.setattr(penny.cli.run, "CONNECTING", 0.2)
+    monkeypatch.setattr(penny.cli.visit, "CONNECTING", 0.2)
     line = ["run", "--no-snapshot", "--on", str(tmp_path / "browser"), str(tmp_path / "script.py")]
     assert main(line) == 70
     assert "browser did not open the page within" in capfd.readouterr().err

@@ -32,6 +32,7 @@ def make_site(tmp_path: Path) -> MakeSite:
         "checkout/web/penny/notes.md",
         "checkout/web/playground/index.html",
         "checkout/web/playground/play.js",
+        "checkout/web/bench/index.html",
         "checkout/web/run/index.html",
         "pyodide/pyodide.mjs",
         "pyodide/pyodide.d.ts",
@@ -111,9 +112,13 @@ def test_what_is_not_on_the_site(make_site: MakeSite, path: str) -> None:
     assert make_site().find(path) is None
 
 
-def test_page_of_penny_run_is_there_for_penny_run_only(make_site: MakeSite) -> None:
-    assert text(make_site(run=True), "/run/") == "checkout/web/run/index.html"
-    assert make_site().find("/run/") is None
+@pytest.mark.parametrize("command", ["run", "bench"])
+def test_page_of_a_command_is_there_for_that_command_only(
+    make_site: MakeSite, command: str
+) -> None:
+    page = text(make_site(**{command: True}), f"/{command}/")
+    assert page == f"checkout/web/{command}/index.html"
+    assert make_site().find(f"/{command}/") is None
 
 
 def test_users_folder_beside_pennys_own_files(make_site: MakeSite, tmp_path: Path) -> None:

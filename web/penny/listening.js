@@ -4,10 +4,15 @@ import * as L from './layout.js';
 
 /**
  * How long a client looks for completions, turn by turn of its event loop, before it has itself woken, ms;
- * only while they have been coming within QUICK_MS. Being woken costs about as much as this.
+ * only while that pays. Being woken takes about as much as this.
  */
 const POLL_MS = 0.3;
-const QUICK_MS = 0.3;
+/**
+ * Within this much a client that did not look but slept must have heard of a completion for looking to have paid:
+ * POLL_MS, and as much for being woken. Without the latter it would sleep on for ever, once it has looked in
+ * vain, however fast completions come: tasks one at a time took ten times as long.
+ */
+const QUICK_MS = 2 * POLL_MS;
 
 /**
  * seen(): the event counter before the client last collected; hasCompletions(): whether it holds some already

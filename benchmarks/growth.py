@@ -62,9 +62,9 @@ def tasks(pages: Pages) -> Iterator[Figure]:
     )
     for name, samples in zip(("js", "python"), series.values(), strict=True):
         value = at(samples, COUNTS[-1]) / at(samples, 10_000)
-        yield Figure(
-            f"growth/tasks-{name}", value, None, False, raw if name == "python" else {}, "× of 10⁴"
-        )
+        own = raw if name == "python" else {}  # one plot of both
+        about = f"A task of a million beside one of 10,000, submitted at once: {name}"
+        yield Figure(f"growth/tasks-{name}", value, None, False, own, "×", about)
 
 
 SIZES = tuple(10**n for n in range(1, 9))
@@ -84,7 +84,8 @@ def arguments(pages: Pages) -> Iterator[Figure]:
     )
     # ns a byte of the largest beside that of 1 MB.
     value = at(samples, SIZES[-1]) / at(samples, 10**6) / 100
-    yield Figure("growth/arguments", value, None, False, raw, "× of 1 MB, per byte")
+    about = "A byte of 100 MB beside a byte of 1 MB, there and back"
+    yield Figure("growth/arguments", value, None, False, raw, "×", about)
 
 
 DEPTHS = (10, 30, 100, 300, 1_000, 2_000, 4_000)
@@ -105,7 +106,8 @@ def depth(pages: Pages) -> Iterator[Figure]:
     )
     raw["deepest"] = {"1": one["deepest"], "2": two["deepest"]}
     value = at(one["samples"], DEPTHS[-1]) / at(one["samples"], 100)
-    yield Figure("growth/depth", value, None, False, raw, "× of 100 levels")
+    about = "A spawn and its join 4,000 levels deep beside 100 levels"
+    yield Figure("growth/depth", value, None, False, raw, "×", about)
 
 
 WORKERS = (1, 2, 4, 8, 16)
@@ -121,7 +123,8 @@ def workers(pages: Pages) -> Iterator[Figure]:
         raw = lines(title, "workers", y, {"Penny": samples[name]}, ON_CORES)
         raw["cores"] = CORES
         value = at(samples[name], WORKERS[-1]) / at(samples[name], 2)
-        yield Figure(f"growth/workers-{name}", value, None, False, raw, "× of 2 workers")
+        about = f"16 workers beside 2: {title.partition(',')[0]}"
+        yield Figure(f"growth/workers-{name}", value, None, False, raw, "×", about)
 
 
 SUITES = {

@@ -35,7 +35,7 @@ def speedups(times: Times) -> list[list[float]]:
     return [[size, ratio(times["1"], times[str(size)])] for size in SIZES]
 
 
-def scaled(name: str, title: str, programs: dict[str, Times]) -> Iterator[Figure]:
+def scaled(name: str, language: str, programs: dict[str, Times]) -> Iterator[Figure]:
     """A figure for each program, the speedup of two workers; and one of them all, with a plot."""
     series = {}
     for program, times in programs.items():
@@ -44,27 +44,29 @@ def scaled(name: str, title: str, programs: dict[str, Times]) -> Iterator[Figure
         if "unconnected" in times:  # these do twice the work
             alone = [2 * one for one in times["1"]]
             raw["unconnected_speedup"] = ratio(alone, times["unconnected"])
-        yield Figure(f"scaling/{name}-{program}", dict(series[program])[2], None, True, raw)
+        value, about = dict(series[program])[2], f"Two workers over one: {program}, {language}"
+        yield Figure(f"scaling/{name}-{program}", value, None, True, raw, about=about)
     plot = {
         "kind": "lines",
-        "title": title,
-        "x": {"label": "workers", "log": True},
-        "y": {"label": "speedup over one worker", "log": True},
+        "title": f"Programs on 1, 2 and 4 workers, {language}",
+        "x": {"label": "workers", "log": False},
+        "y": {"label": "speedup over one worker", "log": False},
         "dashed": ["ideal"],
         "series": series | {"ideal": [[size, size] for size in SIZES]},
         "note": ON_CORES,
     }
     mean = statistics.geometric_mean(dict(points)[2] for points in series.values())
-    yield Figure(f"scaling/{name}", mean, None, True, {"plot": plot})
+    about = f"Two workers over one: the geometric mean of these programs, {language}"
+    yield Figure(f"scaling/{name}", mean, None, True, {"plot": plot}, about=about)
 
 
 def python(pages: Pages) -> Iterator[Figure]:
     """Fork-join in Python with a spawn at every call: the speedup of two workers."""
     programs: dict[str, Times] = pages.call("scaling.js", "pythonTimes")
-    yield from scaled("python", "Python on 1, 2 and 4 workers", programs)
+    yield from scaled("python", "Python", programs)
     costs = costs_us(pages.call("scaling.js", "costs"))
     for name, value in costs.items():
-        about = f"What {name} costs; see docs/simulation.md"
+        about = f"A cost that feeds the simulation: {name}, see docs/simulation.md"
         yield Figure(f"scaling/cost-{name}", value, None, False, {}, "µs", about)
     yield simulated(programs, costs)
 
@@ -113,7 +115,9 @@ def simulated(programs: dict[str, Times], costs: dict[str, float]) -> Figure:
         "title": "Predicted speedup, a core for each worker",
         "x": {"label": "workers", "log": True},
         "y": {"label": "speedup over one worker", "log": True},
-        "series": {name: each.speedups() for name, each in predicted.items()}
+        "series": {
+            simulation.LABELS.get(name, name): each.speedups() for name, each in predicted.items()
+        }
         | {"ideal": [[workers, workers] for workers in simulation.WORKERS]},
         "dashed": ["ideal"],
         "note": "by the model of docs/simulation.md, fed with the costs measured in the same run",
@@ -141,7 +145,7 @@ def kernels(pages: Pages) -> Iterator[Figure]:
     """Kernels in C, of the trees T1 and T3 of UTS every node: the speedup of two workers."""
     programs: dict[str, Times] = pages.call("scaling.js", "kernelTimes")
     named = {program.replace("_", "-"): times for program, times in programs.items()}
-    yield from scaled("kernels", "Kernels on 1, 2 and 4 workers", named)
+    yield from scaled("kernels", "kernels in C", named)
 
 
 # -- Idle workers, and starting --------------------------------------------------------------------
@@ -198,7 +202,7 @@ IDLE_SETTLE = 3.0
 
 
 def idle_cpu(pages: Pages) -> Iterator[Figure]:
-    """CPU time that a pool takes which has nothing to do, beside that of an empty page."""
+    """CPU time of the whole browser while a pool of 8 workers has nothing to do."""
     browser = Browser(pages.driver)
     loads: dict[str, list[float]] = {}
     for size in IDLE_SIZES:
@@ -217,7 +221,7 @@ def idle_cpu(pages: Pages) -> Iterator[Figure]:
         "note": f"means of {IDLE_WINDOWS} windows of {IDLE_SECONDS:g} s; "
         "with 0 workers it is an empty page",
     }
-    value = points[-1][1] - points[0][1]
+    value = points[-1][1]
     raw = {"percent_by_workers": loads, "plot": plot}
     yield Figure("scaling/idle-cpu", value, None, False, raw, "% of a core")
 
@@ -265,7 +269,8 @@ def start(pages: Pages) -> Iterator[Figure]:
             "plain: workers that each call loadPyodide",
         }
         raw = {f"{unit}_by_workers": measured, "plot": plot}
-        yield Figure(f"scaling/start-{name}", dict(series["shared"])[4], None, False, raw, unit)
+        value, about = dict(series["shared"])[4], f"{name} until four of Penny's workers are ready"
+        yield Figure(f"scaling/start-{name}", value, None, False, raw, unit, about.capitalize())
 
 
 SUITES = {

@@ -121,8 +121,9 @@ lint: core                ## style and types, Python and JavaScript
 NATIVE_CORE := $(wildcard penny/wasm_core/*.c)
 NATIVE_TESTS := $(patsubst %.c,%.o,$(wildcard tests/native/*.c))
 NATIVE_SMALL := 's/TASKS = 16384,/TASKS = 64,/; s/TASK_BITS = 14,/TASK_BITS = 6,/; \
-	s/FUNCTIONS = 8192,/FUNCTIONS = 16,/; s/INJECTOR_CELLS = 32768,/INJECTOR_CELLS = 128,/; \
+	s/FUNCTIONS = 8192,/FUNCTIONS = 16,/; s/ARRAYS = 8192,/ARRAYS = 32,/; s/INJECTOR_CELLS = 32768,/INJECTOR_CELLS = 128,/; \
 	s/DEQUE_ENTRIES = 4096,/DEQUE_ENTRIES = 64,/'
+NATIVE_SMALL_LANES := 's/PENNY_LANE = 512 /PENNY_LANE = 16 /'
 NATIVE_CFLAGS := -std=c11 -g -Wall -Wextra -Werror -Wno-int-to-pointer-cast -Wno-pointer-to-int-cast \
 	-Itests/native
 NATIVE_FLAVOURS := interleave thread address
@@ -150,9 +151,10 @@ $(foreach flavour,$(NATIVE_FLAVOURS),$(eval $(call NATIVE_FLAVOUR,$(flavour))))
 build/native/small/%.c: penny/wasm_core/%.c
 	@mkdir -p $(@D)
 	cp $< $@
-build/native/small/shared.h: $(wildcard penny/wasm_core/*.h) Makefile
+build/native/small/shared.h: $(wildcard penny/wasm_core/*.h penny/wasm_core/include/*.h) Makefile
 	@mkdir -p $(@D)
 	cp -r $(wildcard penny/wasm_core/*.h) penny/wasm_core/include $(@D)
+	sed $(NATIVE_SMALL_LANES) penny/wasm_core/include/penny.h >$(@D)/include/penny.h
 	sed $(NATIVE_SMALL) penny/wasm_core/shared.h >$@
 
 # ThreadSanitizer of older compilers knows few places where the kernel may put a program. Where that choice
@@ -184,12 +186,16 @@ build/benchmarks/fib.o: benchmarks/core/fib.c penny/wasm_core/shared.h penny/was
 build/benchmarks/fib.wasm: build/benchmarks/fib.o $(OBJECTS)
 	scripts/wasm-ld $(CORE_LDFLAGS) $^ -o $@
 
-build/benchmarks/kernels.o: benchmarks/kernels/kernels.c penny/wasm_core/include/penny.h Makefile
-	@mkdir -p $(@D)
-	emcc $(KERNEL_CFLAGS) -c $< -o $@
+BENCHMARK_KERNELS := $(patsubst benchmarks/%.c,build/benchmarks/%.o,$(wildcard benchmarks/kernels/*.c))
 
-build/benchmarks/kernels.wasm: build/benchmarks/kernels.o Makefile scripts/wasm-ld
-	scripts/wasm-ld $(KERNEL_LDFLAGS) $< -o $@
+build/benchmarks/kernels/%.o: benchmarks/kernels/%.c Makefile
+	@mkdir -p $(@D)
+	emcc $(KERNEL_CFLAGS) -MMD -c $< -o $@
+
+-include $(BENCHMARK_KERNELS:.o=.d)
+
+build/benchmarks/kernels.wasm: $(BENCHMARK_KERNELS) Makefile scripts/wasm-ld
+	scripts/wasm-ld $(KERNEL_LDFLAGS) $(BENCHMARK_KERNELS) -o $@
 
 # Linked without Emscripten's optimisers of JavaScript, for which Debian has no acorn; the code is optimised before.
 build/benchmarks/pthreads_fib.js: benchmarks/kernels/pthreads_fib.c Makefile

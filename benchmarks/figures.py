@@ -27,6 +27,7 @@ are not repeated in the group's other table.
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,18 +83,21 @@ class Pages:
         self.driver = driver
         self._sites = sites
 
-    def call(self, module: str, function: str, site: str = "prebuilt") -> Any:
+    def call(
+        self, module: str, function: str, site: str = "prebuilt", args: Sequence[Any] = ()
+    ) -> Any:
         """Load the page anew and return what a module's function resolves to."""
         self.driver.get(self._sites[site])
         answer = self.driver.execute_async_script(
             """
-            const [module, name, done] = arguments;
+            const [module, name, args, done] = arguments;
             import(new URL(module, location.href).href)
-              .then(functions => functions[name]())
+              .then(functions => functions[name](...args))
               .then(value => done({value}), error => done({error: String(error?.stack ?? error)}));
             """,
             module,
             function,
+            list(args),
         )
         if "error" in answer:
             raise RuntimeError(f"{module}: {function}: {answer['error']}")

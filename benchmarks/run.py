@@ -28,10 +28,12 @@ from pathlib import Path
 import arrays
 import first
 import forkjoin
+import growth
 import history
 import kernels
 import peers
 import report
+import scaling
 from figures import Figure, Pages, Raw
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -60,7 +62,13 @@ SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
 SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
-    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES | peers.SUITES
+    first.SUITES
+    | forkjoin.SUITES
+    | arrays.SUITES
+    | kernels.SUITES
+    | scaling.SUITES
+    | growth.SUITES
+    | peers.SUITES
 )
 
 

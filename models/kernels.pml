@@ -14,6 +14,7 @@
  * Properties
  *   fed     a kernel that spawns feeds a hungry worker (no invalid end state)
  *   frames  V goes on after its join only when nothing of the lost job runs any more (assertion)
+ *   ends    and it does go on (no invalid end state)
  *
  * Mutants, each of which must be rejected
  *   LOWER_LAST      the attention is lowered after the look at demand: who asked in between sleeps on (-DPLAIN)
@@ -25,6 +26,7 @@
  *   GOES_ON         V goes on when its job is LOST (-DORPHANS)
  *   BURIED_LATE     the dead one's stack is marked after its tasks are settled (-DORPHANS)
  *   SEARCHED_ONCE   a death during the search is not noticed (-DORPHANS)
+ *   ELDERS_AWAITED  V waits for all orphans, also for the one whose part it is (-DORPHANS)
  */
 
 #ifndef ORPHANS
@@ -182,10 +184,17 @@ proctype Keeper() {
     fi
 }
 
+/* An older orphan, of which V's own job is a part. */
+bit elder = 1, done;
+proctype Elder() { done; elder = 0 }
+
 proctype V() {
     byte seen;
     bit orphans;
     state[0] == LOST;                   /* the latch is set */
+#ifdef MUTANT_ELDERS_AWAITED
+    !elder;
+#endif
 #ifndef MUTANT_GOES_ON
     do
     :: seen = burials;
@@ -202,9 +211,10 @@ proctype V() {
         fi
     od;
 #endif
-    assert(state[1] != RUNNING && state[2] != RUNNING)
+    assert(state[1] != RUNNING && state[2] != RUNNING);
+    done = 1
 }
 
-init { atomic { run W(); run U(); run Keeper(); run V() } }
+init { atomic { run W(); run U(); run Keeper(); run V(); run Elder() } }
 
 #endif

@@ -16,7 +16,7 @@ const [LARGE, SMALL] = [22, 10]; // heights of trees: 2 ** height - 1 nodes
  * A pool; its first worker is called, the others serve.
  * @param {number} workers
  */
-async function open(workers) {
+export async function open(workers) {
   const [module, kernels] = await Promise.all([
     WebAssembly.compileStreaming(fetch('./penny/core.wasm')),
     fetch('./kernels.wasm').then(answer => answer.arrayBuffer()),
@@ -65,7 +65,7 @@ async function open(workers) {
  * @param {number[]} [args]
  * @param {number} [times]
  */
-const run = (pool, expected, name, args, times) => async () => {
+export const run = (pool, expected, name, args, times) => async () => {
   const {result, ms} = await pool.call(name, args, times);
   if (result !== expected) throw new Error(`${name} gave ${result}, not ${expected}`);
   return ms;

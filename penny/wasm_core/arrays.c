@@ -56,7 +56,7 @@ enum answer { NO, YES, CHANGED };
 
 /* How many numbers a list has. It may be freed and its block be another's meanwhile, or a slot's word be
  * overwritten: then `count` may be anything, and what can't be a list has none. */
-static u32 count_of(u32 address) {
+LOOKS_BACK static u32 count_of(u32 address) {
   u64 end = (u64)memory_pages() * GRANULE_BYTES;
   if (address < HEAP_ADDRESS || address % 4 || (u64)address + 4 > end) return 0;
   u32 count = load(&((struct list *)address)->count);
@@ -64,7 +64,7 @@ static u32 count_of(u32 address) {
 }
 
 /* Whether a list has the number. If it is freed meanwhile, the caller finds that the slot has changed. */
-static int lists(u32 address, u32 number) {
+LOOKS_BACK static int lists(u32 address, u32 number) {
   struct list *list = (struct list *)address;
   u32 count = count_of(address);
   for (u32 i = 0; i < count; i++)

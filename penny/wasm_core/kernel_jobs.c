@@ -93,8 +93,12 @@ void kernels_ask(u32 caller) {
 
 static void reset(u32 stack) {
   struct kernel_context *context = context_at(stack);
-  *context = (struct kernel_context){0};
+  context->job.newest = context->promoted = 0;
+  context->entry = context->due = context->helping = context->urgent = 0;
+  context->root = 0;
   context->lane = (struct lane *)stack; /* that is, none */
+  context->beat = 0;
+  store(&context->dead, 0); /* of a dead one's, whoever looks for orphans may read it now */
   raise_attention(context); /* somebody may be hungry already */
 }
 
@@ -116,12 +120,15 @@ EXPORT(kernel_stack) u32 kernel_stack(u32 me) {
 
 /* Makes a task of a job or a call. Returns its hint, or NONE if there is no room. `*noted` is its hint before
  * anybody can see the task. */
-static int promote_one(u32 me, u32 address, u32 function, u32 *noted) {
+static int promote_one(u32 me, u32 address, uintptr_t function, u32 *noted) {
   u32 index = task_acquire(me);
   if (index == NONE) return 0;
   *noted = hint_of(index, generation_of(load(&shared->task[index].state)));
   task_fill(index, 0, BATCH, KERNEL, sizeof(struct kernel_payload), 0);
-  *payload_of(index) = (struct kernel_payload){address, function};
+  struct kernel_payload *payload = payload_of(index);
+  plain_store(&payload->address, address); /* plain, this and the serial: of the slot's last use, is_orphan() may read now */
+  plain_store(&payload->serial, fetch_add(&shared->kernel_serials, 1) + 1);
+  payload->function = function;
   if (publish(index, me, BATCH)) return 1;
   task_release(index, me);
   return 0;
@@ -148,7 +155,7 @@ static int promote_oldest_call(u32 me, const struct penny_call *newest) {
   struct penny_call **bottom = &lane_of(newest)->bottom;
   struct penny_call *call = *bottom;
   if (call > newest) return 0;
-  u32 function = (u32)call->function;
+  uintptr_t function = (uintptr_t)call->function;
   call->function = 0;
   *bottom = call + 1;
   if (promote_one(me, (u32)call, function, &call->hint)) return 1;
@@ -259,27 +266,36 @@ static int is_on(const struct penny_job *list, const struct penny_job *job) {
   return list != 0;
 }
 
-/* Whether any task still runs, on another worker, that reads or writes a dead one's stack. */
-static int orphans_run(u32 me) {
-  u32 burials = load(&shared->kernel_burials);
-  for (u32 t = 0; t < TASKS; t++) {
-    struct task *task = &shared->task[t];
+/* Whether a task is an orphan: it still runs, or may, on another worker, and reads or writes a dead one's stack. Only
+ * those count that were promoted after `serial`; for the keeper, `me` NONE, all. */
+static int is_orphan(u32 index, u32 me, u32 serial) {
+  struct task *task = &shared->task[index];
+  for (;;) {
     u32 word = load(&task->state);
-    if (state_of(word) != QUEUED && state_of(word) != RUNNING) continue;
-    if (!(plain_load(&task->flags) & KERNEL) || participant_of(word) == me) continue;
-    /* The slot may be in its next use by now; then its payload may be anything. */
-    u32 stack = (u32)context_of((void *)plain_load(&payload_of(t)->address));
-    if (load(&task->state) == word && load(&context_at(stack)->dead)) return 1;
+    int runs = state_of(word) == RUNNING;
+    if ((!runs && state_of(word) != QUEUED) || (runs && participant_of(word) == me)) return 0;
+    if (!(plain_load(&task->flags) & KERNEL)) return 0;
+    u32 stack = (u32)context_of((void *)plain_load(&payload_of(index)->address));
+    int later = me == NONE || (i32)(plain_load(&payload_of(index)->serial) - serial) > 0;
+    /* The slot may be in its next use by now, and its payload anything; or somebody has just claimed it. */
+    if (load(&task->state) == word) return later && load(&context_at(stack)->dead);
   }
+}
+
+static int orphans_run(u32 me, u32 serial) {
+  u32 burials = load(&shared->kernel_burials);
+  for (u32 t = 0; t < TASKS; t++)
+    if (is_orphan(t, me, serial)) return 1;
   /* If one of these workers has died meanwhile, what it had promoted may have become an orphan behind our back. */
   return load(&shared->kernel_burials) != burials;
 }
 
 /* A job was lost with its worker, and what that one had promoted of it may still run: it has been asked to end. They
- * may write to our frames, so nobody goes on before they have. */
-static void await_orphans(u32 me) {
+ * may write to our frames, so nobody goes on before they have. All of it was promoted after the job. Older orphans are not
+ * waited for: one of them may be waiting for us. */
+static void await_orphans(u32 me, u32 serial) {
   u32 *event = &shared->worker[me].event;
-  while (orphans_run(me)) wait_on(event, load(event), 1000000); /* none of them would wake us */
+  while (orphans_run(me, serial)) wait_on(event, load(event), 1000000); /* none of them would wake us */
 }
 
 /* Sleeps until a promoted job has ended; takes no other task. */
@@ -308,10 +324,11 @@ static void help(struct kernel_context *context, u32 me, u32 hint) {
 static void collect(u32 me, u32 hint) {
   u32 index = hint_index(hint);
   u32 state = state_of(load(&shared->task[index].state));
+  u32 serial = payload_of(index)->serial;
   if (state == RAISED) kernel_throw(JOB_FAILED, index); /* frees the slot, too */
   task_release(index, me);
   if (state != LOST) return;
-  await_orphans(me);
+  await_orphans(me, serial);
   kernel_throw(WORKER_LOST, NONE);
 }
 
@@ -450,8 +467,9 @@ static void abandon(struct kernel_context *context, u32 me, u32 hint) {
   await_end(context, me, hint);
   u32 index = hint_index(hint);
   int lost = state_of(load(&shared->task[index].state)) == LOST;
+  u32 serial = payload_of(index)->serial;
   task_release(index, me);
-  if (lost) await_orphans(me);
+  if (lost) await_orphans(me, serial);
 }
 
 /* After an exception in the call: its jobs end, or are withdrawn. The frames that they use are still there, though
@@ -513,7 +531,7 @@ void kernels_bury(u32 dead) {
 /* After they are: gives a dead worker's stack, this one's or another's, to the successor, once no task uses any. */
 void kernels_exhume(u32 dead) {
   u32 grave = shared->kernel_graves;
-  if (!grave || dead >= FIRST_CLIENT || orphans_run(NONE)) return;
+  if (!grave || dead >= FIRST_CLIENT || orphans_run(NONE, 0)) return;
   shared->kernel_graves = context_at(grave)->next;
   reset(grave);
   store(&shared->worker[dead].kernel_stack, grave);

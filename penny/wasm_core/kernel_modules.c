@@ -41,7 +41,7 @@ u32 kernel_module_new(u32 participant, u32 size, u32 data_size, u32 functions) {
       drop(module, participant);
       return 0;
     }
-    __builtin_memset((void *)module->data, 0, data_size);
+    if (data_size) __builtin_memset((void *)module->data, 0, data_size);
     module->table = fetch_add(&shared->kernels_table, functions);
     return number;
   }

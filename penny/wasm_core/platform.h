@@ -27,6 +27,9 @@ typedef int64_t i64;
 
 #define EXPORT(name) __attribute__((export_name(#name)))
 
+/* Of a function that may read what has become another's meanwhile, whose caller then finds out. */
+#define LOOKS_BACK
+
 /* Natively, where the tests let another thread go first; see below. */
 #define interleave() ((void)0)
 
@@ -62,6 +65,7 @@ __attribute__((import_module("env"), import_name("kernel_throw"), noreturn)) voi
 #define MEMORY_ADDRESS 0x10000000u
 
 #define EXPORT(name)
+#define LOOKS_BACK __attribute__((no_sanitize("thread")))
 
 /* Comes before each access of shared memory: another thread may get its turn there, or this one die. */
 void interleave(void);
@@ -79,7 +83,7 @@ int memory_grow(u32 pages);
 
 double clock_ms(void);
 
-/* There are no kernels natively. */
+/* Of tests/native/kernels.c. */
 void kernel_task(u32 task);
 __attribute__((noreturn)) void kernel_throw(u32 failure, u32 task);
 

@@ -15,6 +15,7 @@
 #include "platform.h"
 
 #define PENNY_CORE
+#define penny_load(word) plain_load(word) /* natively another one, see platform.h */
 #include "include/penny.h"
 
 enum {
@@ -69,7 +70,7 @@ enum {
 /* Flags of a task beside those of the arguments, which are the two languages'. */
 enum task_flag {
   KERNEL = 0x100, /* a kernel's job (kernel_jobs.c): no function of the table. The payload is a struct
-                     kernel_payload; if it ended RAISED, a byte of enum failure and a message in UTF-8 */
+                     kernel_payload */
 };
 
 /* Where a task waits for a worker: urgent things first. */
@@ -256,8 +257,12 @@ struct kernel_context {
 };
 
 struct kernel_payload { /* of a task */
-  u32 address;  /* of the struct penny_job; or of the struct penny_call */
-  u32 function; /* that one's function; 0: it is a job */
+  u32 address; /* of the struct penny_job; or of the struct penny_call. W: who promotes it; R: the thief; who looks for
+                  orphans, as long as the task is QUEUED or RUNNING: so nothing is written over it */
+  uintptr_t function; /* that one's function; 0: it is a job. W: who promotes it; R: the thief */
+  u32 serial;  /* of the promotion: what a job spawns has a later one. W, R: as the address */
+  unsigned char failure[]; /* if it ended RAISED: a byte of enum failure, then a message in UTF-8. W: the thief, while
+                              RUNNING; R: the joiner */
 };
 
 /* Why a kernel was left by an exception. The same in web/penny/kernels.js. */
@@ -326,12 +331,11 @@ struct shared_memory {
   u32 kernels_table; /* places of the workers' function tables that are given out. W: who adds a module, by
                         fetch_add */
   u32 kernel_graves; /* stacks of dead workers, a list, or 0. W, R: keeper */
+  u32 kernel_serials; /* of promotions of kernels' jobs: the last one given out; they wrap. W: who promotes one, by fetch_add */
   u32 kernel_burials; /* how many have become such. W: keeper, before it settles the dead one's tasks; R: joiners */
   u32 array_serials; /* array serials given out. W: all, by fetch_add */
   u32 identity; /* random: names this memory in the handles of its arrays. W: who made
                    it, before anybody else is there */
-  char line0[4];
-
   u64 idle; /* bit set of parked workers. W: a worker sets its own bit; clearing a bit by CAS claims
                the wake-up (parking.c) */
   char line1[56];

@@ -106,9 +106,23 @@ def deque(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mut
     return Mutant(name, "deque.c", was, becomes, breaks, scenarios)
 
 
+def array(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mutant:
+    return Mutant(name, "arrays.c", was, becomes, breaks, scenarios)
+
+
+def kernel(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mutant:
+    return Mutant(name, "kernel_jobs.c", was, becomes, breaks, scenarios)
+
+
+def module(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mutant:
+    return Mutant(name, "kernel_modules.c", was, becomes, breaks, scenarios)
+
+
 DEQUE_ALL = "deque-last deque-stampede deque-inherited deque-full deque-spsc"
 POOL = "pool-parking pool-rendezvous pool-tasks pool-completions pool-promotion pool-cancellation"
 PARKING = "pool-rendezvous pool-parking pool-completions"
+ARRAYS = "arrays-handed-on pool-arrays pool-recovery-of-arrays"
+KERNELS = "pool-kernels pool-kernels-failing"
 DEATH = "pool-recovery pool-recovery-of-jobs"
 
 MUTANTS = [
@@ -861,6 +875,387 @@ MUTANTS = [
         "",
         "room that nobody waits for is given out",
         "pool-little-room",
+    ),
+    # ---- arrays.c
+    array(
+        "CARRY_UNMOVED",
+        "  for (u32 i = 0; i < list->count; i++) fetch_add(&entry(list->number[i])->life, MOVE);\n",
+        "",
+        "nobody has an array that is freed",
+        ARRAYS,
+    ),
+    array(
+        "MOVE_FIRST",
+        "  store(&shared->carried[index], address);\n  /* Only now: who looked at this slot before is to fail. "
+        "The list stays, as the slot is the caller's. */\n"
+        "  for (u32 i = 0; i < list->count; i++) fetch_add(&entry(list->number[i])->life, MOVE);\n",
+        "  for (u32 i = 0; i < list->count; i++) fetch_add(&entry(list->number[i])->life, MOVE);\n"
+        "  store(&shared->carried[index], address);\n",
+        "nobody has an array that is freed",
+        ARRAYS,
+    ),
+    array(
+        "HOLD_UNMOVED",
+        "    if (compare_exchange64(&array->life, life, life + MOVE)) return 1;\n",
+        "    return 1;\n",
+        "nobody has an array that is freed",
+        ARRAYS,
+    ),
+    array(
+        "HOLD_LATE",
+        "  set_bit(array, participant);\n  for (;;) {\n    u64 life = load(&array->life);\n"
+        "    if (array_state_of(life) != ALIVE || serial_of(life) != serial) break;\n"
+        "    if (compare_exchange64(&array->life, life, life + MOVE)) return 1;\n",
+        "  for (;;) {\n    u64 life = load(&array->life);\n"
+        "    if (array_state_of(life) != ALIVE || serial_of(life) != serial) break;\n"
+        "    if (compare_exchange64(&array->life, life, life + MOVE)) {\n"
+        "      set_bit(array, participant);\n      return 1;\n    }\n",
+        "nobody has an array that is freed",
+        ARRAYS,
+    ),
+    array(
+        "HOLD_BY_NUMBER",
+        "array_state_of(life) != ALIVE || serial_of(life) != serial) break;",
+        "array_state_of(life) != ALIVE) break;",
+        "an old name gives no hold",
+        ARRAYS,
+    ),
+    array(
+        "HOLDERS_FIRST",
+        "    if (carried == CHANGED) continue;\n    if (is_held(array)) return;\n",
+        "    if (carried == CHANGED) continue;\n",
+        "nobody has an array that is freed",
+        ARRAYS,
+    ),
+    array(
+        "CHANGED_UNSEEN",
+        "    if (load(&shared->carried[t]) != list) return CHANGED;\n",
+        "",
+        "nobody has an array that is freed",
+        ARRAYS,
+    ),
+    array(
+        "FREE_BY_STORE",
+        "    if (!array_claim(participant, number, life)) continue;\n",
+        "    store(&array->life, life_as(life, participant, FREEING));\n",
+        "nobody has an array that is freed",
+        ARRAYS,
+    ),
+    array(
+        "BIT_KEPT",
+        "  clear_bit(array, participant);\n  array_look(participant, number); /* it may",
+        "  array_look(participant, number); /* it may",
+        "all is free at the end",
+        ARRAYS,
+    ),
+    array(
+        "FAILED_UNSEEN",
+        "  array_look(participant, number); /* it may be another by now, and our bit was in the way of who "
+        "let go of that */\n",
+        "",
+        "all is free at the end",
+        ARRAYS,
+    ),
+    array(
+        "UNCARRY_UNSEEN",
+        "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n",
+        "    continue;\n",
+        "all is free at the end",
+        ARRAYS,
+    ),
+    array(
+        "UNCARRY_LATE",
+        "  store(&shared->carried[index], 0);\n  u32 count = count_of(address);\n"
+        "  for (u32 i = 0; i < count; i++)\n"
+        "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n",
+        "  u32 count = count_of(address);\n  for (u32 i = 0; i < count; i++)\n"
+        "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n"
+        "  store(&shared->carried[index], 0);\n",
+        "all is free at the end",
+        ARRAYS,
+    ),
+    array(
+        "ENTRY_BY_STORE",
+        "    if (!compare_exchange64(&array->life, life, life_as(made, participant, MAKING))) continue;\n",
+        "    store(&array->life, life_as(made, participant, MAKING));\n",
+        "an entry has one maker",
+        ARRAYS,
+    ),
+    array(
+        "UNZEROED",
+        "    __builtin_memset((void *)block, 0, size);\n",
+        "",
+        "a new array is zeros",
+        ARRAYS,
+    ),
+    array(
+        "DEAD_HOLDS",
+        "    clear_bit(array, dead);\n",
+        "",
+        "all is free at the end",
+        "pool-recovery-of-arrays",
+    ),
+    array(
+        "KEEPER_UNSEEN",
+        "      array_look(keeper, number); /* it may have let go and not looked */\n",
+        "      continue;\n",
+        "all is free at the end",
+        "pool-recovery-of-arrays",
+    ),
+    array(
+        "MAKING_LEFT",
+        "      store(&array->block, 0); /* the sweep frees it */\n"
+        "      store(&array->life, life_as(load(&array->life), 0, NO_ARRAY));\n",
+        "",
+        "all is free at the end",
+        "pool-recovery-of-arrays",
+    ),
+    array(
+        "FREEING_LEFT",
+        "      free_entry(array, keeper);\n",
+        "",
+        "all is free at the end",
+        "pool-recovery-of-arrays",
+    ),
+    # ---- kernel_jobs.c
+    kernel(
+        "PROMOTED_STAYS",
+        "  *link = 0;\n  job->older = context->promoted;\n",
+        "  job->older = context->promoted;\n",
+        "every job runs once",
+        KERNELS,
+    ),
+    kernel(
+        "PROMOTED_CALL_STAYS",
+        "  call->function = 0;\n  *bottom = call + 1;\n",
+        "  *bottom = call + 1;\n",
+        "every job runs once",
+        KERNELS,
+    ),
+    kernel(
+        "BOTTOM_STAYS",
+        "  *bottom = call + 1;\n",
+        "",
+        "every job runs once",
+        KERNELS,
+    ),
+    kernel(
+        "PROMOTES_NEWEST_CALL",
+        "  struct penny_call *call = *bottom;\n  if (call > newest) return 0;\n",
+        "  struct penny_call *call = (struct penny_call *)newest;\n  if (call < *bottom) return 0;\n",
+        "every job runs once",
+        KERNELS,
+    ),
+    kernel(
+        "WAIT_KEEPS_BOTTOM",
+        "    help(context, me, hint);\n    lane_of(call)->bottom = call;\n    collect(me, hint);\n",
+        "    help(context, me, hint);\n    collect(me, hint);\n",
+        "every job runs once",
+        KERNELS,
+    ),
+    kernel(
+        "FULL_IS_STOLEN",
+        "  return full ? call : call + 1;\n",
+        "  return call + 1;\n",
+        "no call is noted outside of its lane",
+        KERNELS,
+    ),
+    kernel(
+        "RAN_UNNOTED",
+        "{ job->older = RAN_HERE; }",
+        "{ job->older = 0; }",
+        "every job runs once",
+        KERNELS,
+    ),
+    kernel(
+        "OTHERS_BELOW",
+        "    if (other && (u32)other < context->entry) {\n",
+        "    if (other) {\n",
+        "every job runs once",
+        KERNELS,
+    ),
+    kernel(
+        "OVERFLOW_UNSEEN",
+        "    context->job.newest = job->older;\n    kernel_throw(OVERFLOW, NONE);\n",
+        "",
+        "no job lies beyond the stack’s end",
+        "pool-kernels-failing",
+    ),
+    kernel(
+        "LEFT_PRIVATE",
+        "  while ((job = newest_below(context->job.newest, entry))) context->job.newest = job->older;\n",
+        "",
+        "no frame is left while a job needs it",
+        "pool-kernels-failing",
+    ),
+    kernel(
+        "LEFT_PROMOTED",
+        "    context->promoted = job->older;\n    abandon(context, me, job->hint);\n",
+        "    context->promoted = job->older;\n",
+        "no frame is left while a job needs it",
+        "pool-kernels-failing",
+    ),
+    kernel(
+        "LEFT_CALLS",
+        "    while (lane->bottom > lane->call) abandon(context, me, (--lane->bottom)->hint);\n",
+        "    lane->bottom = lane->call;\n",
+        "no frame is left while a job needs it",
+        "pool-kernels-failing",
+    ),
+    kernel(
+        "LEAVES_JOBS",
+        "newest_below(context->promoted, entry) ||\n      context->lane",
+        "0 ||\n      context->lane",
+        "no frame is left while a job needs it",
+        "pool-kernels-failing",
+    ),
+    kernel(
+        "INNERMOST_STAYS",
+        "  kernel_task(task);\n  *innermost = below;\n",
+        "  kernel_task(task);\n  *innermost = task;\n",
+        "who was not asked is not cancelled",
+        "pool-kernels-failing",
+    ),
+    kernel(
+        "LOWERED_LAST",
+        "  lower_attention(context); /* first this, then the look: whoever comes after the look raises it again */\n"
+        "  if (!hungry()) return;\n",
+        "  if (!hungry()) {\n    lower_attention(context);\n    return;\n  }\n",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    kernel(
+        "AWAKE_UNSEEN",
+        "  context_at(stack)->beat = 0;\n  raise_attention(context_at(stack));\n",
+        "",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    kernel(
+        "RING_UNHEARD",
+        "  if (stack) raise_attention(context_at(stack));\n",
+        "  (void)stack;\n",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    kernel(
+        "STACK_UNRAISED",
+        "  raise_attention(context); /* somebody may be hungry already */\n",
+        "  lower_attention(context);\n",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    Mutant(
+        "NO_NAP",
+        "parking.c",
+        "  while (help && (nanoseconds < 0 || nanoseconds > NAP) && kernels_awake(worker)) {\n",
+        "  while (0) {\n",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    kernel(
+        "GOES_ON",
+        "  if (state != LOST) return;\n  await_orphans(me, serial);\n",
+        "  if (state != LOST) return;\n",
+        "no frame is left while an orphan needs it",
+        "pool-recovery-of-kernels",
+    ),
+    kernel(
+        "LEAVES_ORPHANS",
+        "  if (lost) await_orphans(me, serial);\n",
+        "  (void)lost;\n",
+        "no frame is left while an orphan needs it",
+        "pool-recovery-of-kernels",
+    ),
+    kernel(
+        "SEARCHED_ONCE",
+        "  return load(&shared->kernel_burials) != burials;\n",
+        "  (void)burials;\n  return 0;\n",
+        "no frame is left while an orphan needs it",
+        "pool-recovery-of-kernels",
+    ),
+    kernel(
+        "CLAIM_UNSEEN",
+        "    if (load(&task->state) == word) return later && load(&context_at(stack)->dead);\n",
+        "    return load(&task->state) == word && later && load(&context_at(stack)->dead);\n",
+        "no frame is left while an orphan needs it",
+        "pool-recovery-of-kernels",
+    ),
+    kernel(
+        "QUEUED_UNSEEN",
+        "(runs && participant_of(word) == me)) return 0;",
+        "participant_of(word) == me) return 0;",
+        "no frame is left while an orphan needs it",
+        "pool-recovery-of-kernels",
+    ),
+    kernel(
+        "ELDERS_AWAITED",
+        "    int later = me == NONE || (i32)(plain_load(&payload_of(index)->serial) - serial) > 0;\n",
+        "    int later = 1;\n    (void)serial;\n",
+        "no orphan waits for who waits for it",
+        "pool-recovery-of-kernels",
+    ),
+    kernel(
+        "EXHUMED_EARLY",
+        " || orphans_run(NONE, 0)) return;",
+        ") return;",
+        "no stack is used again while an orphan needs it",
+        "pool-recovery-of-kernels",
+    ),
+    Mutant(
+        "BURIED_LATE",
+        "recovery.c",
+        "  kernels_bury(dead); /* before anybody can see that a task is lost: who joins it looks for orphans */\n"
+        "  for (u32 t = 0; t < TASKS; t++) {\n    lost += (u32)settle_run(t, dead);\n",
+        "  for (u32 t = 0; t < TASKS; t++) {\n    lost += (u32)settle_run(t, dead);\n"
+        "    if (t == TASKS - 1) kernels_bury(dead);\n",
+        "no frame is left while an orphan needs it",
+        "pool-recovery-of-kernels",
+    ),
+    # ---- kernel_modules.c
+    module(
+        "MODULE_BY_STORE",
+        "    if (!compare_exchange(&module->state, NO_MODULE, adding(participant))) continue;\n",
+        "    if (load(&module->state)) continue;\n    store(&module->state, adding(participant));\n",
+        "a module’s entry has one maker",
+        "kernels-modules",
+    ),
+    module(
+        "PLACES_BY_STORE",
+        "    module->table = fetch_add(&shared->kernels_table, functions);\n",
+        "    module->table = load(&shared->kernels_table);\n"
+        "    store(&shared->kernels_table, module->table + functions);\n",
+        "a place in the table has one function",
+        "kernels-modules",
+    ),
+    module(
+        "DATA_UNZEROED",
+        "    if (data_size) __builtin_memset((void *)module->data, 0, data_size);\n",
+        "",
+        "static data begins as zeros",
+        "kernels-modules",
+    ),
+    module(
+        "READY_EARLY",
+        "  struct kernel_module *module = module_of(number);\n  heap_take_over(KERNELS, module->block);\n",
+        "  struct kernel_module *module = module_of(number);\n  store(&module->state, READY);\n"
+        "  heap_take_over(KERNELS, module->block);\n",
+        "what is ready outlives who added it",
+        "kernels-modules",
+    ),
+    module(
+        "ADDING_LEFT",
+        "    if (load(&module->state) == adding(dead)) drop(module, KEEPER);\n",
+        "    (void)module, (void)dead;\n",
+        "every entry comes free",
+        "kernels-modules",
+    ),
+    module(
+        "DROP_KEEPS_NAMES",
+        "  module->data = module->block = 0;\n",
+        "",
+        "every entry comes free",
+        "kernels-modules",
     ),
 ]
 

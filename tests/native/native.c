@@ -159,6 +159,7 @@ static struct actor *choose(void) {
       struct actor *actor = &actors[i];
       if (actor->over) continue;
       left++;
+      if (actor->sleeps_on && actor->until && actor->until <= now) actor->sleeps_on = 0;
       if (can_go_on(actor))
         ready[n++] = i;
       else if (actor->sleeps_on && actor->until)
@@ -170,7 +171,7 @@ static struct actor *choose(void) {
     if (!left) return 0;
     if (first_doze != ~0ull) {
       steps = first_doze;
-    } else if (first_timeout) { /* time passes only when nobody has anything to do */
+    } else if (first_timeout) { /* nobody has anything to do, so time passes */
       now = first_timeout > now ? first_timeout : now;
       for (u32 i = 0; i < actor_count; i++)
         if (actors[i].sleeps_on && actors[i].until && actors[i].until <= now) actors[i].sleeps_on = 0;
@@ -279,6 +280,16 @@ void linger(void) {
   if (!interleaving) usleep(200);
   for (u32 i = 0; interleaving && i < 4000; i++) give_way();
 }
+
+void take_time(double milliseconds) {
+  if (!interleaving) usleep((unsigned)(milliseconds * 1000));
+  if (interleaving) {
+    now += milliseconds;
+    give_way();
+  }
+}
+
+u32 actor(void) { return self->number; }
 
 void run(u32 n, void (*body)(u32 number)) {
   actor_count = n;
@@ -421,6 +432,11 @@ void check_nothing_left(void) {
   for (u32 f = 0; f < FUNCTIONS; f++)
     CHECK(!(u32)shared->function[f].life, "function %u is %llx", f + 1,
           (unsigned long long)shared->function[f].life);
+  for (u32 a = 0; a < ARRAYS; a++) {
+    const struct array *array = &shared->array[a];
+    CHECK(!(array->life & 3), "array %u is %llx", a + 1, (unsigned long long)array->life);
+    for (u32 i = 0; i < HOLDER_WORDS; i++) CHECK(!array->holders[i], "array %u is held: %x", a + 1, array->holders[i]);
+  }
   CHECK(heap_used() == 0, "%g bytes of the heap are in use", heap_used());
   /* And all of it can be had in one piece, that of arenas as well. */
   u32 whole = shared->granules_max * GRANULE_BYTES;
@@ -433,10 +449,10 @@ void check_nothing_left(void) {
 /* ---- main ----------------------------------------------------------------------------------------- */
 
 extern const struct scenario deque_scenarios[], injector_scenarios[], heap_scenarios[], functions_scenarios[],
-    doorbell_scenarios[], slots_scenarios[], pool_scenarios[];
+    doorbell_scenarios[], slots_scenarios[], arrays_scenarios[], kernels_scenarios[], pool_scenarios[];
 static const struct scenario *const files[] = {deque_scenarios, injector_scenarios, heap_scenarios,
                                                functions_scenarios, doorbell_scenarios, slots_scenarios,
-                                               pool_scenarios};
+                                               arrays_scenarios, kernels_scenarios, pool_scenarios};
 
 static u64 play_rounds(const struct scenario *scenario, u64 seed, u64 rounds) {
   scenario_name = scenario->name;
@@ -501,15 +517,4 @@ int main(int argc, char **argv) {
     }
   if (!total) usage(argv[0]);
   return 0;
-}
-
-/* There are no kernels here. */
-void kernel_task(u32 task) {
-  fprintf(stderr, "task %u is a kernel's\n", task);
-  abort();
-}
-
-void kernel_throw(u32 failure, u32 task) {
-  fprintf(stderr, "a kernel throws %u for task %u\n", failure, task);
-  abort();
 }

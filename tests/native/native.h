@@ -22,8 +22,9 @@
 
 #ifdef SMALL
 /* The Makefile shrinks the tables by their text in shared.h. */
-_Static_assert(TASKS == 64 && TASK_BITS == 6 && FUNCTIONS == 16 && INJECTOR_CELLS == 128 && DEQUE_ENTRIES == 64,
-               "shared.h has changed: adapt NATIVE_SMALL in the Makefile");
+_Static_assert(TASKS == 64 && TASK_BITS == 6 && FUNCTIONS == 16 && INJECTOR_CELLS == 128 && DEQUE_ENTRIES == 64 &&
+                   ARRAYS == 32 && PENNY_LANE == 16,
+               "a header has changed: adapt NATIVE_SMALL in the Makefile");
 #endif
 
 /* ---- rounds ------------------------------------------------------------------------------------ */
@@ -62,6 +63,12 @@ void give_way(void);
 /* Lets others go first for long. */
 void linger(void);
 
+/* Computes for so long, while others do what they like. */
+void take_time(double milliseconds);
+
+/* The number of the actor that asks. */
+u32 actor(void);
+
 /* Calls life(number), which may end at any of its accesses of shared memory, as a terminated thread does; after
  * `steps` of them. Returns 1 if it did. */
 int dies(u32 steps, void (*life)(u32 number), u32 number);
@@ -84,7 +91,7 @@ void new_memory(u32 workers, u32 heap_bytes, u32 first_position);
 /* Where positions start: 0, or a little before they wrap. */
 u32 some_first_position(void);
 
-/* Every slot is FREE, no function and nothing in the heap is left. */
+/* Every slot is FREE, no function, no array and nothing in the heap is left. */
 void check_nothing_left(void);
 
 static inline void *at(u32 address) { return (void *)(uintptr_t)address; }
@@ -129,6 +136,33 @@ u32 doorbell_reasons(u32 worker);
 u32 recover(u32 dead);
 u32 reinject(void);
 u32 adrift_next(u32 client, u32 from);
+u32 list_new(u32 participant, u32 count);
+u32 array_new(u32 participant, u32 size);
+int array_hold(u32 participant, u32 number, u32 serial);
+void array_drop(u32 participant, u32 number);
+u32 array_block(u32 number);
+u32 array_size(u32 number);
+u32 array_serial(u32 number);
+u32 kernel_stack(u32 me);
+void kernel_spawn(struct penny_job *job);
+struct penny_job *kernel_join(struct penny_job *job);
+void kernel_ran(struct penny_job *job);
+struct penny_call *kernel_fork(struct penny_call *call);
+int kernel_wait(struct penny_call *call);
+struct penny_call *kernel_enter(u32 me, u32 entry);
+int kernel_leave(u32 me);
+void kernel_unwind(u32 me);
+u32 kernel_begin(u32 me, u32 index);
+void kernel_end(u32 me, u32 outer);
+u32 kernel_module_new(u32 participant, u32 size, u32 data_size, u32 functions);
+void kernel_module_drop(u32 number, u32 participant);
+void kernel_module_publish(u32 number);
+u32 kernels_added(void);
+int kernel_module_ready(u32 number);
+u32 kernel_module_block(u32 number);
+u32 kernel_module_size(u32 number);
+u32 kernel_module_data(u32 number);
+u32 kernel_module_table(u32 number);
 u32 deaths(void);
 double heap_used(void);
 u32 function_new(u32 participant, u32 size);

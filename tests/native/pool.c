@@ -2,9 +2,12 @@
  * cancelled, some workers die. Each task is counted exactly once, and nothing is left at the end.
  *
  * What JavaScript and Python do around the core (client.js, completed.js, aside.js, worker_port.js, jobs.py) is
- * here as short as it can be. A task's arguments are its id, how many bytes it returns, how deep it spawns; its
- * result is the complement of its id. Both are written all over their payload.
+ * here as short as it can be; what it does for arrays and kernels is in arrays.c and kernels.c. A task's arguments are
+ * its id, how many bytes it returns, how deep it spawns; its result is the complement of its id. Both are written all
+ * over their payload.
  */
+#include "arrays.h"
+#include "kernels.h"
 #include "tally.h"
 
 enum {
@@ -28,6 +31,10 @@ struct settings {
   u32 large;     /* one in so many payloads is larger than its slot; 0: none */
   u32 heap;      /* bytes */
   u32 together;  /* so many tasks at a time wait for each other: each needs a worker; 0: none do */
+  u32 kernels;   /* one in so many tasks calls a kernel; 0: none do */
+  u32 arrays;    /* one in so many payloads carries arrays; 0: none does */
+  u32 failures;  /* one in so many of these goes wrong; 0: none do */
+  int meets;     /* each kernel waits until a job of its own runs elsewhere */
   int coroutines; /* whether some tasks are coroutines, and the async worker runs */
 };
 static struct settings set;
@@ -52,8 +59,11 @@ static u32 some_payload_size(void) {
   return one_in(set.large == 1 ? 2 : 6) ? 33000 + below(100000) : 300 + below(4000);
 }
 
+/* Who looks for orphans may read a slot's words where there was a kernel's job before (kernel_jobs.c). */
+static void put(u32 address, u32 word) { __atomic_store_n((u32 *)at(address), word, __ATOMIC_RELAXED); }
+
 static void fill(u32 address, u32 size, u32 word) {
-  for (u32 i = 0; i + 4 <= size; i += i + 4 + STRIDE <= size ? STRIDE : 4) memcpy(at(address + i), &word, 4);
+  for (u32 i = 0; i + 4 <= size; i += i + 4 + STRIDE <= size ? STRIDE : 4) put(address + i, word);
 }
 
 static void check_filled(u32 address, u32 from, u32 size, u32 word) {
@@ -71,7 +81,9 @@ static u32 payload(u32 index) {
 
 static void write_arguments(u32 address, u32 size, struct arguments arguments) {
   fill(address, size, arguments.id);
-  memcpy(at(address), &arguments, sizeof arguments);
+  put(address, arguments.id);
+  put(address + 4, arguments.returns);
+  put(address + 8, arguments.depth);
 }
 
 /* ---- a worker ---------------------------------------------------------------------------------------- */
@@ -101,6 +113,8 @@ static int try_to_finish(u32 me, u32 index, u32 id, u32 size, int raised) {
     if (!block) return 0;
   }
   fill(block ? block : (u32)(uintptr_t)shared->task[index].inline_payload, size, ~id);
+  arrays_forget(me, index);
+  if (!raised) arrays_send(me, index);
   CHECK(task_finish(index, me, raised ? RAISED : RETURNED, size, block), "task %u is not %u's any more", id, me);
   return 1;
 }
@@ -137,7 +151,6 @@ struct job {
   i32 hint;
 };
 
-static void run_task(u32 me, u32 index);
 static int spawn_and_join(u32 me, u32 depth);
 
 static void begin(u32 id) {
@@ -166,6 +179,7 @@ static i32 promote_job(u32 me, struct job job) {
   write_arguments(block ? block : (u32)(uintptr_t)shared->task[index].inline_payload, size,
                   (struct arguments){job.id, some_payload_size(), job.depth});
   u32 queue = one_in(8) ? INTERACTIVE : BATCH;
+  arrays_send(me, index);
   i32 hint = promote(index, me, function, function_serial(function), queue, 0, size, block);
   if (hint < 0) promotion_withdraw(index, me);
   return hint;
@@ -209,6 +223,7 @@ static void join(u32 me, struct job job) {
     u32 size = shared->task[index].size;
     CHECK(tally_of(&ran, job.id) == 1, "job %u has ended, and ran %u times", job.id, tally_of(&ran, job.id));
     check_filled(payload(index), 0, size, ~job.id);
+    arrays_receive(me, index);
   } else {
     CHECK(set.deaths, "a job is lost, and nobody died");
   }
@@ -257,7 +272,11 @@ static void meet_own_jobs(u32 me) {
   for (u32 i = 0; i < n; i++) join(me, jobs[i]);
 }
 
-static void run_task(u32 me, u32 index) {
+void run_task(u32 me, u32 index) {
+  if (is_kernels(index)) {
+    kernels_run(me, index);
+    return;
+  }
   struct worker_state *state = state_of_worker(me);
   struct task *task = &shared->task[index];
   CHECK(state_of(load(&task->state)) == RUNNING && participant_of(load(&task->state)) == me,
@@ -269,8 +288,11 @@ static void run_task(u32 me, u32 index) {
   CHECK(task->function == function, "function %u", task->function);
   CHECK(function_serial(function) && *(u32 *)at(function_block(function)) == 0xf00d, "the function is gone");
   begin(arguments.id);
-  state->tasks[state->depth++] = hint_of(index, generation_of(load(&task->state)));
+  u32 hint = hint_of(index, generation_of(load(&task->state))), outer = shared->worker[me].innermost;
+  state->tasks[state->depth++] = hint;
+  shared->worker[me].innermost = hint + 1;
   task_arguments_read(index, me);
+  arrays_receive(me, index);
   int asked = 0;
   if (set.together && arguments.depth)
     meet_own_jobs(me);
@@ -278,6 +300,7 @@ static void run_task(u32 me, u32 index) {
     meet();
   else
     asked = spawn_and_join(me, arguments.depth);
+  if (me != ASYNC_WORKER) asked |= kernels_maybe_call(me);
   if (!set.together && one_in(16)) { /* an urgent one on top, as the doorbell's handler runs it */
     u32 urgent = me == ASYNC_WORKER || state->depth >= DEEP ? NONE : urgent_next(me);
     if (urgent != NONE) run_task(me, urgent);
@@ -285,12 +308,18 @@ static void run_task(u32 me, u32 index) {
   if (doorbell_take(me)) doorbell_reasons(me);
   asked |= cancel_asked(state->tasks[--state->depth]);
   finish(me, index, arguments.id, arguments.returns, asked);
+  shared->worker[me].innermost = outer;
+  arrays_play(me);
 }
 
 static void worker_life(u32 me) {
   struct worker_state *state = state_of_worker(me);
   state->depth = state->aside.count = 0;
-  if (me != ASYNC_WORKER) worker_start(me);
+  arrays_start(me);
+  if (me != ASYNC_WORKER) {
+    kernels_start(me);
+    worker_start(me);
+  }
   for (;;) {
     flush_aside(me);
     i32 task;
@@ -301,7 +330,10 @@ static void worker_life(u32 me) {
     } else {
       task = worker_next(me, state->aside.count ? 1 : -1);
     }
-    if (task == -1 && !state->aside.count) return;
+    if (task == -1 && !state->aside.count) {
+      arrays_end(me);
+      return;
+    }
     if (task >= 0) run_task(me, (u32)task);
   }
 }
@@ -374,8 +406,10 @@ static void outcome(u32 index) {
     CHECK(state == RETURNED || task_was_asked(index), "task %u raises, and was not asked", id);
     CHECK(tally_of(&ran, id) == 1, "task %u has ended, and ran %u times", id, tally_of(&ran, id));
     check_filled(payload(index), 0, shared->task[index].size, ~id);
+    arrays_receive(client_participant(HOST), index);
   }
   task_free(index, HOST);
+  arrays_play(client_participant(HOST));
 }
 
 /* Steps a to d of recovery.c. */
@@ -421,6 +455,7 @@ static int submit(void) {
   u32 queue = one_in(6) ? INTERACTIVE : set.coroutines && one_in(4) ? COROUTINES : BATCH;
   write_arguments(block ? block : (u32)(uintptr_t)shared->task[index].inline_payload, size,
                   (struct arguments){id, some_payload_size(), set.together ? set.depth : below(set.depth + 1)});
+  arrays_send(client_participant(HOST), index);
   if (set.cancels && one_in(20)) task_limit(index, 1);
   id_of[index] = id;
   slots[pending++] = index;
@@ -466,6 +501,7 @@ static void client_body(void) {
     else if (!pending && !room)
       give_way(); /* others have the room, and will be done with it */
   }
+  arrays_end(client_participant(HOST));
   stop();
 }
 
@@ -489,6 +525,13 @@ static void play(struct settings settings) {
   memset(outcomes, 0, sizeof outcomes);
   ids = graves = pending = submitted = deaths_seen = meeting = meeting_over = 0;
   deaths_left = set.deaths;
+  arrays_begin_round(set.arrays);
+  kernels_begin_round((struct kernel_settings){.kernels = set.kernels,
+                                               .nodes = 40,
+                                               .failures = set.failures,
+                                               .meets = set.meets,
+                                               .cancels = set.cancels != 0,
+                                               .deaths = set.deaths != 0});
   living = WORKERS + (set.coroutines ? 1 : 0);
   function = function_new(client_participant(HOST), 2000);
   *(u32 *)at(function_block(function)) = 0xf00d;
@@ -509,6 +552,7 @@ static void play(struct settings settings) {
   } else {
     function_drop(client_participant(HOST), function);
   }
+  kernels_end_round();
   check_nothing_left();
 }
 
@@ -567,6 +611,40 @@ static void recovery_meets(void) {
   play((struct settings){.tasks = 60, .pending = 12, .together = together, .deaths = 8, .heap = 4 MIB});
 }
 
+static void arrays(void) {
+  play((struct settings){
+      .tasks = 60, .pending = 8, .depth = 3, .cancels = 8, .arrays = 2, .large = 8, .heap = 16 MIB, .coroutines = 1});
+}
+
+static void recovery_of_arrays(void) {
+  play((struct settings){
+      .tasks = 40, .pending = 6, .depth = 3, .deaths = 8, .cancels = 8, .arrays = 2, .heap = 16 MIB, .coroutines = 1});
+}
+
+static void kernels(void) {
+  play((struct settings){.tasks = 30, .pending = 1 + below(3), .depth = below(2), .kernels = 1, .heap = 16 MIB});
+}
+
+static void kernels_meet(void) {
+  play((struct settings){.tasks = 20, .pending = 1, .kernels = 1, .meets = 1, .heap = 16 MIB});
+}
+
+static void kernels_failing(void) {
+  play((struct settings){
+      .tasks = 40, .pending = 1 + below(3), .depth = below(3), .cancels = 6, .kernels = 1, .failures = 3, .heap = 16 MIB});
+}
+
+static void recovery_of_kernels(void) {
+  play((struct settings){.tasks = 30,
+                         .pending = 1 + below(3),
+                         .depth = below(3),
+                         .deaths = 8,
+                         .cancels = 12,
+                         .kernels = 1,
+                         .failures = 6,
+                         .heap = 32 MIB});
+}
+
 const struct scenario pool_scenarios[] = {
     {"pool-parking", parking, 40},
     {"pool-rendezvous", rendezvous, 40},
@@ -580,5 +658,11 @@ const struct scenario pool_scenarios[] = {
     {"pool-recovery-of-jobs", recovery_of_jobs, 30},
     {"pool-recovery-meets", recovery_meets, 20},
     {"pool-little-room", recovery_in_little_room, 20},
+    {"pool-arrays", arrays, 20},
+    {"pool-recovery-of-arrays", recovery_of_arrays, 30},
+    {"pool-kernels", kernels, 20},
+    {"pool-kernels-meet", kernels_meet, 20},
+    {"pool-kernels-failing", kernels_failing, 20},
+    {"pool-recovery-of-kernels", recovery_of_kernels, 30},
     END_OF_SCENARIOS,
 };

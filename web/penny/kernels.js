@@ -453,10 +453,12 @@ export class Kernels extends KernelModules {
     } catch (thrown) {
       state = L.STATE_RAISED;
       const {failure, message} = kernelError(thrown);
-      const text = new TextEncoder().encode(message).subarray(0, L.TASK_PAYLOAD_BYTES - 1);
-      core.bytes[payload] = failure;
-      core.bytes.set(text, payload + 1);
-      size = 1 + text.length;
+      // Behind the job's address, which others may still read: orphans_run() in kernel_jobs.c.
+      const room = L.TASK_PAYLOAD_BYTES - L.KERNEL_FAILURE - 1;
+      const text = new TextEncoder().encode(message).subarray(0, room);
+      core.bytes[payload + L.KERNEL_FAILURE] = failure;
+      core.bytes.set(text, payload + L.KERNEL_FAILURE + 1);
+      size = L.KERNEL_FAILURE + 1 + text.length;
     }
     exports.task_finish(task, participant, state, size, 0);
     exports.kernel_end(participant, outer);
@@ -479,8 +481,9 @@ export class Kernels extends KernelModules {
     const {core} = this;
     const payload = core.taskAddress(task) + L.TASK_PAYLOAD;
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
-    const text = new TextDecoder().decode(core.bytes.slice(payload + 1, payload + size));
-    const error = new KernelError(core.bytes[payload], text);
+    const failed = payload + L.KERNEL_FAILURE;
+    const text = new TextDecoder().decode(core.bytes.slice(failed + 1, payload + size));
+    const error = new KernelError(core.bytes[failed], text);
     core.exports.job_free(core.hint(task), core.participant);
     throw error;
   }

@@ -81,7 +81,7 @@ struct penny_call {
     double f64[3];
     void *pointer[3];
   };
-};
+} __attribute__((aligned(8 * sizeof(void *)))); /* its size, a power of two: so a lane is aligned to its own */
 enum { PENNY_LANE = 512 }; /* entries of a lane; deeper calls are not stealable */
 
 #ifndef PENNY_SERIAL
@@ -124,9 +124,14 @@ PENNY_INLINE struct penny_context *penny_context_of(const void *on_the_stack) {
   return (struct penny_context *)((uint32_t)on_the_stack & ~(uint32_t)(PENNY_STACK_BYTES - 1));
 }
 
-/* Whether somebody wants something of this worker. Plain: see kernels.md. */
+/* Of a word that others write. Plain: see kernels.md. */
+#ifndef PENNY_CORE
+#define penny_load(word) (*(volatile uint32_t *)(word))
+#endif
+
+/* Whether somebody wants something of this worker. */
 PENNY_INLINE int penny_attention(const void *on_the_stack) {
-  return PENNY_UNLIKELY((uint32_t)on_the_stack < *(volatile uint32_t *)&penny_context_of(on_the_stack)->limit);
+  return PENNY_UNLIKELY((uint32_t)on_the_stack < penny_load(&penny_context_of(on_the_stack)->limit));
 }
 
 /* Makes a call stealable: function(argument), by penny_join(job) at the latest. Traps where the stack is used up. */
@@ -193,7 +198,7 @@ PENNY_INLINE void penny_join_call(struct penny_job *job, penny_function function
  * Calls are joined in the reverse order of their forks. A call that is made here may use its own entry. */
 PENNY_INLINE struct penny_call *penny_fork(struct penny_call *call, penny_call_function function) {
   call->function = function;
-  if (PENNY_UNLIKELY((uint32_t)call >= *(volatile uint32_t *)&penny_context_of(call)->room))
+  if (PENNY_UNLIKELY((uint32_t)call >= penny_load(&penny_context_of(call)->room)))
     return penny_import_fork(call);
   return call + 1;
 }

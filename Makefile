@@ -201,7 +201,7 @@ build/benchmarks/kernels.wasm: $(BENCHMARK_KERNELS) Makefile scripts/wasm-ld
 build/benchmarks/pthreads_fib.js: benchmarks/kernels/pthreads_fib.c Makefile
 	@mkdir -p $(@D)
 	emcc -O3 -Wall -Wextra -Werror -pthread -c $< -o $(@:.js=.o)
-	emcc -O1 -g1 -pthread -sPROXY_TO_PTHREAD -sPTHREAD_POOL_SIZE=2 -sEXIT_RUNTIME $(@:.js=.o) -o $@
+	emcc -O1 -g1 -pthread -sPTHREAD_POOL_SIZE=1 $(@:.js=.o) -o $@
 
 bench: build              ## measure all figures: benchmarks/RESULTS.md, plots, raw results, history
 	$(PYTHON) benchmarks/run.py

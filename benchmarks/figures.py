@@ -15,12 +15,13 @@ speedup. It and `note`, a sentence below the picture, may be missing.
 
 `compared`, for what was measured with Penny and with others::
 
-    {"operation": "submit and await", "who": "Comlink", "note": …}
+    {"operation": "submit and await", "who": "Comlink", "note": …, "baseline": bool}
 
 Figures of one group with the same operation and unit make a row of a table whose columns are who
 did it: `PENNY` and the others. Where another one does better than Penny, RESULTS.md says so in
-words. `note`, which may be missing, says below the table what is to know of `who`, once. Figures
-that stand there are not repeated in the group's other table.
+words. `note` says below the table what is to know of `who`, once. `baseline` marks what is no peer
+but what all are measured by, such as a plain call. Both may be missing. Figures that stand there
+are not repeated in the group's other table.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ KERNEL_WHO = {
     "penny": (PENNY, "kernels of `penny.h`, in WebAssembly."),
     "pthreads": (
         "pthreads, in the browser",
-        "by Emscripten, in WebAssembly: a pool of threads and one queue of tasks under a mutex.",
+        "by Emscripten, in WebAssembly: a pool of threads and a queue of tasks under a mutex; a "
+        "join takes its task back or sleeps.",
     ),
     "tbb": ("oneTBB, native", "a `task_group` in each call; not in a browser."),
     "openmp": ("OpenMP, native", "a `task` and a `taskwait` in each call; not in a browser."),
@@ -50,7 +51,8 @@ def overhead(pages: Pages) -> Iterator[Figure]:
         medians = {who: statistics.median(samples[who]) for who in WHO if who in samples}
         for who, value in medians.items():
             name, note = WHO[who]
-            compared = {"operation": OPERATIONS[operation], "who": name, "note": note}
+            compared: Raw = {"operation": OPERATIONS[operation], "who": name, "note": note}
+            compared["baseline"] = who == "serial"
             raw: Raw = {"us": samples[who], "compared": compared}
             pools = {WHO[w][0]: median for w, median in medians.items() if w != "serial"}
             if who == "penny" and len(pools) > 1:
@@ -92,8 +94,8 @@ def kernel_spawn(pages: Pages) -> Iterator[Figure]:
             if who == "penny":
                 raw["plot"] = {
                     "kind": "bars",
-                    "title": f"fib(30) with a spawn at every call: {title}",
-                    "y": {"label": "ns", "log": True},
+                    "title": f"fib in C: {title}",
+                    "y": {"label": f"ns, median of {KERNEL_ROUNDS} rounds"},
                     "series": medians,
                 }
             yield Figure(f"peers/{operation}-{who}", medians[name], None, False, raw, "ns")

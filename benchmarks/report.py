@@ -114,7 +114,7 @@ def _summary(everything: Raw, runs: list[Raw]) -> str:
             f"`{r['name']}` is {amount(r['value'], r['unit'])}, the bound is {bound(r)}."
             for r in missed
         ],
-        "Where something else does better than Penny": list(_better_than_penny(results)),
+        "Penny is worse than somebody else at": list(_worse_than_others(results)),
         "Worse than in earlier runs": [f"{w}." for w in history.worse(everything, runs)],
         "Not measured": [
             f"`{name}` failed: {error}" for name, error in everything.get("failed", {}).items()
@@ -135,7 +135,8 @@ def _compared(results: list[Raw]) -> dict[tuple[str, str], dict[str, Raw]]:
     return rows
 
 
-def _better_than_penny(results: list[Raw]) -> Iterator[str]:
+def _worse_than_others(results: list[Raw]) -> Iterator[str]:
+    beside: dict[str, list[float]] = defaultdict(list)
     for (operation, unit), row in _compared(results).items():
         if PENNY not in row:
             continue
@@ -143,11 +144,18 @@ def _better_than_penny(results: list[Raw]) -> Iterator[str]:
         for who, result in row.items():
             value = result["value"]
             factor = ours / value if result["better"] == "lower" else value / ours
-            if factor > 1:
-                yield (
-                    f"{operation}: {amount(value, unit)} with {who}, {amount(ours, unit)} with "
-                    f"Penny: a factor of {amount(factor, '')}."
-                )
+            if factor <= 1:
+                continue
+            if result["raw"]["compared"].get("baseline"):
+                beside[who].append(factor)
+                continue
+            yield (
+                f"{operation}: {amount(ours, unit)} with Penny, {amount(value, unit)} with "
+                f"{who}, a factor of {amount(factor, '')}."
+            )
+    for who, factors in beside.items():
+        least, most = digits(min(factors)), digits(max(factors))
+        yield f"what a {who} does: a task costs {least} to {most} times as much."
 
 
 def _group(name: str, results: list[Raw]) -> str:
@@ -177,7 +185,7 @@ def _group(name: str, results: list[Raw]) -> str:
 
 
 def _comparisons(results: list[Raw]) -> Iterator[str]:
-    """A table for each unit, a column for everybody who did anything in it."""
+    """For each unit a table, with a column for everybody who did anything in it, and notes."""
     rows = _compared(results)
     for unit in dict.fromkeys(unit for _, unit in rows):
         mine = {operation: row for (operation, u), row in rows.items() if u == unit}
@@ -189,13 +197,14 @@ def _comparisons(results: list[Raw]) -> Iterator[str]:
                 for operation, row in mine.items()
             ],
         )
-    notes = {
-        compared["who"]: compared["note"]
-        for result in results
-        if "note" in (compared := result["raw"].get("compared", {}))
-    }
-    if notes:
-        yield "\n".join(f"* {who}: {note}" for who, note in notes.items()) + "\n"
+        notes = {
+            who: compared["note"]
+            for row in mine.values()
+            for who, result in row.items()
+            if "note" in (compared := result["raw"]["compared"])
+        }
+        if notes:
+            yield "\n".join(f"* {who}: {note}" for who, note in notes.items()) + "\n"
 
 
 def _measured(results: list[Raw]) -> str:

@@ -66,9 +66,9 @@ SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
     | forkjoin.SUITES
     | arrays.SUITES
     | kernels.SUITES
-    | peers.SUITES
     | scaling.SUITES
     | growth.SUITES
+    | peers.SUITES
 )
 
 
@@ -136,6 +136,7 @@ def environment(driver: webdriver.Chrome) -> Raw:
         **{package: npm_version(package) for package in PEERS},
         "emcc": said("emcc", "-dumpversion"),
         "g++": said("g++", "-dumpfullversion"),
+        "tbb": said("pkg-config", "--modversion", "tbb"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
@@ -150,12 +151,11 @@ def npm_version(package: str) -> str:
 
 
 def said(*command: str) -> str:
-    """What a program prints about itself; "none" if there is no such program."""
+    """What a program says; "none" if it is not there or knows nothing."""
     if shutil.which(command[0]) is None:
         return "none"
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else "none"
 
 
 def measure(pages: Pages, selected: list[str], where: Raw) -> tuple[dict[str, Raw], dict[str, str]]:

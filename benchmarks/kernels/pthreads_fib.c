@@ -1,10 +1,10 @@
 /* fib with a spawn at every call, as one writes it for Emscripten's pthreads: a pool of threads, and a queue of jobs
- * under a mutex. A join runs queued jobs until its own is done. Jobs lie on their spawner's stack, so nothing is
- * allocated; joins take the newest job, idle threads the oldest: the queue stays as short as the recursion is deep.
+ * under a mutex. A join takes its job back and runs it, or sleeps until the thread that has taken it is done. (If it ran
+ * other jobs meanwhile, they would pile up on its stack, which has an end.) Jobs lie on their spawner's stack, so
+ * nothing is allocated; idle threads take the oldest.
  * Prints what native_fib.cpp prints. */
 #include <emscripten.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,22 +14,17 @@ enum { N = 30, RESULT = 832040, RUNS = 5, ROOM = 1024 };
 
 struct job {
   int n, result;
-  atomic_int done;
+  int done; /* only of a job that another thread has taken */
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t queued = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
 /* All of these are under the mutex. The queue is a ring: from oldest on, up to newest. */
 static struct job *queue[ROOM];
 static unsigned oldest, newest;
 static int idle, stop;
 
 static int fib(int n);
-
-static void run(struct job *job) {
-  job->result = fib(job->n);
-  atomic_store(&job->done, 1);
-}
 
 static void spawn(struct job *job) {
   pthread_mutex_lock(&mutex);
@@ -40,13 +35,22 @@ static void spawn(struct job *job) {
   if (wanted) pthread_cond_signal(&queued);
 }
 
+/* Takes the job off the queue. Returns 0 if it is not there any more. Call it with the mutex held. */
+static int take_back(struct job *job) {
+  unsigned at = newest;
+  while (at != oldest && queue[(at - 1) % ROOM] != job) at--;
+  if (at == oldest) return 0;
+  for (; at != newest; at++) queue[(at - 1) % ROOM] = queue[at % ROOM]; /* nearly always it is the newest */
+  newest--;
+  return 1;
+}
+
 static void join(struct job *job) {
-  while (!atomic_load(&job->done)) {
-    pthread_mutex_lock(&mutex);
-    struct job *other = newest == oldest ? NULL : queue[--newest % ROOM];
-    pthread_mutex_unlock(&mutex);
-    if (other) run(other);
-  }
+  pthread_mutex_lock(&mutex);
+  int mine = take_back(job);
+  while (!mine && !job->done) pthread_cond_wait(&done, &mutex);
+  pthread_mutex_unlock(&mutex);
+  if (mine) job->result = fib(job->n);
 }
 
 static NOINLINE int fib(int n) {
@@ -61,18 +65,24 @@ static NOINLINE int fib(int n) {
 static NOINLINE int serial(int n) { return n < 2 ? n : serial(n - 1) + serial(n - 2); }
 
 static void *serve(void *unused) {
-  for (;;) {
-    pthread_mutex_lock(&mutex);
-    while (newest == oldest && !stop) {
+  pthread_mutex_lock(&mutex);
+  while (!stop) {
+    if (newest == oldest) {
       idle++;
       pthread_cond_wait(&queued, &mutex);
       idle--;
+      continue;
     }
-    struct job *job = stop ? NULL : queue[oldest++ % ROOM];
+    struct job *job = queue[oldest++ % ROOM];
     pthread_mutex_unlock(&mutex);
-    if (!job) return unused;
-    run(job);
+    int result = fib(job->n);
+    pthread_mutex_lock(&mutex);
+    job->result = result;
+    job->done = 1;
+    pthread_cond_broadcast(&done);
   }
+  pthread_mutex_unlock(&mutex);
+  return unused;
 }
 
 static double best(int (*f)(int)) {

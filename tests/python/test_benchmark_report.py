@@ -89,12 +89,26 @@ def test_those_compared_are_columns_and_what_nobody_has_is_a_dash() -> None:
     assert ["spawn", "0.3", "—"] in rows(page)
 
 
-def test_what_does_better_than_penny_is_said_in_words() -> None:
+def test_what_penny_is_worse_at_is_said_in_words() -> None:
     page = report.markdown(
-        everything(compared("Penny", 12), compared("Comlink", 38), compared("Serial", 0.5)), []
+        everything(compared("Penny", 12), compared("Comlink", 38), compared("workerpool", 8)), []
     )
-    assert "* submit: 0.5 µs with Serial, 12 µs with Penny: a factor of 24." in page
+    assert "* submit: 12 µs with Penny, 8 µs with workerpool, a factor of 1.5." in page
     assert "with Comlink" not in page
+
+
+def test_a_baseline_is_no_peer() -> None:
+    page = report.markdown(
+        everything(
+            compared("Penny", 12),
+            compared("call", 0.5, baseline=True),
+            compared("Penny", 0.4, "spawn"),
+            compared("call", 0.1, "spawn", baseline=True),
+        ),
+        [],
+    )
+    assert "* what a call does: a task costs 4 to 24 times as much." in page
+    assert "with call" not in page
 
 
 def test_where_more_is_better_less_is_said_in_words() -> None:
@@ -103,7 +117,7 @@ def test_where_more_is_better_less_is_said_in_words() -> None:
         for who, value in (("Penny", 50), ("Comlink", 100), ("workerpool", 25))
     ]
     page = report.markdown(everything(*figures), [])
-    assert "* rate: 100 with Comlink, 50 with Penny: a factor of 2." in page
+    assert "* rate: 50 with Penny, 100 with Comlink, a factor of 2." in page
     assert "with workerpool" not in page
 
 

@@ -1,4 +1,11 @@
-// Measuring in one page: alternated runs.
+// Measuring in one page: alternated runs, medians.
+
+/** @param {number[]} values */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
 
 /**
  * Milliseconds that `run` takes.

@@ -1079,13 +1079,6 @@ MUTANTS = [
         "pool-kernels-failing",
     ),
     kernel(
-        "INNERMOST_STAYS",
-        "  kernel_task(task);\n  *innermost = below;\n",
-        "  kernel_task(task);\n  *innermost = task;\n",
-        "who was not asked is not cancelled",
-        "pool-kernels-failing",
-    ),
-    kernel(
         "LOWERED_LAST",
         "  lower_attention(context); /* first this, then the look: whoever comes after the look raises it again */\n"
         "  if (!hungry()) return;\n",

@@ -186,14 +186,18 @@ build/benchmarks/fib.o: benchmarks/core/fib.c penny/wasm_core/shared.h penny/was
 build/benchmarks/fib.wasm: build/benchmarks/fib.o $(OBJECTS)
 	scripts/wasm-ld $(CORE_LDFLAGS) $^ -o $@
 
-build/benchmarks/kernels.o: benchmarks/kernels/kernels.c penny/wasm_core/include/penny.h Makefile
+BENCHMARK_KERNELS := $(patsubst benchmarks/%.c,build/benchmarks/%.o,$(wildcard benchmarks/kernels/*.c))
+
+build/benchmarks/kernels/%.o: benchmarks/kernels/%.c Makefile
 	@mkdir -p $(@D)
-	emcc $(KERNEL_CFLAGS) -c $< -o $@
+	emcc $(KERNEL_CFLAGS) -MMD -c $< -o $@
 
-build/benchmarks/kernels.wasm: build/benchmarks/kernels.o Makefile scripts/wasm-ld
-	scripts/wasm-ld $(KERNEL_LDFLAGS) $< -o $@
+-include $(BENCHMARK_KERNELS:.o=.d)
 
-bench: build              ## the figures, into benchmarks/latest.json
+build/benchmarks/kernels.wasm: $(BENCHMARK_KERNELS) Makefile scripts/wasm-ld
+	scripts/wasm-ld $(KERNEL_LDFLAGS) $(BENCHMARK_KERNELS) -o $@
+
+bench: build              ## measure all figures: benchmarks/RESULTS.md, plots, raw results, history
 	$(PYTHON) benchmarks/run.py
 
 # ---- packages ------------------------------------------------------------------------------------

@@ -16,24 +16,30 @@ def boot(pages: Pages) -> Iterator[Figure]:
             time = pages.call("boot.js", "plain" if kind == "plain" else "penny", site)
             if round_ > 0:  # the first fills the browser's caches
                 times.append(time)
-    for name, kind, bound in (
-        ("first/boot-4", "prebuilt", 0.25),
-        ("first/boot-4-unbuilt", "unbuilt", 0.7),
+    beside = "beside four plain Pyodides"
+    for name, kind, bound, about in (
+        ("first/boot-4", "prebuilt", 0.25, f"Four workers ready, {beside}."),
+        (
+            "first/boot-4-unbuilt",
+            "unbuilt",
+            0.7,
+            f"The same on a site without a snapshot, {beside}.",
+        ),
     ):
         raw = {"ms": runs[kind], "plain_ms": runs["plain"]}
-        yield Figure(name, ratio(runs[kind], runs["plain"]), bound, False, raw)
+        yield Figure(name, ratio(runs[kind], runs["plain"]), bound, False, raw, about=about)
 
 
 def tasks(pages: Pages) -> Iterator[Figure]:
     """What a task costs beside a Comlink pool."""
-    for function, label, bulk_bound, one_bound in (
-        ("fromJavaScript", "js", 0.35, 0.8),
-        ("fromPython", "python", 0.5, 1.0),
+    for function, label, language, bulk_bound, one_bound in (
+        ("fromJavaScript", "js", "JavaScript", 0.35, 0.8),
+        ("fromPython", "python", "the page's Python", 0.5, 1.0),
     ):
         measured = pages.call("tasks.js", function)
-        for kind, bound, count in (
-            ("bulk", bulk_bound, measured["tasks"]),
-            ("one", one_bound, measured["calls"]),
+        for kind, bound, count, what in (
+            ("bulk", bulk_bound, measured["tasks"], "Many tasks at once"),
+            ("one", one_bound, measured["calls"], "A task, and its result awaited"),
         ):
             times = measured[kind]
             raw = {
@@ -41,7 +47,8 @@ def tasks(pages: Pages) -> Iterator[Figure]:
                 for who in ("penny", "comlink")
             }
             value = ratio(times["penny"], times["comlink"])
-            yield Figure(f"first/{label}-{kind}", value, bound, False, raw)
+            about = f"{what}, from {language}, beside a Comlink pool."
+            yield Figure(f"first/{label}-{kind}", value, bound, False, raw, about=about)
 
 
 def stdlib_index(pages: Pages) -> Iterator[Figure]:

@@ -29,27 +29,29 @@ def spawn_join(pages: Pages) -> Iterator[Figure]:
     yield Figure("forkjoin/spawn-join", spawned / call, 10, False, raw)
 
 
-def speedup(name: str, times: dict[str, list[float]]) -> Figure:
+def speedup(name: str, program: str, times: dict[str, list[float]]) -> Figure:
     """From one to two workers, over that of two unconnected workers."""
     ours = [one / two for one, two in zip(times["one"], times["two"], strict=True)]
     # These do twice the work.
     theirs = [2 * one / both for one, both in zip(times["one"], times["unconnected"], strict=True)]
     raw = {"ms": times, "speedup": ours, "unconnected_speedup": theirs}
-    return Figure(name, ratio(ours, theirs), 0.94, True, raw)
+    about = f"{program}: from one to two workers, over that of two unconnected workers."
+    return Figure(name, ratio(ours, theirs), 0.94, True, raw, about=about)
 
 
 def fib(pages: Pages) -> Iterator[Figure]:
-    """fib(32) with a spawn at every call."""
+    """fib(32) with a spawn at every call, on one worker, beside plain calls."""
     times = pages.call("forkjoin.js", "fibTimes")
     serial = times.pop("serial")
     raw = {"ms": times["one"], "serial_ms": serial}
     yield Figure("forkjoin/fib-1", ratio(times["one"], serial), 5, False, raw)
-    yield speedup("forkjoin/fib-speedup", times)
+    yield speedup("forkjoin/fib-speedup", "fib(32) with a spawn at every call", times)
 
 
 def nqueens(pages: Pages) -> Iterator[Figure]:
     """n-queens 12 with a spawn per placement."""
-    yield speedup("forkjoin/nqueens-speedup", pages.call("forkjoin.js", "queensTimes"))
+    times = pages.call("forkjoin.js", "queensTimes")
+    yield speedup("forkjoin/nqueens-speedup", "n-queens 12 with a spawn per placement", times)
 
 
 def nqueens_rows(pages: Pages) -> Iterator[Figure]:
@@ -61,7 +63,8 @@ def nqueens_rows(pages: Pages) -> Iterator[Figure]:
 
 def uts(pages: Pages) -> Iterator[Figure]:
     """The tree T3 of the UTS benchmark with a spawn per child."""
-    yield speedup("forkjoin/uts-speedup", pages.call("forkjoin.js", "utsTimes"))
+    times = pages.call("forkjoin.js", "utsTimes")
+    yield speedup("forkjoin/uts-speedup", "The tree T3 of UTS with a spawn per child", times)
 
 
 def parallel_map(pages: Pages) -> Iterator[Figure]:
@@ -90,7 +93,7 @@ def steal_latency(pages: Pages) -> Iterator[Figure]:
     """µs from a thief's last job to its next one, which it has to ask for."""
     latencies = pages.call("forkjoin.js", "stealLatencies")
     raw = {"steals": len(latencies), "deciles_us": statistics.quantiles(latencies, n=10)}
-    yield Figure("forkjoin/steal-latency", statistics.median(latencies), 150, False, raw)
+    yield Figure("forkjoin/steal-latency", statistics.median(latencies), 150, False, raw, "µs")
 
 
 SUITES = {

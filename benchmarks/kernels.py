@@ -15,6 +15,8 @@ NATIVE = Path(__file__).parent / "kernels" / "native_fib.cpp"
 
 NATIVE_ROUNDS = 5
 
+LIBRARIES = {"tbb": "oneTBB", "openmp": "OpenMP"}
+
 
 def _spawn_ns(times: Raw) -> float:
     """What a spawn and its join cost: of the best runs, which no other process has slowed down."""
@@ -26,15 +28,20 @@ def spawn(pages: Pages) -> Iterator[Figure]:
     times = pages.call("kernels.js", "fib")
     ours = _spawn_ns(times)
     raw = {"ms": times, "ns_per_spawn": ours}
-    yield Figure("kernels/fib-1", ratio(times["spawned"], times["serial"]), 3.0, False, raw)
-    yield Figure("kernels/spawn-ns", ours, 4.0, False, raw)
+    fib = "fib with a spawn at every call, on one worker"
+    about = f"{fib}, beside plain calls."
+    value = ratio(times["spawned"], times["serial"])
+    yield Figure("kernels/fib-1", value, 3.0, False, raw, about=about)
+    yield Figure("kernels/spawn-ns", ours, 4.0, False, raw, "ns", f"A spawn and its join in {fib}.")
     for library, flags in (("tbb", ["-ltbb"]), ("openmp", ["-fopenmp"])):
         theirs = native(library, flags)
         if theirs is None:
             print(f"kernels/spawn-{library}: not measured; it needs g++ and, for tbb, libtbb-dev")
             continue
         raw = {"ns_per_spawn": ours, f"{library}_ns_per_spawn": theirs}
-        yield Figure(f"kernels/spawn-{library}", ours / min(theirs), 1 / 20, False, raw)
+        about = f"A spawn and its join, beside one of native {LIBRARIES[library]}."
+        value = ours / min(theirs)
+        yield Figure(f"kernels/spawn-{library}", value, 1 / 20, False, raw, about=about)
 
 
 def native(library: str, flags: list[str]) -> list[float] | None:
@@ -58,11 +65,12 @@ def tree(pages: Pages) -> Iterator[Figure]:
     """The sum of a binary tree, a spawn per inner node: a large one; small ones beside a thief."""
     times = pages.call("kernels.js", "largeTree")
     value = ratio(times["spawned"], times["serial"])
-    yield Figure("kernels/tree-1", value, 1.5, False, {"ms": times})
+    about = "The sum of a large tree with a spawn per node, on one worker, beside plain calls."
+    yield Figure("kernels/tree-1", value, 1.5, False, {"ms": times}, about=about)
     times = pages.call("kernels.js", "smallTree")
-    yield Figure(
-        "kernels/tree-small-2", ratio(times["two"], times["serial"]), 1.5, False, {"ms": times}
-    )
+    value = ratio(times["two"], times["serial"])
+    about = "The sum of small trees so, on two workers, beside plain calls."
+    yield Figure("kernels/tree-small-2", value, 1.5, False, {"ms": times}, about=about)
 
 
 def speedup(name: str, bound: float, pages: Pages) -> Iterator[Figure]:
@@ -72,7 +80,8 @@ def speedup(name: str, bound: float, pages: Pages) -> Iterator[Figure]:
     # These do twice the work.
     theirs = [2 * one / both for one, both in zip(times["one"], times["unconnected"], strict=True)]
     raw = {"ms": times, "speedup": ours, "unconnected_speedup": theirs}
-    yield Figure(f"kernels/{name}-speedup", ratio(ours, theirs), bound, True, raw)
+    about = f"{name}: from one to two workers, over that of two unconnected workers."
+    yield Figure(f"kernels/{name}-speedup", ratio(ours, theirs), bound, True, raw, about=about)
 
 
 SUITES = {

@@ -1,10 +1,12 @@
-"""Measures Penny's figures in headless Chromium and writes benchmarks/latest.json.
+"""Measures Penny's figures in headless Chromium and writes down what came out.
 
     .venv/bin/python benchmarks/run.py [--output FILE] [name …]
 
-Nearly each figure is a ratio of two things measured in turn in the same run: the median of the
-ratios pair by pair. Names given on the command line select figures by their beginning; the others
-keep what the file has of them.
+latest.json gets all samples, RESULTS.md and its plots what they say (report.py), history.jsonl one
+line (history.py); what has become worse than in earlier runs is printed. Nearly each figure is a
+ratio of two things measured in turn in the same run: the median of the ratios pair by pair. Names
+given on the command line select figures by their beginning; the others keep what latest.json has of
+them.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import functools
+import inspect
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -25,12 +28,16 @@ from pathlib import Path
 import arrays
 import first
 import forkjoin
+import growth
+import history
 import kernels
+import report
+import scaling
 from figures import Figure, Pages, Raw
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from penny.cli import bundle
+from penny.cli import bundle, machine
 from penny.cli import main as penny
 from penny.cli.browser import chromium_flags, find_browser
 from penny.cli.pyodide import PYODIDE_VERSION, find_pyodide
@@ -39,13 +46,15 @@ from penny.cli.site import Site
 from penny.cli.snapshot import make_snapshot
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "benchmarks" / "latest.json"
+
+PEERS = ("comlink", "workerpool", "multithreading")
+"""npm packages that Penny is compared with."""
 
 SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
 SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
-    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES
+    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES | scaling.SUITES | growth.SUITES
 )
 
 
@@ -96,48 +105,95 @@ def open_pages() -> Iterator[Pages]:
 
 def environment(driver: webdriver.Chrome) -> Raw:
     """What the figures were measured on."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": commit,
+        "commit": said("git", "describe", "--always", "--dirty"),
         "browser": f"{driver.capabilities['browserName']} {driver.capabilities['browserVersion']}",
         "pyodide": PYODIDE_VERSION,
-        "comlink": json.loads((ROOT / "node_modules/comlink/package.json").read_text())["version"],
-        "cores": os.cpu_count(),
+        **{package: npm_version(package) for package in PEERS},
+        "emcc": said("emcc", "-dumpversion"),
+        "g++": said("g++", "-dumpfullversion"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
+        "processor": machine.processor(),
+        "cores": machine.cores(),
     }
 
 
-def main(selected: list[str], target: Path) -> int:
-    """Measure, print, write; 1 if a bound is not kept."""
+def npm_version(package: str) -> str:
+    description = ROOT / "node_modules" / package / "package.json"
+    return str(json.loads(description.read_text())["version"])
+
+
+def said(*command: str) -> str:
+    """What a program prints about itself; "none" if there is no such program."""
+    if shutil.which(command[0]) is None:
+        return "none"
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def measure(pages: Pages, selected: list[str], where: Raw) -> tuple[dict[str, Raw], dict[str, str]]:
+    """Run the suites and print their figures.
+
+    Returns:
+        The results by name, and by name the errors of suites that failed: the others are
+        measured all the same.
+    """
+    results: dict[str, Raw] = {}
+    failed: dict[str, str] = {}
+    # Not all figures need be of the same run.
+    run = {"commit": where["commit"], "date": where["date"]}
+    for name, suite in SUITES.items():
+        if selected and not any(name.startswith(s) or s.startswith(name) for s in selected):
+            continue
+        function = suite.func if isinstance(suite, functools.partial) else suite
+        about = (inspect.getdoc(function) or "").partition("\n")[0]
+        try:
+            for figure in suite(pages):
+                result = figure.as_json()
+                results[figure.name] = result | run | {"about": figure.about or about}
+                print(report.line(result), flush=True)
+        except Exception as error:  # whatever a page, a compiler or a library may do
+            failed[name] = str(error).partition("\n")[0]
+            print(f"{name:30} FAILED: {error}", file=sys.stderr, flush=True)
+    return results, failed
+
+
+def main(selected: list[str], output: Path | None) -> int:
+    """Measure, print, write; 1 if a bound is not kept or a suite failed."""
+    target = output or report.LATEST
     before: dict[str, Raw] = {}
     if selected and target.exists():
         before = {r["name"]: r for r in json.loads(target.read_text())["results"]}
-    results: dict[str, Raw] = {}
     with open_pages() as pages:
         where = environment(pages.driver)
-        for name, suite in SUITES.items():
-            if selected and not any(name.startswith(s) or s.startswith(name) for s in selected):
-                continue
-            for figure in suite(pages):
-                # Not all figures need be of the same run.
-                measured = {"commit": where["commit"], "date": where["date"]}
-                result = results[figure.name] = figure.as_json() | measured
-                line = f"{figure.name:30} {figure.value:8.3f} {figure.unit}"
-                if figure.bound is not None:
-                    sign = "≥" if figure.at_least else "≤"
-                    line += f" {sign} {figure.bound:<6} {'ok' if result['ok'] else 'NOT KEPT'}"
-                print(line, flush=True)
-    everything = {"environment": where, "results": list((before | results).values())}
-    target.write_text(json.dumps(everything, indent=1) + "\n")
-    return 0 if all(result["ok"] for result in results.values()) else 1
+        results, failed = measure(pages, selected, where)
+    everything = {
+        "environment": where,
+        "results": list((before | results).values()),
+        "failed": failed,
+    }
+    target.write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n")
+    if output is None:
+        runs = history.read(report.HISTORY)
+        history.append(report.HISTORY, history.entry(everything))
+        report.write(everything, runs, report.HERE)
+        for worse in history.worse(everything, runs):
+            print(f"WORSE: {worse}")
+    return 0 if not failed and all(result["ok"] for result in results.values()) else 1
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Measures Penny's figures.")
     parser.add_argument("names", nargs="*", help="beginnings of names; none: all figures")
-    parser.add_argument("--output", type=Path, default=TARGET, help="instead of %(default)s")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the results only there: no report, no history",
+    )
     arguments = parser.parse_args()
     sys.exit(main(arguments.names, arguments.output))

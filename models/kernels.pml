@@ -2,7 +2,7 @@
  * to it.
  *
  * Modelled, without -DORPHANS: a worker that may sleep, wake up and then run a kernel which spawns until
- *   somebody has taken a job of it; a thief that finds nothing, announces itself, asks, and sleeps: for a nap where
+ *   somebody has taken a job of it; calls that it takes for small, after one whose promotion was in vain; a thief that finds nothing, announces itself, asks, and sleeps: for a nap where
  *   the other one is awake, else without end; the attention word; the heartbeat, which the clock lets pass at any
  *   moment. -DPLAIN: without heartbeat and naps, so that nothing else makes up for a lost request. With -DORPHANS: a worker V that joins a job run by T, of which U runs a part, of which W runs a
  *   part; T dies, and then U may; the keeper's recovery; V's search for orphans.
@@ -21,6 +21,7 @@
  *   ASK_FIRST       the thief asks before it has announced itself: the look at demand finds nobody (-DPLAIN)
  *   AWAKE_UNSEEN    a worker that wakes up does not raise its attention: who fell asleep beside it did not ask it
  *   BEAT_KEPT       it does, and its heartbeat goes on: it declines, and the sleeper has no nap
+ *   SMALL_KEPT      it does, and still takes its next call for small: likewise
  *   NO_NAP          the thief sleeps without end beside a kernel that has declined
  *   GOES_ON         V goes on when its job is LOST (-DORPHANS)
  *   BURIED_LATE     the dead one's stack is marked after its tasks are settled (-DORPHANS)
@@ -91,6 +92,13 @@ inline look() {                         /* the slow path of a spawn */
     :: else
     fi;
 #endif
+#ifndef PLAIN
+    if
+    :: hungry && small && !asked -> beat = 1
+    :: else
+    fi;
+    asked = asked || hungry;
+#endif
     if
     :: hungry && !beat ->               /* promotes, and wakes it */
         attention = 0;
@@ -105,12 +113,15 @@ inline look() {                         /* the slow path of a spawn */
 }
 
 proctype Victim() {
-    bit hungry;
+    bit hungry, small, asked;
     byte promotions, sleeps;
     attention = 1;                      /* its stack is new */
     do
     :: fed -> break
     :: !fed && attention -> look()
+#ifndef PLAIN
+    :: !fed && asked && !small -> small = 1; asked = 0 /* the call has ended soon; the next one begins */
+#endif
     :: !fed && sleeps < 1 ->            /* the kernel has ended; it sleeps, and is woken for the next */
         sleeps++;
         idle_victim = 1;
@@ -118,6 +129,10 @@ proctype Victim() {
 #ifndef MUTANT_AWAKE_UNSEEN
 #ifndef MUTANT_BEAT_KEPT
         beat = 0;
+#endif
+        asked = 0;
+#ifndef MUTANT_SMALL_KEPT
+        small = 0;
 #endif
         attention = 1
 #endif

@@ -81,6 +81,11 @@ class Layout(NamedTuple):
             IndexError: It is out of bounds, or there are too many.
             TypeError: It is no basic index.
         """
+        # An element is asked for more often than anything else.
+        if type(index) is int and len(self.shape) == 1:
+            extent = self.shape[0]
+            if 0 <= index < extent:
+                return self.offset + index * self.strides[0]
         keys = index if isinstance(index, tuple) else (index,)
         given = sum(key is not None and key is not Ellipsis for key in keys)
         if given > len(self.shape):

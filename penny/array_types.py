@@ -21,15 +21,17 @@ class ElementType(NamedTuple):
     size: int
     """Bytes."""
 
-    @property
-    def python(self) -> type[bool] | type[int] | type[float]:
-        """Python's type for it."""
-        return bool if self.code == 0 else int if self.is_integer else float
+    python: type[bool] | type[int] | type[float]
+    """Python's type for it."""
+    low: int = 0
+    """Of integers: the least."""
+    high: int = 0
+    """Of integers: the first that is too large; of others 0: they have no atomic operations."""
 
     @property
     def is_integer(self) -> bool:
         """Whether there are atomic operations; not of bool."""
-        return self.name.startswith(("int", "uint"))
+        return self.high > 0
 
     def checked(self, value: Any) -> Any:
         """The value as an element of this type.
@@ -38,36 +40,46 @@ class ElementType(NamedTuple):
             TypeError: It is none.
             OverflowError: It is out of range.
         """
-        if self.name == "bool":
-            return bool(value)
-        if not self.is_integer:
+        if self.python is float:
             number = float(value)
             if self.size == 4:
                 struct.pack("<f", number)  # OverflowError
             return number
+        if self.python is bool:
+            return bool(value)
         try:
             number = operator.index(value)
         except TypeError:
             raise TypeError(
                 f"an element of {self.name} must be an integer, not {type(value).__name__}"
             ) from None
-        bits = 8 * self.size
-        low, high = (0, 1 << bits) if self.name[0] == "u" else (-1 << bits - 1, 1 << bits - 1)
-        if not low <= number < high:
+        if not self.low <= number < self.high:
             raise OverflowError(f"{number} is out of range for {self.name}")
         return number
 
     def wrapped(self, value: Any) -> int:
         """An integer modulo the type's range."""
+        number = operator.index(value)
+        if self.low <= number < self.high:
+            return number
         bits = 8 * self.size
-        number = operator.index(value) & ((1 << bits) - 1)
-        if self.name[0] != "u" and number >> bits - 1:
-            number -= 1 << bits
-        return number
+        number &= (1 << bits) - 1
+        return number - (1 << bits) if number >= self.high else number
+
+
+def _element_type(code: int, name: str, format: str) -> ElementType:
+    size = struct.calcsize(format)
+    if name == "bool":
+        return ElementType(code, name, format, size, bool)
+    if name.startswith("float"):
+        return ElementType(code, name, format, size, float)
+    bits = 8 * size
+    low, high = (0, 1 << bits) if name[0] == "u" else (-1 << bits - 1, 1 << bits - 1)
+    return ElementType(code, name, format, size, int, low, high)
 
 
 TYPES = tuple(
-    ElementType(code, name, format, struct.calcsize(format))
+    _element_type(code, name, format)
     for code, (name, format) in enumerate(
         [
             ("bool", "?"),

@@ -26,7 +26,7 @@ from penny.wasm_module import FunctionType, read_module
 if TYPE_CHECKING:
     from penny._bridge import KernelCaller
 
-__all__ = ["Destination", "Kernel", "Kernels"]
+__all__ = ["Destination", "Kernel", "Kernels", "kernel_at"]
 
 
 class Kernels:
@@ -309,8 +309,8 @@ def _elsewhere(name: str) -> str:
             f"`await penny.current_scheduler().submit(k.{name}, …)`"
         )
     return (
-        f"kernel {name} runs in a Scheduler's workers only: use `await s.submit(k.{name}, …)`, or "
-        "call it inside a task"
+        f"kernel {name} runs in a Scheduler's workers only: use `await s.submit(k.{name}, …)` or "
+        f"`s.parallel_for(k.{name}, …)`, or call it inside a task"
     )
 
 
@@ -365,6 +365,11 @@ def _kernel_of(module: _Module, name: str, signature: str) -> Kernel:
     if kernel is None:
         kernel = _kernel_cache[key] = Kernel(module, name, parse_signature(name, signature))
     return kernel
+
+
+def kernel_at(number: int, digest: bytes, name: str, signature: str) -> Kernel:
+    """A kernel of a module that is in the memory of this worker's scheduler, under that number."""
+    return _kernel_of(_module_at(number, digest), name, signature)
 
 
 class Destination:

@@ -1,4 +1,4 @@
-"""Functions that JavaScript names: by import path, or by source.
+"""Functions that JavaScript names: by import path, by source, or as a kernel of a module.
 
 Called when such a function is unpickled in a worker; `web/penny/functions.js` writes the pickles.
 """
@@ -10,7 +10,9 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["define", "find"]
+from penny.kernels import Kernel, kernel_at
+
+__all__ = ["define", "find", "kernel"]
 
 
 def find(name: str) -> Callable[..., Any]:
@@ -53,3 +55,15 @@ def define(name: str, source: str) -> Callable[..., Any]:
     if not callable(found):
         raise LookupError(f"the source defines no function {name!r}")
     return found  # type: ignore[no-any-return]
+
+
+def kernel(module: tuple[int, bytes], name: str, signature: str) -> Kernel:
+    """A kernel of a module that the scheduler of this worker has.
+
+    Args:
+        module: Its number there, and the first 16 bytes of its SHA-256.
+        name: The kernel's name.
+        signature: What it takes: `(f32 a, f32[] x)`.
+    """
+    number, digest = module
+    return kernel_at(number, digest, name, signature)

@@ -126,6 +126,8 @@ class PortMemory:
     def __init__(self, port: ArraysPort) -> None:
         self._port = port
         self.identity = port.identity
+        # An attribute of JavaScript's costs as much as the call.
+        self.get, self.set = port.get, port.set
         self._blocks: weakref.WeakValueDictionary[tuple[int, int], PortBlock] = (
             weakref.WeakValueDictionary()
         )
@@ -175,24 +177,26 @@ class PortBlock:
         self.number = number
         self.serial = serial
         self._port = port
-        self._address = port.address(number)
+        self._address: int | None = port.address(number)
         self._let_go = weakref.finalize(self, port.drop, number)
         self._let_go.atexit = False
 
     @property
     def closed(self) -> bool:
         """Whether it has let go."""
-        return not self._let_go.alive
+        return self._address is None
 
     @property
     def address(self) -> int:
         """Where it is in the shared memory."""
-        if not self._let_go.alive:
+        address = self._address
+        if address is None:
             raise _freed()
-        return self._address
+        return address
 
     def close(self) -> None:
         """Let go of it."""
+        self._address = None
         self.memory.forget(self)
         self._let_go()
 
@@ -235,11 +239,11 @@ class PortBlock:
     def get(self, type: ElementType, offset: int) -> Any:
         """One element."""
         # JavaScript's numbers come as int where they are integral, BigInts as a class of int.
-        return type.python(self._port.get(type.code, self.address + offset))
+        return type.python(self.memory.get(type.code, self.address + offset))
 
     def set(self, type: ElementType, offset: int, value: Any) -> None:
         """Store one element."""
-        self._port.set(type.code, self.address + offset, value)
+        self.memory.set(type.code, self.address + offset, value)
 
     def load(self, type: ElementType, offset: int) -> int:
         """One element, atomically."""

@@ -33,7 +33,7 @@ async function open(workers) {
  * @param {number[]} sizes
  * @param {(...schedulers: Opened[]) => Promise<T>} use
  */
-async function withSchedulers(sizes, use) {
+export async function withSchedulers(sizes, use) {
   const schedulers = await Promise.all(sizes.map(open));
   const result = await use(...schedulers);
   await Promise.all(schedulers.map(scheduler => scheduler.close()));
@@ -45,7 +45,7 @@ async function withSchedulers(sizes, use) {
  * @param {[name: string, ...args: number[]]} call
  * @param {number} expected
  */
-const program = (call, expected) => (/** @type {Opened} */ scheduler) =>
+export const program = (call, expected) => (/** @type {Opened} */ scheduler) =>
   time(async () => {
     const result = await scheduler.call(...call);
     if (result !== expected) throw new Error(`${call} gave ${result} instead of ${expected}`);

@@ -9,6 +9,7 @@ import itertools
 import time
 
 import penny
+from penny.jobs import publish
 
 # -- fib: nothing but calls ------------------------------------------------------------------------
 
@@ -119,6 +120,32 @@ def uts_below(node):
     while jobs:
         count += jobs.pop().join()
     return count
+
+
+def uts_below_serial(node):
+    """The same, one call after the other."""
+    if int.from_bytes(node[16:], "big") & UTS_MASK >= UTS_THRESHOLD:
+        return 1
+    count = 1
+    for index in UTS_INDICES:
+        count += uts_below_serial(uts_child(node, index))
+    return count
+
+
+def uts_root_child(child):
+    """One of the children of T3's root."""
+    root = uts_child(bytes(16), UTS_SEED.to_bytes(4, "big"))
+    return uts_child(root, child.to_bytes(4, "big"))
+
+
+def uts_subtree(child):
+    """The number of nodes of one child of T3's root and all below it."""
+    return uts_below(uts_root_child(child))
+
+
+def uts_subtree_serial(child):
+    """The same, serially."""
+    return uts_below_serial(uts_root_child(child))
 
 
 def uts(root_children=UTS_ROOT_CHILDREN):
@@ -255,3 +282,34 @@ def steal_latency(jobs, seconds):
     probes = [job.join() for job in reversed(spawned)]
     stolen = sorted(times for worker, *times in probes if worker != penny.current_worker())
     return [began - ended for (_, ended), (began, _) in itertools.pairwise(stolen)]
+
+
+# -- What both sides of a steal cost ---------------------------------------------------------------
+
+ASLEEP_SECONDS = 0.003
+"""After so long without work the other worker is asleep."""
+
+
+def handover():
+    """µs to make a job public, and from then on until it has ended in the other worker."""
+    began = time.perf_counter()
+    job = publish(nothing, ())
+    published = time.perf_counter()
+    while not job.done():
+        pass
+    ended = time.perf_counter()
+    job.join()
+    return (published - began) * 1e6, (ended - published) * 1e6
+
+
+def handovers(count):
+    """`handover` beside a worker that has just ended a job and looks for the next, and beside one
+    that sleeps, in turn."""
+    awake, asleep = [], []
+    for _ in range(count):
+        end = time.perf_counter() + ASLEEP_SECONDS
+        while time.perf_counter() < end:
+            pass
+        asleep.append(handover())
+        awake.append(handover())
+    return awake, asleep

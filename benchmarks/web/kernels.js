@@ -14,7 +14,7 @@ const [LARGE, SMALL] = [22, 10]; // heights of trees: 2 ** height - 1 nodes
  * A pool; its first worker is called, the others serve.
  * @param {number} workers
  */
-async function open(workers) {
+export async function open(workers) {
   const [module, kernels] = await Promise.all([
     WebAssembly.compileStreaming(fetch('./penny/core.wasm')),
     fetch('./kernels.wasm').then(answer => answer.arrayBuffer()),
@@ -63,7 +63,7 @@ async function open(workers) {
  * @param {number[]} [args]
  * @param {number} [times]
  */
-const run = (pool, expected, name, args, times) => async () => {
+export const run = (pool, expected, name, args, times) => async () => {
   const {result, ms} = await pool.call(name, args, times);
   if (result !== expected) throw new Error(`${name} gave ${result}, not ${expected}`);
   return ms;
@@ -91,7 +91,7 @@ export async function largeTree() {
   const args = [(await pool.call('plant_tree', [LARGE])).result];
   const sum = treeSum(LARGE);
   const times = await alternate(
-    {spawned: run(pool, sum, 'tree', args), serial: run(pool, sum, 'tree_serial', args)},
+    {spawned: run(pool, sum, 'tree', args, 5), serial: run(pool, sum, 'tree_serial', args, 5)},
     {rounds: 31, warmup: 5},
   );
   pool.close();

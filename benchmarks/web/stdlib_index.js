@@ -4,14 +4,16 @@ import {alternate, time} from './harness.js';
 /** @param {any[]} items @param {number} part @param {number} of */
 const share = (items, part, of) => items.filter((_, i) => i % of === part);
 
-export async function stdlibIndex() {
-  const {Penny} = /** @type {any} */ (globalThis);
-  const example = await (await fetch('./stdlib_index.py')).text();
-  const source = `${example}
+/** The example, and a function that counts a module's functions. */
+export const indexSource = async () => `${await (await fetch('./stdlib_index.py')).text()}
 
 def count(module):
     return len(index(module))
 `;
+
+export async function stdlibIndex() {
+  const {Penny} = /** @type {any} */ (globalThis);
+  const source = await indexSource();
   const {Site} = await import('./penny/site.js');
   const parts = await new Site(new URL('./penny/', import.meta.url).href).parts();
 

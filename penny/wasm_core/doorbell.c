@@ -19,6 +19,16 @@ void ring(u32 worker, u32 reason) {
   kernel_attention(worker);
 }
 
+/* A worker whose kernels have ended, for what they left to Python: `due`, and whatever else it was rung for. Its next
+ * kernel need not look for the hungry on that account: they ask kernels themselves. */
+void ring_python(u32 worker, u32 due) {
+  u32 reasons = load(&shared->worker[worker].reasons) | due;
+  if (reasons & ~(u32)STEAL)
+    ring(worker, due);
+  else if (reasons)
+    store(&shared->worker[worker].interrupt, SIGUSR1);
+}
+
 /* Rings every worker that is awake, but for the caller. Those asleep look at the queues, and at who is
  * hungry, before they run anything. */
 void ring_busy(u32 caller, u32 reason) {

@@ -14,7 +14,8 @@ enum {
   RESERVE = LANES_END + 16384, /* below it no job may lie: room for calls that spawn nothing */
 };
 /* A worker promotes for others so often at most, ms: work that is done sooner is not worth sending away. What a
- * thief missed on that account it asks for again (parking.c). */
+ * thief missed on that account it asks for again (parking.c). For the same reason a call whose predecessor was over
+ * within that time promotes nothing so early: to wake a thief costs more than such a call. */
 static const double BEAT = 0.1;
 
 /* worker_join()'s answers, as in stealing.c. */
@@ -67,6 +68,7 @@ void kernel_awake(u32 worker) {
   u32 stack = shared->worker[worker].kernel_stack;
   if (!stack) return; /* it begins with its attention up */
   context_at(stack)->beat = 0;
+  context_at(stack)->small = 0;
   raise_attention(context_at(stack));
 }
 
@@ -168,6 +170,12 @@ static void feed(struct kernel_context *context, u32 me, const struct penny_call
   lower_attention(context); /* first this, then the look: whoever comes after the look raises it again */
   if (!hungry()) return;
   double now = clock_ms();
+  if (!context->asked) {
+    context->asked = now;
+    if (context->small) context->beat = now + BEAT; /* later than it is, since the beat before began earlier */
+  } else if (now >= context->asked + BEAT) {
+    context->small = 0;
+  }
   if (now < context->beat) return;
   while (hungry()) {
     raise_attention(context);
@@ -420,6 +428,7 @@ EXPORT(kernel_enter) struct penny_call *kernel_enter(u32 me, u32 entry) {
   struct kernel_context *context = context_of_worker(me);
   struct lane *lane = open_lane(context);
   if (!lane) return 0;
+  if (!context->entry) context->asked = 0;
   lane->outer_entry = context->entry;
   lane->outer_root = context->root;
   context->entry = entry;
@@ -442,11 +451,12 @@ EXPORT(kernel_leave) int kernel_leave(u32 me) {
   context->entry = root->outer_entry;
   context->root = root->outer_root;
   close_lane(context);
+  if (!context->entry && context->asked && clock_ms() < context->asked + BEAT) context->small = 1;
   /* Python's handler may have been called, masked, by what ran on top of a kernel, and have left all to us. */
-  u32 due = context->due;
-  if (!context->entry && (due || load(&shared->worker[me].reasons))) {
+  if (!context->entry) {
+    u32 due = context->due;
     context->due = 0;
-    ring(me, due);
+    ring_python(me, due);
   }
   return 1;
 }

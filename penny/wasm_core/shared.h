@@ -246,6 +246,10 @@ struct kernel_context {
   u32 due;     /* reasons that a kernel has taken and that are Python's to answer. W, R: its worker */
   double beat; /* clock, ms, before which it promotes nothing: a heartbeat after the last promotion. W, R: its
                   worker */
+  double asked; /* clock, ms, when the call of a kernel below all others first found somebody hungry; 0: not yet. W,
+                   R: its worker */
+  u32 small;   /* 1: such a call was over within a heartbeat of that; so will the next be, it takes it. W, R: its
+                  worker */
   u32 helping; /* how many tasks its joins have stacked. W, R: its worker */
   u32 urgent;  /* 1: it runs interactive tasks on top of a kernel. W, R: its worker */
   u32 dead;    /* 1: its worker died; tasks that still use it are orphans. W: keeper; R: joiners */
@@ -397,6 +401,7 @@ int park(u32 worker, u32 joined, int help, i64 nanoseconds);
 int work_is_visible(void);
 
 void ring(u32 worker, u32 reason);
+void ring_python(u32 worker, u32 due);
 void ring_busy(u32 caller, u32 reason);
 void announce_work(u32 queue);
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -329,3 +330,40 @@ async with penny.Scheduler(workers=2) as s:
     assert lines[0] == "-3 [4181, 6765]"
     assert lines[1].startswith("kernel negated runs in a Scheduler's workers only: use `await s.")
     assert lines[2].startswith("kernel negated can't run in a coroutine task")
+
+
+def test_javascript_submits_kernels(shared_page: Page) -> None:
+    """On arrays, without a copy; what is wrong is refused."""
+    module = base64.b64encode(kernel_module(SOURCE)).decode()
+    names, y, total, wide, error, refused = shared_page.js(
+        """
+        const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+        const s = await Penny.scheduler({workers: 2});
+        const names = await s.defineKernels(bytes(args[0]).buffer);
+        const again = await s.defineKernels(bytes(args[0]));
+        if (String(again) !== String(names)) throw new Error(again);
+        const x = s.array(4, 'float32'), y = s.array(4, 'float32'), z = s.array(2);
+        x.data.set([1, 2, 3, 4]);
+        y.data.fill(0.5);
+        z.data.set([0.25, 0.5]);
+        await s.submit('saxpy', 2, x, y);
+        const total = await s.submit('total', Penny.keywords({x: z}));
+        const wide = await s.submit('inverted_wide', 2n ** 63n);
+        const error = await s.submit('saxpy', 2, x).catch(error => [error.type, error.message]);
+        const refused = [];
+        const header = [0, 97, 115, 109, 1, 0, 0, 0];
+        for (const bad of [[1, 2, 3], header])
+          await s.defineKernels(new Uint8Array(bad)).catch(e => refused.push([e.name, e.message]));
+        await s.shutdown();
+        await s.defineKernels(bytes(args[0])).catch(e => refused.push([e.name, e.message]));
+        return [names, [...y.data], total, String(wide), error, refused];
+        """,
+        module,
+    )
+    assert {"saxpy", "total", "mark", "fib"} <= set(names)
+    assert (y, total, wide) == ([2.5, 4.5, 6.5, 8.5], 0.75, str(2**63 - 1))
+    assert error[0] == "TypeError" and "takes 3 arguments, not 2" in error[1]
+    assert [name for name, _ in refused] == ["TypeError", "TypeError", "Error"]
+    assert "no WebAssembly module" in refused[0][1]
+    assert "PENNY_KERNEL" in refused[1][1]
+    assert "shut down" in refused[2][1]

@@ -84,6 +84,22 @@ test('a loop is split where somebody is hungry, and runs each index once', async
   await page.finish();
 });
 
+test('small calls in a row wake nobody; a large one after them is shared', async t => {
+  const page = await open(t);
+  const promoted = () => page.core.workerStatistics(2).reduce((sum, worker) => sum + worker.promoted, 0);
+  const times = 100_000;
+  const {value} = await page.call(1, 'fib', [8], null, null, [[10], times]);
+  assert.equal(value, 21);
+  // Each lasts a microsecond; a heartbeat alone would let hundreds through.
+  assert.ok(promoted() < times / 1000, `${promoted()} promoted`);
+  const before = promoted();
+  for (const deadline = Date.now() + 20_000; promoted() === before; ) {
+    assert.ok(Date.now() < deadline, 'nobody gets anything of a large call after small ones');
+    assert.equal((await page.call(1, 'fib', [30], null, null, [[10], 1000])).value, 832040);
+  }
+  await page.finish();
+});
+
 test('a range of calls', async t => {
   const page = await open(t, {workers: 1});
   const ran = page.words(100);

@@ -1,6 +1,7 @@
 // Threads of kernels.test.mjs: pool workers whose tasks are calls of kernels, and the page's side of that.
 //
-// A task's arguments and its result are JSON: [module, name, arguments, low, high]; {value} or {error, message}.
+// A task's arguments and its result are JSON: [module, name, arguments, low, high, [arguments, times]]; {value} or
+// {error, message}. The last: other arguments with which the kernel is called before, and how often.
 import assert from 'node:assert/strict';
 
 import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
@@ -31,12 +32,13 @@ export function worker(core, _, {note}) {
     core.words[innermost] = core.hint(task) + 1;
     const payload = core.taskAddress(task) + L.TASK_PAYLOAD;
     const bytes = core.bytes.slice(payload, payload + core.taskWord(task, L.TASK_SIZE_WORD));
-    const [module, name, args, low, high] = JSON.parse(Buffer.from(bytes).toString());
+    const [module, name, args, low, high, warm] = JSON.parse(Buffer.from(bytes).toString());
     note(`${JSON.stringify(counts)}; calls ${name}`);
     let end;
     try {
+      for (let i = 0; warm && i < warm[1]; i++) kernels.call(module, name, warm[0]);
       const value =
-        low === undefined ? kernels.call(module, name, args) : kernels.range(module, name, low, high, args);
+        low === null || low === undefined ? kernels.call(module, name, args) : kernels.range(module, name, low, high, args);
       end = {value};
     } catch (error) {
       const {name, message} = /** @type {Error} */ (error);

@@ -13,12 +13,20 @@ from hypothesis import settings
 
 import penny
 import penny.scheduler
-from penny import jobs
+from penny import jobs, shared_memory
 
 # The same examples each time, so that a change fails by what it changes; `make stress` looks for
 # new ones (HYPOTHESIS_PROFILE=default).
 settings.register_profile("share", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "share"))
+
+
+@pytest.fixture(autouse=True)
+def own_memory() -> Iterator[None]:
+    """No test's arrays go to the memory of an engine that another has left open."""
+    yield
+    for memory in list(shared_memory._open):
+        shared_memory.retire(memory)
 
 
 @pytest.fixture

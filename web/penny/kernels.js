@@ -143,6 +143,30 @@ function signaturesOf(module) {
 
 // ---- modules ----------------------------------------------------------------------------------------
 
+/**
+ * What the kernels of a module take.
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @returns {Map<string, string>} signature, in parentheses, by the kernel's name
+ * @throws {TypeError} it is no module, or says nothing of kernels
+ */
+export function kernelsOf(bytes) {
+  const lines = signaturesOf(compiled(bytes)).split(/[\n\0]/).filter(line => line.trim());
+  if (!lines.length) throw new TypeError(`the module does not say what its kernels take: write PENNY_KERNEL(…), and ${BUILD}`);
+  return new Map(lines.map(line => {
+    const start = line.indexOf('(');
+    return [line.slice(0, start).trim(), line.slice(start)];
+  }));
+}
+
+/** @param {Uint8Array<ArrayBuffer>} bytes */
+function compiled(bytes) {
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch (error) {
+    throw new TypeError(`this is no WebAssembly module: ${/** @type {Error} */ (error).message}`);
+  }
+}
+
 /** What a participant has of the kernel modules. A client adds them, and runs nothing of them. */
 export class KernelModules {
   /** The functions of all modules, at the same places in every worker. */
@@ -218,12 +242,7 @@ export class KernelModules {
 
   /** @param {Uint8Array<ArrayBuffer>} bytes */
   #compile(bytes) {
-    let module;
-    try {
-      module = new WebAssembly.Module(bytes);
-    } catch (error) {
-      throw new TypeError(`this is no WebAssembly module: ${/** @type {Error} */ (error).message}`);
-    }
+    const module = compiled(bytes);
     needs(module);
     const known = {...this.imports, __memory_base: 0, __table_base: 0};
     let memory = false;

@@ -1,7 +1,8 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
 import {Client, HAS_KWARGS, HeapLimitError, Outcome, PLAIN} from './client.js';
 import {BrokenPool, CorruptionError, WorkerLost, decodeException} from './errors.js';
-import {pickledName, pickledSource} from './functions.js';
+import {pickledKernel, pickledName, pickledSource} from './functions.js';
+import {KernelModules, kernelsOf} from './kernels.js';
 import {SharedArray} from './shared_array.js';
 import {PickleError, decode, encodeArguments, measureArguments} from './wire.js';
 
@@ -61,7 +62,44 @@ export class Scheduler extends EventTarget {
    */
   define(name, source) {
     this.#open();
-    const fn = this.client.addFunction(pickledSource(name, source));
+    return this.#define(name, pickledSource(name, source));
+  }
+
+  /**
+   * Defines the kernels of a WebAssembly module for later submissions, each under its name:
+   *
+   *     await s.defineKernels(await (await fetch('saxpy.wasm')).arrayBuffer());
+   *     await s.submit('saxpy', 2, x, y);
+   *
+   * @param {ArrayBuffer | Uint8Array<ArrayBuffer>} bytes of `penny kernel build`
+   * @returns {Promise<string[]>} the names; rejected with a TypeError if it is no module of kernels, RangeError if there
+   *     is no room for it
+   */
+  async defineKernels(bytes) {
+    const module = new Uint8Array(bytes).slice();
+    const signatures = kernelsOf(module);
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', module)).slice(0, 16);
+    this.#open();
+    this.#kernels ??= new KernelModules(this.client.core);
+    const number = this.#kernels.add(module);
+    if (!number)
+      throw new RangeError(
+        `no room for a module of kernels (${module.length} bytes) in the scheduler's shared heap: give the scheduler ` +
+          'a larger memory',
+      );
+    return Array.from(signatures, ([name, signature]) =>
+      this.#define(name, pickledKernel(number, digest, name, signature)),
+    );
+  }
+  /** @type {KernelModules | undefined} */
+  #kernels;
+
+  /**
+   * @param {string} name
+   * @param {Uint8Array} pickled
+   */
+  #define(name, pickled) {
+    const fn = this.client.addFunction(pickled);
     const before = this.#functions.get(name);
     if (before !== undefined) this.client.dropFunction(before);
     this.#functions.set(name, fn);
@@ -70,7 +108,7 @@ export class Scheduler extends EventTarget {
 
   /**
    * Runs a Python function in some worker.
-   * @param {string} name import path ("operator.add", "len"), or as defined
+   * @param {string} name import path ("operator.add", "len"), or as defined (of a kernel: its name)
    * @param {...unknown} args numbers, strings, booleans, null, BigInt, arrays, plain objects, Map, Set,
    *     Uint8Array, shared arrays, nested as you like; the last one may be Penny.keywords({…})
    * @returns {Promise<any>} rejected with a PythonError if the function raises, WorkerLost if its worker

@@ -1079,14 +1079,6 @@ MUTANTS = [
         "pool-kernels-failing",
     ),
     kernel(
-        "LOWERED_LAST",
-        "  lower_attention(context); /* first this, then the look: whoever comes after the look raises it again */\n"
-        "  if (!hungry()) return;\n",
-        "  if (!hungry()) {\n    lower_attention(context);\n    return;\n  }\n",
-        "the hungry are fed",
-        "pool-kernels-meet",
-    ),
-    kernel(
         "AWAKE_UNSEEN",
         "  context_at(stack)->beat = 0;\n  raise_attention(context_at(stack));\n",
         "",

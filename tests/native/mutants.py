@@ -1122,20 +1122,6 @@ MUTANTS = [
         "pool-recovery-of-kernels",
     ),
     kernel(
-        "SEARCHED_ONCE",
-        "  return load(&shared->kernel_burials) != burials;\n",
-        "  (void)burials;\n  return 0;\n",
-        "no frame is left while an orphan needs it",
-        "pool-recovery-of-kernels",
-    ),
-    kernel(
-        "CLAIM_UNSEEN",
-        "    if (load(&task->state) == word) return later && load(&context_at(stack)->dead);\n",
-        "    return load(&task->state) == word && later && load(&context_at(stack)->dead);\n",
-        "no frame is left while an orphan needs it",
-        "pool-recovery-of-kernels",
-    ),
-    kernel(
         "QUEUED_UNSEEN",
         "(runs && participant_of(word) == me)) return 0;",
         "participant_of(word) == me) return 0;",

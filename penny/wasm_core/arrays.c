@@ -97,7 +97,9 @@ EXPORT(task_carry) void task_carry(u32 index, u32 address) {
   struct list *list = (struct list *)address;
   store(&shared->carried[index], address);
   /* Only now: who looked at this slot before is to fail. The list stays, as the slot is the caller's. */
-  for (u32 i = 0; i < list->count; i++) fetch_add(&entry(list->number[i])->life, MOVE);
+  u32 count = count_of(address);
+  for (u32 i = 0; i < count; i++)
+    if (list->number[i] - 1 < ARRAYS) fetch_add(&entry(list->number[i])->life, MOVE);
 }
 
 /* The slot, which the caller owns, carries nothing any more. */

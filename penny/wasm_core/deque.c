@@ -31,7 +31,8 @@ u32 deque_pop(struct deque *deque) {
   /* Take the entry first, look for thieves second: a thief that looks after this store leaves it. */
   store(&deque->bottom, bottom);
   u32 top = load(&deque->top);
-  if ((i32)(bottom - top) < 0) { /* it was empty */
+  if (bottom - top >= DEQUE_ENTRIES) { /* it was empty: bottom is one below top */
+    if (bottom - top != -1u) __builtin_trap(); /* somebody has written into the deque */
     store(&deque->bottom, bottom + 1);
     return NONE;
   }
@@ -54,6 +55,8 @@ u32 deque_steal(struct deque *deque) {
   u32 top = load(&deque->top);
   u32 bottom = load(&deque->bottom);
   if ((i32)(bottom - top) <= 0) return NONE;
+  /* More entries than there are: top has moved since, or somebody has written into the deque. */
+  if (bottom - top > DEQUE_ENTRIES && load(&deque->top) == top) __builtin_trap();
   /* Read before the compare-and-swap: after it the owner may overwrite the entry. */
   u32 hint = plain_load(entry(deque, top));
   return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;
@@ -61,10 +64,11 @@ u32 deque_steal(struct deque *deque) {
 
 /* A worker that takes a dead one's number goes on with its deque. If the dead one was inside
  * deque_pop, bottom may be at top or one below, and a thief may be about to win the entry at top, read
- * while bottom was still above it. So nothing may be pushed at that position any more: move past it. */
+ * while bottom was still above it. So nothing may be pushed at that position any more: move past it. (If the dead one
+ * died because somebody has written into its deque, it is empty from now on; the keeper has injected again what was queued.) */
 void deque_adopt(struct deque *deque) {
   u32 top = load(&deque->top);
-  if ((i32)(load(&deque->bottom) - top) > 0) return;
+  if (load(&deque->bottom) - top - 1 < DEQUE_ENTRIES) return;
   compare_exchange(&deque->top, top, top + 1); /* lost to that thief: then top is there already */
   store(&deque->bottom, top + 1);
 }

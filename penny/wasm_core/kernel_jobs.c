@@ -94,10 +94,10 @@ void kernels_ask(u32 caller) {
 static void reset(u32 stack) {
   struct kernel_context *context = context_at(stack);
   context->job.newest = context->promoted = 0;
-  context->entry = context->due = context->helping = context->urgent = 0;
+  context->entry = context->due = context->helping = context->urgent = context->small = 0;
   context->root = 0;
   context->lane = (struct lane *)stack; /* that is, none */
-  context->beat = 0;
+  context->beat = context->asked = 0;
   store(&context->dead, 0); /* of a dead one's, whoever looks for orphans may read it now */
   raise_attention(context); /* somebody may be hungry already */
 }

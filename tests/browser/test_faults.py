@@ -7,8 +7,11 @@ strength: all its workers answer.
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
+from typing import Any
 
 import pytest
+from support.kernel_modules import kernel_module
 from support.pages import Page
 from support.tasks import NAP
 
@@ -74,9 +77,9 @@ def is_whole(s, base):
 )
 
 
-def holds(page: Page, program: str, workers: int = WORKERS) -> None:
+def holds(page: Page, program: str, workers: int = WORKERS, **options: Any) -> None:
     page.timeout = 180
-    run = page.run_long(SETUP + textwrap.dedent(program), workers=workers)
+    run = page.run_long(SETUP + textwrap.dedent(program), workers=workers, **options)
     assert (run.status, run.stdout.splitlines()[-1:]) == (0, ["whole"]), run.stdout + run.stderr
 
 
@@ -170,6 +173,65 @@ def test_a_worker_runs_out_of_memory(page: Page) -> None:
             is_whole(s, base)
         print("whole")
         """,
+    )
+
+
+def test_workers_die_in_kernels_and_with_arrays(page: Page) -> None:
+    """A kernel that can't be asked: its task's arrays and its stack come free."""
+    holds(
+        page,
+        """
+        import gc
+
+        with open("kernels.wasm", "rb") as file:
+            k = penny.Kernels(file.read())
+
+        def stuck(given):
+            own = penny.SharedArray((50_000,), "int32")
+            k.stuck(given)
+
+        def has_run():
+            k.fib(1)
+            return where()
+
+        with penny.Scheduler() as s:
+            assert sum(f.result() for f in [s.submit(k.fib, 20) for _ in range(30)]) == 30 * 6765
+            gate = penny.SharedArray((4,), "int32")
+            try:
+                s.options(timeout=0.2).submit(stuck, gate).result()
+            except TimeoutError:
+                pass
+            del gate
+            ran = set()
+            while len(ran) < s.workers:  # each keeps its kernel stack
+                ran |= {future.result() for future in [s.submit(has_run) for _ in range(9)]}
+            gc.collect()
+            base = base_of(s)
+            before = deaths(s)
+            for _ in range(3):
+                given = penny.SharedArray((4,), "int32")
+                slow = [s.options(timeout=0.2).submit(stuck, given) for _ in range(s.workers - 1)]
+                trees = [s.submit(k.fib, 22) for _ in range(20)]
+                others = load(s, 100)
+                for future in slow:
+                    try:
+                        future.result()
+                        raise AssertionError("it ended")
+                    except TimeoutError:
+                        pass
+                for future in trees:
+                    try:
+                        assert future.result() == 17711
+                    except penny.KernelError as error:  # a part of it ran where somebody died
+                        assert "died" in str(error), error
+                assert check(others) == 0
+                del given, slow, future
+            gc.collect()
+            is_whole(s, base)
+            assert deaths(s) == before + 3 * (s.workers - 1)
+        print("whole")
+        """,
+        files={"kernels.wasm": kernel_module(Path(__file__).with_name("kernels.c"))},
     )
 
 

@@ -76,6 +76,7 @@ ADDRESS(array_life, u32 array) { return (u32)&shared->array[array - 1].life; } /
 ADDRESS(array_holders, u32 array) { return (u32)&shared->array[array - 1].holders; }
 ADDRESS(array_block, u32 array) { return (u32)&shared->array[array - 1].block; }
 ADDRESS(carried, u32 index) { return (u32)&shared->carried[index]; }
+ADDRESS(kernel_module, u32 number) { return (u32)&shared->kernel_module[number - 1]; }
 ADDRESS(granule, u32 granule) { return (u32)&shared->granule[granule]; }
 ADDRESS(hazard, u32 participant) { return (u32)&shared->hazard[participant]; }
 ADDRESS(arena, u32 arena) { return (u32)&shared->arena[arena]; }

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
 import {HOST, KEEPER, MEBIBYTE, clientParticipant, createMemory} from '../../web/penny/core.js';
 import {CorruptionError} from '../../web/penny/errors.js';
+import {KernelError, KernelModules, Kernels} from '../../web/penny/kernels.js';
 import * as L from '../../web/penny/layout.js';
 import {WorkerPort} from '../../web/penny/worker_port.js';
 import {NOTHING, STOPPED, TestCore, generator} from './threads.mjs';
@@ -204,7 +205,7 @@ export function content({module}, {seed, rounds}, {note}) {
 }
 
 /**
- * Overwrites anything in slots, completion lists, the function table, the heap's map, the injector. Nobody hangs, nobody
+ * Overwrites anything in slots, completion lists, the function table, the heap's map, deque and injector. Nobody hangs, nobody
  * reads what is no payload.
  * @type {Body}
  */
@@ -219,6 +220,8 @@ export function anything({module}, {seed, rounds}, {note}) {
       () => scene.hit(L.CLIENT_ADDRESS + HOST * L.CLIENT_BYTES + 4 * scene.below(3)),
       () => scene.hit(core.test.at_life(1 + scene.below(4)) + 4 * scene.below(4)),
       () => scene.hit(core.test.at_granule(scene.below(64))),
+      () => scene.hit(core.test.at_deque_top(WORKER)),
+      () => scene.hit(core.test.at_deque_bottom(WORKER)),
       () => scene.hit(core.test.at_injector_head(L.BATCH)),
       () => scene.hit(core.test.at_injector_tail(L.BATCH) + 64 + 4 * scene.below(64)),
     ];
@@ -235,6 +238,192 @@ export function anything({module}, {seed, rounds}, {note}) {
     }
     ended += scene.ended;
     errors += scene.errors;
+  }
+  return {ended, errors};
+}
+
+/**
+ * Overwrites a deque's positions, far and near, with tasks in it: its owner and thieves get an error or go on, and all tasks
+ * run once a successor has taken over.
+ * @type {Body}
+ */
+export function deque({module}, {seed, rounds}, {note}) {
+  let ended = 0;
+  let errors = 0;
+  for (let round = 0; round < rounds; round++) {
+    note(`seed ${seed + round}`);
+    const random = generator(seed + round);
+    const core = new TestCore(module, createMemory(HEAP), KEEPER);
+    core.initialise(2, HEAP, round % 2 ? 0 : -3);
+    const [owner, thief] = [core.as(0), core.as(1)];
+    const tasks = 20;
+    for (let i = 0; i < tasks; i++) {
+      const task = core.exports.task_new(HOST);
+      assert.equal(core.exports.task_submit(task, 0, L.BATCH, 0, 0, 0), 1);
+    }
+    const done = new Set();
+    const run = (/** @type {TestCore} */ worker) => {
+      const task = worker.exports.worker_next(worker.participant, 0);
+      if (task === NOTHING) return false;
+      assert.ok(!done.has(task), `task ${task} runs twice`);
+      done.add(task);
+      worker.exports.task_finish(task, worker.participant, L.STATE_RETURNED, 0, 0);
+      return true;
+    };
+    /** One of them may find that it is overwritten, and die of it. @param {TestCore} worker */
+    const attempt = worker => {
+      try {
+        return run(worker);
+      } catch (error) {
+        if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+        errors++;
+        core.exports.recover(worker.participant);
+        assert.equal(core.exports.reinject(), 0);
+        worker.exports.worker_start(worker.participant);
+        return true;
+      }
+    };
+    attempt(owner); // some of them lie in its deque now
+    const word = random() % 2 ? core.test.at_deque_top(0) : core.test.at_deque_bottom(0);
+    core.poke(word, random() % 2 ? random() : core.word(word) ^ (1 << (random() % 32)));
+    while (attempt(random() % 2 ? owner : thief) || attempt(owner) || attempt(thief)) continue;
+    // What lay where the deque ends now is found by whoever recovers.
+    core.exports.recover(0);
+    assert.equal(core.exports.reinject(), 0);
+    owner.exports.worker_start(0);
+    while (attempt(owner) || attempt(thief)) continue;
+    assert.equal(done.size, tasks, `seed ${seed + round}: ${done.size} of ${tasks} tasks have run`);
+    ended += done.size;
+  }
+  return {ended, errors};
+}
+
+/**
+ * Overwrites the array table, lists of what slots carry and what names them. Whoever has an array gets an address in the heap or
+ * an error, and nothing is written where no array is.
+ * @type {Body}
+ */
+export function arrays({module}, {seed, rounds}, {note}) {
+  let ended = 0;
+  let errors = 0;
+  for (let round = 0; round < rounds; round++) {
+    const random = generator(seed + round);
+    const below = (/** @type {number} */ n) => random() % n;
+    const core = new TestCore(module, createMemory(HEAP), KEEPER);
+    core.initialise(1, HEAP, 0);
+    const holders = [core.as(clientParticipant(HOST)), core.as(WORKER)];
+    /** @type {{number: number, serial: number}[]} */
+    const names = [];
+    /** @type {number[]} slots that carry some */
+    const slots = [];
+    const lists = new Set();
+    // Words that nobody may write: slots between those where the two begin to look for free ones.
+    const wordOf = (/** @type {number} */ slot) => (L.TASK_ADDRESS + slot * L.TASK_BYTES) >> 2;
+    const unused = () => core.words.slice(wordOf(1000), wordOf(15_000));
+    const before = unused();
+    const steps = [
+      function make() {
+        const {arrays} = holders[below(2)];
+        const number = arrays.make([8, 700, 40_000, 200_000][below(4)]);
+        if (number) names.push({number, serial: arrays.serial(number)});
+      },
+      function hold() {
+        const name = names[below(names.length)];
+        if (name && holders[below(2)].arrays.hold(name.number, name.serial)) ended++;
+      },
+      function look() {
+        const name = names[below(names.length)];
+        const holder = holders[below(2)];
+        if (!name || !holder.arrays.hold(name.number, name.serial)) return;
+        const address = holder.arrays.address(name.number);
+        const size = holder.exports.array_size(name.number) >>> 0;
+        assert.ok(address >= L.HEAP_ADDRESS && address + size <= holder.bytes.length, `${size} bytes at ${address}`);
+        holder.arrays.drop(name.number);
+      },
+      function drop() {
+        const name = names[below(names.length)];
+        if (name) holders[below(2)].arrays.drop(name.number);
+      },
+      function carry() {
+        const holder = holders[0];
+        const held = [...new Set(names.map(({number}) => number))].slice(-3);
+        const slot = holder.exports.task_new(HOST);
+        const list = holder.exports.list_new(holder.participant, held.length) >>> 0;
+        if (!list) return;
+        holder.reach(list + 4 + 4 * held.length);
+        holder.words.set(held, list / 4 + 1);
+        lists.add(list);
+        if (below(4) === 0) hit(list + 4 * below(held.length + 1));
+        holder.exports.task_carry(slot, list);
+        slots.push(slot);
+      },
+      function uncarry() {
+        const slot = slots.splice(below(slots.length || 1), 1)[0];
+        if (slot !== undefined) holders[0].exports.task_free(slot, HOST);
+      },
+      function recover() {
+        if (below(4)) return;
+        core.exports.recover(WORKER);
+        holders[1] = core.as(WORKER);
+      },
+    ];
+    const hit = (/** @type {number} */ address) => {
+      const was = core.word(address);
+      core.poke(address, below(2) ? VALUES[below(VALUES.length)] : below(2) ? random() : was ^ (1 << below(32)));
+    };
+    const places = [
+      () => hit(core.test.at_array_life(names[below(names.length)].number) + 4 * below(2)),
+      () => hit(core.test.at_array_holders(names[below(names.length)].number) + 4 * below(3)),
+      () => hit(core.test.at_array_block(names[below(names.length)].number) + 4 * below(2)),
+      () => hit(core.test.at_carried(slots.length ? slots[below(slots.length)] : below(64))),
+      () => lists.size && hit([...lists][below(lists.size)] + 4 * below(4)),
+    ];
+    for (let i = 0; i < STEPS; i++) {
+      const step = steps[below(steps.length)];
+      note(`seed ${seed + round}: ${step.name}`);
+      try {
+        step();
+      } catch (error) {
+        if (!(error instanceof CorruptionError || error instanceof WebAssembly.RuntimeError)) throw error;
+        errors++;
+      }
+      if (i % 5 === 4 && names.length) places[below(places.length)]();
+    }
+    const after = unused();
+    const wild = after.findIndex((word, i) => word !== before[i]);
+    assert.equal(wild, -1, `seed ${seed + round}: word ${wild} of the unused slots was written`);
+  }
+  return {ended, errors};
+}
+
+/** What loading and calling a kernel may end with. */
+const KERNEL_ERRORS = [KernelError, CorruptionError, WebAssembly.CompileError, WebAssembly.LinkError, WebAssembly.RuntimeError, RangeError, TypeError];
+
+/**
+ * Overwrites the table of kernel modules: a worker that loads one then has it as it was, or an error.
+ * @type {Body}
+ */
+export function modules({module}, {seed, rounds, kernels}, {note}) {
+  let ended = 0;
+  let errors = 0;
+  for (let round = 0; round < rounds; round++) {
+    note(`seed ${seed + round}`);
+    const random = generator(seed + round);
+    const core = new TestCore(module, createMemory(HEAP), KEEPER);
+    core.initialise(1, HEAP, 0);
+    assert.equal(new KernelModules(core).add(kernels), 1);
+    const word = core.test.at_kernel_module(1) + 4 * (random() % 5); // state, block, size, data, table
+    const before = core.word(word);
+    const value = [VALUES[random() % VALUES.length], random(), before ^ (1 << (random() % 32))][random() % 3];
+    core.poke(word, value);
+    const worker = new Kernels(core.as(WORKER), () => assert.fail('there is no other task'));
+    try {
+      assert.equal(worker.call(1, 'fib', [10]), 55);
+      ended++;
+    } catch (error) {
+      if (!KERNEL_ERRORS.some(type => error instanceof type)) throw error;
+      errors++;
+    }
   }
   return {ended, errors};
 }

@@ -73,6 +73,7 @@ export const INTERRUPTED = -4;
  *   at_array_life(array: number): number,
  *   at_array_holders(array: number): number,
  *   at_array_block(array: number): number,
+ *   at_kernel_module(number: number): number,
  *   at_carried(index: number): number,
  *   claim(hint: number, worker: number): number,
  *   heap_sweep(participant: number, keeper: number): void,

@@ -147,9 +147,10 @@ void kernel_throw(u32 failure, u32 task) {
 
 /* ---- trees ---------------------------------------------------------------------------------------- */
 
-enum style { BY_JOBS, BY_LISTS, BY_CALLS, STYLES };
+enum style { BY_JOBS, BY_LISTS, BY_CALLS, BY_CHAINS, STYLES };
 
-/* Node n has the children 2 n and 2 n + 1. It lies in a frame of whoever called the kernel, and all its nodes, on
+/* Node n has the children 2 n and 2 n + 1; of a chain of calls, which is deeper than a lane, an odd one n + 1, a leaf, and
+ * n + 2. It lies in a frame of whoever called the kernel, and all its nodes, on
  * whatever worker, read and write it. */
 struct tree {
   u32 alive;
@@ -247,11 +248,14 @@ static void upper_call(struct penny_call *call, struct penny_call *next) {
 }
 
 static u32 sum_by_calls(struct penny_call *call, struct tree *tree, u32 number) {
-  call->u32[0] = 2 * number + 1;
+  int chain = tree->style == BY_CHAINS;
+  if (chain && number % 2 == 0) return number;
+  u32 upper = chain ? number + 1 : 2 * number + 1, lower = chain ? number + 2 : 2 * number;
+  call->u32[0] = upper;
   call->pointer[1] = tree;
   struct penny_call *next = penny_fork(call, upper_call);
-  u32 sum = number + sum_of(next, tree, 2 * number);
-  return sum + (penny_kept(call) ? sum_of(call, tree, 2 * number + 1) : call->u32[1]);
+  u32 sum = number + sum_of(next, tree, lower);
+  return sum + (penny_kept(call) ? sum_of(call, tree, upper) : call->u32[1]);
 }
 
 static u32 sum_of(struct penny_call *call, struct tree *tree, u32 number) {
@@ -303,7 +307,7 @@ static void forgetful_kernel(struct penny_call *lane, void *p) {
   struct tree *wanted = p, *tree = push(sizeof *tree);
   *tree = *wanted;
   tree->alive = IN_USE;
-  if (tree->style == BY_CALLS) {
+  if (tree->style >= BY_CALLS) {
     lane->u32[0] = 2;
     lane->pointer[1] = tree;
     penny_fork(lane, upper_call);

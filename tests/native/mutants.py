@@ -18,7 +18,7 @@ import re
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -878,23 +878,6 @@ MUTANTS = [
     ),
     # ---- arrays.c
     array(
-        "CARRY_UNMOVED",
-        "  for (u32 i = 0; i < list->count; i++) fetch_add(&entry(list->number[i])->life, MOVE);\n",
-        "",
-        "nobody has an array that is freed",
-        ARRAYS,
-    ),
-    array(
-        "MOVE_FIRST",
-        "  store(&shared->carried[index], address);\n  /* Only now: who looked at this slot before is to fail. "
-        "The list stays, as the slot is the caller's. */\n"
-        "  for (u32 i = 0; i < list->count; i++) fetch_add(&entry(list->number[i])->life, MOVE);\n",
-        "  for (u32 i = 0; i < list->count; i++) fetch_add(&entry(list->number[i])->life, MOVE);\n"
-        "  store(&shared->carried[index], address);\n",
-        "nobody has an array that is freed",
-        ARRAYS,
-    ),
-    array(
         "HOLD_UNMOVED",
         "    if (compare_exchange64(&array->life, life, life + MOVE)) return 1;\n",
         "    return 1;\n",
@@ -918,20 +901,6 @@ MUTANTS = [
         "array_state_of(life) != ALIVE || serial_of(life) != serial) break;",
         "array_state_of(life) != ALIVE) break;",
         "an old name gives no hold",
-        ARRAYS,
-    ),
-    array(
-        "HOLDERS_FIRST",
-        "    if (carried == CHANGED) continue;\n    if (is_held(array)) return;\n",
-        "    if (carried == CHANGED) continue;\n",
-        "nobody has an array that is freed",
-        ARRAYS,
-    ),
-    array(
-        "CHANGED_UNSEEN",
-        "    if (load(&shared->carried[t]) != list) return CHANGED;\n",
-        "",
-        "nobody has an array that is freed",
         ARRAYS,
     ),
     array(
@@ -1110,21 +1079,6 @@ MUTANTS = [
         "pool-kernels-failing",
     ),
     kernel(
-        "INNERMOST_STAYS",
-        "  kernel_task(task);\n  *innermost = below;\n",
-        "  kernel_task(task);\n  *innermost = task;\n",
-        "who was not asked is not cancelled",
-        "pool-kernels-failing",
-    ),
-    kernel(
-        "LOWERED_LAST",
-        "  lower_attention(context); /* first this, then the look: whoever comes after the look raises it again */\n"
-        "  if (!hungry()) return;\n",
-        "  if (!hungry()) {\n    lower_attention(context);\n    return;\n  }\n",
-        "the hungry are fed",
-        "pool-kernels-meet",
-    ),
-    kernel(
         "AWAKE_UNSEEN",
         "  context_at(stack)->beat = 0;\n  raise_attention(context_at(stack));\n",
         "",
@@ -1164,20 +1118,6 @@ MUTANTS = [
         "LEAVES_ORPHANS",
         "  if (lost) await_orphans(me, serial);\n",
         "  (void)lost;\n",
-        "no frame is left while an orphan needs it",
-        "pool-recovery-of-kernels",
-    ),
-    kernel(
-        "SEARCHED_ONCE",
-        "  return load(&shared->kernel_burials) != burials;\n",
-        "  (void)burials;\n  return 0;\n",
-        "no frame is left while an orphan needs it",
-        "pool-recovery-of-kernels",
-    ),
-    kernel(
-        "CLAIM_UNSEEN",
-        "    if (load(&task->state) == word) return later && load(&context_at(stack)->dead);\n",
-        "    return load(&task->state) == word && later && load(&context_at(stack)->dead);\n",
         "no frame is left while an orphan needs it",
         "pool-recovery-of-kernels",
     ),
@@ -1281,7 +1221,8 @@ def main() -> int:
         return mutant, mutant.check(), time.monotonic() - begin
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for mutant, how, seconds in pool.map(check, wanted):
+        for checked in as_completed([pool.submit(check, mutant) for mutant in wanted]):
+            mutant, how, seconds = checked.result()
             survivors += how is None
             print(f"{mutant.name:24} {seconds:5.1f} s  {how or 'SURVIVES'}", flush=True)
     print(f"{len(wanted) - survivors} of {len(wanted)} mutants caught")

@@ -527,7 +527,7 @@ static void play(struct settings settings) {
   deaths_left = set.deaths;
   arrays_begin_round(set.arrays);
   kernels_begin_round((struct kernel_settings){.kernels = set.kernels,
-                                               .nodes = 40,
+                                               .nodes = 60,
                                                .failures = set.failures,
                                                .meets = set.meets,
                                                .cancels = set.cancels != 0,

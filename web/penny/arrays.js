@@ -63,11 +63,15 @@ export class Arrays {
     for (const number of numbers) this.drop(number);
   }
 
-  /** Address of an array that is held. @param {number} number */
+  /**
+   * Address of an array that is held.
+   * @param {number} number
+   * @throws {CorruptionError} if it can't be there
+   */
   address(number) {
     const {exports} = this.core;
     const address = exports.array_block(number) >>> 0;
-    this.core.reach(address + (exports.array_size(number) >>> 0));
+    this.core.checkBlock(address, exports.array_size(number) >>> 0);
     return address;
   }
 

@@ -227,7 +227,7 @@ export class KernelModules {
     core.reach(block + bytes.length);
     core.bytes.set(bytes, block);
     try {
-      const instance = this.#instantiate(number, module, functions);
+      const instance = this.#instantiate(number, module);
       const construct = instance.exports._initialize ?? instance.exports.__wasm_call_ctors;
       if (typeof construct === 'function') construct();
       this.instances[number] = instance;
@@ -268,7 +268,7 @@ export class KernelModules {
       if (!exports.kernel_module_ready(number)) continue;
       if (exports.kernel_module_size(number) >>> 0 !== bytes.length) continue;
       const block = exports.kernel_module_block(number) >>> 0;
-      core.reach(block + bytes.length);
+      core.checkBlock(block, bytes.length);
       if (bytes.every((byte, i) => byte === core.bytes[block + i])) return number;
     }
     return 0;
@@ -277,11 +277,12 @@ export class KernelModules {
   /**
    * @param {number} number
    * @param {WebAssembly.Module} module
-   * @param {number} functions how many places it needs in the table
    */
-  #instantiate(number, module, functions) {
+  #instantiate(number, module) {
     const {exports} = this.core;
+    const {data, functions} = needs(module);
     const place = exports.kernel_module_table(number) >>> 0;
+    if (data) this.core.checkBlock(exports.kernel_module_data(number) >>> 0, data); // it may write there
     if (this.table.length < place + functions) this.table.grow(place + functions - this.table.length);
     const constant = (/** @type {number} */ value) => new WebAssembly.Global({value: 'i32'}, value);
     this.#signatures.set(number, signaturesOf(module));
@@ -295,7 +296,7 @@ export class KernelModules {
     });
   }
 
-  /** @param {number} number of a module that has been added */
+  /** @param {number} number of a module that has been added @throws {CorruptionError} */
   load(number) {
     const {core, instances} = this;
     const {exports} = core;
@@ -303,9 +304,9 @@ export class KernelModules {
     if (!exports.kernel_module_ready(number)) throw new RangeError(`there is no kernel module ${number}`);
     const block = exports.kernel_module_block(number) >>> 0;
     const size = exports.kernel_module_size(number) >>> 0;
-    core.reach(block + size);
+    core.checkBlock(block, size);
     const module = new WebAssembly.Module(core.bytes.slice(block, block + size));
-    instances[number] = this.#instantiate(number, module, needs(module).functions);
+    instances[number] = this.#instantiate(number, module);
   }
 
   /** @param {number} number of a module that has been added */

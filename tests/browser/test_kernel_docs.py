@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from support.kernel_modules import documented_module
 from support.pages import Page
-
-from penny.cli import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,9 +15,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("document", ["README.md", "docs/kernels.md"])
 def test_examples(document: str, shared_page: Page, tmp_path: Path) -> None:
     text = (ROOT / document).read_text()
-    source, module = tmp_path / "kernels.c", tmp_path / "kernels.wasm"
-    source.write_text("\n".join(re.findall(r"^```c\n(.*?)^```$", text, re.M | re.S)))
-    assert main(["kernel", "build", str(source), "-o", str(module), "-Wall", "-Werror"]) == 0
+    module = documented_module(ROOT / document, tmp_path)
     (program,) = (
         block
         for block in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
@@ -26,5 +23,5 @@ def test_examples(document: str, shared_page: Page, tmp_path: Path) -> None:
     )
     expected = re.findall(r"print\(.*# (.*)$", program, re.M)
     assert len(expected) >= 2
-    run = shared_page.run(program, files={"kernels.wasm": module.read_bytes()})
+    run = shared_page.run(program, files={"kernels.wasm": module})
     assert run.ok().splitlines() == expected

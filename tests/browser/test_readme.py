@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.kernel_modules import documented_module
 from support.pages import Page, Run
 from support.servers import Server
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+FILE = Path(__file__).parents[2] / "README.md"
+README = FILE.read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -52,7 +54,9 @@ def test_all_python_examples_are_tested() -> None:
     assert len(blocks("html")) == 1
 
 
-def test_javascript(page: Page) -> None:
+def test_javascript(new_page: Callable[..., Page], server: Server, tmp_path: Path) -> None:
+    server.write("kernels.wasm", documented_module(FILE, tmp_path))
+    page = new_page()
     page.js(blocks("js")[0])
     logged = [text for level, text in page.console() if level == "log"]
     assert logged[0] == "42"

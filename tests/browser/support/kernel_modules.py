@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from penny.cli import kernel, main
@@ -22,4 +23,19 @@ def kernel_module(source: Path, *options: str) -> bytes:
         FOLDER.mkdir(parents=True, exist_ok=True)
         strict = ("-Wall", "-Wextra", "-Werror")
         assert main(["kernel", "build", str(source), "-o", str(target), *options, *strict]) == 0
+    return target.read_bytes()
+
+
+def documented_module(document: Path, folder: Path) -> bytes:
+    """The module that `penny kernel build` makes of all the C in a Markdown file.
+
+    Args:
+        document: The file.
+        folder: Where to build it.
+    """
+    source, target = folder / "kernels.c", folder / "kernels.wasm"
+    source.write_text(
+        "\n".join(re.findall(r"^```c\n(.*?)^```$", document.read_text(), re.M | re.S))
+    )
+    assert main(["kernel", "build", str(source), "-o", str(target), "-Wall", "-Werror"]) == 0
     return target.read_bytes()

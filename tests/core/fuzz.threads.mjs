@@ -36,7 +36,7 @@ class Scene {
     this.random = generator(seed);
     this.note = note;
     this.core = new TestCore(module, createMemory(HEAP), KEEPER);
-    this.core.initialise(1, HEAP, 0);
+    this.core.initialise(1, HEAP);
     this.client = new Client(this.core.as(clientParticipant(HOST)), HOST, {waitAsync: false});
     this.fn = this.client.addFunction(new Uint8Array(700).fill(7));
     /** How each task ended, by ticket. @type {Map<number, number>} */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import io
 import os
 import signal
@@ -20,9 +21,13 @@ from penny.cli.server import application, serving
 from penny.cli.session import Outcome, Session, Start
 from penny.cli.site import Site
 from penny.cli.snapshot import find_snapshot
+from penny.cli.trace import TraceFile
 
 CONNECTING = 60.0
 """Seconds within which the page must have connected; a cold start takes about one."""
+
+LAST_TRACE = 10.0
+"""Seconds that a page whose script is interrupted has to send the trace."""
 
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,10 +36,17 @@ def run(options: argparse.Namespace) -> int:
     """Run a script and return its exit status.
 
     Raises:
-        CommandError: the script can't be read, something needed is missing, or the browser or the
-            page broke down.
+        CommandError: the script can't be read, the trace can't be written, something needed is
+            missing, or the browser or the page broke down.
     """
     source, folder = read_script(options.script)
+    with TraceFile(options.trace) if options.trace else contextlib.nullcontext() as trace:
+        return _run_source(options, source, folder, trace)
+
+
+def _run_source(
+    options: argparse.Namespace, source: str, folder: Path, trace: TraceFile | None
+) -> int:
     browser = find_browser(options.on)
     pyodide = find_pyodide(options.pyodide)
     python = bundle.python_packages()
@@ -50,9 +62,10 @@ def run(options: argparse.Namespace) -> int:
         argv=[options.script, *options.args],
         workers=options.workers,
         on="page" if options.page else "host",
+        trace=trace is not None,
     )
     sys.stdout.flush()
-    return asyncio.run(_run(site, browser, start, files.archive))
+    return asyncio.run(_run(site, browser, start, files.archive, trace))
 
 
 def read_script(script: str) -> tuple[str, Path]:
@@ -78,7 +91,9 @@ def read_script(script: str) -> tuple[str, Path]:
         raise CommandError(f"can't decode {script}: {error}") from None
 
 
-async def _run(site: Site, browser: Browser, start: Start, files: bytes) -> int:
+async def _run(
+    site: Site, browser: Browser, start: Start, files: bytes, trace: TraceFile | None
+) -> int:
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[Outcome] = loop.create_future()
 
@@ -95,10 +110,16 @@ async def _run(site: Site, browser: Browser, start: Start, files: bytes) -> int:
             said = f"{browser.executable} did not open the page within {CONNECTING:.0f} s"
             settle(CommandError(said, EX_SOFTWARE))
 
+    def interrupt(status: int) -> None:
+        if session.interrupt(status):  # the first time it ends when the trace is there
+            loop.call_later(LAST_TRACE, settle, status)
+        else:
+            settle(status)
+
     for number in STOPPING_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, and so it stays
-            loop.add_signal_handler(number, settle, EX_INTERRUPTED + number)
-    session = Session(start, files, StandardStreams(on_error=settle), settle)
+            loop.add_signal_handler(number, interrupt, EX_INTERRUPTED + number)
+    session = Session(start, files, StandardStreams(on_error=settle), settle, trace)
     async with serving(application(site, routes=session.routes()), port=0) as url:
         process = BrowserProcess(browser, f"{url}run/?token={session.token}", on_browser_exit)
         async with process:

@@ -33,6 +33,7 @@ import history
 import kernels
 import report
 import scaling
+import traces
 from figures import Figure, Pages, Raw
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -54,7 +55,13 @@ SUITE_TIMEOUT = 1800
 """Seconds that one page's measurements may take."""
 
 SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
-    first.SUITES | forkjoin.SUITES | arrays.SUITES | kernels.SUITES | scaling.SUITES | growth.SUITES
+    first.SUITES
+    | forkjoin.SUITES
+    | arrays.SUITES
+    | kernels.SUITES
+    | scaling.SUITES
+    | growth.SUITES
+    | traces.SUITES
 )
 
 

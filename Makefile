@@ -122,7 +122,9 @@ NATIVE_CORE := $(wildcard penny/wasm_core/*.c)
 NATIVE_TESTS := $(patsubst %.c,%.o,$(wildcard tests/native/*.c))
 NATIVE_SMALL := 's/TASKS = 16384,/TASKS = 64,/; s/TASK_BITS = 14,/TASK_BITS = 6,/; \
 	s/FUNCTIONS = 8192,/FUNCTIONS = 16,/; s/ARRAYS = 8192,/ARRAYS = 32,/; s/INJECTOR_CELLS = 32768,/INJECTOR_CELLS = 128,/; \
-	s/DEQUE_ENTRIES = 4096,/DEQUE_ENTRIES = 64,/'
+	s/DEQUE_ENTRIES = 4096,/DEQUE_ENTRIES = 64,/; s/RING_EVENTS = 32768,/RING_EVENTS = 16,/; \
+	s/LOG_EVENTS = 1048576,/LOG_EVENTS = 1024,/; s/FUNCTION_NAMES = 4096,/FUNCTION_NAMES = 8,/; \
+	s/COPY_EVENTS = 256,/COPY_EVENTS = 12,/'
 NATIVE_SMALL_LANES := 's/PENNY_LANE = 512 /PENNY_LANE = 16 /'
 NATIVE_CFLAGS := -std=c11 -g -Wall -Wextra -Werror -Wno-int-to-pointer-cast -Wno-pointer-to-int-cast \
 	-Itests/native

@@ -32,6 +32,7 @@ GROUPS = {
     "first": "Start-up and tasks",
     "forkjoin": "Fork-join in Python",
     "kernels": "Kernels and shared arrays",
+    "trace": "What traces cost",
 }
 """Titles of the groups (a name's part before the slash), in the page's order."""
 

@@ -34,6 +34,7 @@ import kernels
 import peers
 import report
 import scaling
+import traces
 from figures import Figure, Pages, Raw
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -69,6 +70,7 @@ SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
     | scaling.SUITES
     | growth.SUITES
     | peers.SUITES
+    | traces.SUITES
 )
 
 

@@ -18,6 +18,7 @@ from penny.errors import Cancelled
 from penny.functions import FunctionCache
 from penny.jobs import TIMED_OUT
 from penny.payload import Payload, Reader, load, pieces_of
+from penny.tracing import shown_name
 from penny.wire import pack_exception, pack_result, qualified_name, too_large
 
 __all__ = ["main"]
@@ -52,6 +53,7 @@ class Coroutines:
     def __init__(self, port: CoroutinePort, outbox: bytearray) -> None:
         self.port = port
         self._outbox = memoryview(outbox)
+        self._traced = port.traced
         self._functions = FunctionCache()
         self._running: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[int] = set()
@@ -122,4 +124,6 @@ class Coroutines:
         function = self._functions.get(serial)
         if function is None:
             function = self._functions.load(serial, self.port.function(handle).to_bytes())
+            if self._traced:
+                self.port.name_function(serial, shown_name(function))
         return function

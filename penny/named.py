@@ -12,7 +12,10 @@ from typing import Any
 
 from penny.kernels import Kernel, kernel_at
 
-__all__ = ["define", "find", "kernel"]
+__all__ = ["define", "find", "kernel", "shown_name"]
+
+DEFINED = "penny.defined."
+"""Before the name, in the `__module__` of what was defined."""
 
 
 def find(name: str) -> Callable[..., Any]:
@@ -44,7 +47,7 @@ def define(name: str, source: str) -> Callable[..., Any]:
     """
     filename = f"<{name}>"
     # Not __main__: pickles would look for its classes in the page's __main__.
-    namespace: dict[str, Any] = {"__name__": f"penny.defined.{name}"}
+    namespace: dict[str, Any] = {"__name__": DEFINED + name}
     try:
         expression = compile(source.strip(), filename, "eval")
     except SyntaxError:
@@ -67,3 +70,13 @@ def kernel(module: tuple[int, bytes], name: str, signature: str) -> Kernel:
     """
     number, digest = module
     return kernel_at(number, digest, name, signature)
+
+
+def shown_name(function: Callable[..., Any]) -> str | None:
+    """What a function was defined as, and for a helper beside it that and its name; else None."""
+    module = getattr(function, "__module__", None)
+    if not isinstance(module, str) or not module.startswith(DEFINED):
+        return None
+    name = module.removeprefix(DEFINED)
+    own = getattr(function, "__qualname__", name)
+    return name if own in (name, "<lambda>") else f"{name}.{own}"

@@ -40,6 +40,8 @@ class Scheduler(Submitter, concurrent.futures.Executor):
         check: Send the arguments and results of all jobs through pickle, also of those that stay
             in their worker: finds code that relies on a job changing its caller's objects, or on
             the opposite. For tests; slow.
+        trace: Record what the workers do and when, for `trace()`; None: only where
+            `penny run --trace`, or the page, says so.
 
     Raises:
         ValueError: `workers` or `memory` is not greater than 0.
@@ -55,13 +57,18 @@ class Scheduler(Submitter, concurrent.futures.Executor):
         packages: Sequence[str] = (),
         memory: int | None = None,
         check: bool = False,
+        trace: bool | None = None,
     ) -> None:
         workers = _positive("workers", workers)
         memory = _positive("memory", memory)
         if isinstance(packages, str):
             raise TypeError("packages must be a sequence of names, not one name")
         engine = open_engine(
-            workers=workers, packages=tuple(packages), memory=memory, check=bool(check)
+            workers=workers,
+            packages=tuple(packages),
+            memory=memory,
+            check=bool(check),
+            trace=None if trace is None else bool(trace),
         )
         self._use(engine)
         self._finalizer = weakref.finalize(self, engine.shutdown, cancel=False)
@@ -143,6 +150,28 @@ class Scheduler(Submitter, concurrent.futures.Executor):
             heap the bytes `used`, its present `size` and its `limit`.
         """
         return self._engine.stats()
+
+    def trace(self) -> dict[str, Any]:
+        """What the workers have done since the start, and when: a Chrome trace.
+
+        Written to a file with `json.dump` it opens in https://ui.perfetto.dev and chrome://tracing.
+        It may be asked for at any time, also after shutdown; what has not ended is then marked
+        `unfinished`.
+
+        Returns:
+            A dict of `traceEvents`, in Chromium's Trace Event Format, and `otherData`, where
+            `dropped` is the number of events that were lost. See docs/traces.md.
+
+        Raises:
+            RuntimeError: Nothing was recorded: the Scheduler was opened without `trace=True`.
+        """
+        trace = self._engine.trace()
+        if trace is None:
+            raise RuntimeError(
+                "nothing was recorded: open the Scheduler with trace=True, or run the program with "
+                "`penny run --trace FILE`"
+            )
+        return trace
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more work, and end the workers once what was submitted is done.

@@ -19,6 +19,7 @@ from penny.functions import FunctionCache
 from penny.jobs import Execution
 from penny.payload import Reader, load, pieces_of
 from penny.promotion import PARCEL_BYTES, Promoter
+from penny.tracing import shown_name
 from penny.wire import (
     dumps_exception,
     loads,
@@ -75,6 +76,7 @@ class Worker:
         parcel = bytearray(PARCEL_BYTES)
         self._port = open_port(self._inbox, self._outbox.obj, parcel)  # type: ignore[arg-type]
         self._promoter = Promoter(self._port, self._inbox, parcel, self._run_nested)
+        self._traced = self._port.traced
         self._functions = FunctionCache()
         self._functions.forgotten = self._promoter.unloaded  # type: ignore[method-assign]
 
@@ -197,6 +199,8 @@ class Worker:
         """Unpickle the innermost task's function."""
         function = self._functions.load(serial, self._port.function().to_bytes())
         self._promoter.loaded(function, self._port.entry(), serial)
+        if self._traced:
+            self._port.name_function(serial, shown_name(function))
         return function
 
     def _load_large(self) -> Any:

@@ -219,6 +219,13 @@ def map_both(n, rounds):
     return [[milliseconds(map_serial, xs), milliseconds(map_parallel, xs)] for _ in range(rounds)]
 
 
+def compute(seconds):
+    """Keep the processor busy for so long."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
 def slice_of_loop():
     total = 0
     for i in range(100_000):

@@ -86,6 +86,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="run on the page's own Pyodide; by default a host worker runs it, which may block",
     )
+    command.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="write what the workers did and when, as a trace for ui.perfetto.dev or "
+        "chrome://tracing; also if the script fails or is interrupted",
+    )
     command.add_argument("script", help="a Python file, or - for standard input")
     command.add_argument("args", nargs=argparse.REMAINDER, help="the rest of the script's sys.argv")
     command.set_defaults(command=run.run)

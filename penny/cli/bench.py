@@ -209,6 +209,10 @@ class Measurement:
         """Return what the server must answer for it."""
         return [web.get("/bench/session", self._handle)]
 
+    def interrupt(self, status: int) -> bool:
+        """There is nothing to wait for: the rows so far are printed."""
+        return False
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if not secrets.compare_digest(request.query.get("token", ""), self.token):
             raise web.HTTPForbidden(text="This measurement belongs to another page.\n")

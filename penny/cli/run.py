@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import io
 import os
 import sys
@@ -19,6 +20,7 @@ from penny.cli.pyodide import find_pyodide
 from penny.cli.session import Outcome, Session, Start
 from penny.cli.site import Site
 from penny.cli.snapshot import find_snapshot
+from penny.cli.trace import TraceFile
 from penny.cli.visit import visit
 
 
@@ -26,10 +28,17 @@ def run(options: argparse.Namespace) -> int:
     """Run a script and return its exit status.
 
     Raises:
-        CommandError: the script can't be read, something needed is missing, or the browser or the
-            page broke down.
+        CommandError: the script can't be read, the trace can't be written, something needed is
+            missing, or the browser or the page broke down.
     """
     source, folder = read_script(options.script)
+    with TraceFile(options.trace) if options.trace else contextlib.nullcontext() as trace:
+        return _run_source(options, source, folder, trace)
+
+
+def _run_source(
+    options: argparse.Namespace, source: str, folder: Path, trace: TraceFile | None
+) -> int:
     browser = find_browser(options.on)
     pyodide = find_pyodide(options.pyodide)
     python = bundle.python_packages()
@@ -45,9 +54,10 @@ def run(options: argparse.Namespace) -> int:
         argv=[options.script, *options.args],
         workers=options.workers,
         on="page" if options.page else "host",
+        trace=trace is not None,
     )
     sys.stdout.flush()
-    return asyncio.run(_run(site, browser, start, files.archive))
+    return asyncio.run(_run(site, browser, start, files.archive, trace))
 
 
 def read_script(script: str) -> tuple[str, Path]:
@@ -73,8 +83,10 @@ def read_script(script: str) -> tuple[str, Path]:
         raise CommandError(f"can't decode {script}: {error}") from None
 
 
-async def _run(site: Site, browser: Browser, start: Start, files: bytes) -> int:
+async def _run(
+    site: Site, browser: Browser, start: Start, files: bytes, trace: TraceFile | None
+) -> int:
     def converse(settle: Callable[[Outcome], None]) -> Session:
-        return Session(start, files, StandardStreams(on_error=settle), settle)
+        return Session(start, files, StandardStreams(on_error=settle), settle, trace)
 
     return await visit(site, browser, "run/", converse)

@@ -17,6 +17,9 @@ from penny.cli.site import Site
 CONNECTING = 60.0
 """Seconds within which the page must have connected; a cold start takes about one."""
 
+LAST_WORDS = 10.0
+"""Seconds that an interrupted conversation has to end by itself."""
+
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 T = TypeVar("T")
@@ -33,6 +36,9 @@ class Conversation(Protocol):
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the server must answer for it."""
+
+    def interrupt(self, status: int) -> bool:
+        """Take note of a signal. Returns whether it settles soon by itself, with that status."""
 
 
 async def visit(
@@ -71,9 +77,16 @@ async def visit(
             said = f"{browser.executable} did not open the page within {CONNECTING:.0f} s"
             settle(CommandError(said, EX_SOFTWARE))
 
+    def interrupt(status: int) -> None:
+        stopped = CommandError("", status)
+        if conversation.interrupt(status):
+            loop.call_later(LAST_WORDS, settle, stopped)
+        else:
+            settle(stopped)
+
     for number in STOPPING_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, and so it stays
-            loop.add_signal_handler(number, settle, CommandError("", EX_INTERRUPTED + number))
+            loop.add_signal_handler(number, interrupt, EX_INTERRUPTED + number)
     conversation = converse(settle)
     async with serving(application(site, routes=conversation.routes()), port=0) as url:
         address = f"{url}{path}?token={conversation.token}"

@@ -120,6 +120,9 @@ class Engine(Protocol):
     def stats(self) -> dict[str, Any]:
         """Counters, in the form that `Scheduler.stats` documents."""
 
+    def trace(self) -> dict[str, Any] | None:
+        """What was recorded, as `Scheduler.trace` documents it; None: it was not asked to."""
+
     def shutdown(self, *, cancel: bool) -> Future[None]:
         """Take no more work, and stop the workers once what was submitted is done. Never blocks.
 
@@ -133,7 +136,12 @@ class Engine(Protocol):
 
 
 def open_engine(
-    *, workers: int | None, packages: Sequence[str], memory: int | None, check: bool
+    *,
+    workers: int | None,
+    packages: Sequence[str],
+    memory: int | None,
+    check: bool,
+    trace: bool | None = None,
 ) -> Engine:
     """Start the engine for this platform. Returns at once: its workers come up by and by.
 
@@ -142,6 +150,7 @@ def open_engine(
         packages: Names of Pyodide packages, or URLs of wheels, to load into every worker.
         memory: Limit of the shared memory in bytes; None: the engine's default.
         check: Send every job's arguments and result through pickle.
+        trace: Record what the workers do; None: if the page, or the command, says so.
 
     Raises:
         IsolationError: The page is not cross-origin isolated.
@@ -150,7 +159,11 @@ def open_engine(
     if sys.platform == "emscripten":
         from penny.engines.shared import SharedEngine
 
-        return SharedEngine.opened(workers=workers, packages=packages, memory=memory, check=check)
+        return SharedEngine.opened(
+            workers=workers, packages=packages, memory=memory, check=check, trace=trace
+        )
     from penny.engines.serial import SerialEngine
 
-    return SerialEngine(workers=workers, packages=packages, memory=memory, check=check)
+    return SerialEngine(
+        workers=workers, packages=packages, memory=memory, check=check, trace=bool(trace)
+    )

@@ -21,6 +21,7 @@ from penny.functions import is_coroutine_call
 from penny.futures import Future
 from penny.options import Options
 from penny.shared_memory import LOCAL, Memory
+from penny.tracing import Recorder
 from penny.wire import qualified_name
 
 __all__ = ["SerialEngine"]
@@ -40,8 +41,10 @@ class SerialEngine:
         packages: Sequence[str] = (),
         memory: int | None = None,
         check: bool = False,
+        trace: bool = False,
     ) -> None:
         """The arguments are the browser's; packages are expected to be installed."""
+        self._recorder = Recorder() if trace else None
         self._copies = Copies() if check else None
         self._started = time.perf_counter()
         self._busy = 0.0
@@ -85,6 +88,7 @@ class SerialEngine:
         outer = _current.engine.set(self)
         self._depth += 1
         began = time.perf_counter()
+        failed = False
         try:
             result = jobs.run(function, args, kwargs, check=self._copies is not None)
             # Nobody can interrupt it here; that it took too long is its outcome all the same.
@@ -92,6 +96,7 @@ class SerialEngine:
                 raise overtime(name, options)
             result = self._handed_over(name, result)
         except BaseException as error:
+            failed = True
             fail(future, error, name, options)
             if isinstance(error, KeyboardInterrupt):  # meant for the program, not for the task
                 raise
@@ -102,6 +107,8 @@ class SerialEngine:
             _current.engine.reset(outer)
             self._depth -= 1
             self._run += 1
+            if self._recorder is not None:
+                self._recorder.task(name, began, failed)
             if self._depth == 0:  # else the time is part of the outer task's
                 self._busy += time.perf_counter() - began
 
@@ -126,9 +133,12 @@ class SerialEngine:
         self, future: Future[Any], call: Coroutine[Any, Any, Any], name: str, options: Options
     ) -> None:
         _current.engine.set(self)  # in the context of this asyncio task alone
+        began = time.perf_counter()
+        failed = True
         try:
             async with asyncio.timeout(options.timeout) as limit:
                 result = self._handed_over(name, await call)
+            failed = False
         except asyncio.CancelledError:
             future.set_cancelled()
         except BaseException as error:
@@ -142,6 +152,8 @@ class SerialEngine:
         finally:
             del future
             self._run += 1
+            if self._recorder is not None:
+                self._recorder.coroutine(name, began, failed)
 
     def _forget(self, future: Future[Any]) -> None:
         del self._coroutines[future]
@@ -192,6 +204,10 @@ class SerialEngine:
             "wakeups": 0,
         }
         return {"workers": [worker], "heap": {"used": 0, "size": 0, "limit": 0}}
+
+    def trace(self) -> dict[str, Any] | None:
+        """The tasks of the one worker."""
+        return None if self._recorder is None else self._recorder.trace()
 
     def shutdown(self, *, cancel: bool) -> Future[None]:
         """A future that is done once no coroutine is left."""

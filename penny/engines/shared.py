@@ -111,13 +111,19 @@ class SharedEngine:
 
     @classmethod
     def opened(
-        cls, *, workers: int | None, packages: Sequence[str], memory: int | None, check: bool
+        cls,
+        *,
+        workers: int | None,
+        packages: Sequence[str],
+        memory: int | None,
+        check: bool,
+        trace: bool | None = None,
     ) -> Self:
         """The engine of a new pool, whose workers come up by and by."""
         role = _bridge.role()
         engine = cls(
             lambda inbox, outbox: _bridge.open_client(
-                workers, memory, packages, check, inbox, outbox
+                workers, memory, packages, check, trace, inbox, outbox
             ),
             Waiting.SUSPENDED if role == "page" else Waiting.ASLEEP,
         )
@@ -357,6 +363,11 @@ class SharedEngine:
         """What the workers did, and the heap."""
         stats: dict[str, Any] = json.loads(self._port.stats())
         return stats
+
+    def trace(self) -> dict[str, Any] | None:
+        """What the workers did, and when; also when the pool has closed."""
+        trace: dict[str, Any] | None = json.loads(self._port.trace() or "null")
+        return trace
 
     def shutdown(self, *, cancel: bool) -> Future[None]:
         """Close the pool once nothing is pending."""

@@ -164,6 +164,11 @@ class TaskEngine:
         stats: dict[str, Any] = json.loads(self._port.stats())
         return stats
 
+    def trace(self) -> dict[str, Any] | None:
+        """What all workers did, and when."""
+        trace: dict[str, Any] | None = json.loads(self._port.trace() or "null")
+        return trace
+
     def shutdown(self, *, cancel: bool) -> NoReturn:
         """Raises RuntimeError."""
         raise RuntimeError("a task can't end the scheduler that it runs on")

@@ -17,6 +17,7 @@ void ring(u32 worker, u32 reason) {
   fetch_or(&shared->worker[worker].reasons, reason);
   store(&shared->worker[worker].interrupt, SIGUSR1);
   kernel_attention(worker);
+  if (tracing()) trace(TRACE_RANG, reason, worker, NONE, 0);
 }
 
 /* A worker whose kernels have ended, for what they left to Python: `due`, and whatever else it was rung for. Its next
@@ -46,9 +47,15 @@ EXPORT(doorbell_take) u32 doorbell_take(u32 worker) {
   return load(interrupt) ? exchange(interrupt, 0) : 0;
 }
 
+static u32 drain(u32 worker) {
+  return exchange(&shared->worker[worker].reasons, 0);
+}
+
 /* The reasons so far; from now on others count. */
 EXPORT(doorbell_reasons) u32 doorbell_reasons(u32 worker) {
-  return exchange(&shared->worker[worker].reasons, 0);
+  u32 reasons = drain(worker);
+  if (reasons && tracing()) trace(TRACE_HEARD, reasons, NOBODY, NONE, 0);
+  return reasons;
 }
 
 /* How many workers are hungry: they look for work in vain, spinning or parked. What a busy worker that

@@ -295,7 +295,8 @@ void heap_sweep(u32 participant, u32 keeper) {
 
 /* ---- statistics ----------------------------------------------------------------------------------- */
 
-/* Bytes in use, whole granules; a moment's view while others allocate. */
+/* Bytes in use, whole granules; a moment's view while others allocate. A trace is not counted, neither as used nor
+ * as room. */
 EXPORT(heap_used) double heap_used(void) {
   struct map heap = heap_map();
   u32 granules = 0, small = 0;
@@ -308,12 +309,14 @@ EXPORT(heap_used) double heap_used(void) {
       granules += load(&heap.word[i]) != 0;
     }
   }
-  return (double)granules * GRANULE_BYTES + (double)small * SMALL_BYTES;
+  return (double)(granules - trace_granules()) * GRANULE_BYTES + (double)small * SMALL_BYTES;
 }
 
 /* Bytes of memory behind the heap, and how many one block may have. */
-EXPORT(heap_size) double heap_size(void) { return (double)heap_map().count * GRANULE_BYTES; }
+EXPORT(heap_size) double heap_size(void) {
+  return (double)(heap_map().count - trace_granules()) * GRANULE_BYTES;
+}
 /* One arena is always needed, for functions. */
 EXPORT(heap_limit) double heap_limit(void) {
-  return (double)(plain_load(&shared->granules_max) - ARENA_GRANULES) * GRANULE_BYTES;
+  return (double)(plain_load(&shared->granules_max) - trace_granules() - ARENA_GRANULES) * GRANULE_BYTES;
 }

@@ -51,6 +51,7 @@ int spin(u32 worker, u32 joined) {
   ring_busy(worker, STEAL);
   double *spin = &shared->worker[worker].spin;
   double now = clock_ms();
+  if (tracing()) trace_at(now, TRACE_SPINS, 0, NOBODY, joined, 0);
   double end = now + *spin, again = now + SPIN_MAX / 2;
   int found = 0;
   do {
@@ -64,6 +65,7 @@ int spin(u32 worker, u32 joined) {
   } while (!found && now < end);
   store(&shared->spinner, 0);
   *spin = found ? SPIN_MAX : *spin > 2 * SPIN_MIN ? *spin / 2 : SPIN_MIN;
+  if (tracing()) trace_at(now, TRACE_SPUN, 0, NOBODY, joined, 0);
   return 1;
 }
 
@@ -109,8 +111,11 @@ int park(u32 worker, u32 joined, int help, i64 nanoseconds) {
   if (!awake && joined != NONE) awake = !latch_fall_asleep(joined);
   if (!awake) {
     double asleep = clock_ms();
+    if (tracing()) trace_at(asleep, TRACE_PARKS, 0, NOBODY, joined, 0);
     sleep_on(worker, seen, help, nanoseconds);
-    if (clock_ms() - asleep < SPIN_MAX) shared->worker[worker].spin = SPIN_MAX; /* it would have paid */
+    double awoken = clock_ms();
+    if (tracing()) trace_at(awoken, TRACE_UNPARKED, 0, NOBODY, joined, 0);
+    if (awoken - asleep < SPIN_MAX) shared->worker[worker].spin = SPIN_MAX; /* it would have paid */
   }
   /* If a waker was faster, its bump only makes the next sleep return at once: no loss. */
   if (help) unannounce(worker);
@@ -122,6 +127,7 @@ int park(u32 worker, u32 joined, int help, i64 nanoseconds) {
 void wake_worker(u32 worker) {
   fetch_add(&shared->worker[worker].event, 1);
   notify(&shared->worker[worker].event, 1);
+  if (tracing()) trace(TRACE_WOKE, 0, worker, NONE, 0);
 }
 
 /* Wakes one parked worker, if there is one and nobody spins. Call it after the work is visible. Returns 0

@@ -53,6 +53,9 @@ static inline int memory_grow(u32 pages) { return (int)__builtin_wasm_memory_gro
 /* Milliseconds since some fixed moment of this thread; imported from JavaScript. */
 __attribute__((import_module("env"), import_name("clock"))) double clock_ms(void);
 
+/* The lowest address of this instance's stack that is in use, plus one at least: it says whose instance this is. */
+static inline u32 stack_top(void) { return (u32)__builtin_frame_address(0); }
+
 /* Of web/penny/kernels.js. Only JavaScript catches a trap, so it runs each task that a kernel's join found, to its
  * end; and only JavaScript throws. */
 __attribute__((import_module("env"), import_name("kernel_task"))) void kernel_task(u32 task);
@@ -82,6 +85,7 @@ u32 memory_pages(void);
 int memory_grow(u32 pages);
 
 double clock_ms(void);
+u32 stack_top(void); /* as if the thread's stack were that of the participant that it acts as */
 
 /* Of tests/native/kernels.c. */
 void kernel_task(u32 task);

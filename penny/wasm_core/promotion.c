@@ -16,12 +16,16 @@ int publish(u32 index, u32 worker, u32 queue) {
   struct task *task = &shared->task[index];
   u32 generation = generation_of(load(&task->state));
   u32 hint = hint_of(index, generation);
+  /* Before anybody can claim it, and free it. */
+  u32 function = tracing() ? trace_function(index) : 0;
+  double now = tracing() ? clock_ms() : 0;
   store(&task->state, state_word(generation, 0, QUEUED));
   /* Urgent jobs go where every worker looks first. */
   int pushed = queue == BATCH ? push_or_spill(worker, hint) : injector_put(queue, hint);
   if (!pushed && compare_exchange(&task->state, state_word(generation, 0, QUEUED),
                                   state_word(generation, worker, FILLING)))
     return 0;
+  if (tracing()) trace_at(now, TRACE_PROMOTED, queue, NOBODY, hint, function);
   announce_work(queue);
   if (queue == BATCH) shared->worker[worker].promoted++;
   return 1;

@@ -96,6 +96,7 @@ static void settle_owned(u32 index, u32 dead) {
 /* Returns how many tasks were lost. Call reinject() next. */
 EXPORT(recover) u32 recover(u32 dead) {
   u32 lost = 0;
+  if (tracing()) trace(TRACE_LOST, 0, dead, NONE, 0);
   kernels_bury(dead); /* before anybody can see that a task is lost: who joins it looks for orphans */
   for (u32 t = 0; t < TASKS; t++) {
     lost += (u32)settle_run(t, dead);

@@ -3,7 +3,8 @@
  *
  *   0        nothing: address 0 stays an invalid pointer
  *   1024     struct shared_memory: header, workers, clients, injector, tasks, arrays, heap map, stacks
- *   HEAP     heap of payloads, in granules of 64 KiB; grows up to the scheduler's limit
+ *   HEAP     heap of payloads, in granules of 64 KiB; grows up to the scheduler's limit. A scheduler that is
+ *            traced has its struct trace at the start of it, beyond that limit
  *
  * Each shared word has beside it: its meaning; who writes it (W:) and who reads it (R:); and why
  * the order of accesses is enough, where that is not obvious. "owner" of a word or a deque is the
@@ -39,6 +40,11 @@ enum {
   RECENT = 64,            /* remembered free slots per participant */
   STACK_BYTES = 16384,    /* C stack of each participant's instance */
   KERNEL_MODULES = 64,    /* that can be added to a scheduler */
+
+  RING_EVENTS = 32768,  /* that each participant's ring of a trace keeps; a power of two */
+  LOG_EVENTS = 1048576, /* that the keeper keeps of all rings */
+  COPY_EVENTS = 256,    /* that a reader gets of a ring at a time */
+  FUNCTION_NAMES = 4096, /* of functions that a trace knows */
 
   GRANULE_BYTES = 65536, /* of the heap; one WebAssembly page */
   GRANULES_MAX = 65536,  /* 4 GiB */
@@ -302,6 +308,74 @@ struct list {
   u32 number[];
 };
 
+/* ---- traces (trace.c, trace.md) ------------------------------------------------------------------ */
+
+/* What an event says. Beside each: what else is in it; `how`, `who`, `task` (a hint) and `function` are nothing
+ * otherwise. */
+enum trace_kind {
+  TRACE_STARTED = 1,   /* the worker takes its number. function: how many workers of the number died before */
+  TRACE_STOPPED = 2,   /* it leaves its loop */
+  TRACE_SUBMITTED = 3, /* a client has submitted task. how: enum queue; function: serial */
+  TRACE_BEGAN = 4,     /* it has claimed task. how: enum origin, and flags; who: the victim, if it was stolen; function:
+                          serial; of a kernel's job its place in the workers' function tables */
+  TRACE_ENDED = 5,     /* it has run task. how: enum task_state */
+  TRACE_ASIDE = 6,     /* it has run task, whose outcome finds no room; TRACE_ENDED comes when it does */
+  TRACE_JOINS = 7,     /* it waits for task, a promoted job of its own, and helps meanwhile */
+  TRACE_JOINED = 8,    /* it goes on: that has ended, or another was found, or it is to look at its reasons */
+  TRACE_SPINS = 9,
+  TRACE_SPUN = 10,
+  TRACE_PARKS = 11,    /* it falls asleep. task: that it joins, or NONE */
+  TRACE_UNPARKED = 12,
+  TRACE_PROMOTED = 13, /* its job is task now. how: enum queue; function: as TRACE_BEGAN's */
+  TRACE_RANG = 14,     /* it has rung the doorbell of who. how: enum reason */
+  TRACE_HEARD = 15,    /* its own doorbell had been rung. how: bits of enum reason */
+  TRACE_WOKE = 16,     /* it has bumped the event counter of who */
+  TRACE_LOST = 17,     /* the keeper has found that who died */
+};
+
+/* Where a worker had its task from. */
+enum origin { OWN = 0, STOLEN = 1, INJECTED = 2, URGENTLY = 3, COROUTINE = 4 };
+enum { ORIGIN_MASK = 7, IS_URGENT = 8, IS_KERNEL = 16 };
+enum { NOBODY = 0xff };
+
+struct trace_event {
+  u64 when; /* time << 20 | enum trace_kind << 15 | how << 8 | who. Time: 0.1 µs since the trace's epoch */
+  u64 what; /* function << 32 | task */
+};
+
+struct ring {
+  u32 head;    /* position of the next event; counts up for ever and wraps at 2^32. Those before are whole, of which
+                  the ring keeps the last RING_EVENTS. W: its participant, after the event; R: readers, before and
+                  after they read events */
+  u32 first;   /* where head began. W: trace_start() */
+  double last; /* clock of the newest event, ms. W, R: its participant */
+  u32 copied;  /* position of the first event of `copy`. W, R: its participant */
+  char line[44];
+  struct trace_event copy[COPY_EVENTS]; /* what its participant has read of a ring. W, R: it alone */
+  struct trace_event event[RING_EVENTS]; /* at position modulo RING_EVENTS. W: its participant; R: readers, who
+                                            then look whether it has been overwritten meanwhile */
+};
+
+struct trace_name {
+  u32 serial; /* of the function; or IS_PLACE | a place in the workers' function tables; 0: the name is not yet
+                 written, or its writer has died. W: who took the entry, after the name; R: readers */
+  u32 size;   /* bytes of the name. W: likewise, before */
+  char name[120]; /* UTF-8. W: likewise */
+};
+enum { IS_PLACE = 0x80000000 };
+
+struct trace {
+  double epoch; /* clock at time 0, ms. W: trace_start() */
+  u32 names;    /* entries of `name` that are taken; may count beyond them. W: workers, by fetch_add; R: readers */
+  u32 logged;   /* entries of `log` that are whole. W: keeper, after them; R: readers */
+  char line[48];
+  struct trace_name name[FUNCTION_NAMES];
+  struct trace_event log[LOG_EVENTS]; /* what the keeper has copied of the rings, in runs: `when` of the first entry
+                                         says how many events follow, << 32 | of which ring, `what` the position
+                                         of the first of them. W: keeper; R: readers */
+  struct ring ring[]; /* of the workers, the async worker, the clients */
+};
+
 /* ---- injectors (injector.c) -------------------------------------------------------------------- */
 
 struct injector {
@@ -336,6 +410,10 @@ struct shared_memory {
   u32 array_serials; /* array serials given out. W: all, by fetch_add */
   u32 identity; /* random: names this memory in the handles of its arrays. W: who made
                    it, before anybody else is there */
+
+  u32 trace; /* address of the struct trace, or 0: nothing is traced. W: trace_start(), before anybody else is there */
+  char line0[60];
+
   u64 idle; /* bit set of parked workers. W: a worker sets its own bit; clearing a bit by CAS claims
                the wake-up (parking.c) */
   char line1[56];
@@ -370,6 +448,18 @@ struct shared_memory {
 #define ARENA_BYTES (ARENA_GRANULES * GRANULE_BYTES)
 #define HEAP_ADDRESS \
   ((SHARED_ADDRESS + (u32)sizeof(struct shared_memory) + ARENA_BYTES - 1) & ~(u32)(ARENA_BYTES - 1))
+
+static inline u32 ring_count(void) { return shared->workers + 1 + CLIENTS_MAX; }
+
+/* Of the struct trace, whole arenas, so that what comes after it in the heap is as it would be without; 0: there is
+ * none. */
+static inline u32 trace_granules(void) {
+  u32 bytes = (u32)sizeof(struct trace) + ring_count() * (u32)sizeof(struct ring);
+  return shared->trace ? (bytes + ARENA_BYTES - 1) / ARENA_BYTES * ARENA_GRANULES : 0;
+}
+
+/* Whether events are to be recorded: a load and a branch, which is all that a scheduler without a trace pays. */
+static inline int tracing(void) { return __builtin_expect(shared->trace != 0, 0); }
 
 static inline u32 client_participant(u32 client) { return FIRST_CLIENT + client; }
 static inline int is_client(u32 participant) { return participant >= FIRST_CLIENT; }
@@ -452,6 +542,12 @@ int array_claim(u32 participant, u32 number, u64 life);
 void task_carry(u32 index, u32 list);
 void task_uncarry(u32 index, u32 participant);
 void arrays_recover(u32 dead, u32 keeper);
+
+void trace(u32 kind, u32 how, u32 who, u32 task, u32 function);
+void trace_at(double now, u32 kind, u32 how, u32 who, u32 task, u32 function);
+double trace_last(void);
+void trace_began(double now, u32 index, u32 origin);
+u32 trace_function(u32 index);
 
 int ask_cancel(u32 index, u32 generation, u32 why);
 int cancel_asked(u32 hint);

@@ -17,6 +17,7 @@ EXPORT(worker_start) void worker_start(u32 number) {
   worker->idle_since = 0;
   worker->innermost = 0;
   worker->started = clock_ms();
+  if (tracing()) trace_at(worker->started, TRACE_STARTED, 0, NOBODY, NONE, worker->deaths);
 }
 
 /* G. Marsaglia, "Xorshift RNGs", 2003. Enough to spread thieves over victims. */
@@ -47,7 +48,7 @@ static u32 pop_own(u32 me) {
   return NONE;
 }
 
-static u32 steal(u32 me) {
+static u32 steal(u32 me, u32 *origin) {
   u32 workers = plain_load(&shared->workers);
   u32 first = next_random(&shared->worker[me]) % workers;
   for (u32 i = 0; i < workers; i++) {
@@ -58,6 +59,7 @@ static u32 steal(u32 me) {
       u32 hint = deque_steal(deque);
       if (hint == NONE || !claim(hint, me)) continue;
       shared->worker[me].stolen++;
+      *origin = STOLEN | victim << 8;
       return hint_index(hint);
     }
   }
@@ -89,11 +91,13 @@ static u32 take_batch(u32 me) {
   return task;
 }
 
-static u32 find_task(u32 me) {
+/* Says as well where it was from: enum origin, and the victim << 8. */
+static u32 find_task(u32 me, u32 *origin) {
+  *origin = URGENTLY;
   u32 task = take_one(INTERACTIVE, me);
-  if (task == NONE) task = pop_own(me);
-  if (task == NONE) task = steal(me);
-  if (task == NONE) task = take_batch(me);
+  if (task == NONE) *origin = OWN, task = pop_own(me);
+  if (task == NONE) task = steal(me, origin);
+  if (task == NONE) *origin = INJECTED, task = take_batch(me);
   if (task != NONE) shared->worker[me].run++;
   return task;
 }
@@ -102,10 +106,13 @@ static void begin_idle(struct worker *worker, double now) {
   if (!worker->idle_since) worker->idle_since = now;
 }
 
-static void end_idle(struct worker *worker) {
-  if (!worker->idle_since) return;
-  worker->idle += clock_ms() - worker->idle_since;
+/* Returns the time; 0 if it was not idle. */
+static double end_idle(struct worker *worker) {
+  if (!worker->idle_since) return 0;
+  double now = clock_ms();
+  worker->idle += now - worker->idle_since;
   worker->idle_since = 0;
+  return now;
 }
 
 /* Whoever was woken, or announced that it sleeps and may be taken for woken, or spun on account of those who
@@ -126,11 +133,17 @@ EXPORT(worker_next) i32 worker_next(u32 me, double milliseconds) {
   int passes_on = 0;
   double deadline = milliseconds < 0 ? 0 : clock_ms() + milliseconds;
   for (;;) {
-    if (load(&shared->stop)) return STOPPED;
-    u32 task = find_task(me);
+    if (load(&shared->stop)) {
+      if (tracing()) trace(TRACE_STOPPED, 0, NOBODY, NONE, 0);
+      return STOPPED;
+    }
+    u32 origin;
+    u32 task = find_task(me, &origin);
     if (task != NONE) {
       if (passes_on) pass_on();
-      end_idle(worker);
+      double now = end_idle(worker);
+      /* If it was not idle, it has ended another just now: the clock need not be asked again. */
+      if (tracing()) trace_began(now ? now : trace_last(), task, origin);
       return (i32)task;
     }
     double now = clock_ms();
@@ -155,13 +168,16 @@ EXPORT(worker_join) i32 worker_join(u32 me, u32 joined, int help, double millise
   int spun = !help;
   int looked = 0; /* somebody may have left work to us */
   double deadline = milliseconds < 0 ? 0 : clock_ms() + milliseconds;
+  u32 origin = 0;
+  int traced = tracing() && !latch_is_set(joined);
+  if (traced) trace(TRACE_JOINS, 0, NOBODY, joined, 0);
   i32 result;
   for (;;) {
     result = ENDED;
     if (latch_is_set(joined)) break;
     result = INTERRUPTED;
     if (load(&worker->reasons) & CANCEL) break;
-    u32 task = help ? find_task(me) : NONE;
+    u32 task = help ? find_task(me, &origin) : NONE;
     result = (i32)task;
     if (task != NONE) break;
     double now = clock_ms();
@@ -177,24 +193,35 @@ EXPORT(worker_join) i32 worker_join(u32 me, u32 joined, int help, double millise
     looked |= help;
   }
   if (looked) pass_on();
-  end_idle(worker);
+  double now = end_idle(worker);
+  if (tracing()) {
+    if (!now) now = clock_ms();
+    if (traced) trace_at(now, TRACE_JOINED, 0, NOBODY, joined, 0);
+    if (result >= 0) trace_began(now, (u32)result, origin);
+  }
   return result;
 }
 
 /* An interactive task, now RUNNING, to be run on top of another; or NONE. Does not wait. */
 EXPORT(urgent_next) u32 urgent_next(u32 me) {
   u32 task = take_one(INTERACTIVE, me);
-  if (task != NONE) shared->worker[me].run++;
+  if (task == NONE) return NONE;
+  shared->worker[me].run++;
+  if (tracing()) trace_began(clock_ms(), task, URGENTLY);
   return task;
 }
 
 /* A coroutine task for the async worker, now RUNNING; or NOTHING, or STOPPED. Does not wait: that worker
  * sleeps by Atomics.waitAsync on its event counter, which whoever publishes one bumps afterwards. */
 EXPORT(coroutine_next) i32 coroutine_next(void) {
-  if (load(&shared->stop)) return STOPPED;
+  if (load(&shared->stop)) {
+    if (tracing()) trace(TRACE_STOPPED, 0, NOBODY, NONE, 0);
+    return STOPPED;
+  }
   u32 task = take_one(COROUTINES, ASYNC_WORKER);
   if (task == NONE) return NOTHING;
   shared->worker[ASYNC_WORKER].run++;
+  if (tracing()) trace_began(clock_ms(), task, COROUTINE);
   return (i32)task;
 }
 

@@ -95,12 +95,15 @@ int task_submit(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 blo
   struct task *task = &shared->task[index];
   u32 word = load(&task->state);
   u32 generation = generation_of(word);
+  double now = tracing() ? clock_ms() : 0; /* before anybody can run it */
   function_retain(function, function_serial(function)); /* the client holds a reference */
   task_fill(index, function, queue, flags, size, block);
   /* From here on a worker may own it, even before the hint is out: a stale hint may name it. */
   store(&task->state, state_word(generation, 0, QUEUED));
   if (injector_put(queue, hint_of(index, generation))) {
     announce_work(queue);
+    if (tracing())
+      trace_at(now, TRACE_SUBMITTED, queue, NOBODY, hint_of(index, generation), function_serial(function));
     return 1;
   }
   /* If that fails it has been claimed already. */
@@ -183,6 +186,8 @@ EXPORT(task_finish) int task_finish(u32 index, u32 worker, u32 state, u32 size, 
   u32 generation = generation_of(word);
   if (word != state_word(generation, worker, RUNNING)) return 0;
   u32 owner = task->owner;
+  /* Before anybody can know that it has ended. */
+  if (tracing()) trace(TRACE_ENDED, state, NOBODY, hint_of(index, generation), 0);
   task->size = size;
   plain_store(&task->block, block); /* plain: as in task_fill() */
   if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return 0;

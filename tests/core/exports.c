@@ -53,6 +53,10 @@ TEST(int, array_claim, u32 participant, u32 number, u64 life) {
 TEST(int, claim, u32 hint, u32 worker) { return claim(hint, worker); }
 TEST(void, heap_sweep, u32 participant, u32 keeper) { heap_sweep(participant, keeper); }
 
+TEST(void, trace, u32 kind, u32 how, u32 who, u32 task, u32 function) {
+  trace(kind, how, who, task, function);
+}
+
 /* ---- where things lie ------------------------------------------------------------------------ */
 
 #define ADDRESS(name, ...) TEST(u32, at_##name, __VA_ARGS__)

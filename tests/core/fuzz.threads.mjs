@@ -37,7 +37,7 @@ class Scene {
     this.random = generator(seed);
     this.note = note;
     this.core = new TestCore(module, createMemory(HEAP), KEEPER);
-    this.core.initialise(1, HEAP, 0);
+    this.core.initialise(1, HEAP);
     this.client = new Client(this.core.as(clientParticipant(HOST)), HOST, {waitAsync: false});
     this.fn = this.client.addFunction(new Uint8Array(700).fill(7));
     /** How each task ended, by ticket. @type {Map<number, number>} */
@@ -254,7 +254,7 @@ export function deque({module}, {seed, rounds}, {note}) {
     note(`seed ${seed + round}`);
     const random = generator(seed + round);
     const core = new TestCore(module, createMemory(HEAP), KEEPER);
-    core.initialise(2, HEAP, round % 2 ? 0 : -3);
+    core.initialise(2, HEAP, {firstPosition: round % 2 ? 0 : -3});
     const [owner, thief] = [core.as(0), core.as(1)];
     const tasks = 20;
     for (let i = 0; i < tasks; i++) {
@@ -310,7 +310,7 @@ export function arrays({module}, {seed, rounds}, {note}) {
     const random = generator(seed + round);
     const below = (/** @type {number} */ n) => random() % n;
     const core = new TestCore(module, createMemory(HEAP), KEEPER);
-    core.initialise(1, HEAP, 0);
+    core.initialise(1, HEAP);
     const holders = [core.as(clientParticipant(HOST)), core.as(WORKER)];
     /** @type {{number: number, serial: number}[]} */
     const names = [];
@@ -410,7 +410,7 @@ export function modules({module}, {seed, rounds, kernels}, {note}) {
     note(`seed ${seed + round}`);
     const random = generator(seed + round);
     const core = new TestCore(module, createMemory(HEAP), KEEPER);
-    core.initialise(1, HEAP, 0);
+    core.initialise(1, HEAP);
     assert.equal(new KernelModules(core).add(kernels), 1);
     const word = core.test.at_kernel_module(1) + 4 * (random() % 5); // state, block, size, data, table
     const before = core.word(word);

@@ -77,6 +77,7 @@ export const INTERRUPTED = -4;
  *   at_carried(index: number): number,
  *   claim(hint: number, worker: number): number,
  *   heap_sweep(participant: number, keeper: number): void,
+ *   trace(kind: number, how: number, who: number, task: number, fn: number): void,
  *   at_deque_top(worker: number): number,
  *   at_deque_bottom(worker: number): number,
  *   at_injector_head(queue: number): number,
@@ -248,13 +249,13 @@ let compiled;
 /**
  * A new scheduler's memory, the page's instance on it, and a crew, which ends with the test.
  * @param {import('node:test').TestContext} t
- * @param {{workers?: number, heap?: number, firstPosition?: number}} [options] heap in bytes
+ * @param {{workers?: number, heap?: number, firstPosition?: number, trace?: boolean}} [options] heap in bytes
  */
-export function scene(t, {workers = 4, heap = 64 * MEBIBYTE, firstPosition = 0} = {}) {
+export function scene(t, {workers = 4, heap = 64 * MEBIBYTE, firstPosition = 0, trace = false} = {}) {
   compiled ??= testCore();
-  const memory = createMemory(heap);
+  const memory = createMemory(heap, trace ? workers : 0);
   const core = new TestCore(compiled, memory, KEEPER);
-  core.initialise(workers, heap, firstPosition);
+  core.initialise(workers, heap, {trace, firstPosition});
   const crew = new Crew(core);
   t.after(() => crew.terminate());
   return {core, memory, crew};

@@ -1197,6 +1197,45 @@ MUTANTS = [
         "every entry comes free",
         "kernels-modules",
     ),
+    # ---- trace.c
+    Mutant(
+        "HEAD_BEFORE_EVENT",
+        "trace.c",
+        """  store(&event->when, time << 20 | kind << 15 | how << 8 | who);
+  store(&event->what, (u64)function << 32 | task);
+  store(&ring->head, head + 1);
+""",
+        """  store(&ring->head, head + 1);
+  store(&event->when, time << 20 | kind << 15 | how << 8 | who);
+  store(&event->what, (u64)function << 32 | task);
+""",
+        "events are whole",
+        "trace-overwritten trace-mortal",
+    ),
+    Mutant(
+        "NO_SECOND_HEAD",
+        "trace.c",
+        "  u32 ahead = load(&ring->head) - *from;\n",
+        "  u32 ahead = head - *from;\n",
+        "events are whole",
+        "trace-overwritten",
+    ),
+    Mutant(
+        "HALF_WRITTEN_TAKEN",
+        "trace.c",
+        "ahead < RING_EVENTS ? 0 : ahead - RING_EVENTS + 1",
+        "ahead < RING_EVENTS ? 0 : ahead - RING_EVENTS",
+        "events are whole",
+        "trace-overwritten",
+    ),
+    Mutant(
+        "UNWRITTEN_TAKEN",
+        "trace.c",
+        "  u32 head = load(&ring->head);\n  if (head - *from",
+        "  u32 head = load(&ring->head) + 1;\n  if (head - *from",
+        "events are whole",
+        "trace-overwritten trace-mortal",
+    ),
 ]
 
 

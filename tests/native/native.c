@@ -75,6 +75,7 @@ static u64 seeded(u64 value) {
 
 struct actor {
   u32 number;
+  u32 participant; /* that it acts as */
   u64 random;
   u32 held;      /* depth of hold() */
   u32 steps;     /* accesses until it dies, 0: it lives on */
@@ -295,6 +296,7 @@ void run(u32 n, void (*body)(u32 number)) {
   actor_count = n;
   for (u32 i = 0; i < n; i++) {
     actors[i].number = i;
+    actors[i].participant = KEEPER;
     actors[i].held = 0;
     actors[i].steps = 0;
     actors[i].random = seeded(next_random(&round_random));
@@ -383,6 +385,13 @@ void notify(u32 *p, u32 sleepers) {
   }
 }
 
+void act_as(u32 participant) { self->participant = participant; }
+/* What no actor does the keeper does. */
+u32 stack_top(void) {
+  u32 participant = self ? self->participant : KEEPER;
+  return (u32)(uintptr_t)shared->stack[participant] + 1;
+}
+
 /* ---- the platform: memory ------------------------------------------------------------------------ */
 
 enum { PAGE = 65536 };
@@ -424,6 +433,14 @@ void new_memory(u32 workers, u32 heap_bytes, u32 first_position) {
   initialise(workers, heap_bytes / PAGE, first_position);
 }
 
+void trace_memory(u32 first_position) {
+  u32 bytes = (u32)sizeof(struct trace) + ring_count() * (u32)sizeof(struct ring);
+  u32 granules = (bytes + ARENA_BYTES - 1) / ARENA_BYTES * ARENA_GRANULES;
+  pages_max += granules;
+  shared->granules_max += granules;
+  CHECK(trace_start(first_position), "no room for a trace");
+}
+
 u32 some_first_position(void) { return one_in(2) ? 0u : 0u - below(64); }
 
 void check_nothing_left(void) {
@@ -439,7 +456,7 @@ void check_nothing_left(void) {
   }
   CHECK(heap_used() == 0, "%g bytes of the heap are in use", heap_used());
   /* And all of it can be had in one piece, that of arenas as well. */
-  u32 whole = shared->granules_max * GRANULE_BYTES;
+  u32 whole = (shared->granules_max - trace_granules()) * GRANULE_BYTES;
   if (!whole) return;
   u32 block = heap_allocate(KEEPER, whole);
   CHECK(block, "a part of the heap's %u bytes is out of reach", whole);
@@ -449,10 +466,11 @@ void check_nothing_left(void) {
 /* ---- main ----------------------------------------------------------------------------------------- */
 
 extern const struct scenario deque_scenarios[], injector_scenarios[], heap_scenarios[], functions_scenarios[],
-    doorbell_scenarios[], slots_scenarios[], arrays_scenarios[], kernels_scenarios[], pool_scenarios[];
+    doorbell_scenarios[], slots_scenarios[], trace_scenarios[], arrays_scenarios[], kernels_scenarios[], pool_scenarios[];
 static const struct scenario *const files[] = {deque_scenarios, injector_scenarios, heap_scenarios,
                                                functions_scenarios, doorbell_scenarios, slots_scenarios,
-                                               arrays_scenarios, kernels_scenarios, pool_scenarios};
+                                               trace_scenarios, arrays_scenarios, kernels_scenarios,
+                                               pool_scenarios};
 
 static u64 play_rounds(const struct scenario *scenario, u64 seed, u64 rounds) {
   scenario_name = scenario->name;

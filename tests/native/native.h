@@ -23,7 +23,8 @@
 #ifdef SMALL
 /* The Makefile shrinks the tables by their text in shared.h. */
 _Static_assert(TASKS == 64 && TASK_BITS == 6 && FUNCTIONS == 16 && INJECTOR_CELLS == 128 && DEQUE_ENTRIES == 64 &&
-                   ARRAYS == 32 && PENNY_LANE == 16,
+                   ARRAYS == 32 && PENNY_LANE == 16 && RING_EVENTS == 16 && LOG_EVENTS == 1024 &&
+                   FUNCTION_NAMES == 8 && COPY_EVENTS == 12,
                "a header has changed: adapt NATIVE_SMALL in the Makefile");
 #endif
 
@@ -73,6 +74,9 @@ u32 actor(void);
  * `steps` of them. Returns 1 if it did. */
 int dies(u32 steps, void (*life)(u32 number), u32 number);
 
+/* From now on the actor is this participant, as far as the core asks: in its traces. */
+void act_as(u32 participant);
+
 /* Nothing in between dies or lets others go first: for what a test does in the place of JavaScript. */
 void hold(void);
 void release_hold(void);
@@ -87,6 +91,9 @@ static inline int one_in(u32 n) { return below(n) == 0; }
 
 /* New memory, all zeros, with heap for `heap_bytes` at most, and the core initialised on it. */
 void new_memory(u32 workers, u32 heap_bytes, u32 first_position);
+
+/* From now on all that happens on the new memory is recorded, in room beyond its heap. */
+void trace_memory(u32 first_position);
 
 /* Where positions start: 0, or a little before they wrap. */
 u32 some_first_position(void);
@@ -167,6 +174,12 @@ u32 deaths(void);
 double heap_used(void);
 u32 function_new(u32 participant, u32 size);
 void function_drop(u32 participant, u32 number);
+int trace_start(u32 first_position);
+u32 trace_name(void);
+void trace_aside(u32 index);
+u32 trace_head(u32 ring);
+u32 trace_read(u32 ring, u32 from);
+u32 trace_log(u32 ring, u32 from);
 u32 function_block(u32 number);
 u32 function_size(u32 number);
 

@@ -507,7 +507,33 @@ static void client_body(void) {
 
 /* ---- a round ----------------------------------------------------------------------------------------- */
 
+/* Each ring says what its participant did, unless it was overwritten. */
+static void check_trace(void) {
+  const struct trace *trace = at(shared->trace);
+  for (u32 w = 0; w < WORKERS; w++) {
+    const struct ring *ring = &trace->ring[w];
+    if (ring->head - ring->first > RING_EVENTS) continue;
+    u32 kinds[32] = {0}, stolen = 0, promoted = 0;
+    for (u32 p = ring->first; p != ring->head; p++) {
+      u64 when = ring->event[p & (RING_EVENTS - 1)].when;
+      u32 kind = (u32)when >> 15 & 0x1f, how = (u32)when >> 8 & 0x7f;
+      kinds[kind]++;
+      stolen += kind == TRACE_BEGAN && (how & ORIGIN_MASK) == STOLEN;
+      promoted += kind == TRACE_PROMOTED && how == BATCH;
+    }
+    const struct worker *worker = &shared->worker[w];
+    CHECK(kinds[TRACE_BEGAN] == worker->run && kinds[TRACE_ENDED] == worker->run && stolen == worker->stolen &&
+              promoted == worker->promoted,
+          "worker %u has run %u, stolen %u, promoted %u; in its trace %u began, %u ended, %u stolen, %u promoted", w,
+          worker->run, worker->stolen, worker->promoted, kinds[TRACE_BEGAN], kinds[TRACE_ENDED], stolen, promoted);
+  }
+}
+
 static void body(u32 actor) {
+  act_as(actor < WORKERS          ? actor
+         : actor == CLIENT_ACTOR ? client_participant(HOST)
+         : actor == KEEPER_ACTOR ? KEEPER
+                                 : ASYNC_WORKER);
   if (actor == CLIENT_ACTOR)
     client_body();
   else if (actor == KEEPER_ACTOR)
@@ -518,7 +544,9 @@ static void body(u32 actor) {
 
 static void play(struct settings settings) {
   set = settings;
-  new_memory(WORKERS, set.heap, some_first_position());
+  u32 first_position = some_first_position();
+  new_memory(WORKERS, set.heap, first_position);
+  if (one_in(4)) trace_memory(first_position);
   tally_clear(&ran, TALLY_MAX);
   tally_clear(&ended, TALLY_MAX);
   memset(dead, 0, sizeof dead);
@@ -539,6 +567,7 @@ static void play(struct settings settings) {
   run(set.coroutines ? POOL_ACTORS : ASYNC_ACTOR, body);
 
   CHECK(!shared->idle && !shared->spinner, "somebody is parked or spins at the end");
+  if (shared->trace && !set.deaths) check_trace();
   u32 in_all = outcomes[RETURNED] + outcomes[RAISED] + outcomes[LOST] + outcomes[CANCELLED];
   CHECK(in_all == set.tasks, "%u outcomes of %u tasks", in_all, set.tasks);
   if (!set.deaths && !set.cancels)

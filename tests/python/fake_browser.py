@@ -6,6 +6,9 @@ The "script" that it gets is a JSON list of steps, done in order:
     ["tell"]                  send, as output, what came: message, archive's names, command line
     ["helper", file]          start a helper process that never ends, and write its number to file
     ["stubborn"]              ignore SIGTERM from now on
+    ["trace", text]           send a piece of the trace
+    ["traced", dropped]       that was all of it
+    ["stopped"]               wait until the command says stop
     ["exit", status]          the script ends
     ["error", message]        the page fails
     ["drop"]                  the connection ends
@@ -48,6 +51,12 @@ async def main() -> None:
                     Path(file).write_text(f"{os.getpid()} {helper.pid}")
                 case ["stubborn"]:
                     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                case ["trace", text]:
+                    await socket.send_json({"type": "trace", "text": text})
+                case ["traced", dropped]:
+                    await socket.send_json({"type": "traced", "dropped": dropped})
+                case ["stopped"]:
+                    assert await socket.receive_json() == {"type": "stop"}
                 case ["exit", status]:
                     await socket.send_json({"type": "exit", "status": status})
                 case ["error", message]:

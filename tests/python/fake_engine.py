@@ -129,6 +129,9 @@ class FakeEngine:
         while self.queue:
             self.run_next()
 
+    def trace(self):
+        return {"traceEvents": []} if self.options.get("trace") else None
+
     def stats(self):
         return {"workers": [], "heap": {}}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import itertools
+import json
 import pickle
 import signal
 import sys
@@ -122,8 +123,10 @@ class FakePort:
 
     heap_limit = 1 << 24
     workers = 2
+    traced = False
 
     def __init__(self) -> None:
+        self.names: dict[int, str] = {}
         self.tasks: dict[int, Task] = {}
         self.queue: deque[int] = deque()
         self.stack: list[int] = []
@@ -439,6 +442,12 @@ class FakePort:
         self.ranges.append((low, high))
         for i in range(low, high):
             self.call_kernel(module, name, [i, *args])
+
+    def name_function(self, serial, name):
+        self.names[serial] = name
+
+    def trace(self):
+        return json.dumps({"traceEvents": []}) if self.traced else ""
 
     def stats(self):
         return "{}"

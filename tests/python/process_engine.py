@@ -45,7 +45,7 @@ class Task:
 class ProcessEngine:
     patience = None
 
-    def __init__(self, *, workers=None, packages=(), memory=None, check=False):
+    def __init__(self, *, workers=None, packages=(), memory=None, check=False, trace=None):
         self.workers = workers or 2
         self._forms: dict[int, bytes] = {}
         self._handles = iter(range(1 << 30))
@@ -138,6 +138,9 @@ class ProcessEngine:
             fail(future, wire.loads_exception(data), task.record.name, task.options)
         else:
             future.set_result(wire.loads(data))
+
+    def trace(self):
+        return None
 
     def stats(self):
         return {"workers": [{"run": run} for run in self._run], "heap": {}}

@@ -109,6 +109,7 @@ def test_what_the_page_is_told(run: Callable[..., tuple[int, str, str]], tmp_pat
         "argv": ["script.py", "-v", "--workers", "9"],
         "workers": 3,
         "on": "host",
+        "trace": False,
     }
     assert told["names"] == ["helper.py", "script.py"]
     assert "--headless=new" in told["command"]
@@ -279,3 +280,101 @@ def test_unreadable_scripts(tmp_path: Path) -> None:
     status, said = attempt(tmp_path / "latin.py")
     assert status == 1
     assert "can't decode" in said
+
+
+# -- --trace -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_trace_is_written_whatever_the_script_does(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, status: int
+) -> None:
+    target = tmp_path / "out.json"
+    target.write_text("what was there before, which is longer than the new one")
+    steps = [["tell"], ["trace", '{"traceEvents": ['], ["trace", "]}"], ["traced", 0]]
+    done, out, err = run(*steps, ["exit", status], options=("--trace", str(target)))
+    assert done == status
+    assert json.loads(out)["start"]["trace"] is True
+    assert target.read_text() == '{"traceEvents": []}'
+    assert err.count("\n") == 1
+    assert str(target) in err and "ui.perfetto.dev" in err and "chrome://tracing" in err
+
+
+def test_dropped_events_are_said(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    steps = [["trace", "{}"], ["traced", 1234], ["exit", 0]]
+    _, _, err = run(*steps, options=("--trace", str(tmp_path / "out.json")))
+    assert "1234 events are missing" in err
+
+
+@pytest.mark.parametrize("target", ["missing/out.json", "."])
+def test_a_trace_that_cannot_be_written_is_said_before_the_script_runs(
+    run: Callable[..., tuple[int, str, str]], target: str
+) -> None:
+    status, out, err = run(["write", "stdout", "ran\n"], ["exit", 0], options=("--trace", target))
+    assert (status, out) == (2, "")
+    assert err.startswith(f"penny: can't write the trace to {target}: ")
+
+
+def test_a_script_is_no_trace(start: Callable[..., Started], tmp_path: Path) -> None:
+    process = start(["exit", 0], options=("--trace", "script.py"))
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (2, "")
+    assert "penny run --trace out.json script.py" in err
+    assert json.loads((tmp_path / "scripts" / "script.py").read_text()) == [["exit", 0]]
+
+
+def test_without_a_trace_no_file_is_left(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    fresh, old = tmp_path / "fresh.json", tmp_path / "old.json"
+    old.write_text("old")
+    for target in (fresh, old):
+        status, _, err = run(["error", "broke"], options=("--trace", str(target)))
+        assert status == 1 and "broke" in err
+    assert not fresh.exists()
+    assert old.read_text() == "old"
+
+
+def test_a_full_disk(run: Callable[..., tuple[int, str, str]]) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("needs Linux")
+    steps = [["trace", "x" * 100_000], ["traced", 0], ["hang"]]
+    status, _, err = run(*steps, options=("--trace", "/dev/full"))
+    assert status == 1
+    assert "can't write the trace to /dev/full: No space left" in err
+
+
+def test_ctrl_c_waits_for_the_trace(start: Callable[..., Started], tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    process = start(
+        ["write", "stdout", "runs\n"],
+        ["stopped"],
+        ["trace", "{}"],
+        ["traced", 0],
+        ["hang"],
+        options=("--trace", str(target)),
+    )
+    assert process.stdout is not None and process.stdout.readline() == "runs\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGINT
+    assert target.read_text() == "{}"
+    assert "the trace is in" in err
+
+
+def test_a_second_ctrl_c_waits_no_longer(start: Callable[..., Started], tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    process = start(
+        ["write", "stdout", "runs\n"],
+        ["stopped"],
+        ["write", "stdout", "stops\n"],
+        ["hang"],
+        options=("--trace", str(target)),
+    )
+    assert process.stdout is not None and process.stdout.readline() == "runs\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "stops\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=5)
+    assert process.returncode == 128 + signal.SIGINT
+    assert not target.exists()

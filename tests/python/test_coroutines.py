@@ -28,8 +28,10 @@ class FakePort:
     """See CoroutinePort. What follows the first blank line is for tests."""
 
     heap_limit = 1 << 20
+    traced = True
 
     def __init__(self) -> None:
+        self.names: dict[int, str] = {}
         self.tasks: dict[int, tuple[int, bytes, bool]] = {}
         self.queue: list[int] = []
         self.handles = itertools.count(64)
@@ -121,6 +123,9 @@ class FakePort:
 
     def cancel_asked(self, handle):
         return self.asked.get(handle, 0)
+
+    def name_function(self, serial, name):
+        self.names[serial] = name
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ def test_options_reach_the_engine(engine):
         "packages": ("numpy",),
         "memory": 1 << 20,
         "check": False,
+        "trace": None,
     }
     assert scheduler.workers == engine.workers
 

@@ -69,6 +69,7 @@ export class Aside {
     this.#outcomes.push({task, state, bytes: joined(pieces), arrays});
     this.core.arrays.holdAll(arrays);
     this.core.exports.worker_wants_room(this.worker, 1);
+    if (this.core.traced) this.core.exports.trace_aside(task);
   }
 
   /**

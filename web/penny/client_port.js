@@ -5,10 +5,12 @@
 // A record in the inbox: ticket, outcome, worker, size (little-endian, 32 bits each), then the
 // payload, padded to a multiple of 4.
 import {ArraysPort} from './arrays_port.js';
+import {chromeTrace, jsonPieces} from './chrome_trace.js';
 import {HAS_KWARGS, HeapLimitError, KEEP, Outcome, queueOf} from './client.js';
 import {KernelModules} from './kernels.js';
 import * as L from './layout.js';
 import {withBytes, withPieces} from './python_buffers.js';
+import {readTrace} from './trace.js';
 
 const HEADER = 16;
 
@@ -40,6 +42,15 @@ export class Box {
   get memory() {
     return this.module.HEAPU8;
   }
+}
+
+/**
+ * A trace as JSON; empty: nothing was recorded.
+ * @param {import('./core.js').Core} core
+ */
+export function traceAsJson(core) {
+  if (!core.traced) return '';
+  return [...jsonPieces(chromeTrace([readTrace(core)]))].join('');
 }
 
 export class ClientPort {
@@ -285,6 +296,11 @@ export class ClientPort {
   stats() {
     const {core, pending} = this.client;
     return JSON.stringify({...core.statistics(this.pool.workers), pending});
+  }
+
+  /** What the workers did and when, as JSON of a Chrome trace; empty: nothing was recorded. */
+  trace() {
+    return traceAsJson(this.client.core);
   }
 
   /** Whether all workers have ended. */

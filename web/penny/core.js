@@ -3,6 +3,7 @@
 import {Arrays} from './arrays.js';
 import * as L from './layout.js';
 import {CorruptionError} from './errors.js';
+import {nameFunction} from './trace.js';
 
 /**
  * The exported functions of penny/wasm_core; each is documented there.
@@ -81,6 +82,12 @@ import {CorruptionError} from './errors.js';
  *   task_uncarry(index: number, participant: number): void,
  *   recover(worker: number): number, reinject(): number, deaths(): number,
  *   adrift_next(client: number, from: number): number,
+ *   trace_start(firstPosition: number): number,
+ *   trace_name(): number,
+ *   trace_aside(index: number): void,
+ *   trace_head(ring: number): number,
+ *   trace_read(ring: number, from: number): number,
+ *   trace_log(ring: number, from: number): number,
  *   break_pool(block: number, size: number): void, close_pool(): void, stop(): void,
  * }} CoreExports
  */
@@ -102,21 +109,41 @@ export const MEBIBYTE = 2 ** 20;
 export const HEAP_MIN = 4 * MEBIBYTE;
 export const HEAP_MAX = 4096 * MEBIBYTE - L.HEAP_ADDRESS;
 
+/** Bytes of a trace of so many workers, which lie beyond the heap's limit. @param {number} workers */
+function traceBytes(workers) {
+  const bytes = L.TRACE_BYTES + (workers + 1 + L.CLIENTS_MAX) * L.RING_BYTES;
+  return Math.ceil(bytes / L.ARENA_BYTES) * L.ARENA_BYTES;
+}
+
+/**
+ * Bytes behind a heap of at most `heapLimit`, and a trace.
+ * @param {number} heapLimit
+ * @param {number} tracedWorkers how many workers are traced, 0: none are
+ */
+const heapBytes = (heapLimit, tracedWorkers) =>
+  tracedWorkers ? Math.min(HEAP_MAX, heapLimit + traceBytes(tracedWorkers)) : heapLimit;
+
 /**
  * The memory of a new scheduler. It begins without heap and grows up to `heapLimit` bytes of it.
  * @param {number} heapLimit
+ * @param {number} [tracedWorkers] how many workers are to be traced
  */
-export function createMemory(heapLimit) {
+export function createMemory(heapLimit, tracedWorkers = 0) {
   const pages = L.HEAP_ADDRESS / L.GRANULE_BYTES;
   return new WebAssembly.Memory({
     initial: pages,
-    maximum: pages + granules(heapLimit),
+    maximum: pages + granules(heapBytes(heapLimit, tracedWorkers)),
     shared: true,
   });
 }
 
 /** @param {number} bytes */
 const granules = bytes => Math.floor(bytes / L.GRANULE_BYTES);
+
+const {timeOrigin} = performance;
+
+/** The same in all threads of a page, ms. */
+export const clock = () => timeOrigin + performance.now();
 
 /** One participant's instance of the core. */
 export class Core {
@@ -134,7 +161,7 @@ export class Core {
     const instance = new WebAssembly.Instance(module, {
       env: {
         memory,
-        clock: () => performance.timeOrigin + performance.now(),
+        clock,
         kernel_task: (/** @type {number} */ task) => this.kernels?.help(task),
         kernel_throw: (/** @type {number} */ failure, /** @type {number} */ task) =>
           this.kernels?.fail(failure, task),
@@ -152,11 +179,34 @@ export class Core {
   /**
    * @param {number} workers
    * @param {number} heapLimit bytes
-   * @param {number} [firstPosition] see initialise.c
+   * @param {{trace?: boolean, firstPosition?: number}} [options] trace: record what all do, in a memory that was made
+   *     for it; firstPosition: see initialise.c
    */
-  initialise(workers, heapLimit, firstPosition = 0) {
-    this.exports.initialise(workers, granules(heapLimit), firstPosition);
+  initialise(workers, heapLimit, {trace = false, firstPosition = 0} = {}) {
+    const bytes = heapBytes(heapLimit, trace ? workers : 0);
+    this.exports.initialise(workers, granules(bytes), firstPosition);
     this.words[L.IDENTITY_WORD] = Math.floor(Math.random() * 2 ** 32);
+    if (trace && !this.exports.trace_start(firstPosition))
+      throw new RangeError('the browser has no memory left for a trace: open a scheduler without trace, or close another');
+  }
+
+  /** How many workers compute. */
+  get workers() {
+    return this.words[L.WORKERS_WORD];
+  }
+
+  /** Whether what happens is recorded. */
+  get traced() {
+    return this.words[L.TRACE_WORD] !== 0;
+  }
+
+  /**
+   * Lets a trace know what a function is called.
+   * @param {number} key its serial; L.NAME_IS_PLACE + place in the workers' function tables
+   * @param {string} name
+   */
+  nameFunction(key, name) {
+    if (this.traced) nameFunction(this, key, name);
   }
 
   /**
@@ -268,7 +318,7 @@ export class Core {
    * @param {number} workers
    */
   workerStatistics(workers) {
-    const now = performance.timeOrigin + performance.now();
+    const now = clock();
     const view = new DataView(this.memory.buffer);
     return Array.from({length: workers}, (_, worker) => {
       const address = L.WORKER_ADDRESS + worker * L.WORKER_BYTES;

@@ -136,6 +136,20 @@ export class CoroutinePort {
     return this.core.exports.doorbell_reasons(L.ASYNC_WORKER);
   }
 
+  /** Whether what happens is recorded. */
+  get traced() {
+    return this.core.traced;
+  }
+
+  /**
+   * Lets the trace know what a function is called.
+   * @param {number} serial
+   * @param {string} name
+   */
+  name_function(serial, name) {
+    this.core.nameFunction(serial, name);
+  }
+
   /** Bytes that the shared heap can hold at most. */
   get heap_limit() {
     return this.core.exports.heap_limit();

@@ -19,11 +19,11 @@ export function hostPools(module, post, waitAsync) {
   let next = 0;
   return {
     /** @type {OpenPool} */
-    open({workers, memory: limit, packages, check}) {
+    open({workers, memory: limit, packages, check, trace}) {
       const pool = next++;
-      const memory = createMemory(limit);
+      const memory = createMemory(limit, trace ? workers : 0);
       const core = new Core(module, memory, clientParticipant(HOST));
-      core.initialise(workers, limit);
+      core.initialise(workers, limit, {trace});
       const client = new Client(core, HOST, {waitAsync});
       const gone = new Promise(resolve => pools.set(pool, {client, closed: () => resolve(undefined)}));
       client.onwatch = () => post({type: 'watch', pool});

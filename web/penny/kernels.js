@@ -445,9 +445,11 @@ export class Kernels extends KernelModules {
       core.reach(address + 8);
       if (place) {
         const run = this.table.get(place);
+        this.#nameJob(place);
         this.#enter(lane => run(address, lane));
       } else {
         const run = this.table.get(core.words[address >> 2]);
+        this.#nameJob(core.words[address >> 2]);
         const argument = core.words[(address >> 2) + 1];
         this.#enter(() => run(argument));
       }
@@ -464,6 +466,20 @@ export class Kernels extends KernelModules {
     exports.task_finish(task, participant, state, size, 0);
     exports.kernel_end(participant, outer);
   }
+
+  /**
+   * Lets a trace know a job's function, if its module exports it.
+   * @param {number} place
+   */
+  #nameJob(place) {
+    if (!this.core.traced || this.#named.has(place)) return;
+    this.#named.add(place);
+    for (const instance of this.instances)
+      for (const [name, value] of Object.entries(instance?.exports ?? {}))
+        if (value === this.table.get(place)) this.core.nameFunction(L.NAME_IS_PLACE + place, name);
+  }
+  /** @type {Set<number>} */
+  #named = new Set();
 
   /** A task that a kernel's join has found. @param {number} task */
   help(task) {

@@ -23,7 +23,7 @@
  *
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('./site.js').Parts, extras: Extras, workers: number | null,
- *            waitAsync: boolean}} StartHost
+ *            trace: boolean, waitAsync: boolean}} StartHost
  * @typedef {{type: 'run'} & import('./program.js').Script} RunScript
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions

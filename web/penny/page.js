@@ -27,7 +27,7 @@ export async function scheduler(options = {}) {
 /**
  * Makes `import penny` work in a Pyodide of the page's own.
  * @param {import('./boot.js').Pyodide} pyodide
- * @param {SchedulerOptions} [options] for the schedulers that Python opens: default number of workers,
+ * @param {SchedulerOptions} [options] for the schedulers that Python opens: default number of workers and of trace,
  *     files, output
  */
 export async function install(pyodide, options = {}) {

@@ -10,10 +10,10 @@ import {Pool} from './pool.js';
  * @typedef {import('./boot.js').Pyodide} Pyodide
  * @typedef {{filename: string, source: string}} Program
  * @typedef {{workers?: number, memory?: number, packages?: string[], files?: ArrayBuffer[],
- *            check?: boolean, output?: Output}} SchedulerOptions
+ *            check?: boolean, trace?: boolean, output?: Output}} SchedulerOptions
  *   workers: how many, default: processors; memory: limit of the shared heap in bytes; packages: Pyodide
  *   packages or URLs of wheels, loaded into every worker; check: every job through pickle; files: zip archives, unpacked in every worker;
- *   output: what tasks print, default: the console
+ *   trace: record what workers do, for trace(); output: what tasks print, default: the console
  */
 
 export const hasWaitAsync = 'waitAsync' in Atomics;
@@ -33,6 +33,7 @@ export function poolOptions({
   packages = [],
   files = [],
   check = false,
+  trace = false,
   output = toConsole,
 }) {
   return {
@@ -42,6 +43,7 @@ export function poolOptions({
     packages: packages.map(name => (name.includes('/') ? new URL(name, document.baseURI).href : name)),
     files,
     check,
+    trace,
     output,
   };
 }
@@ -50,17 +52,20 @@ export function poolOptions({
  * @param {WebAssembly.Module} module the core
  * @param {ReturnType<typeof poolOptions>} options
  * @param {Program} [script] the program that the page's Pyodide runs
+ * @param {(recording: import('./trace.js').Recording) => void} [traced] gets what a traced pool has done, at its end
  */
-export function openPagePool(module, {workers, memory: limit, packages, files, check, output}, script) {
-  const memory = createMemory(limit);
+export function openPagePool(module, options, script, traced) {
+  const {workers, memory: limit, packages, files, check, trace, output} = options;
+  const memory = createMemory(limit, trace ? workers : 0);
   const core = new Core(module, memory, KEEPER);
-  core.initialise(workers, limit);
+  core.initialise(workers, limit, {trace});
   const client = new Client(core, PAGE, {waitAsync: hasWaitAsync});
   const pool = new Pool(core, workers, {
     extras: {packages, files, script},
     output,
     check,
     announce: hasWaitAsync ? undefined : () => client.announce(),
+    traced,
   });
   client.onwatch = () => pool.watch();
   client.oncoroutine = () => pool.startAsync();
@@ -73,14 +78,17 @@ export function openPagePool(module, {workers, memory: limit, packages, files, c
  * @param {WebAssembly.Module} module
  * @param {SchedulerOptions} options
  * @param {Program} [script]
+ * @param {(recording: import('./trace.js').Recording) => void} [traced] as in openPagePool
  */
-export function installOnPage(pyodide, module, options, script) {
+export function installOnPage(pyodide, module, options, script, traced) {
   installBridge(pyodide, {
     role: 'page',
     defaultWorkers: options.workers ?? null,
-    openPool({workers, memory, packages, check}) {
-      const own = poolOptions({...options, workers, memory, packages, check});
-      const {client, pool} = openPagePool(module, own, script);
+    defaultTrace: options.trace ?? false,
+    openPool(opened) {
+      const own = poolOptions({...options, ...opened});
+      const {workers} = own;
+      const {client, pool} = openPagePool(module, own, script, traced);
       return {
         client,
         workers,

@@ -3,6 +3,7 @@
 // would not start while its parent blocks.
 import {KEEPER} from './core.js';
 import {ASYNC_WORKER} from './layout.js';
+import {Tracer, readTrace} from './trace.js';
 import {Watch} from './watch.js';
 import {WORKER_URL, indexURL, newWorker, startingParts, tell} from './starter.js';
 
@@ -45,9 +46,10 @@ export class Pool extends EventTarget {
   /**
    * @param {Core} core the page's instance on the scheduler's memory
    * @param {number} workers
-   * @param {{extras: Extras, output: Output, check: boolean, announce?: () => void}} options check: every
+   * @param {{extras: Extras, output: Output, check: boolean, announce?: () => void,
+   *          traced?: (recording: import('./trace.js').Recording) => void}} options check: every
    *     job through pickle; announce: tells the client that there are completions, only where it has to be
-   *     told by message
+   *     told by message; traced: gets what a traced pool has done when it has closed
    */
   constructor(core, workers, options) {
     super();
@@ -55,6 +57,7 @@ export class Pool extends EventTarget {
     this.size = workers;
     this.options = options;
     this.#watch = new Watch(core, worker => this.kill(worker));
+    this.#tracer = core.traced ? new Tracer(core) : null;
     // Not before whoever opened the pool has had a chance to listen.
     setTimeout(() => {
       for (let worker = 0; worker < workers && !this.#ended; worker++) this.#start(worker);
@@ -63,6 +66,13 @@ export class Pool extends EventTarget {
 
   /** @type {Watch} */
   #watch;
+  /** @type {Tracer | null} */
+  #tracer;
+
+  /** What has been recorded so far, of a pool that is traced. */
+  recording() {
+    return readTrace(this.core);
+  }
 
   /** There is a task with a time limit, or one that was asked to end. */
   watch() {
@@ -266,8 +276,17 @@ export class Pool extends EventTarget {
     this.#closed ??= this.#ended ? Promise.resolve() : this.#end(worker => worker.leave());
     if (now) for (const worker of this.#workers) worker?.terminate();
     else await this.#closed;
+    this.#endTrace();
     this.core.exports.close_pool();
     this.options.announce?.();
+  }
+
+  #endTrace() {
+    if (!this.#tracer) return;
+    this.#tracer.drain();
+    this.#tracer.stop();
+    this.#tracer = null;
+    this.options.traced?.(this.recording());
   }
   /** @type {Promise<void> | undefined} */
   #closed;

@@ -1,5 +1,6 @@
 // Running a Python program: in a host worker of its own, where it may block, or on the page's Pyodide.
 import {bootPyodide} from './boot.js';
+import {chromeTrace} from './chrome_trace.js';
 import {Core, KEEPER} from './core.js';
 import {requireIsolation} from './isolation.js';
 import {checkWorkers} from './limits.js';
@@ -14,10 +15,12 @@ import {indexURL, newWorker, site, startingParts, tell} from './starter.js';
  * @typedef {import('./boot.js').Pyodide} Pyodide
  * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
  *            workers?: number, files?: ArrayBuffer[], output?: Output,
- *            worker?: (change: WorkerChange) => void, signal?: AbortSignal}} RunOptions
+ *            worker?: (change: WorkerChange) => void,
+ *            trace?: (trace: import('./chrome_trace.js').ChromeTrace) => void, signal?: AbortSignal}} RunOptions
  *   dedent: the source may be indented as a whole; workers: the default of Scheduler(); files: zip
  *   archives, unpacked into the working directory, also in the workers; worker: told what becomes of
- *   the pool's workers; signal: ends the program, in a host worker only
+ *   the pool's workers; trace: its schedulers record what workers do, and this gets it, once, when the program
+ *   has ended, however that was; signal: ends the program, in a host worker only
  * @typedef {{source: string, filename: string, argv: string[], dedent: boolean}} Script
  */
 
@@ -32,8 +35,20 @@ export async function run(source, options = {}) {
   checkWorkers(options.workers);
   const {filename = '<script>', argv = [filename], dedent = false} = options;
   const runIt = options.on === 'page' ? runOnPage : runInHost;
-  return await runIt({source, filename, argv, dedent}, options);
+  /** @type {import('./trace.js').Recording[]} */
+  const recordings = [];
+  const traced = options.trace && recordings.push.bind(recordings);
+  try {
+    return await runIt({source, filename, argv, dedent}, options, traced);
+  } finally {
+    options.trace?.(chromeTrace(recordings));
+  }
 }
+
+/**
+ * Gets what a pool of the program's has done, when it has closed. Undefined: nothing is traced.
+ * @typedef {((recording: import('./trace.js').Recording) => void) | undefined} Traced
+ */
 
 // ---- on the page ---------------------------------------------------------------------------------
 
@@ -45,10 +60,11 @@ let turn = Promise.resolve();
 /**
  * @param {Script} script
  * @param {RunOptions} options
+ * @param {Traced} traced
  * @returns {Promise<number>}
  */
-function runOnPage(script, options) {
-  const mine = turn.then(() => runNow(script, options));
+function runOnPage(script, options, traced) {
+  const mine = turn.then(() => runNow(script, options, traced));
   turn = mine.catch(() => {});
   return mine;
 }
@@ -56,8 +72,9 @@ function runOnPage(script, options) {
 /**
  * @param {Script} script
  * @param {RunOptions} options
+ * @param {Traced} traced
  */
-async function runNow(script, {workers, files = [], output = toConsole}) {
+async function runNow(script, {workers, files = [], output = toConsole}, traced) {
   pagePyodide ??= startingParts()
     .then(parts => bootPyodide(parts))
     .catch(error => {
@@ -76,7 +93,8 @@ async function runNow(script, {workers, files = [], output = toConsole}) {
     });
   }
   for (const zip of files) pyodide.unpackArchive(zip.slice(0), 'zip', {extractDir: '/home/pyodide'});
-  installOnPage(pyodide, await site.core(), {workers, files, output}, script);
+  const trace = traced !== undefined;
+  installOnPage(pyodide, await site.core(), {workers, files, trace, output}, script, traced);
   const {source, filename, argv, dedent} = script;
   return await pyodide.pyimport('penny.script').run(source, filename, argv, dedent);
 }
@@ -86,9 +104,10 @@ async function runNow(script, {workers, files = [], output = toConsole}) {
 /**
  * @param {Script} script
  * @param {RunOptions} options
+ * @param {Traced} traced
  * @returns {Promise<number>}
  */
-async function runInHost(script, {signal, workers, files = [], ...options}) {
+async function runInHost(script, {signal, workers, files = [], ...options}, traced) {
   signal?.throwIfAborted();
   const worker = newWorker('penny host');
   /** @type {Map<number, Pool>} */
@@ -100,13 +119,14 @@ async function runInHost(script, {signal, workers, files = [], ...options}) {
     const ended = new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason));
       worker.onerror = event => reject(new Error(event.message || 'the host worker did not load'));
-      worker.onmessage = answerHost(worker, module, pools, {...options, files, script}, resolve, reject);
+      worker.onmessage = answerHost(worker, module, pools, {...options, files, script, traced}, resolve, reject);
     });
     tell(worker, {
       type: 'host',
       parts,
       extras: {packages: [], files},
       workers: workers ?? null,
+      trace: traced !== undefined,
       waitAsync: hasWaitAsync,
     });
     tell(worker, {type: 'run', ...script});
@@ -123,13 +143,13 @@ async function runInHost(script, {signal, workers, files = [], ...options}) {
  * @param {WebAssembly.Module} module
  * @param {Map<number, Pool>} pools
  * @param {{files: ArrayBuffer[], output?: Output, worker?: (change: WorkerChange) => void,
- *          script: Script}} options
+ *          script: Script, traced: Traced}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(event: MessageEvent<ToPage>) => void}
  */
 function answerHost(worker, module, pools, options, resolve, reject) {
-  const {files, output = toConsole, worker: told, script} = options;
+  const {files, output = toConsole, worker: told, script, traced} = options;
   return ({data}) => {
     switch (data.type) {
       case 'output':
@@ -142,6 +162,7 @@ function answerHost(worker, module, pools, options, resolve, reject) {
           extras: {packages, files, script},
           output,
           check: data.check,
+          traced,
           announce: hasWaitAsync ? undefined : () => tell(worker, {type: 'completed', pool: number}),
         });
         if (told) pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail));

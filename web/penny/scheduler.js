@@ -4,6 +4,7 @@ import {BrokenPool, CorruptionError, WorkerLost, decodeException} from './errors
 import {pickledKernel, pickledName, pickledSource} from './functions.js';
 import {KernelModules, kernelsOf} from './kernels.js';
 import {SharedArray} from './shared_array.js';
+import {chromeTrace} from './chrome_trace.js';
 import {PickleError, decode, encodeArguments, measureArguments} from './wire.js';
 
 /**
@@ -206,6 +207,18 @@ export class Scheduler extends EventTarget {
   stats() {
     const {core, pending} = this.client;
     return {...core.statistics(this.pool.size), pending};
+  }
+
+  /**
+   * What the workers have done since the start, and when; also after shutdown(). As a file of JSON it opens in
+   * ui.perfetto.dev and chrome://tracing.
+   * @returns {import('./chrome_trace.js').ChromeTrace}
+   * @throws {Error} the scheduler was opened without {trace: true}
+   */
+  trace() {
+    if (!this.client.core.traced)
+      throw new Error('nothing was recorded: open the scheduler with Penny.scheduler({trace: true})');
+    return chromeTrace([this.pool.recording()]);
   }
 
   /**

@@ -140,12 +140,17 @@ async function runCoroutines(module, core, pool) {
 }
 
 /** @param {StartHost} message */
-async function startHost({parts, extras, workers, waitAsync}) {
+async function startHost({parts, extras, workers, trace, waitAsync}) {
   pyodide = await bootPyodide(parts);
   sendOutput(pyodide, false);
   await addExtras(pyodide, extras);
   pools = hostPools(parts.core, post, waitAsync);
-  installBridge(pyodide, {role: 'host', defaultWorkers: workers, openPool: pools.open});
+  installBridge(pyodide, {
+    role: 'host',
+    defaultWorkers: workers,
+    defaultTrace: trace,
+    openPool: pools.open,
+  });
 }
 
 /** @type {Promise<void>} */

@@ -7,7 +7,7 @@ import * as L from './layout.js';
 import {Aside} from './aside.js';
 import {HAS_KWARGS, queueOf} from './client.js';
 import {ArraysPort} from './arrays_port.js';
-import {Box} from './client_port.js';
+import {Box, traceAsJson} from './client_port.js';
 import {Kernels} from './kernels.js';
 import {lengthOf, writePieces} from './payload.js';
 import {withBytes, withPieces} from './python_buffers.js';
@@ -498,5 +498,26 @@ export class WorkerPort {
   /** Statistics as JSON, in the form of penny.Scheduler.stats. */
   stats() {
     return JSON.stringify(this.core.statistics(this.pool.workers));
+  }
+
+  // ---- traces -----------------------------------------------------------------------------------
+
+  /** Whether what happens is recorded. */
+  get traced() {
+    return this.core.traced;
+  }
+
+  /**
+   * Lets the trace know what a function is called.
+   * @param {number} serial
+   * @param {string} name
+   */
+  name_function(serial, name) {
+    this.core.nameFunction(serial, name);
+  }
+
+  /** As ClientPort.trace(). */
+  trace() {
+    return traceAsJson(this.core);
   }
 }

@@ -9,10 +9,12 @@
  * @property {string[]} argv
  * @property {number | null} workers
  * @property {"host" | "page"} on
+ * @property {boolean} trace
  */
 
 /**
  * @typedef {{type: "output", stream: "stdout" | "stderr", text: string, worker: number | null}
+ *   | {type: "trace", text: string} | {type: "traced", dropped: number}
  *   | {type: "exit", status: number}
  *   | {type: "error", message: string}} Message To the command.
  */
@@ -53,11 +55,20 @@ async function loadPenny() {
   return Penny;
 }
 
+/** Sends a trace in pieces: none may be too long for a string. */
+async function traceSender() {
+  const { jsonPieces } = await import("../penny/chrome_trace.js");
+  return (/** @type {any} */ whole) => {
+    for (const text of jsonPieces(whole)) send({ type: "trace", text });
+    send({ type: "traced", dropped: whole.otherData.dropped });
+  };
+}
+
 /**
  * @param {Start} start
  * @param {ArrayBuffer} files The script's folder, a zip archive.
  */
-async function run({ source, filename, argv, workers, on }, files) {
+async function run({ source, filename, argv, workers, on, trace }, files) {
   const Penny = await loadPenny();
   const status = await Penny.run(source, {
     filename,
@@ -70,15 +81,20 @@ async function run({ source, filename, argv, workers, on }, files) {
       /** @type {string} */ text,
       /** @type {number | null} */ worker,
     ) => send({ type: "output", stream, text, worker }),
+    ...(trace && { trace: await traceSender(), signal: stopping.signal }),
   });
   over = true;
   send({ type: "exit", status });
 }
 
+/** Ends the script. */
+const stopping = new AbortController();
 /** @type {Start | undefined} */
 let start;
 socket.addEventListener("message", ({ data }) => {
-  if (typeof data === "string") start = JSON.parse(data);
+  const message = typeof data === "string" && JSON.parse(data);
+  if (message.type === "start") start = message;
+  else if (message.type === "stop") stopping.abort();
   else if (start) run(start, data).catch(fail);
 });
 addEventListener("error", (event) => fail(event.error ?? event.message));

@@ -77,6 +77,12 @@ class Job(Generic[T]):
                 result = self._outcome = function(*self._arguments)
                 return result
             except BaseException as error:
+                # Where the call itself failed, there is no frame below this one to be told of. At
+                # the limit of recursion the error that goes on is not this one, but one that comes
+                # of leaving this frame; this one would keep the frame, and with it, for ever, all
+                # that are left after it: a chain too long to be freed (tracebacks.py).
+                if error.__traceback__ is not None and error.__traceback__.tb_next is None:
+                    error.__traceback__ = None
                 self._outcome = Failure(error)
                 del self, newest  # the traceback refers to this frame: no cycle
                 raise

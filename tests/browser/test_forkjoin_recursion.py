@@ -213,8 +213,9 @@ def test_a_deep_chain_of_jobs(printed: str) -> None:
             shared.submit(task, 0).result()
         except RecursionError:
             print("RecursionError")
-    print(shared.submit(caught).result(), repeat(1, abs, -1), deaths())
+    # What is left of one is freed during another: many, to meet each way in which it comes about.
+    print(repeat(25, caught), deaths())
 """)
 def test_recursion_without_end(printed: str) -> None:
     """The task fails, or catches the error; its worker goes on."""
-    assert printed == "RecursionError\n" * 2 + "caught {1} 0\n"
+    assert printed == "RecursionError\n" * 2 + "{'caught'} 0\n"

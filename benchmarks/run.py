@@ -181,6 +181,9 @@ def measure(pages: Pages, selected: list[str], where: Raw) -> tuple[dict[str, Ra
                 result = figure.as_json()
                 results[figure.name] = result | run | {"about": figure.about or about}
                 print(report.line(result), flush=True)
+        except KeyboardInterrupt:
+            failed[name] = "interrupted, as were those that follow"
+            break
         except Exception as error:  # whatever a page, a compiler or a library may do
             failed[name] = str(error).partition("\n")[0]
             print(f"{name:30} FAILED: {error}", file=sys.stderr, flush=True)
@@ -190,12 +193,12 @@ def measure(pages: Pages, selected: list[str], where: Raw) -> tuple[dict[str, Ra
 def main(selected: list[str], output: Path | None) -> int:
     """Measure, print, write; 1 if a bound is not kept or a suite failed."""
     target = output or report.LATEST
-    before: dict[str, Raw] = {}
-    if selected and target.exists():
-        before = {r["name"]: r for r in json.loads(target.read_text())["results"]}
     with open_pages() as pages:
         where = environment(pages.driver)
         results, failed = measure(pages, selected, where)
+    before: dict[str, Raw] = {}
+    if (selected or failed) and target.exists():
+        before = {r["name"]: r for r in json.loads(target.read_text())["results"]}
     everything = {
         "environment": where,
         "results": list((before | results).values()),

@@ -1,4 +1,4 @@
-/* What benchmarks/handover.py calls: touches one element of an array. */
+/* What benchmarks/arrays.py calls: touches one element of an array. */
 #include <penny.h>
 
 PENNY_KERNEL(touch, "f32[] x, u32 i -> f32")

@@ -1,4 +1,4 @@
-"""What benchmarks/handover.py measures, in a worker."""
+"""What benchmarks/arrays.py measures, in a worker."""
 
 import penny
 

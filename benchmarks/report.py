@@ -41,9 +41,10 @@ Each figure is a median over several rounds after warm-up; what is compared was 
 the same page. A figure without a unit is a ratio. Most have a bound that they have to keep.
 
 `make bench` measures everything anew, in headless Chromium, and writes this page, its plots,
-`latest.json` (every single sample) and a line of `history.jsonl`. It takes about an hour and wants
-a machine that does nothing else. `.venv/bin/python benchmarks/run.py peers forkjoin/fib` measures a
-part; the rest stays as it was. `penny bench` measures what a task costs on your own machine.
+`latest.json` (every single sample) and a line of `history.jsonl`. It takes about half an hour and
+wants a machine that does nothing else. `.venv/bin/python benchmarks/run.py peers forkjoin/fib`
+measures a part; the rest stays as it was. `penny bench` measures what a task costs on your own
+machine.
 """
 
 

@@ -362,11 +362,9 @@ MUTANTS = [
         "tasks.c",
         """  if (injector_put(queue, hint_of(index, generation))) {
     announce_work(queue);
-    return 1;
 """,
         """  announce_work(queue);
   if (injector_put(queue, hint_of(index, generation))) {
-    return 1;
 """,
         "no lost wake-up",
         PARKING,
@@ -1080,7 +1078,7 @@ MUTANTS = [
     ),
     kernel(
         "AWAKE_UNSEEN",
-        "  context_at(stack)->beat = 0;\n  raise_attention(context_at(stack));\n",
+        "  context_at(stack)->small = 0;\n  raise_attention(context_at(stack));\n",
         "",
         "the hungry are fed",
         "pool-kernels-meet",

@@ -81,12 +81,16 @@ class Layout(NamedTuple):
             IndexError: It is out of bounds, or there are too many.
             TypeError: It is no basic index.
         """
-        # An element is asked for more often than anything else.
-        if type(index) is int and len(self.shape) == 1:
-            extent = self.shape[0]
-            if 0 <= index < extent:
-                return self.offset + index * self.strides[0]
         keys = index if isinstance(index, tuple) else (index,)
+        # An element is asked for more often than anything else.
+        if len(keys) == len(self.shape):
+            offset = self.offset
+            for key, extent, stride in zip(keys, self.shape, self.strides, strict=True):
+                if type(key) is not int or not 0 <= key < extent:
+                    break
+                offset += key * stride
+            else:
+                return offset
         given = sum(key is not None and key is not Ellipsis for key in keys)
         if given > len(self.shape):
             raise IndexError(f"too many indices: {given} for an array of {len(self.shape)} axes")

@@ -78,7 +78,7 @@ void task_fill(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 bloc
   struct task *task = &shared->task[index];
   task->function = function;
   plain_store(&task->queue, queue); /* plain: see reinject() in recovery.c */
-  plain_store(&task->flags, flags); /* plain: see orphans_run() in kernel_jobs.c */
+  plain_store(&task->flags, flags); /* plain: see is_orphan() in kernel_jobs.c */
   task->size = size;
   plain_store(&task->block, block); /* plain: a sweep that runs now may see the old one, see keep() in heap.c */
 }

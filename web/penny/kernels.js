@@ -456,7 +456,7 @@ export class Kernels extends KernelModules {
     } catch (thrown) {
       state = L.STATE_RAISED;
       const {failure, message} = kernelError(thrown);
-      // Behind the job's address, which others may still read: orphans_run() in kernel_jobs.c.
+      // Behind the job's address, which others may still read: is_orphan() in kernel_jobs.c.
       const room = L.TASK_PAYLOAD_BYTES - L.KERNEL_FAILURE - 1;
       const text = new TextEncoder().encode(message).subarray(0, room);
       core.bytes[payload + L.KERNEL_FAILURE] = failure;

@@ -1,44 +1,57 @@
 // What a trace costs: the same programs on two workers that are traced and on two that are not, in turn.
 import {alternate} from './harness.js';
 
-const TINY = 20_000;
+const TINY = 2_000;
 const NAPS = 1_000;
 
+/** Two schedulers are not equally fast, by some percent, with nothing traced. So there are several pairs. */
+const PAIRS = 8;
+
 /**
- * Opens both schedulers for the time of the measurement.
- * @param {string[]} functions of forkjoin_tasks.py
- * @param {(submit: (name: string, ...args: number[]) => Promise<any>) => Promise<unknown>} run
- * @param {{rounds: number, warmup: number}} options
+ * @param {string} name of a function of forkjoin_tasks.py
+ * @param {(submit: (...args: number[]) => Promise<any>) => Promise<unknown>} run
+ * @param {{rounds: number, warmup: number}} options of each pair
+ * @returns {Promise<Record<'on' | 'off', number[]>>} ms
  */
-async function onAndOff(functions, run, options) {
+async function onAndOff(name, run, options) {
   const {Penny} = /** @type {any} */ (globalThis);
   const source = await (await fetch('./forkjoin_tasks.py')).text();
-  const schedulers = await Promise.all([true, false].map(trace => Penny.scheduler({workers: 2, trace})));
-  for (const scheduler of schedulers) for (const name of functions) scheduler.define(name, source);
-  const [on, off] = schedulers.map(scheduler => async () => {
-    await run((name, ...args) => scheduler.submit(name, ...args));
-  });
-  const times = await alternate({on, off}, options);
-  await Promise.all(schedulers.map(scheduler => scheduler.shutdown()));
+  const times = {on: /** @type {number[]} */ ([]), off: /** @type {number[]} */ ([])};
+  for (let pair = 0; pair < PAIRS; pair++) {
+    /** @type {Record<string, () => Promise<void>>} */
+    const runs = {};
+    const schedulers = [];
+    for (const kind of pair % 2 ? ['off', 'on'] : ['on', 'off']) {
+      const scheduler = await Penny.scheduler({workers: 2, trace: kind === 'on'});
+      scheduler.define(name, source);
+      schedulers.push(scheduler);
+      runs[kind] = async () => {
+        await run((...args) => scheduler.submit(name, ...args));
+      };
+    }
+    const {on, off} = await alternate(runs, options);
+    times.on.push(...on);
+    times.off.push(...off);
+    await Promise.all(schedulers.map(scheduler => scheduler.shutdown()));
+  }
   return times;
 }
 
 /** n-queens 12 with a spawn per placement in the first rows. */
-export const queensTimes = () =>
-  onAndOff(['queens_rows'], submit => submit('queens_rows', 12), {rounds: 9, warmup: 3});
+export const queensTimes = () => onAndOff('queens_rows', submit => submit(12), {rounds: 3, warmup: 1});
 
 /** Tasks that compute for 1 ms each. */
 export const napTimes = () =>
   onAndOff(
-    ['compute'],
-    submit => Promise.all(Array.from({length: NAPS}, () => submit('compute', 0.001))),
-    {rounds: 15, warmup: 3},
+    'compute',
+    submit => Promise.all(Array.from({length: NAPS}, () => submit(0.001))),
+    {rounds: 3, warmup: 1},
   );
 
-/** Tasks that do nothing: the worst case. */
+/** Tasks that do nothing: the worst case. Short rounds: the two of a pair lie close together in time. */
 export const tinyTimes = () =>
   onAndOff(
-    ['square'],
-    submit => Promise.all(Array.from({length: TINY}, (_, x) => submit('square', x))),
-    {rounds: 41, warmup: 5},
+    'square',
+    submit => Promise.all(Array.from({length: TINY}, (_, x) => submit(x))),
+    {rounds: 250, warmup: 25},
   );

@@ -140,10 +140,12 @@ export function createMemory(heapLimit, tracedWorkers = 0) {
 /** @param {number} bytes */
 const granules = bytes => Math.floor(bytes / L.GRANULE_BYTES);
 
-const {timeOrigin} = performance;
+// Kept: to get it from the global object takes twice as long as to ask it.
+const stopwatch = performance;
+const {timeOrigin} = stopwatch;
 
 /** The same in all threads of a page, ms. */
-export const clock = () => timeOrigin + performance.now();
+export const clock = () => timeOrigin + stopwatch.now();
 
 /** One participant's instance of the core. */
 export class Core {

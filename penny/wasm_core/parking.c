@@ -40,6 +40,9 @@ int work_is_visible(void) {
  * takes that long where the machine lets idle processors sleep, too. It is the longest while that pays,
  * and halves each time it was in vain. */
 static const double SPIN_MAX = 0.3, SPIN_MIN = 0.01;
+/* Within this much a worker that slept must be awake again for spinning to have paid, ms: SPIN_MAX, and as much for being
+ * woken. Without the latter one that has spun in vain a few times would sleep for ever, however fast tasks come. */
+static const double QUICK = 2 * SPIN_MAX;
 
 /* Looks for work for a moment, if no other worker does so already; or for the latch of `joined`, unless
  * that is NONE. Busy workers are asked to promote what they have. While it spins, publishers wake
@@ -115,7 +118,7 @@ int park(u32 worker, u32 joined, int help, i64 nanoseconds) {
     sleep_on(worker, seen, help, nanoseconds);
     double awoken = clock_ms();
     if (tracing()) trace_at(awoken, TRACE_UNPARKED, 0, NOBODY, joined, 0);
-    if (awoken - asleep < SPIN_MAX) shared->worker[worker].spin = SPIN_MAX; /* it would have paid */
+    if (awoken - asleep < QUICK) shared->worker[worker].spin = SPIN_MAX; /* it would have paid */
   }
   /* If a waker was faster, its bump only makes the next sleep return at once: no loss. */
   if (help) unannounce(worker);

@@ -43,6 +43,31 @@ static const double SPIN_MAX = 0.3, SPIN_MIN = 0.01;
 /* Within this much a worker that slept must be awake again for spinning to have paid, ms: SPIN_MAX, and as much for being
  * woken. Without the latter one that has spun in vain a few times would sleep for ever, however fast tasks come. */
 static const double QUICK = 2 * SPIN_MAX;
+/* That alone would be wrong where there is no processor for whoever is to publish, so that it does as soon as the worker
+ * sleeps, and only then: each task would take SPIN_MAX longer. So each time that spinning for SPIN_MAX was in vain it takes
+ * twice as many quick wake-ups, DOUBT_MAX at most, until it is tried again; and half as many each time that it was not. */
+static const u32 DOUBT_MAX = 64;
+
+/* After a spin: how long the next one may be. */
+static void learn_from_spin(struct worker *worker, int found) {
+  if (found) {
+    worker->spin = SPIN_MAX;
+    if (worker->doubt > 1) worker->doubt /= 2;
+    return;
+  }
+  if (worker->spin >= SPIN_MAX) {
+    if (worker->doubt < DOUBT_MAX) worker->doubt *= 2;
+    worker->quick = 0;
+  }
+  worker->spin = worker->spin > 2 * SPIN_MIN ? worker->spin / 2 : SPIN_MIN;
+}
+
+/* After a sleep of so many ms. */
+static void learn_from_sleep(struct worker *worker, double slept) {
+  if (slept >= QUICK || ++worker->quick < worker->doubt) return;
+  worker->quick = 0;
+  worker->spin = SPIN_MAX;
+}
 
 /* Looks for work for a moment, if no other worker does so already; or for the latch of `joined`, unless
  * that is NONE. Busy workers are asked to promote what they have. While it spins, publishers wake
@@ -52,10 +77,9 @@ static const double QUICK = 2 * SPIN_MAX;
 int spin(u32 worker, u32 joined) {
   if (load(&shared->spinner) || !compare_exchange(&shared->spinner, 0, worker + 1)) return 0;
   ring_busy(worker, STEAL);
-  double *spin = &shared->worker[worker].spin;
   double now = clock_ms();
   if (tracing()) trace_at(now, TRACE_SPINS, 0, NOBODY, joined, 0);
-  double end = now + *spin, again = now + SPIN_MAX / 2;
+  double end = now + shared->worker[worker].spin, again = now + SPIN_MAX / 2;
   int found = 0;
   do {
     for (int i = 0; i < 32 && !found; i++)
@@ -67,7 +91,7 @@ int spin(u32 worker, u32 joined) {
     }
   } while (!found && now < end);
   store(&shared->spinner, 0);
-  *spin = found ? SPIN_MAX : *spin > 2 * SPIN_MIN ? *spin / 2 : SPIN_MIN;
+  learn_from_spin(&shared->worker[worker], found);
   if (tracing()) trace_at(now, TRACE_SPUN, 0, NOBODY, joined, 0);
   return 1;
 }
@@ -118,7 +142,7 @@ int park(u32 worker, u32 joined, int help, i64 nanoseconds) {
     sleep_on(worker, seen, help, nanoseconds);
     double awoken = clock_ms();
     if (tracing()) trace_at(awoken, TRACE_UNPARKED, 0, NOBODY, joined, 0);
-    if (awoken - asleep < QUICK) shared->worker[worker].spin = SPIN_MAX; /* it would have paid */
+    learn_from_sleep(&shared->worker[worker], awoken - asleep);
   }
   /* If a waker was faster, its bump only makes the next sleep return at once: no loss. */
   if (help) unannounce(worker);

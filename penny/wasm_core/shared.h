@@ -168,11 +168,13 @@ struct worker {
                                          time: a value may be old by a moment, never torn (32 bits) */
   u32 kernel_stack; /* the stack of its kernels (struct kernel_context lies at its base), or 0: none yet. Never
                        given back to the heap. W: this worker, once; keeper after its death; R: ringers */
+  u32 quick, doubt;  /* how often it was woken soon since it spun at length, and how often it takes until it
+                        does again (parking.c). W, R: this worker */
   double spin;       /* how long it will spin next, ms. W, R: this worker */
   double started;    /* clock of this worker at its start, ms. W: this worker */
   double idle;       /* ms spent looking for work or asleep. W: this worker; R: statistics */
   double idle_since; /* clock when it began to be idle, 0 when it is not. W: this worker */
-  char line[40];
+  char line[32];
   struct deque deque;
 };
 _Static_assert(offsetof(struct worker, deque) % 64 == 0, "top and bottom have cache lines of their own");

@@ -13,6 +13,8 @@ EXPORT(worker_start) void worker_start(u32 number) {
   deque_adopt(&worker->deque);
   worker->random = number * 0x9e3779b9u + 0x7f4a7c15u + worker->deaths;
   worker->spin = 0;
+  worker->quick = 0;
+  worker->doubt = 1;
   worker->idle = 0;
   worker->idle_since = 0;
   worker->innermost = 0;

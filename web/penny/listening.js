@@ -13,6 +13,12 @@ const POLL_MS = 0.3;
  * vain, however fast completions come: tasks one at a time took ten times as long.
  */
 const QUICK_MS = 2 * POLL_MS;
+/**
+ * That alone would be wrong where there is no processor for the worker while the page looks: each task would take POLL_MS
+ * longer. So each time that it looked in vain it takes twice as many quick completions, so many at most, until it is
+ * tried again; and half as many each time that it was not. Workers do the same when they spin (penny/wasm_core/parking.c).
+ */
+const DOUBT_MAX = 64;
 
 /**
  * seen(): the event counter before the client last collected; hasCompletions(): whether it holds some already
@@ -24,8 +30,11 @@ export class Listener {
   #closed = false;
   /** Since when it listens, ms. */
   #since = 0;
-  /** Whether the last completion came soon after listening began. */
-  #quick = true;
+  /** Whether to look for completions turn by turn. */
+  #looks = true;
+  /** How many completions in a row came soon though it slept, and how many it takes for it to look again. */
+  #quick = 0;
+  #doubt = 1;
   /** A turn of the event loop, as soon as others had theirs: a microtask would starve the page while
    * completions keep coming, a timer would wait for milliseconds. */
   #later = new MessageChannel();
@@ -68,7 +77,7 @@ export class Listener {
     if (this.#listening || this.#closed) return;
     this.#listening = true;
     this.#since = performance.now();
-    if (this.#quick) this.look();
+    if (this.#looks) this.look();
     else this.#arm();
   }
 
@@ -80,10 +89,15 @@ export class Listener {
   /** A turn of the event loop later: look; and look again for a while before arming. */
   #poll() {
     if (!this.#listening) return;
-    if (this.#hasCompletions()) this.announce();
-    else if (performance.now() - this.#since < POLL_MS) this.look();
-    else {
-      this.#quick = false;
+    if (this.#hasCompletions()) {
+      this.#doubt = Math.max(1, this.#doubt / 2);
+      this.announce();
+    } else if (performance.now() - this.#since < POLL_MS) {
+      this.look();
+    } else {
+      this.#looks = false;
+      this.#quick = 0;
+      this.#doubt = Math.min(2 * this.#doubt, DOUBT_MAX);
       this.#arm();
     }
   }
@@ -103,7 +117,7 @@ export class Listener {
       return;
     }
     value.then(() => {
-      this.#quick = performance.now() - this.#since < QUICK_MS;
+      if (performance.now() - this.#since < QUICK_MS) this.#looks = ++this.#quick >= this.#doubt;
       this.announce();
     });
   }

@@ -6,7 +6,7 @@ SETUP := .venv/installed node_modules/.installed
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup build core snapshot run examples serve test test-core test-native test-python test-browser \
+.PHONY: help setup build core snapshot run examples serve test test-core test-native test-python test-browser test-firefox \
 	stress stress-native stress-random stress-browser mutants soak \
 	lint models bench wheel clean
 
@@ -94,6 +94,9 @@ test-python: core         ## what runs on CPython
 
 test-browser: build       ## everything else, in headless Chromium
 	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
+
+test-firefox: build      ## the same in headless Firefox, if it is installed: not in CI
+	PENNY_TEST_BROWSER=firefox $(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
 
 stress: stress-native mutants stress-random stress-browser  ## what takes long: not in CI
 

@@ -48,7 +48,7 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 from support import pyodide_page
-from support.chrome import start_chrome
+from support.browsers import start_browser
 from support.pages import BLANK, BLANK_HTML, Page, Run
 from support.scenes import Scenes
 from support.servers import Server, make_servers
@@ -87,7 +87,7 @@ def plain_server(servers: tuple[Server, Server]) -> Server:
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Chrome]:
     """The browser. Pages are made by the fixtures below."""
-    driver = start_chrome()
+    driver = start_browser()
     try:
         yield driver
     finally:

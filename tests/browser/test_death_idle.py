@@ -19,7 +19,7 @@ await new Promise(resolve => {
 });
 await Promise.all(Array.from({length: 100}, () => s.submit('time.sleep', 0.001)));
 // Not what the start has left to do.
-gc();
+globalThis.gc?.();
 await new Promise(resolve => requestIdleCallback(resolve));
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 
 import pytest
@@ -129,12 +130,14 @@ with penny.Scheduler(workers=1) as s:
 """,
     )
     lines = printed.splitlines()
-    assert lines[0] == "unreachable | trapped: unreachable"
+    assert lines[0].startswith("unreachable | trapped: unreachable")
     assert lines[1].startswith("divide | trapped: ") and "zero" in lines[1]
-    assert lines[2].startswith("read_at | trapped: ") and "memory" in lines[2]
+    assert re.match("read_at [|] trapped: .*(memory|bounds)", lines[2])
     assert lines[3] == "forget | returned before it had joined all that it had spawned"
     assert lines[4].startswith("deep | ") and "kernel stack is used up" in lines[4]
-    assert lines[5:] == ["101 6765", "caught trapped: unreachable 3", "8"]
+    assert lines[5] == "101 6765"
+    assert re.fullmatch("caught trapped: unreachable.* 3", lines[6])
+    assert lines[7:] == ["8"]
 
 
 def test_a_running_kernel_is_cancelled(shared_page: Page, play) -> None:

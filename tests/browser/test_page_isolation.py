@@ -118,9 +118,9 @@ def unregister(page: Page) -> None:
 def open_isolating(page: Page) -> list[object]:
     """Visit it; gives whether it is isolated, and what it shows."""
     page.open("isolate.html")
-    wait_until(
-        page, lambda: page.chrome.execute_script("return out.textContent"), "the page shows nothing"
-    )
+    # While it loads anew there may be no such element.
+    shown = "return document.getElementById('out')?.textContent"
+    wait_until(page, lambda: page.chrome.execute_script(shown), "the page shows nothing")
     found: list[object] = page.js("return [crossOriginIsolated, out.textContent]")
     return found
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select
 from support.pages import Page
 from support.processes import wait_for_no_workers, wait_until
 from support.servers import Server
@@ -60,8 +58,14 @@ def run_program(page: Page, program: str | None = None, workers: int = 2) -> str
 
 
 def choose_example(page: Page, name: str) -> None:
-    page.js("example.selectedIndex = -1")  # a choice that changes nothing is no event
-    Select(page.chrome.find_element(By.ID, "example")).select_by_visible_text(name)
+    page.js(
+        """
+        const example = document.getElementById('example');
+        example.value = [...example.options].find(option => option.text === args[0]).value;
+        example.dispatchEvent(new Event('change', {bubbles: true}));
+        """,
+        name,
+    )
 
 
 def run_example(page: Page, name: str) -> str:

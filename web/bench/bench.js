@@ -1,5 +1,6 @@
 // The page that `penny bench` opens: measures, and sends each row to the command as it comes.
 // penny/cli/bench.py describes the messages.
+import {inWords} from '../penny/errors.js';
 import {measureOverhead} from './overhead.js';
 import {messagePool} from './pools.js';
 
@@ -20,7 +21,7 @@ const send = message => socket.send(JSON.stringify(message));
 
 /** @param {unknown} reason */
 function fail(reason) {
-  send({type: 'error', message: reason instanceof Error ? (reason.stack ?? String(reason)) : String(reason)});
+  send({type: 'error', message: inWords(reason)});
 }
 
 /** @param {{workers: number, rounds: number}} options */

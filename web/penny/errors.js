@@ -1,6 +1,18 @@
 // What goes wrong in a worker, for JavaScript.
 import {decode} from './wire.js';
 
+/**
+ * An error in words: what it says, and where. V8's stacks begin with the former, others' have only the latter.
+ * @param {unknown} reason
+ */
+export function inWords(reason) {
+  if (!(reason instanceof Error)) return String(reason);
+  const said = String(reason);
+  const {stack} = reason;
+  if (!stack) return said;
+  return stack.includes(reason.message) ? stack : `${said}\n${stack}`;
+}
+
 /** A Python exception raised by a task. */
 export class PythonError extends Error {
   /**

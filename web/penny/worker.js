@@ -6,6 +6,7 @@ import {ClientPort} from './client_port.js';
 import {ASYNC, Core, clientParticipant} from './core.js';
 import {CoroutinePort} from './coroutine_port.js';
 import {hostPools} from './host.js';
+import {inWords} from './errors.js';
 import {ASYNC_WORKER} from './layout.js';
 import {WorkerPort} from './worker_port.js';
 
@@ -187,6 +188,6 @@ self.onmessage = async (/** @type {MessageEvent<ToWorker>} */ {data}) => {
         break;
     }
   } catch (error) {
-    post({type: 'failed', error: String(/** @type {any} */ (error)?.stack ?? error)});
+    post({type: 'failed', error: inWords(error)});
   }
 };

@@ -1,5 +1,6 @@
 // The page that `penny run` opens: takes a script from the command, runs it, sends its output and
 // its exit status back. penny/cli/session.py describes the messages.
+import { inWords } from "../penny/errors.js";
 
 /**
  * @typedef {object} Start What to run.
@@ -37,8 +38,7 @@ let over = false;
 function fail(reason) {
   if (over) return;
   over = true;
-  const text = reason instanceof Error ? (reason.stack ?? String(reason)) : String(reason);
-  send({ type: "error", message: text });
+  send({ type: "error", message: inWords(reason) });
 }
 
 /** Loads penny.js as the pages of users do, by its script tag. */

@@ -13,6 +13,7 @@ from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome
 
 from penny.cli import bundle
+from support.browsers import add_script
 from support.in_pyodide import FILES
 from support.servers import Server
 
@@ -41,10 +42,11 @@ for (const level of ['debug', 'log', 'info', 'warn', 'error']) {
     original.apply(console, values);
   };
 }
+const inWords = error => (error?.stack ? `${error}\n${error.stack}` : String(error));
+const note = text => __console.push(['uncaught', text]);
 addEventListener('error', ({error, message, target}) =>
-  __console.push(['uncaught', error?.stack ?? message ?? `could not load ${target?.src}`]), true);
-addEventListener('unhandledrejection', event =>
-  __console.push(['uncaught', String(event.reason?.stack ?? event.reason)]));
+  note(error ? inWords(error) : (message ?? `could not load ${target?.src}`)), true);
+addEventListener('unhandledrejection', event => note(inWords(event.reason)));
 """
 
 # What becomes of a test's source: its value or its error, as JSON.
@@ -167,7 +169,7 @@ class Page:
         chrome.switch_to.new_window("tab")
         self._window = chrome.current_window_handle
         self.timeout = TIMEOUT
-        chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _RECORDER})
+        add_script(chrome, _RECORDER)
 
     def open(self, path: str = BLANK) -> Page:
         """Load a page of the server, by path or whole URL; returns once its `load` event was."""

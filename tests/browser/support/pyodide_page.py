@@ -17,7 +17,7 @@ from selenium.webdriver import Chrome
 
 from penny.cli.pyodide import FILES as PYODIDE_FILES
 from penny.cli.pyodide import find_pyodide
-from support.chrome import start_chrome
+from support.browsers import start_browser
 from support.in_pyodide import FILES
 from support.pages import TIMEOUT, archive
 from support.servers import Server
@@ -29,7 +29,7 @@ class PennyRunner(SeleniumChromeRunner):
     script_timeout = TIMEOUT
 
     def get_driver(self, jspi: bool = False) -> Chrome:
-        return start_chrome()
+        return start_browser()
 
 
 def start(server: Server) -> PennyRunner:

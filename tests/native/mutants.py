@@ -729,7 +729,7 @@ MUTANTS = [
         "    if (before >> 16 != generation) return; /* the owner has read it, and freed the slot */\n",
         "    (void)generation;\n",
         "nobody uses a slot’s old generation",
-        "pool-recovery-of-jobs",
+        "latch-mortal",
     ),
     # ---- promotion.c
     Mutant(
@@ -825,6 +825,14 @@ MUTANTS = [
         "    /* What",
         "every slot comes free",
         "pool-recovery-of-jobs",
+    ),
+    Mutant(
+        "CLAIM_UNSEEN",
+        "recovery.c",
+        "        continue; /* claimed just now: look at it again */\n",
+        "        return;\n",
+        "every slot comes free",
+        "latch-mortal",
     ),
     Mutant(
         "NOTHING_INJECTED_AGAIN",

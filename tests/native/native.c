@@ -121,6 +121,8 @@ int dies(u32 steps, void (*life)(u32 number), u32 number) {
   return 0;
 }
 
+void die_within(u32 steps) { self->steps = steps; }
+
 static void maybe_die(void) {
   if (self->steps && !--self->steps) _longjmp(*self->grave, 1);
 }
@@ -466,11 +468,11 @@ void check_nothing_left(void) {
 /* ---- main ----------------------------------------------------------------------------------------- */
 
 extern const struct scenario deque_scenarios[], injector_scenarios[], heap_scenarios[], functions_scenarios[],
-    doorbell_scenarios[], slots_scenarios[], trace_scenarios[], arrays_scenarios[], kernels_scenarios[], pool_scenarios[];
-static const struct scenario *const files[] = {deque_scenarios, injector_scenarios, heap_scenarios,
-                                               functions_scenarios, doorbell_scenarios, slots_scenarios,
-                                               trace_scenarios, arrays_scenarios, kernels_scenarios,
-                                               pool_scenarios};
+    doorbell_scenarios[], slots_scenarios[], latch_scenarios[], trace_scenarios[], arrays_scenarios[],
+    kernels_scenarios[], pool_scenarios[];
+static const struct scenario *const files[] = {
+    deque_scenarios, injector_scenarios, heap_scenarios,   functions_scenarios, doorbell_scenarios, slots_scenarios,
+    latch_scenarios, trace_scenarios,    arrays_scenarios, kernels_scenarios,   pool_scenarios};
 
 static u64 play_rounds(const struct scenario *scenario, u64 seed, u64 rounds) {
   scenario_name = scenario->name;

@@ -74,6 +74,9 @@ u32 actor(void);
  * `steps` of them. Returns 1 if it did. */
 int dies(u32 steps, void (*life)(u32 number), u32 number);
 
+/* Within its life: it ends after so many accesses more. */
+void die_within(u32 steps);
+
 /* From now on the actor is this participant, as far as the core asks: in its traces. */
 void act_as(u32 participant);
 

@@ -134,7 +134,8 @@ static int promote_one(u32 me, u32 address, uintptr_t function, u32 *noted) {
   return 0;
 }
 
-/* Of the jobs. Returns 0 if nothing is private, or there is no room. */
+/* Of the jobs, whatever call they belong to: kernel_join() relies on the order. Returns 0 if nothing is private, or there
+ * is no room. */
 static int promote_oldest(struct kernel_context *context, u32 me) {
   struct penny_job **link = &context->job.newest;
   if (!*link) return 0;
@@ -348,14 +349,13 @@ EXPORT(kernel_join) struct penny_job *kernel_join(struct penny_job *job) {
     return job;
   }
   if (!latch_is_set(hint)) {
+    /* Of this call, too, and not of one below: those are older than this job, so they were promoted before it. */
     struct penny_job *other = context->job.newest;
-    if (other && (u32)other < context->entry) {
+    if (other) {
       context->job.newest = other->older;
       other->older = RUNS_HERE;
       return other;
     }
-    /* What is left belongs to calls below, whose turn may be long in coming. A sleeper hears no doorbell. */
-    while (promote_oldest(context, me)) continue;
     help(context, me, hint);
   }
   take_off(&context->promoted, job);
@@ -378,7 +378,7 @@ EXPORT(kernel_wait) int kernel_wait(struct penny_call *call) {
   u32 me = context->job.worker;
   u32 hint = call->hint;
   if (!take_back(hint, me)) {
-    while (promote_oldest(context, me)) continue; /* as in kernel_join() */
+    while (promote_oldest(context, me)) continue; /* whosever they are. A sleeper hears no doorbell */
     help(context, me, hint);
     lane_of(call)->bottom = call;
     collect(me, hint);

@@ -97,6 +97,6 @@ static void latches(void) {
 }
 
 const struct scenario latch_scenarios[] = {
-    {"latch-mortal", latches, 40},
+    {"latch-mortal", latches, 12},
     END_OF_SCENARIOS,
 };

@@ -1043,10 +1043,25 @@ MUTANTS = [
         KERNELS,
     ),
     kernel(
-        "OTHERS_BELOW",
-        "    if (other && (u32)other < context->entry) {\n",
-        "    if (other) {\n",
-        "every job runs once",
+        "PROMOTES_NEWEST",
+        """  while ((*link)->older) link = &(*link)->older;
+  struct penny_job *job = *link;
+  *link = 0;
+  job->older = context->promoted;
+  context->promoted = job;
+  if (promote_one(me, (u32)job, 0, &job->hint)) return 1;
+  context->promoted = job->older;
+  job->older = 0;
+""",
+        """  struct penny_job *job = *link, *older = job->older;
+  *link = older;
+  job->older = context->promoted;
+  context->promoted = job;
+  if (promote_one(me, (u32)job, 0, &job->hint)) return 1;
+  context->promoted = job->older;
+  job->older = older;
+""",
+        "a join finds private only what is newer",
         KERNELS,
     ),
     kernel(
@@ -1133,6 +1148,20 @@ MUTANTS = [
         "participant_of(word) == me) return 0;",
         "no frame is left while an orphan needs it",
         "pool-recovery-of-kernels",
+    ),
+    kernel(
+        "SEARCHED_ONCE",
+        "  return load(&shared->kernel_burials) != burials;\n",
+        "  (void)burials;\n  return 0;\n",
+        "no frame is left while an orphan needs it",
+        "kernels-orphans",
+    ),
+    kernel(
+        "CLAIMED_UNSEEN",
+        "    if (load(&task->state) == word) return later && load(&context_at(stack)->dead);\n",
+        "    return load(&task->state) == word && later && load(&context_at(stack)->dead);\n",
+        "no frame is left while an orphan needs it",
+        "kernels-orphans-claimed",
     ),
     kernel(
         "ELDERS_AWAITED",

@@ -67,6 +67,10 @@ void linger(void);
 /* Computes for so long, while others do what they like. */
 void take_time(double milliseconds);
 
+/* For this round: so much later is it, where actors take turns, at each look at the clock. The more, the fewer looks do
+ * spinners take. */
+void set_tick(double milliseconds);
+
 /* The number of the actor that asks. */
 u32 actor(void);
 

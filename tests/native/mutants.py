@@ -859,6 +859,14 @@ MUTANTS = [
         DEATH,
     ),
     Mutant(
+        "NO_WAKE_ALL",
+        "recovery.c",
+        "    wake_worker(w);\n",
+        "",
+        "no lost wake-up",
+        "pool-recovery-late",
+    ),
+    Mutant(
         "DEATH_UNHEARD",
         "recovery.c",
         "  for (u32 c = 0; c < CLIENTS_MAX; c++) client_wake(c);\n  return lost;\n",

@@ -34,6 +34,7 @@ struct settings {
   u32 kernels;   /* one in so many tasks calls a kernel; 0: none do */
   u32 arrays;    /* one in so many payloads carries arrays; 0: none does */
   u32 failures;  /* one in so many of these goes wrong; 0: none do */
+  int late;      /* a successor starts only when all tasks have ended: those who live must do without */
   int meets;     /* each kernel waits until a job of its own runs elsewhere */
   int coroutines; /* whether some tasks are coroutines, and the async worker runs */
 };
@@ -343,22 +344,28 @@ static void worker_life(u32 me) {
 static u32 dead[ASYNC_WORKER + 1]; /* 1: died, and not recovered yet */
 static u32 graves;                 /* counts what the keeper has to look at */
 static u32 living;
+static u32 all_ended; /* the client has every outcome */
 
 static void call_keeper(void) {
   __atomic_add_fetch(&graves, 1, __ATOMIC_SEQ_CST);
   notify(&graves, 1);
 }
 
-static void worker_body(u32 me) {
+/* Whether the next life ends early. Where successors are late, not more often than was said: somebody has to live. */
+static int is_mortal(void) {
   for (;;) {
     u32 left = flag(&deaths_left);
-    if (left && one_in(2) && !__atomic_compare_exchange_n(&deaths_left, &left, left - 1, 0, __ATOMIC_SEQ_CST,
-                                                          __ATOMIC_SEQ_CST))
-      continue;
-    if (!dies(left ? 1 + below(one_in(2) ? 300 : 6000) : 0, worker_life, me)) break;
+    if (!left || (!set.late && one_in(2))) return left != 0;
+    if (__atomic_compare_exchange_n(&deaths_left, &left, left - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return 1;
+  }
+}
+
+static void worker_body(u32 me) {
+  while (dies(is_mortal() ? 1 + below(one_in(2) ? 300 : 6000) : 0, worker_life, me)) {
     set_flag(&dead[me], 1);
     call_keeper();
     while (flag(&dead[me])) wait32(&dead[me], 1, -1);
+    while (set.late && !flag(&all_ended)) wait32(&all_ended, 0, -1);
   }
   __atomic_sub_fetch(&living, 1, __ATOMIC_SEQ_CST);
   call_keeper();
@@ -502,6 +509,8 @@ static void client_body(void) {
       give_way(); /* others have the room, and will be done with it */
   }
   arrays_end(client_participant(HOST));
+  set_flag(&all_ended, 1);
+  notify(&all_ended, WORKERS);
   stop();
 }
 
@@ -551,7 +560,7 @@ static void play(struct settings settings) {
   tally_clear(&ended, TALLY_MAX);
   memset(dead, 0, sizeof dead);
   memset(outcomes, 0, sizeof outcomes);
-  ids = graves = pending = submitted = deaths_seen = meeting = meeting_over = 0;
+  ids = graves = pending = submitted = deaths_seen = meeting = meeting_over = all_ended = 0;
   deaths_left = set.deaths;
   arrays_begin_round(set.arrays);
   kernels_begin_round((struct kernel_settings){.kernels = set.kernels,
@@ -631,6 +640,10 @@ static void recovery_of_jobs(void) {
                          .heap = 8 MIB});
 }
 
+static void recovery_without_successors(void) {
+  play((struct settings){.tasks = 12, .pending = 1 + below(3), .depth = below(3), .deaths = WORKERS - 1, .late = 1, .heap = 4 MIB});
+}
+
 static void recovery_in_little_room(void) {
   play((struct settings){.tasks = 60, .pending = 32, .deaths = 8, .large = 1, .heap = 3 MIB});
 }
@@ -685,6 +698,7 @@ const struct scenario pool_scenarios[] = {
     {"pool-room", room, 20},
     {"pool-recovery", recovery, 30},
     {"pool-recovery-of-jobs", recovery_of_jobs, 30},
+    {"pool-recovery-late", recovery_without_successors, 30},
     {"pool-recovery-meets", recovery_meets, 20},
     {"pool-little-room", recovery_in_little_room, 20},
     {"pool-arrays", arrays, 20},

@@ -22,6 +22,7 @@
  *   AWAKE_UNSEEN    a worker that wakes up does not raise its attention: who fell asleep beside it did not ask it
  *   BEAT_KEPT       it does, and its heartbeat goes on: it declines, and the sleeper has no nap
  *   SMALL_KEPT      it does, and still takes its next call for small: likewise
+ *   ASKED_KEPT      it does, and takes its call for small on account of a request from before: likewise
  *   NO_NAP          the thief sleeps without end beside a kernel that has declined
  *   GOES_ON         V goes on when its job is LOST (-DORPHANS)
  *   BURIED_LATE     the dead one's stack is marked after its tasks are settled (-DORPHANS)
@@ -130,7 +131,9 @@ proctype Victim() {
 #ifndef MUTANT_BEAT_KEPT
         beat = 0;
 #endif
+#ifndef MUTANT_ASKED_KEPT
         asked = 0;
+#endif
 #ifndef MUTANT_SMALL_KEPT
         small = 0;
 #endif

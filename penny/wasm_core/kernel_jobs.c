@@ -69,6 +69,7 @@ void kernel_awake(u32 worker) {
   if (!stack) return; /* it begins with its attention up */
   context_at(stack)->beat = 0;
   context_at(stack)->small = 0;
+  context_at(stack)->asked = 0; /* or the call that slept would be taken for small by a look from before, as it ends */
   raise_attention(context_at(stack));
 }
 

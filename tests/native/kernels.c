@@ -351,13 +351,14 @@ static void meeting_kernel(struct penny_call *lane, void *p) {
   struct meeting *meeting = push(sizeof *meeting);
   struct penny_job *job = push(sizeof *job);
   (void)lane;
+  double step = one_in(2) ? 0.03 : 0.001; /* then it may be over soon, and taken for small */
   if (one_in(2)) take_time(3); /* the others fall asleep */
   meeting->came = 0;
   penny_spawn(&meeting->job, come, meeting);
   while (!flag(&meeting->came)) {
     penny_spawn(job, nothing, 0);
     penny_join(job);
-    take_time(0.03);
+    take_time(step);
   }
   penny_join(&meeting->job);
   CHECK(meeting->came != me + 1, "it ran its own job, and had not joined it");

@@ -349,6 +349,14 @@ MUTANTS = [
         PARKING,
     ),
     Mutant(
+        "BATCH_UNTOLD",
+        "stealing.c",
+        "  if (taken > 1) wake_one();\n",
+        "",
+        "no worker sleeps beside a task",
+        "pool-batches",
+    ),
+    Mutant(
         "BATCH_LOST",
         "stealing.c",
         "  for (u32 i = taken; i > 1; i--) push_or_spill(me, batch[i - 1]);\n",
@@ -1109,8 +1117,15 @@ MUTANTS = [
     ),
     kernel(
         "AWAKE_UNSEEN",
-        "  context_at(stack)->small = 0;\n  raise_attention(context_at(stack));\n",
+        "  raise_attention(context_at(stack));\n",
         "",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    kernel(
+        "ASKED_KEPT",
+        "  context_at(stack)->asked = 0; /* or",
+        "  /* or",
         "the hungry are fed",
         "pool-kernels-meet",
     ),

@@ -67,9 +67,7 @@ void kernel_attention(u32 worker) {
 void kernel_awake(u32 worker) {
   u32 stack = shared->worker[worker].kernel_stack;
   if (!stack) return; /* it begins with its attention up */
-  context_at(stack)->beat = 0;
-  context_at(stack)->small = 0;
-  context_at(stack)->asked = 0; /* or the call that slept would be taken for small by a look from before, as it ends */
+  context_at(stack)->eager = 1;
   raise_attention(context_at(stack));
 }
 
@@ -99,6 +97,7 @@ static void reset(u32 stack) {
   context->root = 0;
   context->lane = (struct lane *)stack; /* that is, none */
   context->beat = context->asked = 0;
+  context->eager = 1;
   store(&context->dead, 0); /* of a dead one's, whoever looks for orphans may read it now */
   raise_attention(context); /* somebody may be hungry already */
 }
@@ -167,24 +166,27 @@ static int promote_oldest_call(u32 me, const struct penny_call *newest) {
 }
 
 /* Promotes while workers are hungry: calls, up to the newest, if that is not 0; else jobs. When nothing is private
- * any more, the attention stays up. */
+ * any more, the attention stays up. It declines only once it has found nobody hungry: until then somebody may sleep who
+ * would not ask again. */
 static void feed(struct kernel_context *context, u32 me, const struct penny_call *newest) {
   lower_attention(context); /* first this, then the look: whoever comes after the look raises it again */
-  if (!hungry()) return;
-  double now = clock_ms();
-  if (!context->asked) {
-    context->asked = now;
-    if (context->small) context->beat = now + BEAT; /* later than it is, since the beat before began earlier */
-  } else if (now >= context->asked + BEAT) {
-    context->small = 0;
+  if (hungry()) {
+    double now = clock_ms();
+    if (!context->asked) {
+      context->asked = now;
+      if (context->small) context->beat = now + BEAT; /* later than it is, since the beat before began earlier */
+    } else if (now >= context->asked + BEAT) {
+      context->small = 0;
+    }
+    if (now < context->beat && !context->eager) return;
+    do {
+      raise_attention(context);
+      if (!(newest ? promote_oldest_call(me, newest) : promote_oldest(context, me))) return;
+      lower_attention(context);
+      context->beat = now + BEAT;
+    } while (hungry());
   }
-  if (now < context->beat) return;
-  while (hungry()) {
-    raise_attention(context);
-    if (!(newest ? promote_oldest_call(me, newest) : promote_oldest(context, me))) return;
-    lower_attention(context);
-    context->beat = now + BEAT;
-  }
+  context->eager = 0;
 }
 
 /* ---- cancelling --------------------------------------------------------------------------------- */

@@ -332,19 +332,30 @@ static void forgetful_kernel(struct penny_call *lane, void *p) {
   }
 }
 
+enum { GUESTS = 2 };
+
 struct meeting {
-  struct penny_job job;
-  u32 came; /* who runs the job, + 1 */
+  u32 guests, came;
+  struct guest {
+    struct penny_job job;
+    struct meeting *meeting;
+    u32 host;
+  } guest[GUESTS];
 };
 
+/* Stays until all are here, and spawns nothing. */
 static void come(void *p) {
-  struct meeting *meeting = p;
-  set_flag(&meeting->came, actor() + 1);
+  struct guest *guest = p;
+  struct meeting *meeting = guest->meeting;
+  CHECK(actor() != guest->host, "a host ran its own job, and had not joined it");
+  __atomic_add_fetch(&meeting->came, 1, __ATOMIC_SEQ_CST);
+  notify(&meeting->came, GUESTS);
+  for (u32 came; (came = flag(&meeting->came)) < meeting->guests;) wait32(&meeting->came, came, -1);
 }
 
 static void nothing(void *p) { (void)p; }
 
-/* Goes on when another worker has come: whoever is hungry is heard, however it came to sleep. */
+/* Goes on when other workers have come: whoever is hungry is heard, however it came to sleep. */
 static void meeting_kernel(struct penny_call *lane, void *p) {
   struct tree *wanted = p;
   u32 me = actor(), stack_pointer = kernels[me].stack_pointer;
@@ -353,15 +364,20 @@ static void meeting_kernel(struct penny_call *lane, void *p) {
   (void)lane;
   double step = one_in(2) ? 0.03 : 0.001; /* then it may be over soon, and taken for small */
   if (one_in(2)) take_time(3); /* the others fall asleep */
+  meeting->guests = 1 + below(GUESTS);
   meeting->came = 0;
-  penny_spawn(&meeting->job, come, meeting);
-  while (!flag(&meeting->came)) {
+  for (u32 n = 0; n < meeting->guests; n++) {
+    struct guest *guest = &meeting->guest[n];
+    guest->meeting = meeting;
+    guest->host = me;
+    penny_spawn(&guest->job, come, guest);
+  }
+  while (flag(&meeting->came) < meeting->guests) {
     penny_spawn(job, nothing, 0);
     penny_join(job);
     take_time(step);
   }
-  penny_join(&meeting->job);
-  CHECK(meeting->came != me + 1, "it ran its own job, and had not joined it");
+  for (u32 n = meeting->guests; n; n--) penny_join(&meeting->guest[n - 1].job);
   wanted->sum = 0;
   leave_frames(me, stack_pointer);
 }

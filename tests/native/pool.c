@@ -655,7 +655,8 @@ static void recovery_of_jobs(void) {
 }
 
 static void recovery_without_successors(void) {
-  play((struct settings){.tasks = 12, .pending = 1 + below(3), .depth = below(3), .deaths = WORKERS - 1, .late = 1, .heap = 4 MIB});
+  play((struct settings){
+      .tasks = 12, .pending = 1 + below(3), .depth = below(3), .deaths = WORKERS - 1, .late = 1, .heap = 4 MIB});
 }
 
 static void recovery_in_little_room(void) {

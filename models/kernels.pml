@@ -6,7 +6,7 @@
  *   the other one is awake, else without end; the attention word; the heartbeat, which the clock lets pass at any
  *   moment. -DPLAIN: without heartbeat and naps, so that nothing else makes up for a lost request. With -DORPHANS: a worker V that joins a job run by T, of which U runs a part, of which W runs a
  *   part; T dies, and then U may; the keeper's recovery; V's search for orphans.
- * Abstracted: the queues (a promoted job is taken at once by a thief that is awake), parking.pml has them; how tasks are
+ * Abstracted: a second thief (tests/native has it); the queues (a promoted job is taken at once by a thief that is awake), parking.pml has them; how tasks are
  *   claimed (slots.pml); latches (latch.pml). A spawn that finds the attention down does nothing that
  *   matters here, so the kernel waits for it to be up.
  * One step is one access of shared memory.
@@ -20,8 +20,7 @@
  *   LOWER_LAST      the attention is lowered after the look at demand: who asked in between sleeps on (-DPLAIN)
  *   ASK_FIRST       the thief asks before it has announced itself: the look at demand finds nobody (-DPLAIN)
  *   AWAKE_UNSEEN    a worker that wakes up does not raise its attention: who fell asleep beside it did not ask it
- *   BEAT_KEPT       it does, and its heartbeat goes on: it declines, and the sleeper has no nap
- *   SMALL_KEPT      it does, and still takes its next call for small: likewise
+ *   NOT_EAGER       it does, and may decline at once: the sleeper has no nap
  *   NO_NAP          the thief sleeps without end beside a kernel that has declined
  *   GOES_ON         V goes on when its job is LOST (-DORPHANS)
  *   BURIED_LATE     the dead one's stack is marked after its tasks are settled (-DORPHANS)
@@ -100,7 +99,8 @@ inline look() {                         /* the slow path of a spawn */
     asked = asked || hungry;
 #endif
     if
-    :: hungry && !beat ->               /* promotes, and wakes it */
+    :: hungry && (!beat || eager) ->    /* promotes, and wakes it */
+        eager = 0;                      /* nobody else is hungry */
         attention = 0;
 #ifndef PLAIN
         beat = 1;
@@ -108,14 +108,15 @@ inline look() {                         /* the slow path of a spawn */
         promotions++;
         fed = (promotions == 2);        /* the first is taken back before the thief is there */
         idle_thief = 0
+    :: !hungry -> eager = 0
     :: else
     fi
 }
 
 proctype Victim() {
-    bit hungry, small, asked;
+    bit hungry, small, asked, eager = 1; /* its stack is new */
     byte promotions, sleeps;
-    attention = 1;                      /* its stack is new */
+    attention = 1;                      /* likewise */
     do
     :: fed -> break
     :: !fed && attention -> look()
@@ -127,12 +128,8 @@ proctype Victim() {
         idle_victim = 1;
         idle_victim = 0;
 #ifndef MUTANT_AWAKE_UNSEEN
-#ifndef MUTANT_BEAT_KEPT
-        beat = 0;
-#endif
-        asked = 0;
-#ifndef MUTANT_SMALL_KEPT
-        small = 0;
+#ifndef MUTANT_NOT_EAGER
+        eager = 1;
 #endif
         attention = 1
 #endif

@@ -67,8 +67,7 @@ void kernel_attention(u32 worker) {
 void kernel_awake(u32 worker) {
   u32 stack = shared->worker[worker].kernel_stack;
   if (!stack) return; /* it begins with its attention up */
-  context_at(stack)->beat = 0;
-  context_at(stack)->small = 0;
+  context_at(stack)->eager = 1;
   raise_attention(context_at(stack));
 }
 
@@ -98,6 +97,7 @@ static void reset(u32 stack) {
   context->root = 0;
   context->lane = (struct lane *)stack; /* that is, none */
   context->beat = context->asked = 0;
+  context->eager = 1;
   store(&context->dead, 0); /* of a dead one's, whoever looks for orphans may read it now */
   raise_attention(context); /* somebody may be hungry already */
 }
@@ -134,7 +134,8 @@ static int promote_one(u32 me, u32 address, uintptr_t function, u32 *noted) {
   return 0;
 }
 
-/* Of the jobs. Returns 0 if nothing is private, or there is no room. */
+/* Of the jobs, whatever call they belong to: kernel_join() relies on the order. Returns 0 if nothing is private, or there
+ * is no room. */
 static int promote_oldest(struct kernel_context *context, u32 me) {
   struct penny_job **link = &context->job.newest;
   if (!*link) return 0;
@@ -165,24 +166,27 @@ static int promote_oldest_call(u32 me, const struct penny_call *newest) {
 }
 
 /* Promotes while workers are hungry: calls, up to the newest, if that is not 0; else jobs. When nothing is private
- * any more, the attention stays up. */
+ * any more, the attention stays up. It declines only once it has found nobody hungry: until then somebody may sleep who
+ * would not ask again. */
 static void feed(struct kernel_context *context, u32 me, const struct penny_call *newest) {
   lower_attention(context); /* first this, then the look: whoever comes after the look raises it again */
-  if (!hungry()) return;
-  double now = clock_ms();
-  if (!context->asked) {
-    context->asked = now;
-    if (context->small) context->beat = now + BEAT; /* later than it is, since the beat before began earlier */
-  } else if (now >= context->asked + BEAT) {
-    context->small = 0;
+  if (hungry()) {
+    double now = clock_ms();
+    if (!context->asked) {
+      context->asked = now;
+      if (context->small) context->beat = now + BEAT; /* later than it is, since the beat before began earlier */
+    } else if (now >= context->asked + BEAT) {
+      context->small = 0;
+    }
+    if (now < context->beat && !context->eager) return;
+    do {
+      raise_attention(context);
+      if (!(newest ? promote_oldest_call(me, newest) : promote_oldest(context, me))) return;
+      lower_attention(context);
+      context->beat = now + BEAT;
+    } while (hungry());
   }
-  if (now < context->beat) return;
-  while (hungry()) {
-    raise_attention(context);
-    if (!(newest ? promote_oldest_call(me, newest) : promote_oldest(context, me))) return;
-    lower_attention(context);
-    context->beat = now + BEAT;
-  }
+  context->eager = 0;
 }
 
 /* ---- cancelling --------------------------------------------------------------------------------- */
@@ -348,14 +352,13 @@ EXPORT(kernel_join) struct penny_job *kernel_join(struct penny_job *job) {
     return job;
   }
   if (!latch_is_set(hint)) {
+    /* Of this call, too, and not of one below: those are older than this job, so they were promoted before it. */
     struct penny_job *other = context->job.newest;
-    if (other && (u32)other < context->entry) {
+    if (other) {
       context->job.newest = other->older;
       other->older = RUNS_HERE;
       return other;
     }
-    /* What is left belongs to calls below, whose turn may be long in coming. A sleeper hears no doorbell. */
-    while (promote_oldest(context, me)) continue;
     help(context, me, hint);
   }
   take_off(&context->promoted, job);
@@ -378,7 +381,7 @@ EXPORT(kernel_wait) int kernel_wait(struct penny_call *call) {
   u32 me = context->job.worker;
   u32 hint = call->hint;
   if (!take_back(hint, me)) {
-    while (promote_oldest(context, me)) continue; /* as in kernel_join() */
+    while (promote_oldest(context, me)) continue; /* whosever they are. A sleeper hears no doorbell */
     help(context, me, hint);
     lane_of(call)->bottom = call;
     collect(me, hint);

@@ -258,6 +258,7 @@ struct kernel_context {
                    R: its worker */
   u32 small;   /* 1: such a call was over within a heartbeat of that; so will the next be, it takes it. W, R: its
                   worker */
+  u32 eager;   /* 1: since it slept last, or began, no look has found nobody hungry. W, R: its worker */
   u32 helping; /* how many tasks its joins have stacked. W, R: its worker */
   u32 urgent;  /* 1: it runs interactive tasks on top of a kernel. W, R: its worker */
   u32 dead;    /* 1: its worker died; tasks that still use it are orphans. W: keeper; R: joiners */

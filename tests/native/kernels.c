@@ -10,7 +10,7 @@
 
 #include <setjmp.h>
 
-#include "tally.h"
+#include "mortal.h"
 
 enum {
   NO_FAILURE = 99,
@@ -87,10 +87,23 @@ static u32 enter(u32 me, void (*call)(struct penny_call *lane, void *argument), 
   return failure;
 }
 
+/* Where a promoted job is joined, what is private is of the same call: all else was promoted before it. */
+static void check_order(const struct penny_job *joined) {
+  const struct kernel_context *context = at(kernels[actor()].stack);
+  const struct penny_job *job = context->promoted;
+  while (job && job != joined) job = job->older;
+  if (!job) return;
+  for (job = context->job.newest; job; job = job->older)
+    CHECK((u32)(uintptr_t)job < context->entry, "a job was promoted before one of a call below");
+}
+
 /* ---- what a module imports ------------------------------------------------------------------------ */
 
 void penny_import_spawn(struct penny_job *job) { kernel_spawn(job); }
-struct penny_job *penny_import_join(struct penny_job *job) { return kernel_join(job); }
+struct penny_job *penny_import_join(struct penny_job *job) {
+  check_order(job);
+  return kernel_join(job);
+}
 void penny_import_ran(struct penny_job *job) { kernel_ran(job); }
 struct penny_call *penny_import_fork(struct penny_call *call) { return kernel_fork(call); }
 int penny_import_wait(struct penny_call *call) { return kernel_wait(call); }
@@ -319,35 +332,52 @@ static void forgetful_kernel(struct penny_call *lane, void *p) {
   }
 }
 
+enum { GUESTS = 2 };
+
 struct meeting {
-  struct penny_job job;
-  u32 came; /* who runs the job, + 1 */
+  u32 guests, came;
+  struct guest {
+    struct penny_job job;
+    struct meeting *meeting;
+    u32 host;
+  } guest[GUESTS];
 };
 
+/* Stays until all are here, and spawns nothing. */
 static void come(void *p) {
-  struct meeting *meeting = p;
-  set_flag(&meeting->came, actor() + 1);
+  struct guest *guest = p;
+  struct meeting *meeting = guest->meeting;
+  CHECK(actor() != guest->host, "a host ran its own job, and had not joined it");
+  __atomic_add_fetch(&meeting->came, 1, __ATOMIC_SEQ_CST);
+  notify(&meeting->came, GUESTS);
+  for (u32 came; (came = flag(&meeting->came)) < meeting->guests;) wait32(&meeting->came, came, -1);
 }
 
 static void nothing(void *p) { (void)p; }
 
-/* Goes on when another worker has come: whoever is hungry is heard, however it came to sleep. */
+/* Goes on when other workers have come: whoever is hungry is heard, however it came to sleep. */
 static void meeting_kernel(struct penny_call *lane, void *p) {
   struct tree *wanted = p;
   u32 me = actor(), stack_pointer = kernels[me].stack_pointer;
   struct meeting *meeting = push(sizeof *meeting);
   struct penny_job *job = push(sizeof *job);
   (void)lane;
+  double step = one_in(2) ? 0.03 : 0.001; /* then it may be over soon, and taken for small */
   if (one_in(2)) take_time(3); /* the others fall asleep */
+  meeting->guests = 1 + below(GUESTS);
   meeting->came = 0;
-  penny_spawn(&meeting->job, come, meeting);
-  while (!flag(&meeting->came)) {
+  for (u32 n = 0; n < meeting->guests; n++) {
+    struct guest *guest = &meeting->guest[n];
+    guest->meeting = meeting;
+    guest->host = me;
+    penny_spawn(&guest->job, come, guest);
+  }
+  while (flag(&meeting->came) < meeting->guests) {
     penny_spawn(job, nothing, 0);
     penny_join(job);
-    take_time(0.03);
+    take_time(step);
   }
-  penny_join(&meeting->job);
-  CHECK(meeting->came != me + 1, "it ran its own job, and had not joined it");
+  for (u32 n = meeting->guests; n; n--) penny_join(&meeting->guest[n - 1].job);
   wanted->sum = 0;
   leave_frames(me, stack_pointer);
 }
@@ -419,6 +449,155 @@ void kernels_end_round(void) {
     heap_free(KEEPER, grave);
     grave = next;
   }
+}
+
+/* ---- orphans -------------------------------------------------------------------------------------- */
+
+/* A chain of jobs, each of which runs on another worker than its spawner, who dies then: all but the first, whose frame they use
+ * to the end. It must wait for what is left of them, whoever dies while it looks for that. */
+enum { CHAINERS = 4, CHAINS = 8, ROOT = 0, HASTY = 1, LATE = 2 };
+
+struct chain {
+  u32 alive;
+  u32 links;   /* jobs */
+  u32 reached; /* the last one that has begun */
+};
+
+struct link {
+  struct penny_job job;
+  struct chain *chain;
+  u32 number;
+};
+
+static u32 doomed; /* how many have died in this chain, or will */
+static u32 before; /* recoveries before it */
+static int hasty;  /* worker HASTY dies while it promotes a job, which worker LATE claims while others look at it already */
+
+static void look_at_chain(const struct chain *chain) {
+  CHECK(__atomic_load_n(&chain->alive, __ATOMIC_RELAXED) == IN_USE, "a job runs whose kernel has been left");
+}
+
+static void pass_some_time(void) { take_time(one_in(2) ? 0.01 : 0.6); }
+
+static void run_link(void *p);
+
+/* Spawns the chain's next job, and goes on when all have begun, or somebody has died. */
+static struct link *extend(struct chain *chain, u32 number) {
+  struct link *link = push(sizeof *link);
+  struct penny_job *job = push(sizeof *job);
+  link->chain = chain;
+  link->number = number;
+  penny_spawn(&link->job, run_link, link);
+  while (flag(&chain->reached) < chain->links && !flag(&doomed)) {
+    penny_spawn(job, nothing, 0);
+    penny_join(job);
+    take_time(0.03);
+  }
+  return link;
+}
+
+/* As promote_one() does, though nobody may be hungry. */
+static void promote_and_die(struct chain *chain, u32 number) {
+  struct link *link = push(sizeof *link);
+  *link = (struct link){.job = {.function = run_link, .argument = link}, .chain = chain, .number = number};
+  u32 me = actor(), index = task_acquire(me);
+  task_fill(index, 0, BATCH, KERNEL, sizeof(struct kernel_payload), 0);
+  struct kernel_payload *payload = payload_of(index);
+  plain_store(&payload->address, (u32)(uintptr_t)&link->job);
+  plain_store(&payload->serial, fetch_add(&shared->kernel_serials, 1) + 1);
+  payload->function = 0;
+  __atomic_add_fetch(&doomed, 1, __ATOMIC_SEQ_CST);
+  die_within(1 + below(24));
+  publish(index, me, BATCH);
+  for (;;) interleave();
+}
+
+static void run_link(void *p) {
+  struct link *link = p;
+  struct chain *chain = link->chain;
+  u32 number = link->number;
+  look_at_chain(chain);
+  set_flag(&chain->reached, number);
+  if (number == chain->links) {
+    for (u32 turns = below(8); turns || flag(&doomed) + before != flag(&mortal.recovered); turns -= turns != 0) {
+      look_at_chain(chain);
+      pass_some_time();
+    }
+    for (u32 turns = below(4); turns; turns--) pass_some_time();
+    look_at_chain(chain);
+    return;
+  }
+  if (hasty) promote_and_die(chain, number + 1);
+  struct link *next = extend(chain, number + 1);
+  look_at_chain(chain);
+  for (u32 turns = below(4); turns; turns--) pass_some_time();
+  if (actor() != ROOT && !one_in(4)) {
+    __atomic_add_fetch(&doomed, 1, __ATOMIC_SEQ_CST);
+    die_within(1);
+    interleave();
+  }
+  penny_join(&next->job);
+  look_at_chain(chain);
+}
+
+static void chain_kernel(struct penny_call *lane, void *p) {
+  (void)lane, (void)p;
+  u32 me = actor(), stack_pointer = kernels[me].stack_pointer;
+  struct chain *chain = push(sizeof *chain);
+  *chain = (struct chain){.alive = IN_USE, .links = hasty ? 2 : 2 + below(2)};
+  penny_join(&extend(chain, 1)->job);
+  leave_frames(me, stack_pointer);
+}
+
+static void chainer_life(u32 me) {
+  kernels_start(me);
+  worker_start(me);
+  prepare(me);
+  for (u32 n = 0; me == ROOT && n < CHAINS; n++) {
+    before = flag(&mortal.recovered);
+    set_flag(&doomed, 0);
+    u32 failure = enter(me, chain_kernel, 0);
+    CHECK(failure == (flag(&doomed) ? WORKER_LOST : NO_FAILURE), "failure %u, and %u died", failure, doomed);
+    while (flag(&mortal.recovered) != before + doomed) give_way();
+  }
+  if (me == ROOT) stop();
+  while (hasty && me == LATE && !load(&shared->stop)) {
+    give_way();
+    if (!flag(&mortal.recovering)) continue;
+    for (u32 turns = below(32); turns; turns--) give_way();
+    u32 hint = deque_steal(&shared->worker[HASTY].deque);
+    if (hint != NONE && claim(hint, me)) kernels_run(me, hint_index(hint));
+  }
+  for (i32 task; (task = worker_next(me, -1)) >= 0;) kernels_run(me, (u32)task);
+}
+
+static void chainer_body(u32 actor) {
+  if (actor == shared->workers)
+    keeper_body(actor, 0);
+  else
+    mortal_body(actor, chainer_life);
+}
+
+static void play_chains(u32 workers) {
+  new_memory(workers, 32 << 20, some_first_position());
+  set_tick(0.01);
+  mortal_begin(workers);
+  kernels_begin_round((struct kernel_settings){.deaths = 1});
+  for (u32 w = 0; w < workers; w++) shared->rover[w] = below(TASKS); /* in any order does the root look at the jobs */
+  run(workers + 1, chainer_body);
+  count(CHAINS);
+  kernels_end_round();
+  check_nothing_left();
+}
+
+static void orphans(void) {
+  hasty = 0;
+  play_chains(CHAINERS);
+}
+
+static void orphans_claimed(void) {
+  hasty = 1;
+  play_chains(LATE + 1);
 }
 
 /* ---- modules --------------------------------------------------------------------------------------- */
@@ -499,6 +678,8 @@ static void modules(void) {
 }
 
 const struct scenario kernels_scenarios[] = {
+    {"kernels-orphans", orphans, 12},
+    {"kernels-orphans-claimed", orphans_claimed, 12},
     {"kernels-modules", modules, 8},
     END_OF_SCENARIOS,
 };

@@ -349,6 +349,14 @@ MUTANTS = [
         PARKING,
     ),
     Mutant(
+        "BATCH_UNTOLD",
+        "stealing.c",
+        "  if (taken > 1) wake_one();\n",
+        "",
+        "no worker sleeps beside a task",
+        "pool-batches",
+    ),
+    Mutant(
         "BATCH_LOST",
         "stealing.c",
         "  for (u32 i = taken; i > 1; i--) push_or_spill(me, batch[i - 1]);\n",
@@ -729,7 +737,7 @@ MUTANTS = [
         "    if (before >> 16 != generation) return; /* the owner has read it, and freed the slot */\n",
         "    (void)generation;\n",
         "nobody uses a slot’s old generation",
-        "pool-recovery-of-jobs",
+        "latch-mortal",
     ),
     # ---- promotion.c
     Mutant(
@@ -827,6 +835,14 @@ MUTANTS = [
         "pool-recovery-of-jobs",
     ),
     Mutant(
+        "CLAIM_UNSEEN",
+        "recovery.c",
+        "        continue; /* claimed just now: look at it again */\n",
+        "        return;\n",
+        "every slot comes free",
+        "latch-mortal",
+    ),
+    Mutant(
         "NOTHING_INJECTED_AGAIN",
         "recovery.c",
         "    if (state_of(word) != QUEUED) continue;\n    /* Plain",
@@ -849,6 +865,14 @@ MUTANTS = [
         "",
         "no lost wake-up",
         DEATH,
+    ),
+    Mutant(
+        "NO_WAKE_ALL",
+        "recovery.c",
+        "    wake_worker(w);\n",
+        "",
+        "no lost wake-up",
+        "pool-recovery-late",
     ),
     Mutant(
         "DEATH_UNHEARD",
@@ -1035,10 +1059,25 @@ MUTANTS = [
         KERNELS,
     ),
     kernel(
-        "OTHERS_BELOW",
-        "    if (other && (u32)other < context->entry) {\n",
-        "    if (other) {\n",
-        "every job runs once",
+        "PROMOTES_NEWEST",
+        """  while ((*link)->older) link = &(*link)->older;
+  struct penny_job *job = *link;
+  *link = 0;
+  job->older = context->promoted;
+  context->promoted = job;
+  if (promote_one(me, (u32)job, 0, &job->hint)) return 1;
+  context->promoted = job->older;
+  job->older = 0;
+""",
+        """  struct penny_job *job = *link, *older = job->older;
+  *link = older;
+  job->older = context->promoted;
+  context->promoted = job;
+  if (promote_one(me, (u32)job, 0, &job->hint)) return 1;
+  context->promoted = job->older;
+  job->older = older;
+""",
+        "a join finds private only what is newer",
         KERNELS,
     ),
     kernel(
@@ -1078,8 +1117,22 @@ MUTANTS = [
     ),
     kernel(
         "AWAKE_UNSEEN",
-        "  context_at(stack)->small = 0;\n  raise_attention(context_at(stack));\n",
+        "  raise_attention(context_at(stack));\n",
         "",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    kernel(
+        "NOT_EAGER",
+        "  context_at(stack)->eager = 1;\n",
+        "",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    kernel(
+        "EAGER_ONCE",
+        "      context->beat = now + BEAT;\n    } while",
+        "      context->beat = now + BEAT;\n      context->eager = 0;\n    } while",
         "the hungry are fed",
         "pool-kernels-meet",
     ),
@@ -1125,6 +1178,20 @@ MUTANTS = [
         "participant_of(word) == me) return 0;",
         "no frame is left while an orphan needs it",
         "pool-recovery-of-kernels",
+    ),
+    kernel(
+        "SEARCHED_ONCE",
+        "  return load(&shared->kernel_burials) != burials;\n",
+        "  (void)burials;\n  return 0;\n",
+        "no frame is left while an orphan needs it",
+        "kernels-orphans",
+    ),
+    kernel(
+        "CLAIMED_UNSEEN",
+        "    if (load(&task->state) == word) return later && load(&context_at(stack)->dead);\n",
+        "    return load(&task->state) == word && later && load(&context_at(stack)->dead);\n",
+        "no frame is left while an orphan needs it",
+        "kernels-orphans-claimed",
     ),
     kernel(
         "ELDERS_AWAITED",

@@ -121,6 +121,8 @@ int dies(u32 steps, void (*life)(u32 number), u32 number) {
   return 0;
 }
 
+void die_within(u32 steps) { self->steps = steps; }
+
 static void maybe_die(void) {
   if (self->steps && !--self->steps) _longjmp(*self->grave, 1);
 }
@@ -131,10 +133,12 @@ enum { STACK = 256 * 1024 };
 static const u64 STEPS_MAX = 30 * 1000 * 1000; /* of a round; it takes some thousands, 2 million with deaths */
 
 static jmp_buf scheduler;
-static u64 steps;
+static u64 steps;    /* so many could have been; dozes end by them */
+static u64 taken;    /* so many were */
 static u64 switches; /* one in so many steps switches, a power of two less 1 */
 static u64 dozing;   /* one in so many switches dozes off, a power of two less 1; 0: nobody does */
 static double now;   /* ms */
+static double tick;  /* so much later it is at each look at the clock */
 
 static void begin_actor(void) {
   self->body(self->number);
@@ -188,7 +192,7 @@ static struct actor *choose(void) {
 
 static void take_turns(u32 n, void (*body)(u32 number)) {
   /* Volatile: _longjmp comes back to here. */
-  steps = 0;
+  steps = taken = 0;
   now = 1;
   static const u64 rates[] = {1, 3, 7, 15, 63};
   switches = rates[(u32)(next_random(&round_random) >> 32) % 5];
@@ -220,8 +224,13 @@ static void take_turns(u32 n, void (*body)(u32 number)) {
   _longjmp(self->at, 1);
 }
 
+static void step(void) {
+  steps++;
+  if (++taken > STEPS_MAX) failed("no end", "they go round in circles");
+}
+
 static void interleave_turn(void) {
-  if (++steps > STEPS_MAX) failed("no end", "they go round in circles");
+  step();
   u64 chance = next_random(&round_random) >> 32;
   if (chance & switches) return;
   if (dozing && (chance >> 8 & dozing) == 0) /* for some steps, or for many thousands */
@@ -272,7 +281,7 @@ void give_way(void) {
     sched_yield();
     return;
   }
-  if (++steps > STEPS_MAX) failed("no end", "they go round in circles");
+  step();
   now += 0.001;
   next_turn();
 }
@@ -310,8 +319,10 @@ void run(u32 n, void (*body)(u32 number)) {
 
 /* ---- the platform: time, sleep ------------------------------------------------------------------ */
 
+void set_tick(double milliseconds) { tick = milliseconds; }
+
 double clock_ms(void) {
-  if (interleaving) return now += 0.0001;
+  if (interleaving) return now += tick;
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
@@ -466,11 +477,11 @@ void check_nothing_left(void) {
 /* ---- main ----------------------------------------------------------------------------------------- */
 
 extern const struct scenario deque_scenarios[], injector_scenarios[], heap_scenarios[], functions_scenarios[],
-    doorbell_scenarios[], slots_scenarios[], trace_scenarios[], arrays_scenarios[], kernels_scenarios[], pool_scenarios[];
-static const struct scenario *const files[] = {deque_scenarios, injector_scenarios, heap_scenarios,
-                                               functions_scenarios, doorbell_scenarios, slots_scenarios,
-                                               trace_scenarios, arrays_scenarios, kernels_scenarios,
-                                               pool_scenarios};
+    doorbell_scenarios[], slots_scenarios[], latch_scenarios[], trace_scenarios[], arrays_scenarios[],
+    kernels_scenarios[], pool_scenarios[];
+static const struct scenario *const files[] = {
+    deque_scenarios, injector_scenarios, heap_scenarios,   functions_scenarios, doorbell_scenarios, slots_scenarios,
+    latch_scenarios, trace_scenarios,    arrays_scenarios, kernels_scenarios,   pool_scenarios};
 
 static u64 play_rounds(const struct scenario *scenario, u64 seed, u64 rounds) {
   scenario_name = scenario->name;
@@ -480,6 +491,7 @@ static u64 play_rounds(const struct scenario *scenario, u64 seed, u64 rounds) {
   for (u64 round = 0; round < rounds; round++) {
     round_seed = seed + round;
     round_random = seeded(round_seed);
+    tick = 0.0001;
     if (!interleaving) alarm(PATIENCE);
     scenario->play();
   }

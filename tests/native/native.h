@@ -67,12 +67,19 @@ void linger(void);
 /* Computes for so long, while others do what they like. */
 void take_time(double milliseconds);
 
+/* For this round: so much later is it, where actors take turns, at each look at the clock. The more, the fewer looks do
+ * spinners take. */
+void set_tick(double milliseconds);
+
 /* The number of the actor that asks. */
 u32 actor(void);
 
 /* Calls life(number), which may end at any of its accesses of shared memory, as a terminated thread does; after
  * `steps` of them. Returns 1 if it did. */
 int dies(u32 steps, void (*life)(u32 number), u32 number);
+
+/* Within its life: it ends after so many accesses more. */
+void die_within(u32 steps);
 
 /* From now on the actor is this participant, as far as the core asks: in its traces. */
 void act_as(u32 participant);

@@ -31,9 +31,11 @@ struct settings {
   u32 large;     /* one in so many payloads is larger than its slot; 0: none */
   u32 heap;      /* bytes */
   u32 together;  /* so many tasks at a time wait for each other: each needs a worker; 0: none do */
+  u32 first;     /* only the first so many do, and workers start when all are submitted; 0: all do */
   u32 kernels;   /* one in so many tasks calls a kernel; 0: none do */
   u32 arrays;    /* one in so many payloads carries arrays; 0: none does */
   u32 failures;  /* one in so many of these goes wrong; 0: none do */
+  int late;      /* a successor starts only when all tasks have ended: those who live must do without */
   int meets;     /* each kernel waits until a job of its own runs elsewhere */
   int coroutines; /* whether some tasks are coroutines, and the async worker runs */
 };
@@ -43,8 +45,8 @@ static struct tally ran, ended;
 static u32 ids;
 static u32 function;
 static u32 deaths_left;
-static u32 meeting; /* how many tasks have come to meet */
-static u32 meeting_over; /* there are not enough left, since some were lost */
+static u32 meeting; /* how many tasks have come to meet; or, too, MEETING_OVER: there are not enough left, since some were lost */
+enum { MEETING_OVER = 1u << 31 };
 
 /* ---- payloads ---------------------------------------------------------------------------------------- */
 
@@ -255,8 +257,10 @@ static int spawn_and_join(u32 me, u32 depth) {
 
 /* Goes on when so many tasks are here: all of them run at once, or nobody does. */
 static void meet(void) {
-  u32 place = __atomic_fetch_add(&meeting, 1, __ATOMIC_SEQ_CST);
-  while (flag(&meeting) / set.together == place / set.together && !flag(&meeting_over)) give_way();
+  u32 place = __atomic_fetch_add(&meeting, 1, __ATOMIC_SEQ_CST) & ~MEETING_OVER;
+  notify(&meeting, WORKERS);
+  for (u32 seen; !((seen = flag(&meeting)) & MEETING_OVER) && seen / set.together == place / set.together;)
+    wait32(&meeting, seen, -1);
 }
 
 /* A task and jobs of its own wait for each other: promoted jobs are stolen while their owner is busy. */
@@ -296,7 +300,7 @@ void run_task(u32 me, u32 index) {
   int asked = 0;
   if (set.together && arguments.depth)
     meet_own_jobs(me);
-  else if (set.together)
+  else if (set.together && (!set.first || arguments.id < set.first))
     meet();
   else
     asked = spawn_and_join(me, arguments.depth);
@@ -343,22 +347,30 @@ static void worker_life(u32 me) {
 static u32 dead[ASYNC_WORKER + 1]; /* 1: died, and not recovered yet */
 static u32 graves;                 /* counts what the keeper has to look at */
 static u32 living;
+static u32 all_submitted;
+static u32 all_ended; /* the client has every outcome */
 
 static void call_keeper(void) {
   __atomic_add_fetch(&graves, 1, __ATOMIC_SEQ_CST);
   notify(&graves, 1);
 }
 
-static void worker_body(u32 me) {
+/* Whether the next life ends early. Where successors are late, not more often than was said: somebody has to live. */
+static int is_mortal(void) {
   for (;;) {
     u32 left = flag(&deaths_left);
-    if (left && one_in(2) && !__atomic_compare_exchange_n(&deaths_left, &left, left - 1, 0, __ATOMIC_SEQ_CST,
-                                                          __ATOMIC_SEQ_CST))
-      continue;
-    if (!dies(left ? 1 + below(one_in(2) ? 300 : 6000) : 0, worker_life, me)) break;
+    if (!left || (!set.late && one_in(2))) return left != 0;
+    if (__atomic_compare_exchange_n(&deaths_left, &left, left - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return 1;
+  }
+}
+
+static void worker_body(u32 me) {
+  while (set.first && !flag(&all_submitted)) give_way();
+  while (dies(is_mortal() ? 1 + below(one_in(2) ? 300 : 6000) : 0, worker_life, me)) {
     set_flag(&dead[me], 1);
     call_keeper();
     while (flag(&dead[me])) wait32(&dead[me], 1, -1);
+    while (set.late && !flag(&all_ended)) wait32(&all_ended, 0, -1);
   }
   __atomic_sub_fetch(&living, 1, __ATOMIC_SEQ_CST);
   call_keeper();
@@ -492,9 +504,13 @@ static void client_body(void) {
     u32 got = collect();
     int room = 1;
     while (room && submitted < set.tasks && pending < set.pending && !one_in(4)) room = submit();
+    if (submitted == set.tasks) set_flag(&all_submitted, 1);
     if (set.cancels && pending && one_in(set.cancels)) cancel_some();
     if (set.cancels && one_in(100)) watch();
-    if (submitted == set.tasks && pending < set.together) set_flag(&meeting_over, 1);
+    if (set.together && submitted == set.tasks && pending < set.together) {
+      __atomic_or_fetch(&meeting, MEETING_OVER, __ATOMIC_SEQ_CST);
+      notify(&meeting, WORKERS);
+    }
     if (got) continue;
     if (pending && (!room || submitted == set.tasks || pending == set.pending))
       completions_wait(HOST, seen, -1);
@@ -502,6 +518,8 @@ static void client_body(void) {
       give_way(); /* others have the room, and will be done with it */
   }
   arrays_end(client_participant(HOST));
+  set_flag(&all_ended, 1);
+  notify(&all_ended, WORKERS);
   stop();
 }
 
@@ -551,7 +569,7 @@ static void play(struct settings settings) {
   tally_clear(&ended, TALLY_MAX);
   memset(dead, 0, sizeof dead);
   memset(outcomes, 0, sizeof outcomes);
-  ids = graves = pending = submitted = deaths_seen = meeting = meeting_over = 0;
+  ids = graves = pending = submitted = deaths_seen = meeting = all_submitted = all_ended = 0;
   deaths_left = set.deaths;
   arrays_begin_round(set.arrays);
   kernels_begin_round((struct kernel_settings){.kernels = set.kernels,
@@ -597,6 +615,11 @@ static void rendezvous(void) {
   play((struct settings){.tasks = 24 * together, .pending = pending, .together = together, .heap = 4 MIB});
 }
 
+/* Hardly more than a worker takes at a time, when it starts. Nobody comes later who would be told of what lies in its deque. */
+static void batches(void) {
+  play((struct settings){.tasks = 6 + 2 * below(2), .pending = 12, .together = 2, .first = 2, .heap = 4 MIB});
+}
+
 static void tasks(void) {
   play((struct settings){
       .tasks = 300, .pending = 40, .cancels = 3, .large = 4, .heap = 8 MIB, .coroutines = 1});
@@ -629,6 +652,11 @@ static void recovery(void) {
 static void recovery_of_jobs(void) {
   play((struct settings){.tasks = 30, .pending = 4, .depth = 4, .deaths = 8, .cancels = 6, .large = 4,
                          .heap = 8 MIB});
+}
+
+static void recovery_without_successors(void) {
+  play((struct settings){
+      .tasks = 12, .pending = 1 + below(3), .depth = below(3), .deaths = WORKERS - 1, .late = 1, .heap = 4 MIB});
 }
 
 static void recovery_in_little_room(void) {
@@ -677,6 +705,7 @@ static void recovery_of_kernels(void) {
 const struct scenario pool_scenarios[] = {
     {"pool-parking", parking, 40},
     {"pool-rendezvous", rendezvous, 40},
+    {"pool-batches", batches, 60},
     {"pool-completions", completions, 10},
     {"pool-tasks", tasks, 10},
     {"pool-promotion", promotion, 20},
@@ -685,6 +714,7 @@ const struct scenario pool_scenarios[] = {
     {"pool-room", room, 20},
     {"pool-recovery", recovery, 30},
     {"pool-recovery-of-jobs", recovery_of_jobs, 30},
+    {"pool-recovery-late", recovery_without_successors, 30},
     {"pool-recovery-meets", recovery_meets, 20},
     {"pool-little-room", recovery_in_little_room, 20},
     {"pool-arrays", arrays, 20},

@@ -297,8 +297,8 @@ MUTANTS = [
     Mutant(
         "SPINNER_KEPT",
         "parking.c",
-        "  store(&shared->spinner, 0);\n  *spin = found",
-        "  *spin = found",
+        "  store(&shared->spinner, 0);\n  learn_from_spin(",
+        "  learn_from_spin(",
         "no lost wake-up",
         PARKING,
     ),

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator
 
 import kernels
+from browser import Browser
 from figures import PENNY, Figure, Pages, Raw
 
 from penny.cli.bench import OPERATIONS
@@ -65,6 +66,19 @@ def overhead(pages: Pages) -> Iterator[Figure]:
             yield Figure(f"peers/{operation}-{who}", value, None, False, raw, "µs")
 
 
+def one_processor(pages: Pages) -> Iterator[Figure]:
+    """µs per task, one at a time from JavaScript, where page and worker share a processor."""
+    with Browser(pages.driver).on_one_processor():
+        measured = pages.call("peers.js", "oneAtATime")
+    for who, samples in measured.items():
+        name, note = WHO[who]
+        operation = "one at a time, from JavaScript, where all share one processor"
+        compared: Raw = {"operation": operation, "who": name, "note": note, "baseline": False}
+        raw: Raw = {"us": samples, "compared": compared}
+        value = statistics.median(samples)
+        yield Figure(f"peers/one-processor-{who}", value, None, False, raw, "µs")
+
+
 def kernel_spawn(pages: Pages) -> Iterator[Figure]:
     """ns per spawn in fib, in C: Penny's kernels and pthreads in the page, libraries natively."""
     programs: dict[str, Callable[[], dict[str, float]] | None] = {
@@ -101,4 +115,8 @@ def kernel_spawn(pages: Pages) -> Iterator[Figure]:
             yield Figure(f"peers/{operation}-{who}", medians[name], None, False, raw, "ns")
 
 
-SUITES = {"peers/overhead": overhead, "peers/kernel-spawn": kernel_spawn}
+SUITES = {
+    "peers/overhead": overhead,
+    "peers/one-processor": one_processor,
+    "peers/kernel-spawn": kernel_spawn,
+}

@@ -12,8 +12,8 @@ import statistics
 import time
 from collections.abc import Iterator
 
-import psutil
 import simulation
+from browser import Browser
 from figures import Figure, Pages, Raw, ratio
 from selenium import webdriver
 
@@ -149,37 +149,6 @@ def kernels(pages: Pages) -> Iterator[Figure]:
 
 
 # -- Idle workers, and starting --------------------------------------------------------------------
-
-
-class Browser:
-    """What the processes of a browser use, all together."""
-
-    def __init__(self, driver: webdriver.Chrome) -> None:
-        self._driver = psutil.Process(driver.service.process.pid)
-
-    def _sum(self, measure: str) -> float:
-        total = 0.0
-        for process in self._driver.children(recursive=True):
-            try:
-                if measure == "pss":
-                    total += process.memory_full_info().pss
-                else:
-                    times = process.cpu_times()
-                    total += times.user + times.system
-            except psutil.NoSuchProcess:  # it has just ended
-                continue
-        return total
-
-    def pss_mb(self) -> float:
-        """Memory in 10⁶ bytes; what processes share counts once."""
-        return self._sum("pss") / 1e6
-
-    def load(self, seconds: float) -> float:
-        """Its use of the processors over so many seconds from now on, in % of one core."""
-        before, began = self._sum("cpu"), time.perf_counter()
-        time.sleep(seconds)
-        after, ended = self._sum("cpu"), time.perf_counter()
-        return 100 * (after - before) / (ended - began)
 
 
 @contextlib.contextmanager

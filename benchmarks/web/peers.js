@@ -1,7 +1,8 @@
 // What a task costs with Penny, a pool written by hand, and the libraries that people use now, all in one page:
 // f(x) = x + 1 in Python, by a Pyodide in each worker. Each library is used as its own documentation says.
+import {alternate} from './bench/harness.js';
 import {measureOverhead} from './bench/overhead.js';
-import {messagePool} from './bench/pools.js';
+import {messagePool, pennyPool} from './bench/pools.js';
 import {comlinkPool} from './comlink_pool.js';
 import * as multithreading from './node_modules/multithreading/src/browser/lib.js';
 import './workerpool.js'; // defines the global that its documentation uses
@@ -61,4 +62,24 @@ export async function peers() {
     report: row => rows.push(row),
   });
   return {rows, workers: WORKERS, rounds: ROUNDS};
+}
+
+const CALLS = 500;
+
+/** Tasks one at a time, in one worker. µs each. @returns {Promise<Record<string, number[]>>} by who */
+export async function oneAtATime() {
+  const pools = {penny: await pennyPool(1), message: await messagePool(1)};
+  const times = await alternate(
+    Object.fromEntries(
+      Object.entries(pools).map(([who, {submit}]) => [
+        who,
+        async () => {
+          for (let x = 0; x < CALLS; x++) if ((await submit(x)) !== x + 1) throw new Error('a wrong result');
+        },
+      ]),
+    ),
+    {rounds: ROUNDS, warmup: 3},
+  );
+  for (const {close} of Object.values(pools)) await close();
+  return Object.fromEntries(Object.entries(times).map(([who, ms]) => [who, ms.map(t => (t * 1000) / CALLS)]));
 }

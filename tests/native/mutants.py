@@ -1177,7 +1177,7 @@ MUTANTS = [
         "(runs && participant_of(word) == me)) return 0;",
         "participant_of(word) == me) return 0;",
         "no frame is left while an orphan needs it",
-        "pool-recovery-of-kernels",
+        "kernels-orphans-claimed",
     ),
     kernel(
         "SEARCHED_ONCE",

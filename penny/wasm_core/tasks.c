@@ -136,11 +136,19 @@ static int a_worker_wants_room(void) {
   return load(&shared->worker[ASYNC_WORKER].wants_room) != 0;
 }
 
-/* Whether nobody has anything under way: then no room will come free by itself. */
+/* Whether nobody has anything under way. */
 EXPORT(all_quiet) int all_quiet(void) {
   for (u32 t = 0; t < TASKS; t++)
     if (state_of(load(&shared->task[t].state)) != FREE) return 0;
   return !a_worker_wants_room();
+}
+
+/* Whether no room will come free by itself. An injector may be full of withdrawn tasks, which a worker that has yet to
+ * start takes out. */
+EXPORT(quiescent) int quiescent(void) {
+  for (u32 queue = 0; queue < QUEUES; queue++)
+    if (injector_length(queue)) return 0;
+  return all_quiet();
 }
 
 /* ---- workers ------------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.faults import POOL
 from support.tasks import NAP
 
 # Tasks say by a line of output that they have come to a point. Of those on Python's side:
@@ -84,38 +85,20 @@ def awaits(name, n):
 """
 )
 
-# `open(workers)` opens a Scheduler `s` for the functions above, with all workers up; `said(what)`
-# resolves to the worker that says so, or has said so, for the first time after the last such call;
-# `settled(test)` once the statistics pass a test.
+# `start(workers)` opens a Scheduler for the functions above; `settled(test)` resolves to the
+# statistics once they pass a test, or do not for long.
 SETUP = (
-    f"const PYTHON = `{PYTHON}`;"
+    f"{POOL} const PYTHON = `{PYTHON}`;"
     + """
-let s, look = () => {};
-const lines = [], states = [];
-const open = async workers => {
-  s = await Penny.scheduler({workers, output: (stream, text, worker) => {
-    lines.push([text.trim(), worker]);
-    look();
-  }});
-  s.addEventListener('worker', ({detail: {worker, state}}) => { states[worker] = state; look(); });
+const start = async workers => {
+  await open(workers);
   for (const name of ['waits_for', 'owns', 'fib', 'crash', 'awaits']) s.define(name, PYTHON);
-  await until(() => states.filter(state => state === 'ready').length === workers);
-};
-const until = test => new Promise(resolve => {
-  look = () => { if (test()) resolve(); };
-  look();
-});
-const said = async what => {
-  let at;
-  await until(() => (at = lines.findIndex(([text]) => text === what)) >= 0);
-  return lines.splice(at, 1)[0][1];
 };
 const settled = async test => {
   for (let i = 0; i < 2000 && !test(s.stats()); i++)
     await new Promise(next => setTimeout(next, 10));
   return s.stats();
 };
-const outcomeOf = promise => promise.catch(({name, type}) => type ?? name);
 """
 )
 
@@ -134,7 +117,7 @@ def scene(source: str) -> pytest.MarkDecorator:
 
 
 @scene("""
-    await open(2);
+    await start(2);
     const result = s.submit('waits_for', 'hold');
     const thief = await said('holds');
     const owner = await said('waits');
@@ -154,9 +137,9 @@ def test_a_thief_dies(outcome: Any) -> None:
 
 
 @scene("""
-    await open(2);
+    await start(2);
     const lost = await outcomeOf(s.submit('crash', 1));
-    await until(() => states.every(state => state === 'ready'));
+    await allUp();
     s.define('crashes', PYTHON + `
 def crashes(n):
     job = stolen(penny.spawn(crash, n))
@@ -174,7 +157,7 @@ def test_a_thief_dies_by_itself(outcome: Any) -> None:
 
 
 @scene("""
-    await open(2);
+    await start(2);
     await s.submit('fib', 15);
     await outcomeOf(s.submit('owns')); // only enters its function
     const base = s.stats().heap.used;
@@ -182,7 +165,7 @@ def test_a_thief_dies_by_itself(outcome: Any) -> None:
     const thief = await said('holds');
     s.pool.kill(await said('owns'));
     const results = [await said('cancelled') === thief, await lost];
-    await until(() => states.every(state => state === 'ready'));
+    await allUp();
     await s.submit('fib', 15);
     const stats = await settled(({heap}) => heap.used <= base);
     return {results, base, used: stats.heap.used, pending: stats.pending};
@@ -195,7 +178,7 @@ def test_an_owner_dies(outcome: Any) -> None:
 
 
 @scene("""
-    await open(2);
+    await start(2);
     const lost = [outcomeOf(s.submit('waits_for', 'nap_on'))];
     const thief = await said('holds');
     const owner = await said('waits');
@@ -212,9 +195,8 @@ def test_owner_and_thief_die(outcome: Any) -> None:
 
 
 @scene("""
-    await open(3);
+    await start(3);
     const stolen = () => s.stats().workers.reduce((sum, {stolen}) => sum + stolen, 0);
-    const deaths = () => s.stats().workers.reduce((sum, {deaths}) => sum + deaths, 0);
     const trees = [];
     const grow = () => trees.push(outcomeOf(s.submit('fib', 19)));
     await s.submit('fib', 18);
@@ -230,7 +212,7 @@ def test_owner_and_thief_die(outcome: Any) -> None:
     }
     grow();
     const outcomes = await Promise.all(trees);
-    await until(() => states.every(state => state === 'ready'));
+    await allUp();
     await s.submit('fib', 18);
     const stats = await settled(({heap}) => heap.used <= base);
     return {outcomes, last: outcomes.at(-1), base, used: stats.heap.used, pending: stats.pending};
@@ -247,7 +229,7 @@ def test_workers_die_under_running_trees(outcome: Any) -> None:
 
 
 @scene("""
-    await open(1);
+    await start(1);
     const waiting = s.submit('awaits', 'sleep_on', 5);
     for (let i = 0; i < 5; i++) await said('sleeps');
     s.pool.kill(64);
@@ -259,7 +241,7 @@ def test_coroutines_are_lost_with_their_worker(outcome: Any) -> None:
 
 
 @scene("""
-    await open(1);
+    await start(1);
     const waiting = outcomeOf(s.submit('awaits', 'sleep_on', 5));
     for (let i = 0; i < 5; i++) await said('sleeps');
     s.pool.kill(0);
@@ -276,7 +258,7 @@ def test_coroutines_of_a_dead_task(outcome: Any) -> None:
 
 
 @scene("""
-    await open(2);
+    await start(2);
     const tree = s.submit('fib', 16);
     const closed = s.shutdown();
     const outcome = await tree;

@@ -68,6 +68,10 @@ async function finish(crew, workers, ...players) {
   return await Promise.all(threads.map(thread => crew.result(thread)));
 }
 
+/** For submit(): a call of this queue. @param {number} queue */
+const into = queue => ({queue});
+const [URGENT, COROUTINE] = [into(L.INTERACTIVE), into(L.COROUTINES)];
+
 /** @param {number} count */
 const numbers = count => Array.from({length: count}, (_, i) => i);
 
@@ -157,11 +161,76 @@ test('slots or room that another client holds are waited for', async t => {
   }
 });
 
-// ---- urgent calls -------------------------------------------------------------------------------
+test('room that another gives back is used, though a task of ours runs on', async t => {
+  const {player, core, crew} = play(t, {heap: 4 * MEBIBYTE});
+  player.submit();
+  const worker = core.as(0);
+  const running = worker.exports.worker_next(0, 0);
+  const block = core.exports.arguments_allocate(HOST, 2_500_000);
+  player.submit({size: 1_000_000});
+  assert.deepEqual(run(core), []);
+  core.exports.heap_free(HOST, block);
+  await crew.until(() => run(core).length, 'the deferred call');
+  const {id, returns} = runTask(worker, running);
+  endTask(worker, running, id, returns);
+  player.assertEnd([RETURNED, RETURNED]);
+});
 
-/** For submit(): a call of this queue. @param {number} queue */
-const into = queue => ({queue});
-const [URGENT, COROUTINE] = [into(L.INTERACTIVE), into(L.COROUTINES)];
+test('what is withdrawn before any worker is there leaves no room, and costs no other call', async t => {
+  for (const options of [{}, URGENT, COROUTINE]) {
+    const {player, core, crew} = play(t);
+    const cells = core.test.INJECTOR_CELLS();
+    const tickets = [];
+    for (let i = 0; i < cells; i += tickets.length) {
+      tickets.length = 0;
+      while (tickets.length < Math.min(8192, cells - i)) tickets.push(player.submit({}, options));
+      for (const ticket of tickets) assert.ok(player.cancel(ticket));
+    }
+    player.submit({}, options);
+    await new Promise(resolve => setTimeout(resolve, 200)); // longer than a client that gives up would wait
+    player.collect();
+    assert.deepEqual(player.ended, [], 'given up, for room that will come');
+    if (options === COROUTINE) {
+      const async = core.as(L.ASYNC_WORKER);
+      let task;
+      await crew.until(() => (task = async.exports.coroutine_next()) !== NOTHING, 'the deferred call');
+      const {id, returns} = runTask(async, Number(task));
+      endTask(async, Number(task), id, returns);
+    } else {
+      await crew.until(() => run(core).length, 'the deferred call');
+    }
+    player.collect();
+    assert.deepEqual(player.outcomes.splice(cells), [[RETURNED]]);
+    player.outcomes.length = 0;
+    player.assertOver();
+  }
+});
+
+// No timer fires while it waits.
+test('a host that waits tries again what found no room', async t => {
+  const {core} = scene(t, {heap: 4 * MEBIBYTE});
+  const {player, client} = join(t, core, HOST);
+  const waits = (/** @type {number} */ milliseconds) => {
+    const end = performance.now() + milliseconds;
+    for (let left; (left = end - performance.now()) > 0; player.collect()) client.wait(left);
+  };
+  const held = core.exports.arguments_allocate(KEEPER, 2_500_000);
+  player.submit(); // so that the function has its entry
+  player.submit({size: 1_000_000});
+  assert.deepEqual(run(core), [0]);
+  waits(5);
+  assert.deepEqual(run(core), []);
+  core.exports.heap_free(KEEPER, held);
+  waits(50);
+  assert.deepEqual(run(core), [1]);
+  const kept = core.exports.heap_allocate(KEEPER, 2_500_000); // an array, which nobody gives back
+  player.submit({size: 1_000_000});
+  waits(300);
+  core.exports.heap_free(KEEPER, kept);
+  player.assertEnd([RETURNED, RETURNED, NO_ROOM]);
+});
+
+// ---- urgent calls -------------------------------------------------------------------------------
 
 test('batch calls leave slots to others: urgent calls and promotions find room', t => {
   const {player, core} = play(t);

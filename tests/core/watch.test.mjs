@@ -38,6 +38,14 @@ function play(t) {
   const {watch_next} = core.exports;
   let looks = 0;
   core.exports = {...core.exports, watch_next: from => ((looks += Number(from === 0)), watch_next(from))};
+  /** Lets time pass. @param {number} milliseconds @returns {Set<number>} whom it killed meanwhile */
+  const pass = milliseconds => {
+    for (let passed = 0; passed < milliseconds; passed += 10) {
+      now += 10;
+      for (const look of timers.values()) look();
+    }
+    return new Set(killed.splice(0));
+  };
   return {
     ...{core, watch},
     /** A task that a worker runs. @param {{limit?: number, worker?: number, queue?: number}} [options] */
@@ -53,13 +61,11 @@ function play(t) {
       takeCompletions(core, PAGE, () => {});
       setInnermost(core, worker, null);
     },
-    /** Lets time pass. @param {number} milliseconds @returns {Set<number>} whom it killed meanwhile */
-    pass(milliseconds) {
-      for (let passed = 0; passed < milliseconds; passed += 10) {
-        now += 10;
-        for (const look of timers.values()) look();
-      }
-      return new Set(killed.splice(0));
+    pass,
+    /** The page stands still, and looks but once afterwards. @param {number} milliseconds @returns {Set<number>} */
+    suspend(milliseconds) {
+      now += milliseconds - 10;
+      return pass(10);
     },
     /** How often it has looked since the last call. */
     looks() {
@@ -100,6 +106,24 @@ test('who ends in time lives', t => {
   watch.start();
   assert.deepEqual(pass(SHORTLY), NOBODY, 'and has its own time');
   assert.deepEqual(pass(LATE - SHORTLY), new Set([WORKER]));
+});
+
+test('while the page stood still no time passed, or little: the workers may have stood still, too', t => {
+  const {core, watch, run, pass, suspend} = play(t);
+  core.exports.task_ask_cancel(run());
+  watch.start();
+  pass(100);
+  assert.deepEqual(suspend(3_600_000), NOBODY);
+  assert.deepEqual(pass(600), NOBODY);
+  assert.deepEqual(pass(100), new Set([WORKER]));
+});
+
+test('a page that looks once a second, in the background, kills in a few', t => {
+  const {core, watch, run, suspend} = play(t);
+  core.exports.task_ask_cancel(run());
+  watch.start();
+  const killed = Array.from({length: 7}, () => suspend(1000)).map(({size}) => size);
+  assert.deepEqual(killed, [0, 0, 0, 0, 0, 1, 1]);
 });
 
 test('a task below another has its time when it is innermost again', t => {

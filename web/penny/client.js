@@ -75,6 +75,8 @@ export class HeapLimitError extends RangeError {
   }
 }
 
+/** How long a call that finds no room waits until it tries again, unless a completion comes first, ms. */
+const RETRY_MS = 10;
 /** A call that finds no room although nobody has anything under way tries again so often. */
 const RETRIES = 5;
 
@@ -114,7 +116,11 @@ export class Client {
   /** Deferred calls that never will. @type {{ticket: number, size: number}[]} */
   #hopeless = [];
   #retries = 0;
-  #retrying = false;
+  /** When deferred calls are tried again though nothing of ours has ended. */
+  #retryAt = Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retryTimer;
+  #closed = false;
   #inFlight = 0;
   /** Whether the list of completed tasks was overwritten. Nothing comes from it any more. */
   #corrupted = false;
@@ -155,6 +161,8 @@ export class Client {
 
   /** Ends it: nothing is collected any more, and nothing keeps it or its memory alive. */
   close() {
+    this.#closed = true;
+    clearTimeout(this.#retryTimer);
     this.#listener.close();
   }
 
@@ -246,7 +254,12 @@ export class Client {
    */
   #waits({queue}) {
     if (queue !== L.BATCH) return this.#deferred.urgent.size > 0;
-    return this.#deferred.batch.size > 0 || this.#inFlight >= L.TASKS - RESERVED;
+    return this.#deferred.batch.size > 0 || this.#slotsAreTaken(queue);
+  }
+
+  /** Whether it is this client's own tasks that leave no slot. @param {number} queue */
+  #slotsAreTaken(queue) {
+    return queue === L.BATCH && this.#inFlight >= L.TASKS - RESERVED;
   }
 
   #ticket() {
@@ -264,8 +277,7 @@ export class Client {
     call.fn.references++;
     this.core.arrays.holdAll(call.arrays);
     this.listen(); // also to hear that the pool is broken
-    // Nothing of ours under way means that no completion will come to feed the queue.
-    if (!this.#inFlight) this.#feedLater();
+    if (!this.#slotsAreTaken(call.options.queue)) this.#feedLater();
   }
 
   /** @param {Call} call */
@@ -278,13 +290,17 @@ export class Client {
     return this.#deferred.urgent.get(ticket) ?? this.#deferred.batch.get(ticket);
   }
 
+  /** A completion of ours need not come: what we have under way may take hours, and the room may be another's. */
   #feedLater() {
-    if (this.#retrying) return;
-    this.#retrying = true;
-    setTimeout(() => {
-      this.#retrying = false;
-      this.#feed();
-    }, 10);
+    if (this.#retryAt < Infinity || this.#closed) return;
+    this.#retryAt = performance.now() + RETRY_MS;
+    this.#retryTimer = setTimeout(() => this.#feedAgain(), RETRY_MS);
+  }
+
+  #feedAgain() {
+    clearTimeout(this.#retryTimer);
+    this.#retryAt = Infinity;
+    this.#feed(true);
   }
 
   /**
@@ -298,7 +314,7 @@ export class Client {
   #place(ticket, fn, {queue, flags, limit}, pieces, arrays) {
     const {core, number} = this;
     const size = lengthOf(pieces);
-    if (queue === L.BATCH && this.#inFlight >= L.TASKS - RESERVED) return false;
+    if (this.#slotsAreTaken(queue)) return false;
     const entry = this.#entry(fn);
     if (!entry) return false;
     const index = core.exports.task_new(number) >>> 0;
@@ -345,14 +361,18 @@ export class Client {
     return true;
   }
 
-  /** Places what waits here, as far as there is room. */
-  #feed() {
+  /**
+   * Places what waits here, as far as there is room.
+   * @param {boolean} [again] whether only time has passed
+   */
+  #feed(again = false) {
     for (const queue of [this.#deferred.urgent, this.#deferred.batch])
       for (const [ticket, call] of queue) {
         if (!this.#place(ticket, call.fn, call.options, call.bytes, call.arrays)) {
-          if (this.#inFlight) return; // whose completion calls this again
-          // Others hold the room. If that is functions only, it stays so; but look more than once.
-          this.#retries = this.core.exports.all_quiet() ? this.#retries + 1 : 0;
+          if (this.#slotsAreTaken(call.options.queue)) return; // the end of one of them calls this again
+          // If functions and arrays hold the room, it stays so; but look more than once.
+          if (!this.core.exports.quiescent()) this.#retries = 0;
+          else if (again) this.#retries++;
           if (this.#retries < RETRIES) {
             this.#feedLater();
             return;
@@ -500,6 +520,7 @@ export class Client {
   /** Frees a slot that a receiver has kept. @param {number} slot */
   free(slot) {
     this.core.exports.task_free(slot, this.number);
+    this.#feed();
   }
 
   /**
@@ -557,6 +578,18 @@ export class Client {
    */
   wait(milliseconds) {
     if (this.#hasCompletions()) return;
+    if (this.#retryAt === Infinity) {
+      this.#sleep(milliseconds);
+      return;
+    }
+    // No timer fires meanwhile.
+    const untilRetry = Math.max(0, this.#retryAt - performance.now());
+    this.#sleep(milliseconds < 0 ? untilRetry : Math.min(milliseconds, untilRetry));
+    if (performance.now() >= this.#retryAt) this.#feedAgain();
+  }
+
+  /** @param {number} milliseconds */
+  #sleep(milliseconds) {
     this.core.exports.completions_wait(this.number, this.#seen, milliseconds);
     this.#listener.disarmed();
   }

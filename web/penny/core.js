@@ -21,6 +21,7 @@ import {nameFunction} from './trace.js';
  *   task_arguments_read(index: number, worker: number): void,
  *   task_finish(index: number, worker: number, state: number, size: number, block: number): number,
  *   all_quiet(): number,
+ *   quiescent(): number,
  *   arguments_allocate(participant: number, size: number): number,
  *   completions_take(client: number): number,
  *   completions_arm(client: number): number,

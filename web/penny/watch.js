@@ -6,13 +6,19 @@ import * as L from './layout.js';
 const INTERVAL = 10;
 /** How long a task that was asked to end may go on, ms. */
 const GRACE = 1_000;
+/**
+ * So much of the time between two looks counts, ms. If a page stood still for longer, so may the workers have: after a
+ * suspension they get the rest of the grace period. A page in the background looks once a second or less.
+ */
+const GAP = GRACE / 4;
 
 /** What the doorbell of a worker with an event loop is left with while its loop stands still. */
 const CANCEL = 4;
 
 export class Watch {
-  /** When a task was first seen asked and innermost, by hint. @type {Map<number, number>} */
-  #since = new Map();
+  /** How long tasks have been seen asked and innermost, ms, by hint. @type {Map<number, number>} */
+  #waited = new Map();
+  #lastLook = 0;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
 
@@ -27,18 +33,22 @@ export class Watch {
 
   /** There is something to watch. */
   start() {
-    this.#timer ??= setInterval(() => this.#look(), INTERVAL);
+    if (this.#timer !== undefined) return;
+    this.#lastLook = performance.now();
+    this.#timer = setInterval(() => this.#look(), INTERVAL);
   }
 
   stop() {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#since.clear();
+    this.#waited.clear();
   }
 
   #look() {
     const {core} = this;
     const now = performance.now();
+    const passed = Math.min(now - this.#lastLook, GAP);
+    this.#lastLook = now;
     const seen = new Map();
     for (let task = 0; ; task++) {
       task = core.exports.watch_next(task) >>> 0;
@@ -46,11 +56,12 @@ export class Watch {
       const worker = (core.taskWord(task, L.TASK_STATE_WORD) >> 8) & 0xff;
       const hint = core.hint(task);
       if (!this.#couldAnswer(worker, hint)) continue;
-      const since = this.#since.get(hint) ?? now;
-      seen.set(hint, since);
-      if (now - since > GRACE) this.kill(worker);
+      const before = this.#waited.get(hint);
+      const waited = before === undefined ? 0 : before + passed;
+      seen.set(hint, waited);
+      if (waited > GRACE) this.kill(worker);
     }
-    this.#since = seen;
+    this.#waited = seen;
     if (!core.exports.watch_needed()) this.stop();
   }
 

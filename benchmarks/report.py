@@ -103,7 +103,7 @@ def line(result: Raw) -> str:
 
 
 def _environment(environment: Raw) -> str:
-    return _table(["measured", ""], [[key, str(value)] for key, value in environment.items()])
+    return table(["measured", ""], [[key, str(value)] for key, value in environment.items()])
 
 
 def _summary(everything: Raw, runs: list[Raw]) -> str:
@@ -175,7 +175,7 @@ def _group(name: str, results: list[Raw]) -> str:
             ]
             for result in single
         ]
-        parts.append(_table(["figure", "what", "value", "bound", "kept"], rows))
+        parts.append(table(["figure", "what", "value", "bound", "kept"], rows))
     for result in results:
         if plot := result["raw"].get("plot"):
             file = f"{PLOTS}/{result['name'].replace('/', '-')}.svg"
@@ -192,7 +192,7 @@ def _comparisons(results: list[Raw]) -> Iterator[str]:
     for unit in dict.fromkeys(unit for _, unit in rows):
         mine = {operation: row for (operation, u), row in rows.items() if u == unit}
         everybody = list(dict.fromkeys(who for row in mine.values() for who in row))
-        yield _table(
+        yield table(
             [unit, *everybody],
             [
                 [operation, *(amount(row[w]["value"], "") if w in row else "—" for w in everybody)]
@@ -215,7 +215,8 @@ def _measured(results: list[Raw]) -> str:
     return f"Measured {', '.join(f'on {date} at {commit}' for date, commit in runs)}.\n"
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 

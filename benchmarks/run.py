@@ -32,6 +32,7 @@ import growth
 import history
 import kernels
 import peers
+import predictions
 import report
 import scaling
 import traces
@@ -209,6 +210,8 @@ def main(selected: list[str], output: Path | None) -> int:
         runs = history.read(report.HISTORY)
         history.append(report.HISTORY, history.entry(everything))
         report.write(everything, runs, report.HERE)
+        if "scaling/simulation" in results:
+            predictions.write(results["scaling/simulation"])
         for worse in history.worse(everything, runs):
             print(f"WORSE: {worse}")
     return 0 if not failed and all(result["ok"] for result in results.values()) else 1

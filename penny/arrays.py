@@ -538,15 +538,24 @@ def _attached(handle: bytes) -> SharedArray:
     """The array that a handle is of; named in pickles, also by web/penny/wire.js.
 
     Raises:
-        ValueError: It has been freed, or is in the memory of another scheduler.
+        ValueError: It has been freed, or is in the memory of another scheduler; or the handle was
+            overwritten.
     """
-    identity, number, serial, code, axes, offset = _header.unpack_from(handle)
-    strided = axes & _STRIDED
-    axes &= ~_STRIDED
-    type = TYPES[code]
-    shape = struct.unpack_from(f"<{axes}I", handle, _header.size)
-    layout = Layout.dense(shape, type.size, offset)
-    if strided:
-        strides = struct.unpack_from(f"<{axes}q", handle, _header.size + 4 * axes)
-        layout = layout._replace(strides=strides)
-    return SharedArray._of(shared_memory.attached_block(identity, number, serial), layout, type)
+    try:
+        identity, number, serial, code, axes, offset = _header.unpack_from(handle)
+        strided = axes & _STRIDED
+        axes &= ~_STRIDED
+        type = TYPES[code]
+        shape = struct.unpack_from(f"<{axes}I", handle, _header.size)
+        layout = Layout.dense(shape, type.size, offset)
+        if strided:
+            strides = struct.unpack_from(f"<{axes}q", handle, _header.size + 4 * axes)
+            layout = layout._replace(strides=strides)
+    except (struct.error, IndexError) as error:
+        raise ValueError("this is no handle of an array: it was overwritten") from error
+    block = shared_memory.attached_block(identity, number, serial)
+    if layout.size:
+        low, high = layout.bounds
+        if low < 0 or high > block.size or any(s % type.size for s in (offset, *layout.strides)):
+            raise ValueError("a part of an array lies outside of it: its handle was overwritten")
+    return SharedArray._of(block, layout, type)

@@ -65,6 +65,10 @@ class Block(Protocol):
         """Whether it has let go."""
 
     @property
+    def size(self) -> int:
+        """Its bytes."""
+
+    @property
     def address(self) -> int:
         """Where it is in the shared memory. Raises TypeError where there is none."""
 
@@ -185,6 +189,11 @@ class PortBlock:
     def closed(self) -> bool:
         """Whether it has let go."""
         return self._address is None
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self._port.size(self.number)
 
     @property
     def address(self) -> int:
@@ -323,6 +332,11 @@ class LocalBlock:
     def closed(self) -> bool:
         """Whether it has let go."""
         return self._data is None
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self._bytes())
 
     @property
     def address(self) -> int:

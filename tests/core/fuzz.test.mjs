@@ -13,7 +13,7 @@ const ROUNDS = Number(process.env.PENNY_FUZZ ?? 20);
 const KERNELS = kernelModule('kernels');
 const SEED = Number(process.env.PENNY_SEED ?? 1);
 
-for (const body of ['content', 'anything', 'deque', 'arrays', 'modules'])
+for (const body of ['content', 'anything', 'deque', 'arrays', 'handles', 'modules'])
   test(`${body} in the shared memory overwritten, from seed ${SEED}`, async t => {
     const {crew} = scene(t);
     const thread = crew.start(BODIES, body, KEEPER, {seed: SEED, rounds: ROUNDS, kernels: KERNELS});

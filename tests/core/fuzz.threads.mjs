@@ -7,6 +7,8 @@ import {HOST, KEEPER, MEBIBYTE, clientParticipant, createMemory} from '../../web
 import {CorruptionError} from '../../web/penny/errors.js';
 import {KernelError, KernelModules, Kernels} from '../../web/penny/kernels.js';
 import * as L from '../../web/penny/layout.js';
+import {SharedArray} from '../../web/penny/shared_array.js';
+import {HANDLE} from '../../web/penny/wire.js';
 import {WorkerPort} from '../../web/penny/worker_port.js';
 import {NOTHING, STOPPED, TestCore, generator} from './threads.mjs';
 
@@ -392,6 +394,46 @@ export function arrays({module}, {seed, rounds}, {note}) {
     const after = unused();
     const wild = after.findIndex((word, i) => word !== before[i]);
     assert.equal(wild, -1, `seed ${seed + round}: word ${wild} of the unused slots was written`);
+  }
+  return {ended, errors};
+}
+
+/**
+ * Overwrites handles of arrays, as they lie in payloads: an error, or an array whose elements lie within the one that there is.
+ * @type {Body}
+ */
+export function handles({module}, {seed, rounds}, {note}) {
+  let ended = 0;
+  let errors = 0;
+  for (let round = 0; round < rounds; round++) {
+    note(`seed ${seed + round}`);
+    const random = generator(seed + round);
+    const core = new TestCore(module, createMemory(HEAP), KEEPER);
+    core.initialise(1, HEAP);
+    const base = core.exports.heap_used();
+    const array = SharedArray.make(core, [3 + (random() % 5), 4], ['uint8', 'int32', 'float64'][random() % 3]);
+    const [first, last] = [array.data.byteOffset, array.data.byteOffset + array.data.byteLength];
+    for (let i = 0; i < STEPS; i++) {
+      const handle = array[HANDLE]();
+      const from = random() % 8 ? 10 : 0; // else it names nothing
+      for (let hits = 1 + (random() % 3); hits; hits--)
+        handle[from + (random() % (handle.length - from))] = random() % 2 ? random() : random() % 4;
+      try {
+        const got = SharedArray.attach(core, random() % 8 ? handle : handle.subarray(0, random() % handle.length));
+        try {
+          const {byteOffset, byteLength} = got.data;
+          assert.ok(!byteLength || (byteOffset >= first && byteOffset + byteLength <= last), `seed ${seed + round}`);
+        } finally {
+          got.free();
+        }
+        ended++;
+      } catch (error) {
+        if (error instanceof assert.AssertionError) throw error;
+        errors++;
+      }
+    }
+    array.free();
+    assert.equal(core.exports.heap_used(), base, `seed ${seed + round}: a hold is left`);
   }
   return {ended, errors};
 }

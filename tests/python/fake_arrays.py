@@ -71,6 +71,9 @@ class FakeArraysPort:
     def address(self, number):
         return self._blocks[number][0]
 
+    def size(self, number):
+        return self._blocks[number][1]
+
     # -- Copies ----------------------------------------------------------------------------------
 
     def bytes(self, address, size):

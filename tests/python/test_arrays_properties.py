@@ -227,3 +227,25 @@ def test_what_does_not_fit_changes_nothing(memory: None, data: st.DataObject) ->
         with pytest.raises(TypeError):
             view.write(wrong)
     same(whole, their_whole)
+
+
+@many
+@given(data=st.data(), shape=shapes, dtype=types)
+def test_an_overwritten_handle_is_an_error_or_lies_within_its_array(memory, data, shape, dtype):
+    """Such a handle comes out of shared memory: by it, nothing else may be read or written."""
+    a = penny.SharedArray(shape, dtype)
+    view = a[data.draw(indices(shape))] if data.draw(st.booleans()) and a.size else a
+    if not isinstance(view, penny.SharedArray):
+        view = a
+    attached, (handle,) = view.__reduce__()
+    overwritten = bytearray(handle)
+    for _ in range(data.draw(st.integers(1, 3))):
+        overwritten[data.draw(st.integers(10, len(handle) - 1))] = data.draw(st.integers(0, 255))
+    overwritten = overwritten[: data.draw(st.integers(0, len(overwritten)))]
+    try:
+        got = attached(bytes(overwritten))
+    except ValueError:
+        return
+    if got.size:
+        low, high = got._layout.bounds
+        assert 0 <= low <= high <= a.nbytes

@@ -71,8 +71,13 @@ export class Arrays {
   address(number) {
     const {exports} = this.core;
     const address = exports.array_block(number) >>> 0;
-    this.core.checkBlock(address, exports.array_size(number) >>> 0);
+    this.core.checkBlock(address, this.size(number));
     return address;
+  }
+
+  /** Bytes of an array that is held. @param {number} number */
+  size(number) {
+    return this.core.exports.array_size(number) >>> 0;
   }
 
   /** Serial of an array that is held. @param {number} number */

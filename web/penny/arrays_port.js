@@ -65,6 +65,11 @@ export class ArraysPort {
     return this.arrays.address(number);
   }
 
+  /** @param {number} number of an array that is held @returns {number} its bytes */
+  size(number) {
+    return this.arrays.size(number);
+  }
+
   // ---- copies -----------------------------------------------------------------------------------
 
   /** A view, which Python copies. @param {number} address @param {number} size bytes */

@@ -1,5 +1,6 @@
 // Shared arrays for JavaScript: typed arrays over the memory that the workers share.
 import {TYPES} from './elements.js';
+import {CorruptionError} from './errors.js';
 import {HANDLE} from './wire.js';
 
 /** @typedef {import('./core.js').Core} Core */
@@ -88,8 +89,11 @@ export class SharedArray {
    * The array of a handle.
    * @param {Core} core
    * @param {Uint8Array} handle
+   * @throws {CorruptionError} if it was overwritten, and names what is no part of an array
    */
   static attach(core, handle) {
+    const corrupted = () => new CorruptionError('what is said to be a part of a shared array is none');
+    if (handle.length < HEADER_BYTES) throw corrupted();
     const view = new DataView(handle.buffer, handle.byteOffset, handle.byteLength);
     const identity = view.getUint32(0, true);
     const number = view.getUint16(4, true);
@@ -97,13 +101,19 @@ export class SharedArray {
       throw new Error('this array has been freed, or is in the memory of another scheduler');
     const type = TYPES[view.getUint8(10)];
     const axes = view.getUint8(11) & ~STRIDED;
+    const strided = (view.getUint8(11) & STRIDED) !== 0;
+    const offset = view.getUint32(12, true);
     const at = (/** @type {number} */ axis) => HEADER_BYTES + 4 * axis;
-    const shape = Array.from({length: axes}, (_, axis) => view.getUint32(at(axis), true));
-    const strides =
-      view.getUint8(11) & STRIDED
+    if (type && handle.length === at(axes) + (strided ? 8 * axes : 0)) {
+      const shape = Array.from({length: axes}, (_, axis) => view.getUint32(at(axis), true));
+      const strides = strided
         ? shape.map((_, axis) => Number(view.getBigInt64(at(axes) + 8 * axis, true)))
         : denseStrides(shape, type.bytes);
-    return new SharedArray(core, number, type, shape, strides, view.getUint32(12, true));
+      if (liesWithin(core.arrays.size(number), type.bytes, shape, strides, offset))
+        return new SharedArray(core, number, type, shape, strides, offset);
+    }
+    core.arrays.drop(number);
+    throw corrupted();
   }
 
   /** The elements' type: 'float32', … */
@@ -187,6 +197,26 @@ export class SharedArray {
     );
     return handle;
   }
+}
+
+/**
+ * Whether all elements lie within an array.
+ * @param {number} size of the array, in bytes
+ * @param {number} bytes of an element
+ * @param {readonly number[]} shape
+ * @param {readonly number[]} strides
+ * @param {number} offset
+ */
+function liesWithin(size, bytes, shape, strides, offset) {
+  if (shape.includes(0)) return true;
+  let low = offset;
+  let high = offset + bytes;
+  shape.forEach((extent, axis) => {
+    const reach = (extent - 1) * strides[axis];
+    if (reach < 0) low += reach;
+    else high += reach;
+  });
+  return low >= 0 && high <= size && [offset, ...strides].every(step => step % bytes === 0);
 }
 
 /** @param {readonly number[]} shape @param {number} bytes of an element */

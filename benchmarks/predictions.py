@@ -1,16 +1,21 @@
 """The tables of docs/simulation.md: one run's costs, what follows from them, what could be checked.
 
-run.py writes them after each run that measured the simulation.
+    .venv/bin/python benchmarks/predictions.py [latest.json]
+
+prints what the costs in that file predict, by the model as it is now. run.py writes the tables
+after each run that measured the simulation.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
 from pathlib import Path
 
 import simulation
 from figures import Raw
-from report import table
+from report import LATEST, table
 
 from penny.cli.bench import digits
 
@@ -108,3 +113,18 @@ def _checked(series: dict[str, list[list[float]]], errors: dict[str, Raw]) -> st
         ],
         rows,
     )
+
+
+def main(path: Path) -> None:
+    """Predict anew from what was measured, and print the table."""
+    results = {each["name"]: each for each in json.loads(path.read_text())["results"]}
+    raw = results["scaling/simulation"]["raw"]
+    predicted = simulation.predictions(raw["costs_us"], raw["serial_ms"])
+    series = {simulation.LABELS.get(name, name): p.speedups() for name, p in predicted.items()}
+    print(_predicted(series, {name: p.ideal for name, p in predicted.items()}), end="")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Predicts speedups from measured costs.")
+    parser.add_argument("results", nargs="?", type=Path, default=LATEST)
+    main(parser.parse_args().results)

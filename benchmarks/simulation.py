@@ -1,9 +1,7 @@
 """Predicts speedup on more cores than there are at hand: Penny's scheduler as discrete events.
 
-    .venv/bin/python benchmarks/simulation.py [latest.json]
-
-prints what the costs in that file predict. docs/simulation.md says what the model has, what it
-leaves out, and how well it does where it can be checked. Times are in seconds.
+docs/simulation.md says what the model has, what it leaves out, and how well it does where it can be
+checked; predictions.py prints what measured costs predict. Times are in seconds.
 
 The model is that of penny/wasm_core/promotion.md and parking.md, for Python's jobs: private jobs in
 each worker, promotion of the oldest when a hungry worker rings, theft from a random victim, one
@@ -12,17 +10,14 @@ spinner, parking, joins that help. Each worker has a core of its own.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import hashlib
 import heapq
-import json
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from pathlib import Path
 
 # -- Programs: trees of calls ----------------------------------------------------------------------
 
@@ -569,22 +564,3 @@ def predictions(costs_us: dict[str, float], serial_ms: dict[str, float]) -> dict
     for label, (name, make) in LARGER.items():
         found[label] = predict(make(), costs[name])
     return found
-
-
-def main(path: Path) -> None:
-    """Print the predictions from what was measured, as a table."""
-    results = {each["name"]: each for each in json.loads(path.read_text())["results"]}
-    raw = results["scaling/simulation"]["raw"]
-    print("| program | T₁/T∞ |", *(f"{workers} |" for workers in WORKERS))
-    print("|---" * (len(WORKERS) + 2) + "|")
-    for name, prediction in predictions(raw["costs_us"], raw["serial_ms"]).items():
-        cells = (f"{speedup:.2f} |" for _, speedup in prediction.speedups())
-        print(f"| {LABELS.get(name, name)} | {prediction.ideal:,.0f} |", *cells)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Predicts speedups from measured costs.")
-    parser.add_argument(
-        "results", nargs="?", type=Path, default=Path(__file__).with_name("latest.json")
-    )
-    main(parser.parse_args().results)

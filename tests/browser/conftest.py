@@ -85,7 +85,7 @@ def plain_server(servers: tuple[Server, Server]) -> Server:
 
 
 @pytest.fixture(scope="session")
-def chrome() -> Iterator[Chrome]:
+def driver() -> Iterator[Chrome]:
     """The browser. Pages are made by the fixtures below."""
     driver = start_browser()
     try:
@@ -95,12 +95,12 @@ def chrome() -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def new_page(chrome: Chrome, server: Server) -> Iterator[Callable[..., Page]]:
+def new_page(driver: Chrome, server: Server) -> Iterator[Callable[..., Page]]:
     """`new_page(path="blank.html", server=server)` opens a page; all are closed after the test."""
     pages: list[Page] = []
 
     def open_page(path: str = BLANK, server: Server = server) -> Page:
-        page = Page(chrome, server)
+        page = Page(driver, server)
         pages.append(page)
         return page.open(path)
 
@@ -121,7 +121,7 @@ def _shared_pages() -> list[Page]:
 
 
 @pytest.fixture
-def shared_page(chrome: Chrome, server: Server, _shared_pages: list[Page]) -> Page:
+def shared_page(driver: Chrome, server: Server, _shared_pages: list[Page]) -> Page:
     """A page like `page`, one for all tests: Penny's files are loaded once.
 
     For tests that leave nothing behind that could disturb another. One that hangs gets the page
@@ -130,14 +130,14 @@ def shared_page(chrome: Chrome, server: Server, _shared_pages: list[Page]) -> Pa
     while _shared_pages and _shared_pages[-1].hung:
         _shared_pages.pop().close()
     if not _shared_pages:
-        _shared_pages.append(Page(chrome, server).open())
+        _shared_pages.append(Page(driver, server).open())
     return _shared_pages[-1]
 
 
 @pytest.fixture(scope="module")
-def scenes(request: pytest.FixtureRequest, chrome: Chrome, server: Server) -> Iterator[Scenes]:
+def scenes(request: pytest.FixtureRequest, driver: Chrome, server: Server) -> Iterator[Scenes]:
     """The scenes of this module's tests; ask for `outcome`, `run` or `printed` instead."""
-    page = Page(chrome, server).open()
+    page = Page(driver, server).open()
     yield Scenes(
         page, [test for test in request.session.items if request.node in test.iter_parents()]
     )

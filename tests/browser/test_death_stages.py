@@ -212,9 +212,9 @@ NAMES = re.findall(r"^  '(.+)': ", STAGES, re.M)
 
 
 @pytest.fixture(scope="module")
-def stage_page(chrome: Chrome, server: Server) -> Iterator[Page]:
+def stage_page(driver: Chrome, server: Server) -> Iterator[Page]:
     """A page that keeps one pool for all stages."""
-    page = Page(chrome, server).open()
+    page = Page(driver, server).open()
     page.timeout = 120
     yield page
     page.close()

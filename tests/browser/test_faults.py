@@ -54,6 +54,22 @@ def check(futures, size=lambda i: (i * 37) % 2000):
             assert (value, len(payload)) == (i * i, size(i)), i
     return lost
 
+def endless(begin):
+    while begin:
+        pass
+
+def endless_in_c(begin):
+    """Comes to no bytecode."""
+    return sum(itertools.repeat(0)) if begin else 0
+
+def all_overtime(futures):
+    for future in futures:
+        try:
+            future.result()
+        except TimeoutError:
+            continue
+        raise AssertionError("it ended")
+
 def where():
     nap(0.02)
     return penny.current_worker()
@@ -99,25 +115,16 @@ def test_an_endless_loop_in_python(page: Page) -> None:
     holds(
         page,
         """
-        def endless():
-            while True:
-                pass
-
         with penny.Scheduler() as s:
             try:
-                s.options(timeout=0.1).submit(endless).result()
+                s.options(timeout=0.1).submit(endless, True).result()
             except TimeoutError:
                 pass
             base = base_of(s)
             for _ in range(3):
-                slow = [s.options(timeout=0.3).submit(endless) for _ in range(s.workers)]
+                slow = [s.options(timeout=0.3).submit(endless, True) for _ in range(s.workers)]
                 others = load(s, 300)
-                for future in slow:
-                    try:
-                        future.result()
-                        raise AssertionError("it ended")
-                    except TimeoutError:
-                        pass
+                all_overtime(slow)
                 assert check(others) == 0
             is_whole(s, base)
             assert deaths(s) == 0
@@ -131,24 +138,16 @@ def test_an_endless_loop_in_c(page: Page) -> None:
     holds(
         page,
         """
-        def endless():
-            return sum(itertools.repeat(0))
-
         with penny.Scheduler() as s:
             try:
-                s.options(timeout=0.1).submit(endless).result()
+                s.options(timeout=0.1).submit(endless_in_c, True).result()
             except TimeoutError:
                 pass
             base = base_of(s)
             before = deaths(s)
-            slow = [s.options(timeout=0.2).submit(endless) for _ in range(s.workers - 1)]
+            slow = [s.options(timeout=0.2).submit(endless_in_c, True) for _ in range(s.workers - 1)]
             others = load(s, 300)
-            for future in slow:
-                try:
-                    future.result()
-                    raise AssertionError("it ended")
-                except TimeoutError:
-                    pass
+            all_overtime(slow)
             assert check(others) == 0
             is_whole(s, base)
             assert deaths(s) == before + len(slow)
@@ -225,12 +224,7 @@ def test_workers_die_in_kernels_and_with_arrays(page: Page) -> None:
                 slow = [s.options(timeout=0.2).submit(stuck, given) for _ in range(s.workers - 1)]
                 trees = [s.submit(k.fib, 22) for _ in range(20)]
                 others = load(s, 100)
-                for future in slow:
-                    try:
-                        future.result()
-                        raise AssertionError("it ended")
-                    except TimeoutError:
-                        pass
+                all_overtime(slow)
                 for future in trees:
                     try:
                         assert future.result() == 17711
@@ -373,24 +367,17 @@ def test_two_schedulers_side_by_side(page: Page) -> None:
     holds(
         page,
         """
-        def endless(begin):
-            return sum(itertools.repeat(0)) if begin else 0
-
         with penny.Scheduler(workers=2) as first:
             base = base_of(first)
             for _ in range(3):
                 with penny.Scheduler(workers=2) as second:
-                    second.submit(endless, False).result()
+                    second.submit(endless_in_c, False).result()
                     base_of_second = base_of(second)
                     both = load(first, 300), load(second, 300)
-                    slow = second.options(timeout=0.1).submit(endless, True)
+                    slow = second.options(timeout=0.1).submit(endless_in_c, True)
                     assert check(both[1]) == check(both[0]) == 0
                     more = load(first, 300)
-                    try:
-                        slow.result()
-                        raise AssertionError("it ended")
-                    except TimeoutError:
-                        pass
+                    all_overtime([slow])
                     assert (deaths(first), deaths(second)) == (0, 1)
                     assert check(more) == 0
                     is_whole(second, base_of_second)
@@ -424,11 +411,7 @@ def test_an_endless_loop_in_a_coroutine(page: Page) -> None:
             for _ in range(2):
                 slow = s.options(timeout=0.2).submit(endless, True)
                 others = load(s, 300)
-                try:
-                    slow.result()
-                    raise AssertionError("it ended")
-                except TimeoutError:
-                    pass
+                all_overtime([slow])
                 assert check(others) == 0
                 assert [s.submit(double, n).result() for n in range(20)] == [*range(0, 40, 2)]
             is_whole(s, base)
@@ -449,13 +432,6 @@ def test_shutdown_during_everything(page: Page) -> None:
             with penny.scope() as scope:
                 jobs = [scope.spawn(tree, depth - 1) for _ in range(3)]
             return sum(job.join() for job in jobs)
-
-        def endless(begin):
-            while begin:
-                pass
-
-        def endless_in_c(begin):
-            return sum(itertools.repeat(0)) if begin else 0
 
         def fill(array):
             array[:] = 3
@@ -581,13 +557,6 @@ def test_the_page_of_a_host_is_suspended(page: Page) -> None:
         SETUP
         + textwrap.dedent(
             """
-            def endless(begin):
-                while begin:
-                    pass
-
-            def endless_in_c(begin):
-                return sum(itertools.repeat(0)) if begin else 0
-
             with penny.Scheduler() as s:
                 for function in endless, endless_in_c:
                     s.submit(function, False).result()
@@ -596,12 +565,7 @@ def test_the_page_of_a_host_is_suspended(page: Page) -> None:
                     limited = s.options(timeout=0.2)
                     slow = [limited.submit(function, True) for function in (endless, endless_in_c)]
                     others = load(s, 1000)
-                    for future in slow:
-                        try:
-                            future.result()
-                            raise AssertionError("it ended")
-                        except TimeoutError:
-                            pass
+                    all_overtime(slow)
                     assert check(others) == 0
                 is_whole(s, base)
                 assert deaths(s) == 4

@@ -32,9 +32,9 @@ with penny.Scheduler(1) as s:
 
 
 @pytest.fixture(scope="module")
-def plain_page(chrome: Chrome, plain_server: Server) -> Iterator[Page]:
+def plain_page(driver: Chrome, plain_server: Server) -> Iterator[Page]:
     """A page from a server that sends no isolation headers."""
-    page = Page(chrome, plain_server).open()
+    page = Page(driver, plain_server).open()
     assert not page.js("return crossOriginIsolated")
     yield page
     page.close()
@@ -98,10 +98,10 @@ def test_python_element(new_page: Callable[..., Page], plain_server: Server) -> 
 
 
 @pytest.fixture(scope="module")
-def isolating_page(chrome: Chrome, plain_server: Server) -> Iterator[Page]:
+def isolating_page(driver: Chrome, plain_server: Server) -> Iterator[Page]:
     """A page of the server without headers; isolate.html, beside it, has data-isolate."""
     plain_server.write("isolate.html", HTML.format(attributes="data-isolate"))
-    page = Page(chrome, plain_server).open()
+    page = Page(driver, plain_server).open()
     yield page
     unregister(page)
     page.close()
@@ -120,7 +120,7 @@ def open_isolating(page: Page) -> list[object]:
     page.open("isolate.html")
     # While it loads anew there may be no such element.
     shown = "return document.getElementById('out')?.textContent"
-    wait_until(page, lambda: page.chrome.execute_script(shown), "the page shows nothing")
+    wait_until(page, lambda: page.driver.execute_script(shown), "the page shows nothing")
     found: list[object] = page.js("return [crossOriginIsolated, out.textContent]")
     return found
 

@@ -37,9 +37,9 @@ return pyodide.runPython(`
 
 
 @pytest.fixture(scope="module")
-def opened(chrome: Chrome, server: Server) -> Iterator[tuple[Page, str]]:
+def opened(driver: Chrome, server: Server) -> Iterator[tuple[Page, str]]:
     """The page, and what `penny.Scheduler()` said on it before Penny was installed."""
-    page = Page(chrome, server).open()
+    page = Page(driver, server).open()
     page.js(LOAD)
     message = page.js(WITHOUT_INSTALL)
     page.js("await Penny.install(pyodide, {workers: 2})")

@@ -36,9 +36,9 @@ return output.textContent;
 
 
 @pytest.fixture(scope="module")
-def playground(chrome: Chrome, server: Server) -> Iterator[Page]:
+def playground(driver: Chrome, server: Server) -> Iterator[Page]:
     """One for all tests: each leaves it with nothing running."""
-    page = Page(chrome, server).open("")
+    page = Page(driver, server).open("")
     yield page
     page.close()
 

@@ -55,17 +55,17 @@ def html(body: str, tag: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def common(chrome: Chrome, server: Server) -> Iterator[Page]:
+def common(driver: Chrome, server: Server) -> Iterator[Page]:
     """The page with all these bodies. On it, one worker is the default."""
     server.write("program.py", "def f():\n    print(__file__)\n\nf()\nprint('end')\n")
     server.write("common.html", html("\n".join(BODIES), 'data-workers="1"'))
-    page = Page(chrome, server).open("common.html")
+    page = Page(driver, server).open("common.html")
     yield page
     page.close()
 
 
 @pytest.fixture(scope="module")
-def three(chrome: Chrome, server: Server) -> Iterator[Page]:
+def three(driver: Chrome, server: Server) -> Iterator[Page]:
     """A page whose tag asks for 3 workers, with an element that says how many there are."""
     body = """
         <pre id="out"></pre>
@@ -76,13 +76,13 @@ def three(chrome: Chrome, server: Server) -> Iterator[Page]:
         </script>
     """
     server.write("three.html", html(body, 'data-workers="3"'))
-    page = Page(chrome, server).open("three.html")
+    page = Page(driver, server).open("three.html")
     yield page
     page.close()
 
 
 @pytest.fixture(scope="module")
-def blocked(chrome: Chrome, server: Server) -> Iterator[Page]:
+def blocked(driver: Chrome, server: Server) -> Iterator[Page]:
     """A page with two elements, of which the first does not end."""
     body = f"""
         <pre id="blocks"></pre><pre id="ends"></pre>
@@ -98,7 +98,7 @@ with penny.Scheduler() as s:
         </script>
     """
     server.write("blocked.html", html(body, 'data-workers="1"'))
-    page = Page(chrome, server).open("blocked.html")
+    page = Page(driver, server).open("blocked.html")
     yield page
     page.close()
 

@@ -45,14 +45,14 @@ def resident(driver: Chrome) -> int:
 
 @pytest.mark.stress
 @pytest.mark.soak
-def test_everything_is_flat_at_the_end(page: Page, chrome: Chrome) -> None:
+def test_everything_is_flat_at_the_end(page: Page, driver: Chrome) -> None:
     page.timeout = int(MINUTES * 60 * 1.5) + 120
     samples: list[int] = []
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(MINUTES * 60 / 40):
-            samples.append(resident(chrome))
+            samples.append(resident(driver))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

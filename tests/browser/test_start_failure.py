@@ -22,9 +22,9 @@ const reasons = await Promise.all([1, 2, 3].map(() => reason(s.submit('len', 'ab
 
 
 @pytest.fixture(scope="module")
-def bare_page(chrome: Chrome, server: Server) -> Iterator[Page]:
+def bare_page(driver: Chrome, server: Server) -> Iterator[Page]:
     """A page that has not loaded the runtime: it asks for what is missing, each time anew."""
-    page = Page(chrome, server).open()
+    page = Page(driver, server).open()
     yield page
     page.close()
 

@@ -60,7 +60,7 @@ def snapshot_named(server: Server, name: str | None, body: bytes = b"") -> Itera
 def warnings(page: Page) -> str:
     """What the page and its workers have warned of since this was last asked."""
     page.js("")
-    return "\n".join(entry["message"] for entry in page.chrome.get_log("browser"))
+    return "\n".join(entry["message"] for entry in page.driver.get_log("browser"))
 
 
 @dataclass
@@ -71,14 +71,14 @@ class Start:
 
 
 @pytest.fixture(scope="module")
-def starts(chrome: Chrome, server: Server) -> Iterator[tuple[Start, Start]]:
+def starts(driver: Chrome, server: Server) -> Iterator[tuple[Start, Start]]:
     """Two Schedulers on one page, of four workers and of one."""
 
     def start(workers: int) -> Start:
         server.requests.clear()
         return Start(restored(page, workers), server.requests.copy())
 
-    page = Page(chrome, server).open()
+    page = Page(driver, server).open()
     yield start(4), start(1)
     page.close()
 

@@ -29,6 +29,24 @@ const VALUES = [0, 1, 12, 207, 208, 209, 512, 65536, L.TASKS - 1, L.TASKS, L.HEA
 /** A Python buffer, and a Pyodide whose memory it lies in. @param {Uint8Array} data */
 const buffer = data => ({getBuffer: () => ({data, release() {}})});
 
+/**
+ * The rounds of a body that overwrites a memory of its own each time: its core, and what is drawn by the round's seed.
+ * @param {WebAssembly.Module} module
+ * @param {{seed: number, rounds: number}} settings
+ * @param {(text: string) => void} note
+ * @param {(round: number) => [workers: number, options?: {firstPosition: number}]} [kind] what it is initialised with
+ */
+function* memories(module, {seed, rounds}, note, kind = () => [1]) {
+  for (let round = 0; round < rounds; round++) {
+    const name = `seed ${seed + round}`;
+    note(name);
+    const [workers, options] = kind(round);
+    const core = new TestCore(module, createMemory(HEAP), KEEPER);
+    core.initialise(workers, HEAP, options);
+    yield {name, core, random: generator(seed + round)};
+  }
+}
+
 class Scene {
   /**
    * @param {WebAssembly.Module} module
@@ -249,14 +267,13 @@ export function anything({module}, {seed, rounds}, {note}) {
  * run once a successor has taken over.
  * @type {Body}
  */
-export function deque({module}, {seed, rounds}, {note}) {
+export function deque({module}, settings, {note}) {
   let ended = 0;
   let errors = 0;
-  for (let round = 0; round < rounds; round++) {
-    note(`seed ${seed + round}`);
-    const random = generator(seed + round);
-    const core = new TestCore(module, createMemory(HEAP), KEEPER);
-    core.initialise(2, HEAP, {firstPosition: round % 2 ? 0 : -3});
+  for (const {name, core, random} of memories(module, settings, note, round => [
+    2,
+    {firstPosition: round % 2 ? 0 : -3},
+  ])) {
     const [owner, thief] = [core.as(0), core.as(1)];
     const tasks = 20;
     for (let i = 0; i < tasks; i++) {
@@ -294,7 +311,7 @@ export function deque({module}, {seed, rounds}, {note}) {
     assert.equal(core.exports.reinject(), 0);
     owner.exports.worker_start(0);
     while (attempt(owner) || attempt(thief)) continue;
-    assert.equal(done.size, tasks, `seed ${seed + round}: ${done.size} of ${tasks} tasks have run`);
+    assert.equal(done.size, tasks, `${name}: ${done.size} of ${tasks} tasks have run`);
     ended += done.size;
   }
   return {ended, errors};
@@ -305,14 +322,11 @@ export function deque({module}, {seed, rounds}, {note}) {
  * an error, and nothing is written where no array is.
  * @type {Body}
  */
-export function arrays({module}, {seed, rounds}, {note}) {
+export function arrays({module}, settings, {note}) {
   let ended = 0;
   let errors = 0;
-  for (let round = 0; round < rounds; round++) {
-    const random = generator(seed + round);
+  for (const {name, core, random} of memories(module, settings, note)) {
     const below = (/** @type {number} */ n) => random() % n;
-    const core = new TestCore(module, createMemory(HEAP), KEEPER);
-    core.initialise(1, HEAP);
     const holders = [core.as(clientParticipant(HOST)), core.as(WORKER)];
     /** @type {{number: number, serial: number}[]} */
     const names = [];
@@ -382,7 +396,7 @@ export function arrays({module}, {seed, rounds}, {note}) {
     ];
     for (let i = 0; i < STEPS; i++) {
       const step = steps[below(steps.length)];
-      note(`seed ${seed + round}: ${step.name}`);
+      note(`${name}: ${step.name}`);
       try {
         step();
       } catch (error) {
@@ -393,7 +407,7 @@ export function arrays({module}, {seed, rounds}, {note}) {
     }
     const after = unused();
     const wild = after.findIndex((word, i) => word !== before[i]);
-    assert.equal(wild, -1, `seed ${seed + round}: word ${wild} of the unused slots was written`);
+    assert.equal(wild, -1, `${name}: word ${wild} of the unused slots was written`);
   }
   return {ended, errors};
 }
@@ -402,14 +416,10 @@ export function arrays({module}, {seed, rounds}, {note}) {
  * Overwrites handles of arrays, as they lie in payloads: an error, or an array whose elements lie within the one that there is.
  * @type {Body}
  */
-export function handles({module}, {seed, rounds}, {note}) {
+export function handles({module}, settings, {note}) {
   let ended = 0;
   let errors = 0;
-  for (let round = 0; round < rounds; round++) {
-    note(`seed ${seed + round}`);
-    const random = generator(seed + round);
-    const core = new TestCore(module, createMemory(HEAP), KEEPER);
-    core.initialise(1, HEAP);
+  for (const {name, core, random} of memories(module, settings, note)) {
     const base = core.exports.heap_used();
     const array = SharedArray.make(core, [3 + (random() % 5), 4], ['uint8', 'int32', 'float64'][random() % 3]);
     const [first, last] = [array.data.byteOffset, array.data.byteOffset + array.data.byteLength];
@@ -422,7 +432,7 @@ export function handles({module}, {seed, rounds}, {note}) {
         const got = SharedArray.attach(core, random() % 8 ? handle : handle.subarray(0, random() % handle.length));
         try {
           const {byteOffset, byteLength} = got.data;
-          assert.ok(!byteLength || (byteOffset >= first && byteOffset + byteLength <= last), `seed ${seed + round}`);
+          assert.ok(!byteLength || (byteOffset >= first && byteOffset + byteLength <= last), name);
         } finally {
           got.free();
         }
@@ -433,7 +443,7 @@ export function handles({module}, {seed, rounds}, {note}) {
       }
     }
     array.free();
-    assert.equal(core.exports.heap_used(), base, `seed ${seed + round}: a hold is left`);
+    assert.equal(core.exports.heap_used(), base, `${name}: a hold is left`);
   }
   return {ended, errors};
 }
@@ -445,14 +455,10 @@ const KERNEL_ERRORS = [KernelError, CorruptionError, WebAssembly.CompileError, W
  * Overwrites the table of kernel modules: a worker that loads one then has it as it was, or an error.
  * @type {Body}
  */
-export function modules({module}, {seed, rounds, kernels}, {note}) {
+export function modules({module}, {kernels, ...settings}, {note}) {
   let ended = 0;
   let errors = 0;
-  for (let round = 0; round < rounds; round++) {
-    note(`seed ${seed + round}`);
-    const random = generator(seed + round);
-    const core = new TestCore(module, createMemory(HEAP), KEEPER);
-    core.initialise(1, HEAP);
+  for (const {core, random} of memories(module, settings, note)) {
     assert.equal(new KernelModules(core).add(kernels), 1);
     const word = core.test.at_kernel_module(1) + 4 * (random() % 5); // state, block, size, data, table
     const before = core.word(word);

@@ -371,8 +371,7 @@ export class Client {
         if (!this.#place(ticket, call.fn, call.options, call.bytes, call.arrays)) {
           if (this.#slotsAreTaken(call.options.queue)) return; // the end of one of them calls this again
           // If functions and arrays hold the room, it stays so; but look more than once.
-          if (!this.core.exports.quiescent()) this.#retries = 0;
-          else if (again) this.#retries++;
+          this.#retries = again && this.core.exports.quiescent() ? this.#retries + 1 : 0;
           if (this.#retries < RETRIES) {
             this.#feedLater();
             return;

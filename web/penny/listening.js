@@ -1,5 +1,6 @@
 // How a client's event loop hears of completions. While they come fast it looks for them turn by turn;
 // else it arms its completion list (completions.c) and sleeps by Atomics.waitAsync, or until a message.
+import {clock} from './core.js';
 import * as L from './layout.js';
 
 /**
@@ -32,7 +33,7 @@ export class Listener {
   #since = 0;
   /** Whether to look for completions turn by turn. */
   #looks = true;
-  /** How many completions in a row came soon though it slept, and how many it takes for it to look again. */
+  /** How many completions came soon since it looked in vain, and how many it takes for it to look again. */
   #quick = 0;
   #doubt = 1;
   /** A turn of the event loop, as soon as others had theirs: a microtask would starve the page while
@@ -76,7 +77,7 @@ export class Listener {
   listen() {
     if (this.#listening || this.#closed) return;
     this.#listening = true;
-    this.#since = performance.now();
+    this.#since = clock();
     if (this.#looks) this.look();
     else this.#arm();
   }
@@ -92,7 +93,7 @@ export class Listener {
     if (this.#hasCompletions()) {
       this.#doubt = Math.max(1, this.#doubt / 2);
       this.announce();
-    } else if (performance.now() - this.#since < POLL_MS) {
+    } else if (clock() - this.#since < POLL_MS) {
       this.look();
     } else {
       this.#looks = false;
@@ -117,7 +118,7 @@ export class Listener {
       return;
     }
     value.then(() => {
-      if (performance.now() - this.#since < QUICK_MS) this.#looks = ++this.#quick >= this.#doubt;
+      if (clock() - this.#since < QUICK_MS) this.#looks = ++this.#quick >= this.#doubt;
       this.announce();
     });
   }

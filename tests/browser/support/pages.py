@@ -161,20 +161,20 @@ def program(
 class Page:
     """A tab. Its JavaScript is limited to `timeout` seconds for each call."""
 
-    def __init__(self, chrome: Chrome, server: Server) -> None:
-        self.chrome = chrome
+    def __init__(self, driver: Chrome, server: Server) -> None:
+        self.driver = driver
         self.server = server
         self.hung = False
         """Whether something in it did not end: it may be busy for ever."""
-        chrome.switch_to.new_window("tab")
-        self._window = chrome.current_window_handle
+        driver.switch_to.new_window("tab")
+        self._window = driver.current_window_handle
         self.timeout = TIMEOUT
-        add_script(chrome, _RECORDER)
+        add_script(driver, _RECORDER)
 
     def open(self, path: str = BLANK) -> Page:
         """Load a page of the server, by path or whole URL; returns once its `load` event was."""
         self._switch()
-        self.chrome.get(path if "://" in path else self.server.url + path.removeprefix("/"))
+        self.driver.get(path if "://" in path else self.server.url + path.removeprefix("/"))
         return self
 
     def js(self, source: str, *args: Any) -> Any:
@@ -188,12 +188,12 @@ class Page:
             AssertionError: It does not end; says what is on the console.
         """
         self._switch()
-        self.chrome.set_script_timeout(self.timeout)
+        self.driver.set_script_timeout(self.timeout)
         try:
-            answer = self.chrome.execute_async_script(_WRAPPER, source, list(args))
+            answer = self.driver.execute_async_script(_WRAPPER, source, list(args))
         except TimeoutException:
             self.hung = True
-            printed = self.chrome.execute_script("return [...__printing]")
+            printed = self.driver.execute_script("return [...__printing]")
             raise AssertionError(
                 f"the page was not done within {self.timeout:g} s\n"
                 f"console: {self.console()}\nprinted by Python: {printed}"
@@ -246,14 +246,14 @@ class Page:
         not load. Workers have consoles of their own.
         """
         self._switch()
-        return [tuple(entry) for entry in self.chrome.execute_script("return __console")]
+        return [tuple(entry) for entry in self.driver.execute_script("return __console")]
 
     def close(self) -> None:
         """Close the tab, which ends all its workers, whatever they do."""
         self._switch()
-        self.chrome.close()
+        self.driver.close()
         # Selenium opens no tab from one that is gone. The browser's first one stays.
-        self.chrome.switch_to.window(self.chrome.window_handles[0])
+        self.driver.switch_to.window(self.driver.window_handles[0])
 
     def _switch(self) -> None:
-        self.chrome.switch_to.window(self._window)
+        self.driver.switch_to.window(self._window)

@@ -20,14 +20,14 @@ def wait_until(page: Page, condition: Callable[[], object], otherwise: str) -> N
     """Wait for what the browser or a server sees, not the page: `condition` is looked at again and
     again until it is true. Fails, with `otherwise`, after PATIENCE seconds.
     """
-    WebDriverWait(page.chrome, PATIENCE, 0.02).until(lambda _: condition(), otherwise)
+    WebDriverWait(page.driver, PATIENCE, 0.02).until(lambda _: condition(), otherwise)
 
 
 def live_workers(page: Page) -> list[str]:
     """Names of the workers that the page has now, sorted."""
     page.js("")  # the driver looks at this page now
-    target = page.chrome.current_window_handle  # is also the id that the protocol knows it by
-    found = page.chrome.execute_cdp_cmd("Target.getTargets", {"filter": [{"type": "worker"}]})
+    target = page.driver.current_window_handle  # is also the id that the protocol knows it by
+    found = page.driver.execute_cdp_cmd("Target.getTargets", {"filter": [{"type": "worker"}]})
     return sorted(t["title"] for t in found["targetInfos"] if t.get("parentId") == target)
 
 
@@ -82,7 +82,7 @@ class Renderer:
 
 def _renderers(page: Page) -> list[int]:
     """Processes of the browser that run pages."""
-    process = page.chrome.service.process
+    process = page.driver.service.process
     assert process is not None
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():

@@ -90,6 +90,17 @@ class Cancelled(BaseException):
     def __init__(self, timed_out: bool = False) -> None:
         super().__init__(timed_out)
         self.timed_out = timed_out
+        self._occasion = object()
+
+    def bare(self) -> Cancelled:
+        """A copy that is the `same`, without traceback and context."""
+        copy = Cancelled(self.timed_out)
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+    def same(self, other: BaseException | None) -> bool:
+        """Whether the other one, or what it is a copy of, was raised on the same occasion."""
+        return isinstance(other, Cancelled) and self._occasion is other._occasion
 
     def __str__(self) -> str:
         """The reason."""

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 from penny.checking import through_pickle
 from penny.errors import Cancelled
 from penny.options import DEFAULT, Options
+from penny.stack import deeper_than, need_stack
 from penny.wire import qualified_name
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class Job(Generic[T]):
         that joins another one of its task may find it unfinished on the stack below itself.
 
         Raises:
-            BaseException: Whatever the job raised.
+            BaseException: Whatever the job raised. (Deeper than a thousand frames in the stack its
+                error is not kept: joined again, it raises a RecursionError that says so.)
             WorkerLost: The worker that ran it died.
             Cancelled: Its scope was cancelled, or the task that is waiting here.
             RuntimeError: It is running below, on this worker's own stack.
@@ -77,13 +79,10 @@ class Job(Generic[T]):
                 result = self._outcome = function(*self._arguments)
                 return result
             except BaseException as error:
-                # Where the call itself failed, there is no frame below this one to be told of. At
-                # the limit of recursion the error that goes on is not this one, but one that comes
-                # of leaving this frame; this one would keep the frame, and with it, for ever, all
-                # that are left after it: a chain too long to be freed (tracebacks.py).
-                if error.__traceback__ is not None and error.__traceback__.tb_next is None:
-                    error.__traceback__ = None
-                self._outcome = Failure(error)
+                try:
+                    self._outcome = raised(error)
+                except RecursionError:
+                    self._outcome = NO_STACK
                 del self, newest  # the traceback refers to this frame: no cycle
                 raise
         private.append(newest)
@@ -103,7 +102,7 @@ class Job(Generic[T]):
         if not outer_mask:
             unmask()
         forget(self)
-        error = failure(self)
+        error = collect(self)
         if error is None:
             return self._outcome  # type: ignore[no-any-return]
         try:
@@ -209,9 +208,14 @@ def spawn(function: Callable[..., T], /, *args: Any) -> Job[T]:
     does.
     """
     # Append first, look then: a handler that found nothing private has put the flag up.
-    private.append(job := Job(function, args))
-    if attention:
-        attend(job)
+    job = Job(function, args)
+    try:
+        private.append(job)
+        if attention:
+            attend(job)
+    except BaseException:
+        job._function = None  # nobody has it, to join it
+        raise
     return job
 
 
@@ -237,10 +241,19 @@ def publish(
     finally:
         masked = outer_mask
     if not published:
+        append(job)
+    return job
+
+
+def append(job: Job[Any]) -> None:
+    """What `spawn` does with a new job. Where it raises, the job never runs."""
+    try:
         private.append(job)
         if attention:
             attend(job)
-    return job
+    except BaseException:
+        job._function = None
+        raise
 
 
 # -- Executions ----------------------------------------------------------------------------------
@@ -265,6 +278,7 @@ class Execution:
         "handle",
         "interrupt",
         "jobs",
+        "overflowed",
         "pinned",
         "touched",
         "unjoined",
@@ -288,7 +302,9 @@ class Execution:
         self.cancel_due = False
         """It was cancelled, and Cancelled has not yet been raised in it."""
         self.interrupt: Cancelled | None = None
-        """What has been raised in it."""
+        """A copy of what has been raised in it, to know it by."""
+        self.overflowed = False
+        """Whether a join in it has raised RecursionError."""
         self.touched = False
         """Whether anything but `code` and `jobs` may differ from a new execution's."""
 
@@ -296,7 +312,7 @@ class Execution:
         """Make it, finished, an execution of the next task."""
         self.handle = -1
         self.cancelled = NOT_CANCELLED
-        self.cancel_due = self.touched = False
+        self.cancel_due = self.overflowed = self.touched = False
         self.interrupt = None
 
 
@@ -311,6 +327,21 @@ class Failure:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+class Forgotten:
+    """How a job ended whose error is not kept, but only said."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: str) -> None:
+        self.error = error
+
+
+NO_STACK = Forgotten("RecursionError")
+
+DEEP = 1000
+"""Frames from where on a job does not keep the error that its join raises."""
 
 
 class Promotion:
@@ -449,6 +480,7 @@ def _execute(
     kwargs: Mapping[str, Any],
 ) -> T:
     global masked
+    need_stack()  # or what belongs together might be done by half
     outer_mask, masked = masked, True
     outer_scope = scope_now.set(scope)
     enter(execution)
@@ -498,9 +530,13 @@ def finish(execution: Execution, error: BaseException | None) -> BaseException |
     Returns:
         With what it fails.
     """
+    # A join may have failed before it took its job: at the limit of the stack not even the
+    # doorbell's handler can be called. The job is run here, and fails anew; that has been told.
+    overflowed = execution.overflowed
     errors = _run_at_end(execution)
     cancelled = any(isinstance(each, Cancelled) for each in (error, *errors))
     dropping = False
+    failed: BaseException | None = None
     while True:
         if execution.cancel_due:
             errors.append(take_cancel(execution))
@@ -516,7 +552,10 @@ def finish(execution: Execution, error: BaseException | None) -> BaseException |
         elif execution.unjoined:
             job = next(iter(execution.unjoined))
         else:
-            return combine(error, errors)
+            try:
+                return combine(error, errors)
+            finally:
+                del error, errors, failed  # their tracebacks refer to this frame: no cycle
         try:
             settle(job)
         except RuntimeError as impossible:
@@ -524,12 +563,14 @@ def finish(execution: Execution, error: BaseException | None) -> BaseException |
         else:
             if execution.cancel_due and not settled(job):
                 continue
-            failed = failure(job)
+            failed = collect(job)
             if isinstance(failed, Cancelled):
                 # Who has caught Cancelled was cancelled together with what it waited for.
                 if not dropping and execution.interrupt is None:
                     errors.append(failed)
                     cancelled = True
+            elif overflowed and isinstance(failed, RecursionError):
+                pass
             elif failed is not None:
                 errors.append(failed)
         execution.unjoined.pop(job, None)
@@ -602,7 +643,36 @@ def promotion_of(job: Job[Any]) -> Promotion | None:
 def failure(job: Job[Any]) -> BaseException | None:
     """What the job raised, if it has."""
     outcome = getattr(job, "_outcome", None)
+    if type(outcome) is Forgotten:
+        return RecursionError(f"joined again, the first time deep in the stack: {outcome.error}")
     return outcome.error if type(outcome) is Failure else None
+
+
+def raised(error: BaseException) -> Failure | Forgotten:
+    """The outcome of a job whose join raises this error.
+
+    The error's traceback refers to the joining frame, and that to the job: a cycle. Deep in the
+    stack the error is not kept, for a frame that outlives its call keeps all that are below it on
+    the stack, when they end, and so many are too long a chain to be freed (`penny.tracebacks`).
+    """
+    try:
+        if isinstance(error, RecursionError):
+            innermost.overflowed = innermost.touched = True
+        if not deeper_than(DEEP):
+            return Failure(error)
+        if isinstance(error, Cancelled):
+            return Failure(error.bare())
+        return Forgotten(f"{type(error).__name__}: {error}")
+    except Exception:
+        return NO_STACK
+
+
+def collect(job: Job[Any]) -> BaseException | None:
+    """What a job has raised that has ended, and that the caller is going to raise."""
+    error = failure(job)
+    if error is not None:
+        job._outcome = raised(error)
+    return error
 
 
 def settled(job: Job[Any]) -> bool:
@@ -701,6 +771,7 @@ def settle(job: Job[Any], pickling: bool = False, deadline: float | None = None)
                     unmask()
                 job._outcome = function(*job._arguments)
             except BaseException as error:
+                job._outcome = NO_STACK  # should the calls fail
                 job._outcome = Failure(without_frame(error))
             finally:
                 masked = True
@@ -830,9 +901,10 @@ def catch_up() -> None:
 
 def take_cancel(execution: Execution) -> Cancelled:
     """The Cancelled that is due, which isn't from then on."""
+    cancelled = Cancelled(execution.cancelled == TIMED_OUT)
+    execution.interrupt = cancelled.bare()
     execution.cancel_due = False
-    execution.interrupt = Cancelled(execution.cancelled == TIMED_OUT)
-    return execution.interrupt
+    return cancelled
 
 
 def attend(job: Job[Any]) -> None:
@@ -848,7 +920,10 @@ def attend(job: Job[Any]) -> None:
         if isinstance(error, KeyboardInterrupt):  # meant for the program, not for the job
             raise error
     elif not masked:
-        answer()
+        try:  # noqa: SIM105 (suppress() would take frames of its own)
+            answer()
+        except RecursionError:
+            pass  # noted, for the next spawn
 
 
 def _check(job: Job[Any]) -> None:

@@ -20,7 +20,6 @@ What keeps it safe:
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import operator
 import signal
@@ -39,6 +38,7 @@ from penny.jobs import Execution, Failure, Job, Promotion
 from penny.options import Options
 from penny.payload import Payload, Reader, load, pieces_of
 from penny.scopes import Scope
+from penny.stack import deeper_than
 from penny.wire import explain, loads, loads_exception, pack, qualified_name
 
 __all__ = ["INTERACTIVE", "Promoter"]
@@ -124,10 +124,11 @@ class Promoter:
     def on_doorbell(self, _: int, frame: FrameType | None) -> None:
         """The signal's handler. Raises Cancelled if the running task is to end."""
         jobs.noted = True
-        if jobs.masked or _ends_scope(frame):
-            return
-        with contextlib.suppress(RecursionError):  # noted for the next spawn
-            jobs.answer()
+        try:
+            if not (jobs.masked or _ends_scope(frame)):
+                jobs.answer()
+        except RecursionError:  # for the next spawn
+            jobs.noted = jobs.attention = True
 
     def answer(self) -> None:
         """Do what the doorbell and the present demand ask for."""
@@ -195,7 +196,7 @@ class Promoter:
         helping = 0
         while self._port.hungry():
             jobs.attention = True
-            if _exists(sys.getrecursionlimit() - PICKLING_FRAMES) or not self._promote_oldest():
+            if deeper_than(sys.getrecursionlimit() - PICKLING_FRAMES) or not self._promote_oldest():
                 return
             helping = helping or self._next_helping()
             for _ in range(helping - 1):
@@ -560,17 +561,8 @@ def _explained(name: str, arguments: tuple[Any, ...], error: Exception) -> Excep
     return explain([(f"args[{i}]", each) for i, each in enumerate(arguments)], error, name)
 
 
-def _exists(depth: int) -> bool:
-    """Whether the stack is deeper than that, in frames."""
-    try:
-        sys._getframe(depth)
-    except ValueError:
-        return False
-    return True
-
-
 def _deep(share: float) -> bool:
-    return _exists(int(sys.getrecursionlimit() * share))
+    return deeper_than(int(sys.getrecursionlimit() * share))
 
 
 def _ends_scope(frame: FrameType | None) -> bool:

@@ -75,9 +75,7 @@ class Scope:
         if self._cancelled:
             jobs.drop(job)
             return job
-        jobs.private.append(job)
-        if jobs.attention:
-            jobs.attend(job)
+        jobs.append(job)
         return job
 
     def cancel(self) -> None:
@@ -118,10 +116,15 @@ class Scope:
         """End the block: join all jobs, and raise what failed."""
         outer_mask, jobs.masked = jobs.masked, True
         interrupt: BaseException | None = None
-        if isinstance(error, Cancelled) and not self._swallows(error):
-            interrupt = error
         try:
+            if isinstance(error, Cancelled) and not self._swallows(error):
+                interrupt = error
             errors, interrupt = self._settle(error, interrupt, outer_mask)
+        except RecursionError:
+            for job in self._jobs:  # none of them is to begin after the scope
+                if job._function is not None:
+                    job._function, job._outcome = None, jobs.NO_STACK
+            raise
         finally:
             assert self._token is not None
             jobs.scope_now.reset(self._token)
@@ -138,7 +141,10 @@ class Scope:
                     jobs.attach(interrupt, other)
             if interrupt is error:
                 return False
-            raise interrupt
+            try:
+                raise interrupt
+            finally:
+                del error, errors, interrupt, other  # the traceback refers to this frame: no cycle
         swallow = isinstance(error, Cancelled)
         if error is not None and not swallow:
             if not errors:
@@ -157,6 +163,7 @@ class Scope:
     ) -> tuple[list[BaseException], BaseException | None]:
         """Join all jobs, the newest first. Their failures, and a Cancelled that has to go on."""
         errors: list[BaseException] = []
+        failed: BaseException | None = None
         execution = jobs.innermost
         while self._jobs:
             if interrupt is not None and not self._cancelled:
@@ -169,6 +176,9 @@ class Scope:
                 continue
             try:
                 jobs.settle(job, pickling)
+            except RecursionError:
+                self._jobs.append(job)
+                raise
             except RuntimeError as impossible:
                 errors.append(impossible)
                 continue
@@ -178,21 +188,24 @@ class Scope:
                 self._jobs.append(job)
                 continue
             jobs.forget(job)
-            failed = jobs.failure(job)
+            failed = jobs.collect(job)
             if isinstance(failed, Cancelled):
-                if not self._cancelled or failed is execution.interrupt:
+                if not self._cancelled or failed.same(execution.interrupt):
                     interrupt = failed
             elif failed is not None and failed is not error:
                 errors.append(failed)
         errors.reverse()
-        return errors, interrupt
+        try:
+            return errors, interrupt
+        finally:
+            del error, errors, failed, interrupt  # their tracebacks refer to this frame: no cycle
 
     def _swallows(self, error: Cancelled) -> bool:
         """Whether the Cancelled that leaves the block comes from the scope's own `cancel`."""
         return (
             self._cancelled
-            and error is not jobs.innermost.interrupt
-            and any(jobs.failure(job) is error for job in self._jobs)
+            and not error.same(jobs.innermost.interrupt)
+            and any(error.same(jobs.failure(job)) for job in self._jobs)
         )
 
     def _prune(self) -> None:

@@ -5,13 +5,20 @@ chains that are too long watches the C stack's pointer, which these functions do
 WebAssembly; so an exception that has passed some 2,500 frames ends the interpreter when it is
 dropped. Therefore, while an exception is passing frames, the innermost entries are taken off its
 traceback again and again, one by one. A note of the exception keeps what the first of them said.
+
+An exception that it replaced, its context, or one of its group, keeps frames further within: all of
+those go. A chain of contexts is one more that is freed recursively, and is cut, too.
+
+Whoever keeps an exception, or a frame, from the depth of a recursion keeps all frames below it as
+they end: once more a chain too long to be freed. So Penny itself keeps none there (`jobs.raised`).
+What the user's code keeps is not seen.
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 
 __all__ = ["keep_short"]
 
@@ -28,7 +35,7 @@ SHOWN = 16
 TOOL = 4
 
 _exception = 0  # id of the exception that was last seen passing a frame
-_frames = 0  # how many it has passed
+_frames = 0  # how many it has passed, and those that it replaced
 
 
 def keep_short() -> None:
@@ -45,29 +52,86 @@ def _passes(code: CodeType, offset: int, exception: BaseException) -> None:
     global _exception, _frames
     if id(exception) != _exception:
         # Another one of the same id later on is shortened at some other time, no more.
+        if _exception not in (id(exception.__context__), id(exception.__cause__)):
+            _frames = 0
         _exception = id(exception)
-        _frames = 0
     _frames += 1
     if _frames % EVERY == 0:
-        shorten(exception)
+        try:  # noqa: SIM105 (suppress() would take frames of its own)
+            shorten(exception)
+        except RecursionError:
+            pass  # or it would replace the exception: there will be another time
 
 
 def shorten(exception: BaseException) -> None:
-    """Take the innermost entries off an exception's traceback, if it is long."""
+    """Take the innermost entries off an exception's traceback, if it is long.
+
+    And all entries off those that it replaced, and the oldest of these.
+    """
+    entries = entries_of(exception)
+    replaced = replaced_by(exception)
+    # The innermost first: its frame refers to the next outer one, which is still alive.
+    for each in reversed(replaced):
+        take_off(each, entries_of(each), 0)
+    while len(replaced) > KEPT:
+        replaced.pop()
+        replaced[-1].__context__ = replaced[-1].__cause__ = None
+    take_off(exception, entries, KEPT)
+
+
+def entries_of(exception: BaseException) -> list[TracebackType]:
+    """Of its traceback, the outermost first."""
     entries: list[TracebackType] = []
     entry = exception.__traceback__
     while entry is not None:
         entries.append(entry)
         entry = entry.tb_next
-    if len(entries) <= KEPT:
+    return entries
+
+
+def replaced_by(exception: BaseException) -> list[BaseException]:
+    """Its contexts, causes and members, and theirs, the latest first, if their handlers were left.
+
+    The handler of a context may still be running, if the exception was raised in a call of it.
+    """
+    found = [exception]
+    seen = {id(exception)}
+    left = {id(entry.tb_frame) for entry in entries_of(exception)}
+    for each in found:
+        members = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+        for other in (each.__context__, each.__cause__, *members):
+            if other is not None and id(other) not in seen:
+                seen.add(id(other))
+                entries = entries_of(other)
+                if not entries or _called_from(entries[0].tb_frame, left):
+                    left.update(id(entry.tb_frame) for entry in entries)
+                    found.append(other)
+    return found[1:]
+
+
+def _called_from(frame: FrameType | None, callers: set[int]) -> bool:
+    """Whether a frame is one of these, or was called from one, directly or not."""
+    for _ in range(EVERY):
+        if frame is None:
+            return False
+        if id(frame) in callers:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def take_off(exception: BaseException, entries: list[TracebackType], kept: int) -> None:
+    """Take entries off an exception's traceback, but for the outermost, and note the innermost."""
+    if len(entries) <= kept:
         return
     if not any(note.startswith(NOTE) for note in getattr(exception, "__notes__", ())):
-        lines = traceback.format_tb(entries[-SHOWN])
+        lines = traceback.format_tb(entries[-SHOWN:][0])
         exception.add_note(NOTE + "\n" + "".join(lines).rstrip())
-    # The innermost first: its frame refers to the next outer one, which is still alive.
-    while len(entries) > KEPT:
+    while len(entries) > max(kept, 1):
         entries.pop()
         entries[-1].tb_next = None
+    if not kept:
+        exception.__traceback__ = None
 
 
 NOTE = "(The traceback was too long to be kept. Its innermost frames were:)"

@@ -219,3 +219,143 @@ def test_a_deep_chain_of_jobs(printed: str) -> None:
 def test_recursion_without_end(printed: str) -> None:
     """The task fails, or catches the error; its worker goes on."""
     assert printed == "RecursionError\n" * 2 + "{'caught'} 0\n"
+
+
+# -- Errors in the depth ---------------------------------------------------------------------------
+#
+# An object that keeps the frame in which an error was raised, or caught, keeps all below it, too: a
+# chain that ends its worker when it is freed. Each of these did.
+
+ERRORS = """
+    import gc
+
+    def fails(depth):
+        raise ValueError(depth)
+
+    def then_collect(task, depth):
+        try:
+            result = task(depth)
+        except Exception as error:
+            result = repr(error)
+        gc.collect()
+        return result
+"""
+
+
+@program(f"""
+    {ERRORS}
+    def failures(depth):
+        if depth == 0:
+            return 0
+        job = penny.spawn(fails, depth)
+        try:
+            job.join()
+        except ValueError:
+            pass
+        return 1 + penny.spawn(failures, depth - 1).join()
+
+    def failures_later(depth):
+        if depth == 0:
+            return 0
+        job = penny.spawn(fails, depth)
+        rest = penny.spawn(failures_later, depth - 1)
+        try:
+            job.join()
+        except ValueError:
+            pass
+        return 1 + rest.join()
+
+    def failures_in_scopes(depth):
+        if depth == 0:
+            return 0
+        try:
+            with penny.scope() as scope:
+                scope.spawn(fails, depth)
+                scope.spawn(fails, -depth)
+        except ExceptionGroup:
+            pass
+        return 1 + penny.spawn(failures_in_scopes, depth - 1).join()
+
+    def withdrawn(depth):
+        if depth == 0:
+            return 0
+        job = penny.spawn(fails, depth)
+        job.cancel()
+        try:
+            job.join()
+        except (penny.Cancelled, ValueError):  # it may have been stolen
+            pass
+        return 1 + penny.spawn(withdrawn, depth - 1).join()
+
+    for task in failures, failures_later, failures_in_scopes, withdrawn:
+        print(shared.submit(then_collect, task, 2 * {DEPTH}).result(), deaths())
+""")
+def test_jobs_that_fail_at_each_level(printed: str) -> None:
+    assert printed == f"{2 * DEPTH} 0\n" * 4
+
+
+@program(f"""
+    {ERRORS}
+    def once(depth):
+        if depth == 0:
+            try:
+                fails(0)
+            except ValueError as error:
+                raise KeyError from error
+        return once(depth - 1)
+
+    def at_each_level(depth):
+        if depth == 0:
+            fails(0)
+        try:
+            penny.spawn(at_each_level, depth - 1).join()
+        except Exception as error:
+            raise KeyError(depth) from error
+
+    print(shared.submit(then_collect, once, 4 * {DEPTH}).result(), deaths())
+    def in_a_group(depth):
+        if depth == 0:
+            with penny.scope() as scope:
+                scope.spawn(fails, 1)
+                scope.spawn(fails, 2)
+        return in_a_group(depth - 1)
+
+    print(shared.submit(then_collect, at_each_level, 2 * {DEPTH}).result(), deaths())
+    print(shared.submit(then_collect, in_a_group, 4 * {DEPTH}).result()[:14], deaths())
+""")
+def test_errors_that_replace_others(printed: str) -> None:
+    assert printed == f"KeyError() 0\nKeyError({2 * DEPTH}) 0\nExceptionGroup 0\n"
+
+
+@program(f"""
+    {ERRORS}
+    import sys
+
+    TOOL = 3
+
+    def replace(code, offset, error):
+        # Once, on its way out of the innermost join: as a signal there does at the very limit.
+        if code is penny.Job.join.__code__:
+            sys.monitoring.set_events(TOOL, 0)
+            raise KeyError
+
+    def descend(depth):
+        if depth == 0:
+            sys.monitoring.set_events(TOOL, sys.monitoring.events.PY_UNWIND)
+            fails(0)
+        return penny.spawn(descend, depth - 1).join()
+
+    def replacing(depth):
+        sys.monitoring.use_tool_id(TOOL, "test")
+        sys.monitoring.register_callback(TOOL, sys.monitoring.events.PY_UNWIND, replace)
+        try:
+            return descend(depth)
+        finally:
+            sys.monitoring.free_tool_id(TOOL)
+
+    with penny.Scheduler(workers=1) as alone:
+        print(alone.submit(then_collect, replacing, 2 * {DEPTH}).result())
+        print(alone.stats()["workers"][0]["deaths"])
+""")
+def test_an_error_replaced_on_its_way_out_of_a_join(printed: str) -> None:
+    assert printed == "KeyError()\n0\n"

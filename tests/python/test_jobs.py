@@ -363,6 +363,283 @@ def test_too_deep_recursion(deep_stack):
     assert deep_stack(jobs.run, task) == "goes on"
 
 
+def test_deep_in_the_stack_a_job_keeps_no_error(deep_stack):
+    """Its error's traceback would refer to it, and keep all frames below."""
+
+    class Watched:
+        pass
+
+    class Mute(Exception):
+        def __str__(self):
+            raise KeyError
+
+    def fail_with(error):
+        raise error
+
+    def at(depth, call, *args):
+        return call(*args) if depth == 0 else at(depth - 1, call, *args)
+
+    def watching():
+        watched = Watched()
+        job = penny.spawn({}.__getitem__, "no such key")
+        with contextlib.suppress(KeyError):
+            job.join()
+        return weakref.ref(watched)
+
+    def twice(error, in_order=True):
+        job = penny.spawn(fail_with, error)
+        other = penny.spawn(int)
+        if in_order:
+            other.join()
+        caught = []
+        for _ in range(2):
+            try:
+                job.join()
+            except BaseException as raised:
+                caught.append(raised)
+        return caught
+
+    def task():
+        for in_order in True, False:
+            some = ValueError("some")
+            assert at(1, twice, some, in_order) == [some, some]
+            first, second = at(jobs.DEEP, twice, some, in_order)
+            assert first is some
+            with pytest.raises(RecursionError, match=r"joined again, .*: ValueError: some"):
+                raise second
+            first, second = at(jobs.DEEP, twice, penny.Cancelled(True), in_order)
+            assert first.same(second) and second.timed_out
+            first, second = at(jobs.DEEP, twice, Mute(), in_order)
+            assert type(first) is Mute and type(second) is RecursionError
+        gc.collect()
+        gc.disable()
+        try:
+            return at(jobs.DEEP, watching)() is None
+        finally:
+            gc.enable()
+
+    assert deep_stack(jobs.run, task)
+
+
+def fails():
+    raise ValueError
+
+
+def fails_in_a_scope(count):
+    with penny.scope() as scope:
+        for _ in range(count):
+            scope.spawn(fails)
+
+
+def left_to_the_end():
+    penny.spawn(fails)
+
+
+def withdrawn():
+    with penny.scope() as scope:
+        job = scope.spawn(fails)
+        job.cancel()
+        job.join()
+
+
+def interrupted():
+    with penny.scope() as scope:
+        job = scope.spawn(fails)
+        jobs.innermost.cancel_due = True
+        jobs.catch_up()
+        job.join()
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        fails,
+        lambda: fails_in_a_scope(1),
+        lambda: fails_in_a_scope(2),
+        lambda: jobs.run(left_to_the_end),
+        withdrawn,
+        interrupted,
+    ],
+)
+def test_no_failure_leaves_a_cycle_deep_in_the_stack(monkeypatch, fail):
+    monkeypatch.setattr(jobs, "DEEP", 0)
+
+    def task():
+        job = penny.spawn(fail)
+        with contextlib.suppress(BaseException):
+            job.join()
+
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(penny.Cancelled):
+            jobs.run(task)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+class Demanding:
+    """A public side that has `answer` called at each spawn."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __enter__(self):
+        self._before = jobs.public
+        jobs.public = self
+        jobs.attention = True
+        return self
+
+    def __exit__(self, *_):
+        jobs.public = self._before
+        jobs.attention = False
+
+
+def failing(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+def test_a_spawn_with_too_little_stack_for_promotion():
+    def task():
+        with Demanding(failing(RecursionError())):
+            return penny.spawn(str, "joined").join()
+
+    assert jobs.run(task) == "joined"
+
+
+@pytest.mark.parametrize("spawn", [penny.spawn, lambda f: jobs.publish(f, ())])
+def test_a_job_whose_spawn_raised_never_runs(spawn):
+    ran = []
+
+    def task():
+        jobs.attention = True
+        jobs.innermost.cancel_due = True
+        with pytest.raises(penny.Cancelled):
+            spawn(lambda: ran.append(1))
+        jobs.attention = False
+
+    jobs.run(task)
+    assert not ran
+
+
+def overflow():
+    raise RecursionError
+
+
+def test_a_job_that_a_join_without_stack_left_is_not_told():
+    """At the very limit a join can fail before its first line."""
+
+    def task():
+        penny.spawn(overflow)
+        with pytest.raises(RecursionError):
+            penny.spawn(overflow).join()
+        return "caught"
+
+    assert jobs.run(task) == "caught"
+
+
+def test_an_overflow_that_nobody_was_told_of_is():
+    def overflow_below():
+        penny.spawn(overflow).join()
+
+    with pytest.raises(RecursionError):
+        jobs.run(lambda: penny.spawn(overflow_below) and None)
+
+
+def test_a_join_with_too_little_stack_for_the_outcome(monkeypatch):
+    def task():
+        older, _ = penny.spawn(failing(KeyError())), penny.spawn(int)
+        with monkeypatch.context() as patch:
+            patch.setattr(jobs, "without_frame", failing(RecursionError()))
+            with pytest.raises(RecursionError):
+                older.join()
+        with pytest.raises(RecursionError, match="joined again"):
+            older.join()
+        assert older.done()
+
+    jobs.run(task)
+
+
+def test_no_half_begun_execution_at_the_limit(deep_stack):
+    """`penny.jobs.run` at each of the last depths, until it fits."""
+
+    def at(depth):
+        if depth > 0:
+            return at(depth - 1)
+        return jobs.run(int)
+
+    def task():
+        before = jobs.innermost
+        failed = 0
+        for depth in range(sys.getrecursionlimit() - 40, sys.getrecursionlimit()):
+            try:
+                at(depth)
+            except RecursionError:
+                failed += 1
+            assert jobs.innermost is before is jobs.stack[-1]
+            assert not jobs.masked
+        return failed
+
+    assert 0 < deep_stack(jobs.run, task) < 40
+
+
+def test_a_scope_at_the_limit_leaves_no_job(deep_stack):
+    ran = []
+
+    def at(depth):
+        if depth > 0:
+            return at(depth - 1)
+        with penny.scope() as scope:
+            scope.spawn(ran.append, 1)
+            scope.spawn(int)
+        ran.clear()
+
+    def task():
+        failed = 0
+        for depth in range(sys.getrecursionlimit() - 60, sys.getrecursionlimit()):
+            try:
+                at(depth)
+            except RecursionError:
+                failed += 1
+                ran.clear()
+            assert not jobs.masked
+        return failed
+
+    assert 0 < deep_stack(jobs.run, task) < 60
+    assert not ran
+
+
+def test_scopes_know_what_was_cancelled_deep_in_the_stack(deep_stack):
+    def at(depth, call):
+        return call() if depth == 0 else at(depth - 1, call)
+
+    def own_cancel():
+        with penny.scope() as scope:
+            job = scope.spawn(int)
+            scope.cancel()
+            job.join()
+        return "after the scope"
+
+    def interrupted():
+        with penny.scope() as scope:
+            scope.cancel()
+            jobs.innermost.cancel_due = True
+            jobs.catch_up()
+
+    def task():
+        for depth in 1, jobs.DEEP:
+            assert at(depth, own_cancel) == "after the scope"
+            with pytest.raises(penny.Cancelled):
+                at(depth, interrupted)
+        return True
+
+    assert deep_stack(jobs.run, task)
+
+
 # -- Checking ------------------------------------------------------------------------------------
 
 

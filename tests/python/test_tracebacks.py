@@ -80,6 +80,95 @@ def test_a_short_one_stays() -> None:
     assert not hasattr(error, "__notes__")
 
 
+def replacing(depth: int, cause: bool) -> None:
+    """Each level replaces the error of the one below."""
+    if depth == 0:
+        raise ValueError("at the bottom")
+    try:
+        replacing(depth - 1, cause)
+    except Exception as error:
+        below = error
+        if not cause:
+            raise KeyError(depth)  # noqa: B904
+    raise KeyError(depth) from below
+
+
+@pytest.mark.parametrize("cause", [False, True])
+def test_what_it_replaced_keeps_no_frames(cause: bool) -> None:
+    with pytest.raises(KeyError) as caught:
+        replacing(KEPT // 2, cause)
+    replaced = tracebacks.replaced_by(caught.value)
+    assert len(replaced) == KEPT // 2
+    assert all(entries(each) for each in replaced)
+    before = entries(caught.value)
+    shorten(caught.value)
+    assert not any(entries(each) for each in replaced)
+    assert 'raise ValueError("at the bottom")' in replaced[-1].__notes__[0]
+    assert tracebacks.replaced_by(caught.value) == replaced
+    assert entries(caught.value) == before
+
+
+def test_the_oldest_of_many_that_it_replaced_are_dropped() -> None:
+    with pytest.raises(KeyError) as caught:
+        replacing(300, cause=False)
+    shorten(caught.value)
+    assert len(tracebacks.replaced_by(caught.value)) == KEPT
+
+
+def test_one_that_is_still_handled_keeps_its_own() -> None:
+    def fall_and_shorten() -> None:
+        error, _ = caught(300)
+        shorten(error)
+
+    try:
+        fall(3, [])
+    except ValueError as handled:
+        fall_and_shorten()
+        assert entries(handled) == 5
+
+
+def test_members_of_a_group_keep_no_frames() -> None:
+    def fall_there() -> None:
+        members: list[Exception] = []
+        for depth in range(2):
+            try:
+                fall(depth, [])
+            except ValueError as error:
+                members.append(error)
+        raise ExceptionGroup("two", members)
+
+    with pytest.raises(ExceptionGroup) as group:
+        fall_there()
+    shorten(group.value)
+    assert [entries(each) for each in group.value.exceptions] == [0, 0]
+    assert all(each.__notes__ for each in group.value.exceptions)
+
+
+def test_those_that_replace_each_other_are_counted_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shortened: list[BaseException] = []
+    monkeypatch.setattr(tracebacks, "shorten", shortened.append)
+    error: BaseException | None = None
+    for _ in range(tracebacks.EVERY):
+        replaced, error = error, ValueError()
+        error.__context__ = replaced
+        tracebacks._passes(caught.__code__, 0, error)
+    assert shortened == [error]
+
+
+def test_where_there_is_no_stack_for_it_the_exception_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: BaseException) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(tracebacks, "shorten", fail)
+    error = ValueError()
+    for _ in range(tracebacks.EVERY):
+        tracebacks._passes(caught.__code__, 0, error)
+
+
 def test_it_is_shortened_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     shortened: list[BaseException] = []
     monkeypatch.setattr(tracebacks, "shorten", shortened.append)

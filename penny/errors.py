@@ -87,20 +87,26 @@ class Cancelled(BaseException):
         timed_out: Whether a timeout is the reason.
     """
 
+    _occasion: object = None
+
     def __init__(self, timed_out: bool = False) -> None:
         super().__init__(timed_out)
         self.timed_out = timed_out
         self._occasion = object()
 
     def bare(self) -> Cancelled:
-        """A copy that is the `same`, without traceback and context."""
+        """A copy that is the `same`, without traceback, context and notes."""
         copy = Cancelled(self.timed_out)
-        copy.__dict__.update(self.__dict__)
+        copy._occasion = self._occasion
         return copy
 
     def same(self, other: BaseException | None) -> bool:
-        """Whether the other one, or what it is a copy of, was raised on the same occasion."""
-        return isinstance(other, Cancelled) and self._occasion is other._occasion
+        """Whether the other one is this one, or they are copies of each other."""
+        return self is other or (
+            self._occasion is not None
+            and isinstance(other, Cancelled)
+            and self._occasion is other._occasion
+        )
 
     def __str__(self) -> str:
         """The reason."""

@@ -27,6 +27,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
+from penny import tracebacks
 from penny.checking import through_pickle
 from penny.errors import Cancelled
 from penny.options import DEFAULT, Options
@@ -45,8 +46,8 @@ class Job(Generic[T]):
     """A call made by `spawn`. Jobs don't pickle: join one, and pass on what it gives."""
 
     # `_function` is set until the job is claimed. From then on `_outcome` is what it returned, or a
-    # Failure, or the Promotion of a public job; while it runs there is none. More slots would cost
-    # time.
+    # Failure (Forgotten), or the Promotion of a public job; while it runs there is none. More slots
+    # would cost time.
     __slots__ = ("_arguments", "_function", "_outcome")
 
     _function: Callable[..., T] | None
@@ -184,8 +185,10 @@ class Job(Generic[T]):
             return f"<Job {qualified_name(function)}>"
         if promotion_of(self) is not None:
             return "<Job, public>"
-        if failure(self) is not None:
-            return f"<Job, raised {type(failure(self)).__name__}>"
+        error = failure(self)
+        if error is not None:
+            forgotten = self._outcome if type(self._outcome) is Forgotten else None
+            return f"<Job, raised {forgotten.type if forgotten else type(error).__name__}>"
         return "<Job, returned>" if settled(self) else "<Job, running>"
 
     def __reduce__(self) -> NoReturn:
@@ -202,7 +205,8 @@ def spawn(function: Callable[..., T], /, *args: Any) -> Job[T]:
     whose arguments can't be pickled stays with its worker.
 
     A task ends when all its jobs have ended. If it returned and a job that nobody joined failed,
-    the task fails with that exception, or with an ExceptionGroup of several.
+    the task fails with that exception, or with an ExceptionGroup of several. (With a RecursionError
+    only if no join in it has raised one already.)
 
     Outside of any task the call is made at once. Keywords are not passed on: `functools.partial`
     does.
@@ -246,7 +250,7 @@ def publish(
 
 
 def append(job: Job[Any]) -> None:
-    """What `spawn` does with a new job. Where it raises, the job never runs."""
+    """What `spawn` does with a new job. Where it raises, the job does not run, if it is private."""
     try:
         private.append(job)
         if attention:
@@ -330,15 +334,16 @@ class Failure:
 
 
 class Forgotten:
-    """How a job ended whose error is not kept, but only said."""
+    """How a job ended that raised, where the error is not kept, but only its type and text."""
 
-    __slots__ = ("error",)
+    __slots__ = ("text", "type")
 
-    def __init__(self, error: str) -> None:
-        self.error = error
+    def __init__(self, type_name: str, text: str) -> None:
+        self.type = type_name
+        self.text = text
 
 
-NO_STACK = Forgotten("RecursionError")
+NO_STACK = Forgotten("RecursionError", "maximum recursion depth exceeded")
 
 DEEP = 1000
 """Frames from where on a job does not keep the error that its join raises."""
@@ -517,6 +522,7 @@ def run_apart(job: Job[Any], owner: Execution) -> None:
             execution, getattr(job, "_scope", None), function, job._arguments, {}
         )
     except BaseException as error:
+        job._outcome = NO_STACK  # should the calls fail
         job._outcome = Failure(without_frame(error))
 
 
@@ -531,7 +537,8 @@ def finish(execution: Execution, error: BaseException | None) -> BaseException |
         With what it fails.
     """
     # A join may have failed before it took its job: at the limit of the stack not even the
-    # doorbell's handler can be called. The job is run here, and fails anew; that has been told.
+    # doorbell's handler can be called. The job is run here, and may fail anew: a task that was told
+    # of one overflow by a join is not told of those.
     overflowed = execution.overflowed
     errors = _run_at_end(execution)
     cancelled = any(isinstance(each, Cancelled) for each in (error, *errors))
@@ -644,7 +651,9 @@ def failure(job: Job[Any]) -> BaseException | None:
     """What the job raised, if it has."""
     outcome = getattr(job, "_outcome", None)
     if type(outcome) is Forgotten:
-        return RecursionError(f"joined again, the first time deep in the stack: {outcome.error}")
+        return RecursionError(
+            f"this job's error was not kept, so deep in the stack: {outcome.type}: {outcome.text}"
+        )
     return outcome.error if type(outcome) is Failure else None
 
 
@@ -662,7 +671,7 @@ def raised(error: BaseException) -> Failure | Forgotten:
             return Failure(error)
         if isinstance(error, Cancelled):
             return Failure(error.bare())
-        return Forgotten(f"{type(error).__name__}: {error}")
+        return Forgotten(type(error).__name__, str(error))
     except Exception:
         return NO_STACK
 
@@ -670,7 +679,7 @@ def raised(error: BaseException) -> Failure | Forgotten:
 def collect(job: Job[Any]) -> BaseException | None:
     """What a job has raised that has ended, and that the caller is going to raise."""
     error = failure(job)
-    if error is not None:
+    if error is not None and type(job._outcome) is not Forgotten:
         job._outcome = raised(error)
     return error
 
@@ -790,9 +799,14 @@ def settle(job: Job[Any], pickling: bool = False, deadline: float | None = None)
 
 
 def without_frame(error: BaseException) -> BaseException:
-    """The exception without the frame that caught it, which says nothing and refers to the job."""
+    """The exception without the frame that caught it, which says nothing and refers to the job.
+
+    Deep in the stack (see `raised`) without any.
+    """
     if error.__traceback__ is not None:
         error.__traceback__ = error.__traceback__.tb_next
+        if deeper_than(DEEP):
+            tracebacks.take_off(error)
     return error
 
 

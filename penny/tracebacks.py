@@ -10,8 +10,8 @@ An exception that it replaced, its context, or one of its group, keeps frames fu
 those go. A chain of contexts is one more that is freed recursively, and is cut, too.
 
 Whoever keeps an exception, or a frame, from the depth of a recursion keeps all frames below it as
-they end: once more a chain too long to be freed. So Penny itself keeps none there (`jobs.raised`).
-What the user's code keeps is not seen.
+they end: once more a chain too long to be freed. So what jobs keep there has no traceback
+(`jobs.raised`, `jobs.without_frame`). What the user's code keeps, also in a Future, is not seen.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import traceback
 from types import CodeType, FrameType, TracebackType
 
-__all__ = ["keep_short"]
+__all__ = ["keep_short", "take_off"]
 
 EVERY = 256
 """After so many frames a traceback is shortened."""
@@ -66,17 +66,19 @@ def _passes(code: CodeType, offset: int, exception: BaseException) -> None:
 def shorten(exception: BaseException) -> None:
     """Take the innermost entries off an exception's traceback, if it is long.
 
-    And all entries off those that it replaced, and the oldest of these.
+    Then all entries are taken off those that it replaced, too. So they are if these are many, one
+    replacing the other, and the oldest are dropped.
     """
-    entries = entries_of(exception)
     replaced = replaced_by(exception)
+    if len(entries_of(exception)) <= KEPT and (not replaced or replaced[-1][1] <= KEPT):
+        return
     # The innermost first: its frame refers to the next outer one, which is still alive.
-    for each in reversed(replaced):
-        take_off(each, entries_of(each), 0)
-    while len(replaced) > KEPT:
-        replaced.pop()
-        replaced[-1].__context__ = replaced[-1].__cause__ = None
-    take_off(exception, entries, KEPT)
+    for each, _ in reversed(replaced):
+        take_off(each)
+    for each, distance in reversed(replaced):
+        if distance == KEPT:
+            each.__context__ = each.__cause__ = None
+    take_off(exception, KEPT)
 
 
 def entries_of(exception: BaseException) -> list[TracebackType]:
@@ -89,15 +91,18 @@ def entries_of(exception: BaseException) -> list[TracebackType]:
     return entries
 
 
-def replaced_by(exception: BaseException) -> list[BaseException]:
-    """Its contexts, causes and members, and theirs, the latest first, if their handlers were left.
+def replaced_by(exception: BaseException) -> list[tuple[BaseException, int]]:
+    """Its contexts, causes and members, and theirs, if their handlers were left.
 
     The handler of a context may still be running, if the exception was raised in a call of it.
+
+    Returns:
+        Each with its distance from the exception; the latest first.
     """
-    found = [exception]
+    found = [(exception, 0)]
     seen = {id(exception)}
     left = {id(entry.tb_frame) for entry in entries_of(exception)}
-    for each in found:
+    for each, distance in found:
         members = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
         for other in (each.__context__, each.__cause__, *members):
             if other is not None and id(other) not in seen:
@@ -105,7 +110,7 @@ def replaced_by(exception: BaseException) -> list[BaseException]:
                 entries = entries_of(other)
                 if not entries or _called_from(entries[0].tb_frame, left):
                     left.update(id(entry.tb_frame) for entry in entries)
-                    found.append(other)
+                    found.append((other, distance + 1))
     return found[1:]
 
 
@@ -120,8 +125,9 @@ def _called_from(frame: FrameType | None, callers: set[int]) -> bool:
     return False
 
 
-def take_off(exception: BaseException, entries: list[TracebackType], kept: int) -> None:
+def take_off(exception: BaseException, kept: int = 0) -> None:
     """Take entries off an exception's traceback, but for the outermost, and note the innermost."""
+    entries = entries_of(exception)
     if len(entries) <= kept:
         return
     if not any(note.startswith(NOTE) for note in getattr(exception, "__notes__", ())):
@@ -134,4 +140,4 @@ def take_off(exception: BaseException, entries: list[TracebackType], kept: int) 
         exception.__traceback__ = None
 
 
-NOTE = "(The traceback was too long to be kept. Its innermost frames were:)"
+NOTE = "(The traceback was too long, or too deep, to be kept. Its innermost frames were:)"

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 from penny import jobs
 from penny._bridge import WorkerPort
 from penny.engines.outcomes import fail
+from penny.errors import Cancelled
 from penny.functions import is_coroutine_call
 from penny.futures import Future
 from penny.jobs import Execution, Job
@@ -133,12 +134,13 @@ class TaskEngine:
             result = job.join()
         except BaseException as error:
             fail(future, error, name, options)
-            if error is jobs.innermost.interrupt:  # the task that waits was cancelled, too
+            # The task that waits was cancelled, too?
+            if isinstance(error, Cancelled) and error.same(jobs.innermost.interrupt):
                 raise
         else:
             future.set_result(result)
         finally:
-            del future  # the future's exception refers to this frame: no cycle
+            del future, job  # the future's exception refers to this frame: no cycle
 
     def _release(self, future: Future[Any]) -> None:
         del self._pending[future.ticket.execution][future]

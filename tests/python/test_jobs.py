@@ -405,7 +405,7 @@ def test_deep_in_the_stack_a_job_keeps_no_error(deep_stack):
             assert at(1, twice, some, in_order) == [some, some]
             first, second = at(jobs.DEEP, twice, some, in_order)
             assert first is some
-            with pytest.raises(RecursionError, match=r"joined again, .*: ValueError: some"):
+            with pytest.raises(RecursionError, match=r"not kept, .*: ValueError: some"):
                 raise second
             first, second = at(jobs.DEEP, twice, penny.Cancelled(True), in_order)
             assert first.same(second) and second.timed_out
@@ -450,10 +450,15 @@ def interrupted():
         job.join()
 
 
+def waits():
+    penny.spawn(fails).wait()
+
+
 @pytest.mark.parametrize(
     "fail",
     [
         fails,
+        lambda: jobs.run(waits),
         lambda: fails_in_a_scope(1),
         lambda: fails_in_a_scope(2),
         lambda: jobs.run(left_to_the_end),
@@ -557,7 +562,7 @@ def test_a_join_with_too_little_stack_for_the_outcome(monkeypatch):
             patch.setattr(jobs, "without_frame", failing(RecursionError()))
             with pytest.raises(RecursionError):
                 older.join()
-        with pytest.raises(RecursionError, match="joined again"):
+        with pytest.raises(RecursionError, match="not kept"):
             older.join()
         assert older.done()
 

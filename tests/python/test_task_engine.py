@@ -9,7 +9,7 @@ import pytest
 from fake_port import FakePort, State
 
 import penny
-from penny import wire
+from penny import jobs, wire
 from penny.options import DEFAULT
 
 
@@ -271,6 +271,40 @@ def test_a_cancelled_task_cancels_what_it_submitted(port):
         port.run(task)
     assert [future.cancelled() for future in futures] == [True, True]
     assert ran == [] and asked == [1]
+
+
+def test_a_task_cancelled_while_it_runs_what_it_waits_for(port):
+    """Cancelled comes in the call, which is on the task's own stack, and goes on in the task."""
+    ended = []
+
+    def victim():
+        jobs.innermost.cancelled = jobs.CANCELLED
+        jobs.innermost.cancel_due = True
+        jobs.catch_up()
+
+    def task():
+        future = submit(victim)
+        try:
+            future.result()
+        finally:
+            ended.append(future.cancelled())
+        ended.append("went on")
+
+    with pytest.raises(penny.Cancelled):
+        port.run(task)
+    assert ended == [True]
+
+
+def test_a_call_that_raises_cancelled_is_its_future_s_matter(port):
+    def cancelled():
+        raise penny.Cancelled
+
+    def task():
+        future = submit(cancelled)
+        concurrent.futures.wait([future])
+        return future.cancelled()
+
+    assert port.run(task)
 
 
 # -- Options ---------------------------------------------------------------------------------------

@@ -10,6 +10,10 @@ from penny import tracebacks
 from penny.tracebacks import KEPT, NOTE, shorten
 
 
+def replaced_by(error: BaseException) -> list[BaseException]:
+    return [each for each, _ in tracebacks.replaced_by(error)]
+
+
 class Watched:
     pass
 
@@ -96,23 +100,49 @@ def replacing(depth: int, cause: bool) -> None:
 @pytest.mark.parametrize("cause", [False, True])
 def test_what_it_replaced_keeps_no_frames(cause: bool) -> None:
     with pytest.raises(KeyError) as caught:
-        replacing(KEPT // 2, cause)
-    replaced = tracebacks.replaced_by(caught.value)
-    assert len(replaced) == KEPT // 2
+        replacing(2 * KEPT, cause)
+    replaced = replaced_by(caught.value)
+    assert len(replaced) == 2 * KEPT
     assert all(entries(each) for each in replaced)
     before = entries(caught.value)
     shorten(caught.value)
+    assert replaced_by(caught.value) == replaced[:KEPT]
     assert not any(entries(each) for each in replaced)
     assert 'raise ValueError("at the bottom")' in replaced[-1].__notes__[0]
-    assert tracebacks.replaced_by(caught.value) == replaced
     assert entries(caught.value) == before
 
 
-def test_the_oldest_of_many_that_it_replaced_are_dropped() -> None:
+def fall_far(error: BaseException, depth: int = 2 * KEPT) -> None:
+    if depth == 0:
+        raise error
+    fall_far(error, depth - 1)
+
+
+def test_what_a_long_one_replaced_keeps_no_frames() -> None:
+    def replace(depth: int) -> None:
+        if depth > 0:
+            replace(depth - 1)
+        try:
+            fall(2, [])
+        except ValueError:
+            raise KeyError  # noqa: B904
+
     with pytest.raises(KeyError) as caught:
-        replacing(300, cause=False)
+        replace(2 * KEPT)
+    (replaced,) = replaced_by(caught.value)
+    assert entries(replaced) == 4
     shorten(caught.value)
-    assert len(tracebacks.replaced_by(caught.value)) == KEPT
+    assert entries(replaced) == 0
+    assert entries(caught.value) == KEPT
+
+
+def test_few_that_a_short_one_replaced_stay() -> None:
+    with pytest.raises(KeyError) as caught:
+        replacing(KEPT // 2, cause=True)
+    before = [entries(each) for each in replaced_by(caught.value)]
+    shorten(caught.value)
+    assert [entries(each) for each in replaced_by(caught.value)] == before
+    assert not hasattr(caught.value, "__notes__")
 
 
 def test_one_that_is_still_handled_keeps_its_own() -> None:
@@ -127,21 +157,24 @@ def test_one_that_is_still_handled_keeps_its_own() -> None:
         assert entries(handled) == 5
 
 
-def test_members_of_a_group_keep_no_frames() -> None:
+def test_members_of_a_group_keep_no_frames_but_their_causes() -> None:
     def fall_there() -> None:
         members: list[Exception] = []
-        for depth in range(2):
+        for depth in range(2 * KEPT):
             try:
-                fall(depth, [])
+                fall(depth % 2, [])
             except ValueError as error:
+                error.__cause__ = LookupError("elsewhere")
                 members.append(error)
-        raise ExceptionGroup("two", members)
+        fall_far(ExceptionGroup("many", members))
 
     with pytest.raises(ExceptionGroup) as group:
         fall_there()
     shorten(group.value)
-    assert [entries(each) for each in group.value.exceptions] == [0, 0]
-    assert all(each.__notes__ for each in group.value.exceptions)
+    for each in group.value.exceptions:
+        assert entries(each) == 0
+        assert each.__notes__
+        assert isinstance(each.__cause__, LookupError)
 
 
 def test_those_that_replace_each_other_are_counted_together(

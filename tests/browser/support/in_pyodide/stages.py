@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from gates import Gate
+
 import penny
 
 T = TypeVar("T")
@@ -161,9 +163,9 @@ def has_a_function_loaded(halts: bool) -> Any:
     return outcome(stolen(penny.spawn(Function(unpickled=halts), bytes(SIZE))).join)
 
 
-def is_cancelled(halts: bool) -> str:
+def is_cancelled(halts: bool, runs: Gate) -> str:
     try:
-        say("cancelled")
+        runs.open()
         while True:
             pass
     finally:
@@ -171,8 +173,10 @@ def is_cancelled(halts: bool) -> str:
 
 
 def cancels_a_job(halts: bool) -> str:
+    runs = Gate()
     with penny.scope() as scope:
-        stolen(scope.spawn(is_cancelled, halts))
+        stolen(scope.spawn(is_cancelled, halts, runs))
+        runs.wait()  # or it might be cancelled before its `try`
         scope.cancel()
     return "went on"
 

@@ -211,7 +211,8 @@ def spawn(function: Callable[..., T], /, *args: Any) -> Job[T]:
     Outside of any task the call is made at once. Keywords are not passed on: `functools.partial`
     does.
     """
-    # Append first, look then: a handler that found nothing private has put the flag up.
+    # `append`, without the call: this is what programs do most. Append first, look then: a handler
+    # that found nothing private has put the flag up.
     job = Job(function, args)
     try:
         private.append(job)

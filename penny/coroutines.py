@@ -11,8 +11,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from penny import _bridge, _current, output, scheduler, tracebacks
+from penny import _bridge, _current, mirror, output, scheduler, tracebacks
 from penny._bridge import CANCEL, ClientPort, CoroutinePort
+from penny.by_value import set_names
 from penny.engines.shared import SharedEngine
 from penny.errors import Cancelled
 from penny.functions import FunctionCache
@@ -40,9 +41,9 @@ async def main(
     """
     _current.worker = worker
     tracebacks.keep_short()
-    scheduler.attach(SharedEngine.attached(open_client))
     outbox = bytearray(OUTBOX_BYTES)
     coroutines = Coroutines(open_port(outbox), outbox)
+    scheduler.attach(SharedEngine.attached(open_client))
     await coroutines.port.attend(_bridge.proxy(coroutines.look))
     output.flush()
 
@@ -55,6 +56,9 @@ class Coroutines:
         self._outbox = memoryview(outbox)
         self._traced = port.traced
         self._functions = FunctionCache()
+        stands_for = mirror.start(self._bundle)
+        stands_for.on_change = self._functions.set_aside
+        set_names(stands_for.results)
         self._running: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[int] = set()
 
@@ -119,11 +123,15 @@ class Coroutines:
         port.arguments_read(handle)
         return arguments
 
+    def _bundle(self, place: int) -> bytes | None:
+        data = self.port.bundle(place)
+        return None if data is None else bytes(data.to_bytes())
+
     def _load(self, handle: int) -> Callable[..., Any]:
         serial = self.port.serial(handle)
         function = self._functions.get(serial)
         if function is None:
-            function = self._functions.load(serial, self.port.function(handle).to_bytes())
+            function = self._functions.load(serial, lambda: self.port.function(handle).to_bytes())
             if self._traced:
                 self.port.name_function(serial, shown_name(function))
         return function

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType, FunctionType, MethodType
 from typing import Any, cast
 
-from penny.by_value import PROTOCOL, ByValuePickler
+from penny.by_value import PROTOCOL, ByValuePickler, class_attributes, those_known
 
-__all__ = ["Part", "find_culprit"]
+__all__ = ["Part", "find_culprit", "way_out"]
 
 SEARCH_TIME = 1.0
 """Seconds after which the innermost part found so far is good enough."""
@@ -76,7 +76,9 @@ class _Nowhere:
 
 def _failure(value: object) -> Exception | None:
     try:
-        ByValuePickler(_Nowhere(), PROTOCOL).dump(value)
+        names = those_known()
+        pickling = None if names is None else names.begin()
+        ByValuePickler(_Nowhere(), PROTOCOL, pickling).dump(value)
     except Exception as error:
         return error
     return None
@@ -91,7 +93,7 @@ def _parts(path: str, value: Any) -> Iterator[Part]:
             yield f"{path}.__self__", value.__self__
             yield f"{path}.__func__", value.__func__
         case type():
-            for name, member in vars(value).items():
+            for name, member in class_attributes(value).items():
                 yield f"{path}.{name}", member
         case functools.partial():
             yield f"{path}.func", value.func
@@ -177,3 +179,45 @@ def _state_parts(path: str, value: Any) -> Iterator[Part]:
 def _short(key: object) -> str:
     text = repr(key)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+# What to do instead, by the type of what can't travel. Types are named: most are of modules that
+# need not be here.
+_WAYS_OUT = {
+    "lock": "make it at the top of the module, where each worker has its own, or in the task",
+    "RLock": "make it at the top of the module, where each worker has its own, or in the task",
+    "local": "make it at the top of the module, where each worker has its own, or in the task",
+    "generator": "send what it gives, as a list",
+    "async_generator": "send what it gives, as a list",
+    "coroutine": "submit the function itself, with its arguments",
+    "Task": "await it first, and send the result",
+    "Future": "wait for it first, and send the result",
+    "Scheduler": "in a task, penny.current_scheduler() is the one that it runs on",
+    "CurrentScheduler": "in a task, penny.current_scheduler() is the one that it runs on",
+    "BufferedReader": "send its path or its content, and open it in the task",
+    "BufferedWriter": "send its path, and open it in the task",
+    "TextIOWrapper": "send its path or its content, and open it in the task",
+    "FileIO": "send its path or its content, and open it in the task",
+    "socket": "connect in the task",
+    "Connection": "connect in the task",
+    "Cursor": "send the rows that it gives, as a list",
+    "ReferenceType": "send what it refers to",
+    "weakref": "send what it refers to",
+    "frame": "send what is wanted of it, as text for instance",
+    "traceback": "send traceback.format_tb(…) of it",
+    "ContextVar": "make it at the top of the module, or send its value",
+    "Context": "send the values of the variables that matter",
+    "JsProxy": "convert it (.to_py()), or get it in the task (from js import …)",
+    "PyProxy": "send what it stands for",
+    "Event": "make it in the task; between tasks, a SharedArray or a future tells",
+    "Thread": "submit its function instead",
+}
+
+
+def way_out(culprit: object) -> str:
+    """What to do instead of sending it, as the end of a sentence; empty: nobody knows."""
+    for cls in type(culprit).__mro__:
+        advice = _WAYS_OUT.get(cls.__name__)
+        if advice is not None:
+            return f"; {advice}"
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import BrokenExecutor
+from typing import Any
 
 __all__ = [
     "BlockingError",
@@ -41,6 +42,22 @@ class PickleError(pickle.PicklingError):
     `result.rows[3]`. A function or an argument raises it at `submit`, with nothing queued; a result
     fails its own future. Send what the value is made from, and make it inside the task.
     """
+
+
+class Untravelled(PickleError):
+    """A global that something needs can't travel.
+
+    Attributes:
+        path: Of names, from what needs it.
+        value: The global's value.
+        reason: What pickling it raised.
+    """
+
+    def __init__(self, path: str, value: Any, reason: Exception) -> None:
+        super().__init__(f"{path} can't be sent: {reason}")
+        self.path = path
+        self.value = value
+        self.reason = reason
 
 
 class WorkerLost(RuntimeError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import opcode
 import operator
 import pickle
 import weakref
@@ -18,6 +19,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
+    CodeType,
     FunctionType,
     MethodDescriptorType,
     MethodType,
@@ -26,8 +28,11 @@ from types import (
 )
 from typing import Any, Generic, TypeVar, overload
 
+from penny import mirror
 from penny.by_value import CachedFunction
-from penny.payload import Carried, Payload, stream
+from penny.originals import Needs, Originals
+from penny.payload import ATOMS, Payload, stream
+from penny.watching import Watch
 from penny.wire import explain, qualified_name
 
 __all__ = [
@@ -93,12 +98,20 @@ def dumps_function(function: AnyFunction) -> bytes:
     Raises:
         PickleError: It can't travel; says which global, default or closure variable is to blame.
     """
-    return _pack_function(function).joined()
+    return _pack_function(function, None)[0].joined()
 
 
-def _pack_function(function: AnyFunction) -> Payload:
+def _pack_function(
+    function: AnyFunction, originals: Originals | None
+) -> tuple[Payload, list[Any], Needs | None]:
+    """The pickled form; functions and classes in it that go by value; what it needs beside."""
     try:
-        return stream(function, by_value=True)
+        if originals is None:
+            return stream(function, by_value=True), [function], None
+        sending = originals.begin()
+        sending.entry = True
+        payload = stream(function, by_value=True, pickling=sending)
+        return payload, sending.taken_along, sending.needs
     except MemoryError:
         raise
     except Exception as error:
@@ -110,17 +123,49 @@ loads_function: Callable[[bytes], AnyFunction] = pickle.loads
 
 
 class FunctionCache(dict[int, AnyFunction]):
-    """Functions that a worker keeps unpickled, by their serials."""
+    """Functions that a worker keeps unpickled, by their serials.
+
+    What is in the dictionary can be called as it is: names of the submitter's modules that it uses
+    have the values with which it was submitted. When such a name gets another value all are set
+    aside, until each has been looked at.
+    """
 
     SIZE = 1024
     """A program that makes a new one for each task would else fill the memory."""
 
-    def load(self, serial: int, form: bytes) -> AnyFunction:
-        """Unpickle a function and keep it. The one that has been kept longest makes room."""
-        function = self[serial] = loads_function(form)
-        if len(self) > self.SIZE:
-            self.forgotten(self.pop(next(iter(self))))
+    def __init__(self) -> None:
+        super().__init__()
+        self._headers: dict[int, bytes] = {}
+        self._aside: dict[int, AnyFunction] = {}
+
+    def load(self, serial: int, form: Callable[[], bytes]) -> AnyFunction:
+        """The function, as it can be called now. The one that was kept longest makes room.
+
+        Args:
+            serial: Its number.
+            form: Gives its pickled form, if that is needed.
+        """
+        here = mirror.here
+        function = self._aside.pop(serial, None)
+        if function is None:
+            if here is not None:
+                here.last = b""
+            function = loads_function(form())
+            self._headers[serial] = b"" if here is None else here.last
+        elif here is not None and (header := self._headers[serial]):
+            here.install(header)
+        self[serial] = function
+        if len(self) + len(self._aside) > self.SIZE:
+            kept = self._aside or self
+            oldest = next(iter(kept))
+            del self._headers[oldest]
+            self.forgotten(kept.pop(oldest))
         return function
+
+    def set_aside(self) -> None:
+        """Look at each before its next call: names have other values than before."""
+        self._aside.update(self)
+        self.clear()
 
     def forgotten(self, function: AnyFunction) -> None:
         """Called with a function that is kept no more."""
@@ -184,7 +229,7 @@ class Record:
     function lives; an engine keeps one with each task until it is done.
     """
 
-    __slots__ = ("__weakref__", "_arrays", "_release", "coroutine", "handle", "name")
+    __slots__ = ("__weakref__", "_holds", "_release", "coroutine", "handle", "name")
 
     def __init__(
         self,
@@ -192,10 +237,10 @@ class Record:
         name: str,
         release: Callable[[int], object],
         coroutine: bool = False,
-        arrays: Sequence[Carried] = (),
+        holds: Sequence[Any] = (),
     ) -> None:
         self.handle = handle
-        self._arrays = arrays  # that the function refers to: held as long as this
+        self._holds = holds  # arrays and definitions that the function needs: as long as this
         self.name = name
         self.coroutine = coroutine
         """Whether calling the function gives a coroutine."""
@@ -212,15 +257,26 @@ class FunctionRecords:
         add: Puts a function's pickled form where workers find it; returns its handle.
         release: Called with the handle when neither the function nor a task needs it any more. It
             may come at any time, from the garbage collector.
+        originals: The modules here that workers lack; None: functions of such go by value.
+        stamp: Equal for as long as a function's pickled form holds; None: for ever.
     """
 
-    def __init__(self, add: Callable[[bytes], int], release: Callable[[int], object]) -> None:
+    def __init__(
+        self,
+        add: Callable[[bytes], int],
+        release: Callable[[int], object],
+        originals: Originals | None = None,
+        stamp: Callable[[], object] | None = None,
+    ) -> None:
         self._add = add
+        self._stamp = stamp
         self._release = release
+        self._originals = originals
         # By identity: equal callables may differ in what they do. The second of the pair notices
         # when the function is collected, before its id can be another's.
-        self._records: dict[int, tuple[Record, object]] = {}
-        # A lambda in a loop is a new function each time, with the same pickled form.
+        self._records: dict[int, tuple[Record, object, Callable[[], bool] | None]] = {}
+        # A lambda in a loop is a new function each time, with the same pickled form. What can have
+        # a state of its own is not among these: each has one.
         self._by_form: weakref.WeakValueDictionary[bytes, Record] = weakref.WeakValueDictionary()
 
     def __len__(self) -> int:
@@ -228,42 +284,105 @@ class FunctionRecords:
         return len(self._records)
 
     def record_for(self, function: AnyFunction) -> Record:
-        """The function's record, made when it is first asked for.
+        """The function's record: made when it is first asked for, and when it has changed.
 
         Raises:
             PickleError: The function can't travel.
         """
         entry = self._records.get(id(function))
-        return self.publish(function) if entry is None else entry[0]
+        if entry is None:
+            return self._publish(function)
+        if entry[2] is None or entry[2]():
+            return entry[0]
+        return self._publish(function)
 
     def publish(self, function: AnyFunction) -> Record:
         """The record of the function as it is now, for later submissions.
 
+        Large values that it uses are looked at, too, which no submission does by itself.
+
         Raises:
             PickleError: The function can't travel. The record it had stays.
         """
-        payload = _pack_function(function)
+        if self._originals is not None:
+            self._originals.look_again()
+        return self._publish(function)
+
+    def _publish(self, function: AnyFunction) -> Record:
+        payload, taken_along, needs = _pack_function(function, self._originals)
         form = payload.joined()
-        record = self._by_form.get(form)
-        if record is None:
+        key = id(function)
+        entry = self._records.get(key)
+        # A function that comes back to a form it had would find a state there, of then.
+        stateful = any(map(has_state, taken_along))
+        record = None if stateful and entry is None else self._by_form.get(form)
+        if record is None or (stateful and entry is not None and entry[0] is not record):
             record = Record(
                 self._add(form),
                 qualified_name(function),
                 self._release,
                 is_coroutine_function(function),
-                payload.arrays,
+                [*payload.arrays, needs],
             )
             self._by_form[form] = record
-        key = id(function)
         try:
             keeper: object = weakref.ref(function, functools.partial(_forget, self._records, key))
         except TypeError:  # a descriptor such as str.upper: part of its class, which stays
             keeper = function
-        self._records[key] = record, keeper
+        fresh: Callable[[], bool] | None = None
+        if taken_along and self._stamp is None:
+            fresh = functools.partial(_fresh, needs, [Watch(each) for each in taken_along])
+        elif needs is not None:
+            fresh = needs.fresh
+        elif self._stamp is not None:
+            stamp = self._stamp
+            fresh = functools.partial(_same_stamp, stamp, stamp())
+        self._records[key] = record, keeper, fresh
         return record
 
 
-def _forget(records: dict[int, tuple[Record, object]], key: int, _: object) -> None:
+def _same_stamp(stamp: Callable[[], object], before: object) -> bool:
+    return stamp() == before
+
+
+def _fresh(needs: Needs | None, watches: list[Watch]) -> bool:
+    for watch in watches:
+        if watch.changed():
+            return False
+    return needs is None or needs.fresh()
+
+
+_STATELESS = frozenset({*ATOMS, bytes, FunctionType, ModuleType, BuiltinFunctionType, type})
+_REBINDS = frozenset(
+    opcode.opmap[name] for name in ("STORE_DEREF", "DELETE_DEREF") if name in opcode.opmap
+)
+
+
+def has_state(function: Any) -> bool:
+    """Whether calls of a function that goes by value can leave something behind in it."""
+    if type(function) is not FunctionType:
+        return True
+    kept: list[Any] = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    for cell in function.__closure__ or ():
+        try:
+            kept.append(cell.cell_contents)
+        except ValueError:
+            return True
+    return (
+        bool(function.__dict__)
+        or any(type(value) not in _STATELESS for value in kept)
+        or (bool(kept) and _rebinds(function.__code__))
+    )
+
+
+def _rebinds(code: CodeType) -> bool:
+    """Whether the code, or code inside it, may bind a variable of a closure anew."""
+    return not _REBINDS.isdisjoint(code.co_code[::2]) or any(
+        isinstance(constant, CodeType) and _rebinds(constant) for constant in code.co_consts
+    )
+
+
+def _forget(records: dict[int, Any], key: int, _: object) -> None:
     records.pop(key, None)
 
 

@@ -159,6 +159,9 @@ class Future(concurrent.futures.Future[T]):
     ticket: Any = None
     """The engine's own: what leads it from this future to its task."""
 
+    needs: Any = None
+    """The engine's own: what the task's arguments need in the workers, until it is done."""
+
     if TYPE_CHECKING:  # the base class's, which its stubs don't show
 
         def _invoke_callbacks(self) -> None: ...

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import builtins
 import pkgutil
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from penny.kernels import Kernel, kernel_at
@@ -46,8 +48,10 @@ def define(name: str, source: str) -> Callable[..., Any]:
         LookupError: The source defines no function of that name.
     """
     filename = f"<{name}>"
-    # Not __main__: pickles would look for its classes in the page's __main__.
-    namespace: dict[str, Any] = {"__name__": DEFINED + name}
+    # A module, as classes, annotations and pickles expect it. Not __main__: that is the page's.
+    module = ModuleType(DEFINED + name)
+    namespace = module.__dict__
+    sys.modules[module.__name__] = module
     try:
         expression = compile(source.strip(), filename, "eval")
     except SyntaxError:

@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from penny.by_value import PROTOCOL, ByValuePickler
+from penny.by_value import PROTOCOL, ByValuePickler, Pickling, header_of, those_known
 
 __all__ = [
     "ATOMS",
@@ -160,8 +160,16 @@ class _Pickler(pickle.Pickler):
 
 
 class _ByValuePickler(ByValuePickler):
-    def __init__(self, sink: _Sink, arrays: dict[int, Carried]) -> None:
-        super().__init__(sink, PROTOCOL)
+    def __init__(
+        self,
+        sink: _Sink,
+        arrays: dict[int, Carried],
+        pickling: Pickling | None = None,
+        *,
+        top: Any = None,
+        state: bool = False,
+    ) -> None:
+        super().__init__(sink, PROTOCOL, pickling, top=top, state=state)
         self._arrays = arrays
 
     def reducer_override(self, obj: Any) -> Any:
@@ -169,18 +177,75 @@ class _ByValuePickler(ByValuePickler):
         return super().reducer_override(obj) if reduced is NotImplemented else reduced
 
 
-def stream(value: object, *, by_value: bool = False) -> Payload:
+def stream(value: object, *, by_value: bool = False, pickling: Pickling | None = None) -> Payload:
     """The pickled form in pieces. Raises whatever pickling raises.
 
     Args:
         value: Anything.
         by_value: Send functions and classes by value where they can't be imported.
+        pickling: What knows the modules of the side that it is for; None: who is known now.
     """
     sink = _Sink()
     arrays: dict[int, Carried] = {}
-    pickler = (_ByValuePickler if by_value else _Pickler)(sink, arrays)
+    if not by_value:
+        _Pickler(sink, arrays).dump(value)
+        return Payload(_merged(sink.pieces), arrays.values())
+    if pickling is None and (names := those_known()) is not None:
+        pickling = names.begin()
+    _ByValuePickler(sink, arrays, pickling).dump(value)
+    header = header_of(pickling)
+    pieces = _merged(sink.pieces)
+    return Payload([header, *pieces] if header else pieces, arrays.values())
+
+
+class _DefinitionPickler(_ByValuePickler):
+    """Pickles the value of a name. In it, values of other names are references to these."""
+
+    def __init__(
+        self,
+        sink: _Sink,
+        arrays: dict[int, Carried],
+        pickling: Pickling,
+        names: dict[int, tuple[str, str]],
+        refer: Callable[[str, str], int],
+    ) -> None:
+        super().__init__(sink, arrays, pickling, state=True)
+        self._names = names
+        self._refer = refer
+
+    def persistent_id(self, obj: Any) -> Any:
+        found = self._names.get(id(obj))
+        return None if found is None else (*found, self._refer(*found))
+
+
+def dump_definition(
+    value: object,
+    pickling: Pickling,
+    *,
+    top: bool,
+    names: dict[int, tuple[str, str]],
+    refer: Callable[[str, str], int],
+) -> tuple[bytes, list[Carried]]:
+    """The pickled form of a name's value, for the unpickler of `penny.mirror`; and its arrays.
+
+    Args:
+        value: The value.
+        pickling: What knows modules.
+        top: Whether it is a function or class that is found by this name, and is to be pickled
+            itself.
+        names: Module and name of other values, by identity.
+        refer: Called with the module and name of one that `value` contains; gives its number.
+    """
+    sink = _Sink()
+    arrays: dict[int, Carried] = {}
+    if top or not names:
+        pickler: Any = _ByValuePickler(
+            sink, arrays, pickling, top=value if top else None, state=True
+        )
+    else:
+        pickler = _DefinitionPickler(sink, arrays, pickling, names, refer)
     pickler.dump(value)
-    return Payload(_merged(sink.pieces), arrays.values())
+    return b"".join(map(bytes, sink.pieces)), list(arrays.values())
 
 
 # V8 copies to and from shared memory by words if both sides are aligned, else by bytes, at a

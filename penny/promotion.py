@@ -35,6 +35,7 @@ from penny.checking import unchecked
 from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.jobs import Execution, Failure, Job, Promotion
+from penny.mirror import for_jobs, state
 from penny.options import Options
 from penny.payload import Payload, Reader, load, pieces_of
 from penny.scopes import Scope
@@ -101,7 +102,7 @@ class Promoter:
         self._run_task = run_task
         # Functions that were loaded from the table, by identity, with their place in it.
         self._loaded: dict[int, tuple[Callable[..., Any], int, int]] = {}
-        self._records = FunctionRecords(self._add_function, self._drop_function)
+        self._records = FunctionRecords(self._add_function, self._drop_function, stamp=state)
         # Why the doorbell was rung, as far as that has not been seen to.
         self._reasons = 0
         self._waiting = 0
@@ -260,8 +261,9 @@ class Promoter:
             execution.touched = True
             return None
         try:
-            data = pack(arguments)
-            place = self._place_of(function)
+            with for_jobs:
+                data = pack(arguments)
+                place = self._place_of(function)
         except MemoryError:
             return NO_ROOM
         except BaseException as error:
@@ -305,7 +307,8 @@ class Promoter:
             if handle != ENTRY_GONE:
                 break
             self._loaded.pop(id(function), None)
-            place = self._place_of(function)
+            with for_jobs:
+                place = self._place_of(function)
         if handle >= 0:
             # No call from here on, which might find the stack too deep.
             promotion.handle = handle
@@ -354,8 +357,9 @@ class Promoter:
         if interactive is None:
             interactive = bool(jobs.innermost.code & INTERACTIVE)
         try:
-            place = self._place_of(function)
-            data = pack(arguments)
+            with for_jobs:
+                place = self._place_of(function)
+                data = pack(arguments)
         except MemoryError:
             handle = NO_ROOM
         except PickleError:
@@ -386,7 +390,8 @@ class Promoter:
         """Make later promotions use the function's present form. Raises PickleError."""
         function = split_call(function, ())[0]
         self.unloaded(function)
-        self._records.publish(function)
+        with for_jobs:
+            self._records.publish(function)
 
     def _place_of(self, function: Callable[..., Any]) -> tuple[int, int, Record | None]:
         """Number and serial of the function in the table; and, if we put it there, its record.

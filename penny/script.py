@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 import textwrap
 import traceback
 from collections.abc import Sequence
 
 import __main__
+from penny import originals
 
 __all__ = ["remember", "run"]
 
@@ -29,6 +31,7 @@ async def run(source: str, filename: str, argv: Sequence[str], dedent: bool = Fa
     if dedent:  # written within a page's markup
         source = textwrap.dedent(source)
     sys.argv = list(argv)
+    originals.came_along(os.getcwd())
     remember(filename, source)
     namespace = __main__.__dict__
     namespace.update(__name__="__main__", __file__=filename)

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from penny import _current
-from penny.by_value import PROTOCOL, dumps_by_value
-from penny.culprits import Part, find_culprit
-from penny.errors import PickleError, RemoteError, RemoteTraceback
+from penny.by_value import PROTOCOL, dumps_by_value, those_known
+from penny.culprits import Part, find_culprit, way_out
+from penny.errors import PickleError, RemoteError, RemoteTraceback, Untravelled
 from penny.payload import ATOMS, LARGE, Payload, is_large, stream
 
 __all__ = [
@@ -61,7 +61,12 @@ def pack(value: object) -> bytes | Payload:
         raise
     except Exception:
         return _pack_slowly(value)
-    return _pack_slowly(value) if _MAIN in data or _ARRAYS in data else data
+    return _pack_slowly(value) if _ARRAYS in data or _is_foreign(data) else data
+
+
+def _is_foreign(data: bytes) -> bool:
+    """Whether a plain pickle refers to what the other side may lack; or, seldom, seems to."""
+    return _MAIN in data or ((names := those_known()) is not None and names.looks_foreign(data))
 
 
 def _pack_slowly(value: object) -> bytes | Payload:
@@ -73,7 +78,7 @@ def _pack_slowly(value: object) -> bytes | Payload:
         payload = stream(value, by_value=True)
     else:
         # Large pieces are data: names lie between them.
-        if any(_MAIN in piece for piece in payload.pieces if type(piece) is bytes):
+        if any(_is_foreign(piece) for piece in payload.pieces if type(piece) is bytes):
             payload = stream(value, by_value=True)
     if payload.size < LARGE and not payload.arrays:
         return payload.joined()
@@ -88,7 +93,7 @@ def dumps(value: object) -> bytes:
         raise
     except Exception:
         return dumps_by_value(value)
-    return dumps_by_value(value) if _MAIN in data else data
+    return dumps_by_value(value) if _is_foreign(data) else data
 
 
 def pack_arguments(
@@ -112,7 +117,7 @@ def dumps_arguments(function_name: str, args: tuple[Any, ...], kwargs: Mapping[s
     # The first lines of `dumps` again: a call of it would cost as much as pickling a number.
     try:
         data = _dumps((args, kwargs), PROTOCOL)
-        if _MAIN not in data:
+        if not _is_foreign(data):
             return data
     except Exception:
         pass
@@ -150,7 +155,7 @@ def dumps_result(function_name: str, value: object) -> bytes:
     """The same in one piece."""
     try:
         data = _dumps(value, PROTOCOL)
-        if _MAIN not in data:
+        if not _is_foreign(data):
             return data
     except Exception:
         pass
@@ -164,10 +169,15 @@ def dumps_result(function_name: str, value: object) -> bytes:
 
 def explain(parts: Sequence[Part], error: Exception, function_name: str = "") -> PickleError:
     """The error to raise where pickling one of `parts` raised `error`."""
+    if isinstance(error, Untravelled):  # a global of something among them
+        begin = parts[0][0] if len(parts) == 1 else ""
+        parts = [(f"{begin}: {error.path}" if begin else error.path, error.value)]
+        error = error.reason
     path, culprit, reason = find_culprit(parts, error)
     where = f"{function_name}: {path}" if function_name else path
     kind = qualified_name(type(culprit))
-    return PickleError(f"{where} can't be sent to another worker ({kind}): {reason}")
+    advice = way_out(culprit)
+    return PickleError(f"{where} can't be sent to another worker ({kind}): {reason}{advice}")
 
 
 def too_large(what: str, size: int, limit: int) -> MemoryError:

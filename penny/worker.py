@@ -12,8 +12,19 @@ from collections.abc import Callable
 from operator import call
 from typing import Any
 
-from penny import _bridge, _current, jobs, kernels, output, scheduler, shared_memory, tracebacks
+from penny import (
+    _bridge,
+    _current,
+    jobs,
+    kernels,
+    mirror,
+    output,
+    scheduler,
+    shared_memory,
+    tracebacks,
+)
 from penny._bridge import WorkerPort
+from penny.by_value import set_names
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
 from penny.jobs import Execution
@@ -79,6 +90,9 @@ class Worker:
         self._traced = self._port.traced
         self._functions = FunctionCache()
         self._functions.forgotten = self._promoter.unloaded  # type: ignore[method-assign]
+        stands_for = mirror.start(self._bundle)
+        stands_for.on_change = self._functions.set_aside
+        set_names(stands_for.results)
 
     def run(self) -> None:
         """Run tasks until the scheduler stops."""
@@ -195,9 +209,13 @@ class Worker:
                 data = None  # it holds arrays, or is large
                 code = start()
 
+    def _bundle(self, place: int) -> bytes | None:
+        data = self._port.bundle(place)
+        return None if data is None else bytes(data.to_bytes())
+
     def _load(self, serial: int) -> Callable[..., Any]:
-        """Unpickle the innermost task's function."""
-        function = self._functions.load(serial, self._port.function().to_bytes())
+        """The innermost task's function, unpickled if it is new here."""
+        function = self._functions.load(serial, lambda: self._port.function().to_bytes())
         self._promoter.loaded(function, self._port.entry(), serial)
         if self._traced:
             self._port.name_function(serial, shown_name(function))

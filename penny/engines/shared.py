@@ -16,13 +16,15 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any, Self, TypeVar
 
-from penny import _bridge, kernels, shared_memory
+from penny import _bridge, kernels, mirror, shared_memory
 from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
+from penny.by_value import set_names
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
 from penny.futures import DONE, Future
 from penny.options import Options
+from penny.originals import Originals
 from penny.payload import Payload, Reader, load, pieces_of
 from penny.shared_memory import Memory
 from penny.wire import loads, loads_exception, pack, pack_arguments, too_large
@@ -72,6 +74,19 @@ class _Large:
             self._port.release(self._large)
 
 
+class _Bundle:
+    """Definitions in the function table, for as long as somebody has this."""
+
+    __slots__ = ("_release", "place")
+
+    def __init__(self, place: int, release: Callable[[int], object]) -> None:
+        self.place = place
+        self._release = release
+
+    def __del__(self) -> None:
+        self._release(self.place)
+
+
 def _taken(payload: bytes | _Large, load: Callable[[bytes], T]) -> T:
     if isinstance(payload, _Large):
         return payload.read(lambda reader: load(reader.read()))
@@ -98,7 +113,10 @@ class SharedEngine:
         self._submit = port.submit
         self._collect = port.collect
         self._kernels = kernels.Destination(lambda data: port.add_kernels(data))
-        self._records = FunctionRecords(self._add_function, port.drop_function)
+        # A worker's modules stand for the submitter's: what they have is told on, not sent anew.
+        self._originals = None if mirror.here is not None else Originals(self._store_bundle)
+        self._names = self._originals if mirror.here is None else mirror.here.jobs
+        self._records = FunctionRecords(self._add_function, port.drop_function, self._originals)
         self._pending: dict[int, tuple[Future[Any], Record, Options]] = {}
         self._broken: str | None = None
         self._stopped: Future[None] | None = None
@@ -157,6 +175,7 @@ class SharedEngine:
             raise BrokenPool(f"the workers could not be started: {self._broken}")
         function, args = split_call(function, args)
         outer, kernels.destination = kernels.destination, self._kernels
+        outer_names = set_names(self._names)
         try:
             record = self._records.record_for(function)
             flags = COROUTINE if record.coroutine else 0
@@ -175,6 +194,7 @@ class SharedEngine:
                     raise
         finally:
             kernels.destination = outer
+            set_names(outer_names)
         size = len(data)
         if type(data) is Payload:
             self._check_arrays(data, record.name)
@@ -189,6 +209,8 @@ class SharedEngine:
         if ticket < 0:
             raise too_large(f"the arguments of {record.name}", size, self._port.heap_limit)
         future.ticket = ticket
+        if self._originals is not None and self._originals.used:
+            future.needs = self._originals.take_used()  # until the task is done
         self._pending[ticket] = future, record, options
 
     def _check_arrays(self, payload: Payload, name: str) -> None:
@@ -205,20 +227,26 @@ class SharedEngine:
             raise too_large("a function with what it refers to", len(form), self._port.heap_limit)
         return handle
 
+    def _store_bundle(self, data: bytes) -> _Bundle | None:
+        place = self._port.add_bundle(data)
+        return None if place < 0 else _Bundle(place, self._port.drop_bundle)
+
     def publish(self, function: Callable[..., Any]) -> None:
         """Put the function into the table as it is now."""
         outer, kernels.destination = kernels.destination, self._kernels
+        outer_names = set_names(self._names)
         try:
             self._records.publish(split_call(function, ())[0])
         finally:
             kernels.destination = outer
+            set_names(outer_names)
 
     def cancel(self, future: Future[Any]) -> bool:
         """Withdraw the task unless a worker has it."""
         if future.ticket is None or not self._port.cancel(future.ticket):
             return False
         del self._pending[future.ticket]
-        future.ticket = None
+        future.ticket = future.needs = None
         self._close_when_idle()
         return True
 
@@ -304,7 +332,7 @@ class SharedEngine:
 
     def _complete(self, ticket: int, outcome: int, worker: int, payload: bytes | _Large) -> None:
         future, record, options = self._pending.pop(ticket)
-        future.ticket = None
+        future.ticket = future.needs = None
         if outcome == RETURNED:
             outer, kernels.destination = kernels.destination, self._kernels
             try:

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 import penny
 import penny.scheduler
-from penny import jobs, shared_memory
+from penny import by_value, jobs, mirror, shared_memory
 
 # The same examples each time, so that a change fails by what it changes; `make stress` looks for
 # new ones (HYPOTHESIS_PROFILE=default).
@@ -27,6 +27,14 @@ def own_memory() -> Iterator[None]:
     yield
     for memory in list(shared_memory._open):
         shared_memory.retire(memory)
+
+
+@pytest.fixture(autouse=True)
+def no_worker() -> Iterator[None]:
+    """What a test has made of this interpreter, a worker for instance, ends with it."""
+    yield
+    mirror.stop()
+    by_value.set_names(None)
 
 
 @pytest.fixture

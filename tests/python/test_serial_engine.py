@@ -167,17 +167,28 @@ def test_checking_checks_jobs(checking):
     assert Scheduler().submit(task).result() == [1]
 
 
-def test_registering_again_takes_effect_when_checking(checking):
+def test_a_variable_bound_anew_takes_effect_when_checking(checking):
     factor = 2
 
     def scale(n):
         return factor * n
 
-    before = checking.submit(scale, 10).result()
+    assert checking.submit(scale, 10).result() == 20
     factor = 3
-    assert checking.submit(scale, 10).result() == before == 20
-    checking.register(scale)
     assert checking.submit(scale, 10).result() == 30
+
+
+def test_registering_again_takes_effect_when_checking(checking):
+    table = list(range(10_000))  # too many to be looked at each time
+
+    def look_up(n):
+        return table[n]
+
+    assert checking.submit(look_up, 1).result() == 1
+    table[1] = 7
+    assert checking.submit(look_up, 1).result() == 1
+    checking.register(look_up)
+    assert checking.submit(look_up, 1).result() == 7
 
 
 # -- Coroutines ------------------------------------------------------------------------------------

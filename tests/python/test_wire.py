@@ -295,6 +295,8 @@ def test_an_exception_of_main():
 
 
 def test_an_exception_that_cannot_even_be_shown():
+    lock = threading.Lock()  # in a closure: that can't travel
+
     class Mute(Exception):
         def __str__(self):
             raise ValueError
@@ -304,7 +306,7 @@ def test_an_exception_that_cannot_even_be_shown():
 
         def __new__(cls, *args):
             if args == ("once",):
-                return super().__new__(cls, LOCK)
+                return super().__new__(cls, lock)
             raise ValueError
 
     arrived = travelled(Mute("once"))

@@ -7,6 +7,7 @@
 import {ArraysPort} from './arrays_port.js';
 import {chromeTrace, jsonPieces} from './chrome_trace.js';
 import {HAS_KWARGS, HeapLimitError, KEEP, Outcome, queueOf} from './client.js';
+import {PLACE_ENTRIES} from './core.js';
 import {KernelModules} from './kernels.js';
 import * as L from './layout.js';
 import {withBytes, withPieces} from './python_buffers.js';
@@ -144,6 +145,22 @@ export class ClientPort {
   }
   /** @type {KernelModules | undefined} */
   #kernels;
+
+  /**
+   * Puts definitions of modules that workers lack into the function table.
+   * @param {Buffer} buffer
+   * @returns {number} where workers find it: serial * 2 ** 16 + entry; -1: there is no room now
+   */
+  add_bundle(buffer) {
+    const {core} = this.client;
+    const entry = withBytes(buffer, bytes => core.addFunction(bytes.slice()));
+    return entry ? core.place(entry) : -1;
+  }
+
+  /** @param {number} place of add_bundle() */
+  drop_bundle(place) {
+    this.client.core.exports.function_drop(this.client.participant, place % PLACE_ENTRIES);
+  }
 
   /** @param {number} handle */
   drop_function(handle) {

@@ -105,6 +105,9 @@ export const clientParticipant = client => L.FIRST_CLIENT + client;
 /** The page's participant, also as the keeper of a pool whose client is a host worker. */
 export const KEEPER = clientParticipant(PAGE);
 
+/** A place in the function table is two numbers in one: serial * PLACE_ENTRIES + entry. */
+export const PLACE_ENTRIES = 2 ** 16;
+
 export const MEBIBYTE = 2 ** 20;
 /** Smallest and largest limit of the heap, bytes. */
 export const HEAP_MIN = 4 * MEBIBYTE;
@@ -245,6 +248,32 @@ export class Core {
     this.reach(block + bytes.length);
     this.bytes.set(bytes, block);
     return number;
+  }
+
+  /**
+   * Where an entry of the function table is found for as long as it lives: its serial * 2 ** 16, + its number.
+   * @param {number} number
+   */
+  place(number) {
+    return (this.exports.function_serial(number) >>> 0) * PLACE_ENTRIES + number;
+  }
+
+  /**
+   * A copy of what is at a place of the function table.
+   * @param {number} place
+   * @returns {Uint8Array | undefined} undefined: it is there no more
+   */
+  bundle(place) {
+    const {exports} = this;
+    const number = place % PLACE_ENTRIES;
+    const block = exports.function_block(number) >>> 0;
+    if (!block || this.place(number) !== place) return undefined;
+    const size = exports.function_size(number) >>> 0;
+    this.checkBlock(block, size);
+    const bytes = this.bytes.slice(block, block + size);
+    // Nobody holds it for us: only what is still there has not been freed while it was copied. Whoever frees it takes
+    // its block away first, and a new entry has a new serial.
+    return (exports.function_block(number) >>> 0) === block && this.place(number) === place ? bytes : undefined;
   }
 
   /**

@@ -70,6 +70,11 @@ export class CoroutinePort {
     return core.bytes.slice(block, block + size);
   }
 
+  /** @param {number} place in the function table @returns {Uint8Array | undefined} what is there; undefined: no more */
+  bundle(place) {
+    return this.core.bundle(place);
+  }
+
   /** @param {number} handle @returns {number} bytes of its pickled arguments */
   arguments_size(handle) {
     return this.core.taskWord(handle & L.INDEX_MASK, L.TASK_SIZE_WORD);

@@ -42,9 +42,6 @@ const JOINED = {RETURNED: -2, RAISED: -3, LOST: -4, INTERRUPTED: -5, TIMED_OUT: 
 /** What promote() returns beside a job's handle. */
 const NO_ROOM = -1;
 
-/** add_function() returns two numbers in one. */
-const ENTRY_BITS = 2 ** 16;
-
 export class WorkerPort {
   /** Slots of the tasks on this worker's stack, the innermost last. @type {number[]} */
   #tasks = [];
@@ -322,12 +319,17 @@ export class WorkerPort {
   /**
    * Puts a function into the table.
    * @param {Buffer} buffer
-   * @returns {number} serial * 2 ** 16 + entry; -1 if there is no room
+   * @returns {number} its place there; -1 if there is no room
    */
   add_function(buffer) {
     const {core} = this;
     const entry = withBytes(buffer, bytes => core.addFunction(bytes.slice()));
-    return entry ? (core.exports.function_serial(entry) >>> 0) * ENTRY_BITS + entry : NO_ROOM;
+    return entry ? core.place(entry) : NO_ROOM;
+  }
+
+  /** @param {number} place in the function table @returns {Uint8Array | undefined} what is there; undefined: no more */
+  bundle(place) {
+    return this.core.bundle(place);
   }
 
   /** @param {number} entry of a function that this worker has added */

@@ -1,0 +1,119 @@
+"""What functions and classes are known by on all sides, and which of their attributes are new."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import weakref
+from typing import Any
+
+from penny.watching import Watch
+
+__all__ = ["Identity", "identity_of", "known", "next_uid", "renew"]
+
+
+class Identity:
+    """The identity of a function or class that travels by value.
+
+    Attributes:
+        uid: The same on all sides.
+        own: Whether it was made here. Then nothing that arrives changes it.
+        versions: For each attribute the value that was sent last, and a number that goes up with
+            each new one. Of what has arrived: None, and the number.
+    """
+
+    __slots__ = ("own", "uid", "versions")
+
+    def __init__(self, uid: int, own: bool) -> None:
+        self.uid = uid
+        self.own = own
+        self.versions: dict[str, tuple[_Last | None, int]] = {}
+
+    def numbered(self, attributes: dict[str, Any]) -> dict[str, tuple[int, Any]]:
+        """The attributes as they are sent: each with the number of its value."""
+        versions = self.versions
+        if self.own:
+            for name, value in attributes.items():
+                last, number = versions.get(name, (None, 0))
+                if number == 0 or last is None or last.value is not value or last.changed():
+                    versions[name] = _Last(value), number + 1
+            for name in versions.keys() - attributes.keys():
+                # The number goes on if the name comes back.
+                versions[name] = None, versions[name][1]
+        return {name: (versions.get(name, (None, 0))[1], v) for name, v in attributes.items()}
+
+    def renewed(self, numbered: dict[str, tuple[int, Any]]) -> tuple[dict[str, Any], set[str]]:
+        """What has changed since it arrived last: new values, and names that are gone."""
+        if self.own:
+            return {}, set()
+        new = {}
+        for name, (number, value) in numbered.items():
+            if self.versions.get(name, (None, -1))[1] != number:
+                self.versions[name] = None, number
+                new[name] = value
+        gone = self.versions.keys() - numbered.keys()
+        for name in gone:
+            del self.versions[name]
+        return new, gone
+
+
+class _Last(Watch):
+    """A value that was sent."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+_uids = itertools.count()
+_identities: dict[int, tuple[weakref.ref[Any], Identity]] = {}
+_by_uid: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+def renew() -> None:
+    """Give other numbers from now on: at the start, and after one from a snapshot of memory."""
+    global _uids
+    _uids = itertools.count(random.SystemRandom().getrandbits(55) << 32)
+
+
+renew()
+
+
+def next_uid() -> int:
+    """A number that nothing else has, in any interpreter."""
+    return next(_uids)
+
+
+def identity_of(value: Any, uid: int | None = None) -> Identity:
+    """The identity of a function or class, which is made when it is first asked for.
+
+    Args:
+        value: Whatever can be weakly referenced. By identity: it may say that it equals others.
+        uid: Of what has arrived; None: it was made here.
+    """
+    key = id(value)
+    entry = _identities.get(key)
+    if entry is not None and entry[0]() is value:
+        return entry[1]
+    identity = Identity(next_uid() if uid is None else uid, own=uid is None)
+
+    def forget(reference: weakref.ref[Any]) -> None:
+        if _identities.get(key, (None,))[0] is reference:
+            del _identities[key]
+
+    _identities[key] = weakref.ref(value, forget), identity
+    _by_uid[identity.uid] = value
+    return identity
+
+
+def known(uid: int) -> Any:
+    """The function or class with that number, if it is here; else None."""
+    return _by_uid.get(uid)
+
+
+def registered(value: Any) -> Identity | None:
+    """The identity of a function or class, if it has one."""
+    entry = _identities.get(id(value))
+    return entry[1] if entry is not None and entry[0]() is value else None

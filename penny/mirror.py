@@ -1,0 +1,503 @@
+"""A worker's modules that stand for the submitter's: its `__main__`, and others that workers lack.
+
+A pickle for a worker begins with a *header*: which names of those modules what follows needs, and
+in which version. `install` sees to it that they are there, and fetches what is not. What the worker
+already has is taken as it is: what tasks have made of it since stays, until the submitter's value
+of that very name is another one. The submitter's side is `penny.originals`.
+
+A header's item is a tuple: module, name (None: only what other items refer to), number, version,
+place, form. The number is that of the value; the version goes up when a function or class of that
+number changes. The form is the value's pickle; or empty, and the value is in the *bundle* at that
+place of the function table, which maps numbers to forms.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from penny import rebuilding
+from penny.by_value import Names, Pickling, is_importable, set_names
+from penny.identities import known
+
+__all__ = [
+    "OFFERS",
+    "SURROUNDINGS",
+    "Item",
+    "Mirror",
+    "for_jobs",
+    "header_opcodes",
+    "here",
+    "install",
+    "refer",
+    "start",
+    "state",
+]
+
+SURROUNDINGS = ""
+"""The module of the item that is about the interpreter: path, environment, directory, arguments."""
+
+OFFERS = "?"
+"""The module of items that say what else a module has, their name, in case somebody asks for it."""
+
+
+class Item(NamedTuple):
+    """What a header says of one name."""
+
+    module: str
+    name: str | None
+    uid: int
+    version: int
+    place: int
+    form: bytes
+
+
+here: Mirror | None = None
+"""The worker's; None: this is no worker."""
+
+
+def start(fetch: Callable[[int], bytes | None]) -> Mirror:
+    """Make this interpreter a worker's, whose modules stand for those of who submits.
+
+    Args:
+        fetch: The bundle at a place of the function table; None: it is there no more.
+    """
+    global here, _namespaces_before
+    if here is None:
+        _namespaces_before = rebuilding.namespaces
+    here = Mirror(fetch)
+    rebuilding.namespaces = here.namespace
+    return here
+
+
+def stop() -> None:
+    """Make this interpreter no worker's any more. For tests."""
+    global here
+    if here is not None:
+        here = None
+        rebuilding.namespaces = _namespaces_before
+
+
+_namespaces_before = rebuilding.namespaces
+
+
+def install(header: bytes) -> None:
+    """See to it that what a header names is here. Called by pickles."""
+    if here is not None:
+        here.install(header)
+
+
+def refer(uid: int, module: str, path: str) -> Any:
+    """The function or class that a pickle refers to, or what it has inside. Called by pickles.
+
+    Args:
+        uid: Its number.
+        module: Where the submitter has it.
+        path: Its name there; with more names if it is inside of a class.
+    """
+    name, *inner = path.split(".")
+    found = known(uid)
+    if found is None and here is not None:
+        found = here.load(uid)
+    if found is None:
+        # What a worker had from here has gone meanwhile: what has its name now.
+        found = rebuilding.namespaces(module).get(name)
+        if found is None:
+            raise AttributeError(f"module {module!r} has no {name!r} any more")
+    for each in inner:
+        found = getattr(found, each)
+    return found
+
+
+def header_opcodes(items: Iterable[Item]) -> bytes:
+    """What is put before a pickle so that loading it installs the items first."""
+    data = pickle.dumps([tuple(item) for item in items], 5)
+    # Called, and its result dropped. No memo: the pickle that follows counts its own from 0.
+    size = len(data).to_bytes(4, "little")
+    opcodes = b"cpenny.mirror\ninstall\nB" + size + data + b"\x85R0"
+    # Large data that follows is aligned in its own pickle.
+    padding = -len(opcodes) % 8
+    return opcodes + (
+        b"K\0" + b"0" + b"N0" * ((padding - 3) % 8 // 2) if padding % 2 else b"N0" * (padding // 2)
+    )
+
+
+class MirrorModule(ModuleType):
+    """A module whose names come from the submitter, as they are needed."""
+
+    def __getattr__(self, name: str) -> Any:
+        """What somebody asks for by name, `pickle` for instance, and nothing else has needed."""
+        if here is not None and here.offer(self.__name__, name):
+            return self.__dict__[name]
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+
+class _Unpickler(pickle.Unpickler):
+    """Loads the state of a module: a value that has another name there is that name's."""
+
+    def __init__(self, mirror: Mirror, form: bytes) -> None:
+        super().__init__(io.BytesIO(form))
+        self._mirror = mirror
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self._mirror.value_of(*pid)
+
+
+class Mirror:
+    """The modules, and what of them is here in which version.
+
+    Args:
+        fetch: See `start`.
+    """
+
+    HEADERS = 256
+    """Headers that are remembered as seen to."""
+
+    def __init__(self, fetch: Callable[[int], bytes | None]) -> None:
+        self._fetch = fetch
+        self._modules: dict[str, MirrorModule] = {}
+        # What of each name is here: number and version.
+        self._installed: dict[tuple[str, str], tuple[int, int]] = {}
+        # What is here by number: the version, and the value.
+        self._loaded: dict[int, tuple[int, Any]] = {}
+        # Where to get what by number: the last item of each.
+        self._items: dict[int, Item] = {}
+        self._bundles: OrderedDict[int, dict[int, bytes]] = OrderedDict()
+        self._offers: dict[str, dict[str, list[Item]]] = {}
+        self._seen: OrderedDict[bytes, int] = OrderedDict()
+        self._epoch = 0
+        self._loading: set[int] = set()
+        self._header: tuple[tuple[int, int], bytes] = (-1, -1), b""
+        self.last: bytes = b""
+        """The header that was installed last."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when a name has another value than before: what relied on it has to look."""
+        self.apply_surroundings: Callable[[bytes], None] = lambda data: None
+        self.results = _Results(self)
+        self.jobs = _Jobs(self)
+
+    # -- Modules ---------------------------------------------------------------------------------
+
+    def namespace(self, name: str) -> dict[str, Any]:
+        """The dictionary of the module of that name, made if there is none."""
+        return self.module(name).__dict__
+
+    def module(self, name: str) -> ModuleType:
+        """The module of that name; `name#number`: of that name, and not the one in sys.modules."""
+        module = self._modules.get(name)
+        if module is None:
+            plain = name.partition("#")[0]
+            if plain != "__main__" and plain == name:
+                try:
+                    return _imported(name)
+                except ImportError:
+                    pass
+            module = MirrorModule(plain)
+            module.__dict__["__builtins__"] = __builtins__
+            self._modules[name] = module
+            if plain == name or not isinstance(sys.modules.get(plain), MirrorModule):
+                sys.modules[plain] = module
+        return module
+
+    # -- Installing ------------------------------------------------------------------------------
+
+    def install(self, header: bytes) -> None:
+        """See to it that each name of the header has its value.
+
+        Raises:
+            Exception: What loading one of the values raised; or it is in the table no more.
+        """
+        self.last = header
+        if self._seen.get(header) == self._epoch:
+            return
+        items = [Item(*item) for item in pickle.loads(header)]
+        self.install_items(items)
+        self._seen[header] = self._epoch
+        if len(self._seen) > self.HEADERS:
+            self._seen.popitem(last=False)
+
+    def install_items(self, items: list[Item]) -> None:
+        """See to it that each name has its value."""
+        for item in items:
+            self._items[item.uid] = item
+        missing = [
+            item
+            for item in items
+            if (
+                item.name is not None
+                and self._installed.get((item.module, item.name)) != (item.uid, item.version)
+            )
+            or (item.name is None and self._version(item.uid) != item.version)
+        ]
+        if not missing:
+            return
+        renewed = False
+        # Names first: what is loaded may look them up, in decorators' code for instance.
+        for item in missing:
+            if item.module == SURROUNDINGS:
+                self.apply_surroundings(self._form(item))
+                self._installed[SURROUNDINGS, item.name or ""] = item.uid, item.version
+                renewed = True
+                continue
+            if item.module == OFFERS:
+                assert item.name is not None
+                items, offers = pickle.loads(self._form(item))
+                found = [Item(*each) for each in items]
+                self._offers[item.name] = {
+                    name: [found[i] for i in numbers] for name, numbers in offers.items()
+                }
+                self._installed[OFFERS, item.name] = item.uid, item.version
+                self.module(item.name)
+                continue
+            value = self._load(item)
+            if item.name is not None:
+                key = item.module, item.name
+                renewed = renewed or key in self._installed
+                self._bind(item, value)
+        if renewed:
+            self._epoch += 1
+            self.on_change()
+
+    def _bind(self, item: Item, value: Any) -> None:
+        assert item.name is not None
+        before = self._installed.get((item.module, item.name))
+        self._installed[item.module, item.name] = item.uid, item.version
+        # The same function or class as before: tasks may have put another one in its place.
+        if before is None or before[0] != item.uid or item.name not in self.namespace(item.module):
+            self.namespace(item.module)[item.name] = value
+
+    def _version(self, uid: int) -> int | None:
+        entry = self._loaded.get(uid)
+        return None if entry is None else entry[0]
+
+    def load(self, uid: int) -> Any:
+        """The value of that number, if anything that arrived has told of it; else None."""
+        item = self._items.get(uid)
+        return None if item is None else self._load(item)
+
+    def value_of(self, module: str, name: str, uid: int) -> Any:
+        """What has that name, for another value that refers to it."""
+        item = self._items[uid]
+        value = self._load(item)
+        if item.name is not None and self._installed.get((module, name)) is None:
+            self._bind(item, value)
+        return value
+
+    def _load(self, item: Item) -> Any:
+        entry = self._loaded.get(item.uid)
+        if entry is not None and entry[0] == item.version:
+            return entry[1]
+        if item.uid in self._loading:
+            found = known(item.uid)
+            if found is not None:
+                return found
+        self._loading.add(item.uid)
+        try:
+            value = _Unpickler(self, self._form(item)).load()
+        finally:
+            self._loading.discard(item.uid)
+        self._loaded[item.uid] = item.version, value
+        if item.name is not None:
+            # What had the name before is wanted no more, unless older tasks come.
+            before = self._installed.get((item.module, item.name))
+            if before is not None and before[0] != item.uid:
+                self._forget_some()
+        return value
+
+    def _forget_some(self) -> None:
+        if len(self._loaded) > 4096:
+            current = {uid for uid, _ in self._installed.values()}
+            for uid in [uid for uid in self._loaded if uid not in current][:2048]:
+                del self._loaded[uid]
+                self._items.pop(uid, None)
+
+    def _form(self, item: Item) -> bytes:
+        if not item.place:
+            return item.form
+        bundle = self._bundles.get(item.place)
+        if bundle is None:
+            data = self._fetch(item.place)
+            if data is None:
+                raise LookupError(
+                    f"{item.name or 'a value'} of {item.module} is in the scheduler's table no "
+                    "more: the task that needs it was submitted by one that has ended"
+                )
+            bundle = self._bundles[item.place] = pickle.loads(data)
+            if len(self._bundles) > 8:
+                self._bundles.popitem(last=False)
+        return bundle[item.uid]
+
+    # -- What is there in case somebody asks -----------------------------------------------------
+
+    def offer(self, module: str, name: str) -> bool:
+        """Load a name that nothing has needed so far. False: the submitter has none."""
+        for key, mirrored in self._modules.items():
+            if mirrored.__name__ != module:
+                continue
+            items = self._offers.get(key, {}).get(name)
+            if items is not None:
+                self.install_items(
+                    [
+                        i
+                        for i in items
+                        if (i.module, i.name) not in self._installed or i.name == name
+                    ]
+                )
+                return name in mirrored.__dict__
+        return False
+
+    def looks_foreign(self, data: bytes) -> bool:
+        """Whether a plain pickle refers to one of the modules; or, seldom, seems to."""
+        return any(module.__name__.encode() in data for module in self._modules.values())
+
+    # -- For those who pickle here ---------------------------------------------------------------
+
+    def reference(self, value: Any) -> tuple[Item, Any] | None:
+        """The item of a function or class of the submitter's, and how to refer to it."""
+        qualname = getattr(value, "__qualname__", None)
+        if qualname is None:
+            return None
+        root = self._root_of(value, qualname)
+        if root is None:
+            return None
+        item = self._items.get(root)
+        if item is None:
+            return None
+        top = self._loaded.get(root, (0, None))[1]
+        name = item.name or qualname.partition(".")[0]
+        if top is value:
+            return item, (refer, (root, item.module, name))
+        path = name + qualname[len(qualname.partition(".")[0]) :]
+        found = top
+        for part in path.split(".")[1:]:
+            found = getattr(found, part, None)
+        if found is not value or "<locals>" in path:
+            return None
+        return item, (refer, (root, item.module, path))
+
+    def _root_of(self, value: Any, qualname: str) -> int | None:
+        from penny.identities import registered
+
+        identity = registered(value)
+        if identity is not None and identity.uid in self._loaded:
+            return identity.uid
+        name = qualname.partition(".")[0]
+        for key, module in self._modules.items():
+            if module.__name__ == getattr(value, "__module__", None):
+                installed = self._installed.get((key, name))
+                if installed is not None:
+                    return installed[0]
+        return None
+
+    def header(self) -> bytes:
+        """The header by which a worker gets all that this one has."""
+        if self._header[0] != self.state:
+            items = [self._items[uid] for uid, _ in self._installed.values() if uid in self._items]
+            self._header = self.state, header_opcodes(items) if items else b""
+        return self._header[1]
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """Another one with each name that gets another value, and with each new name."""
+        return self._epoch, len(self._installed)
+
+
+def _imported(name: str) -> ModuleType:
+    import importlib
+
+    return importlib.import_module(name)
+
+
+class _ForJobs:
+    """While it is entered, what is pickled here is for another worker."""
+
+    def __init__(self) -> None:
+        self._outer: list[Names | None] = []
+
+    def __enter__(self) -> None:
+        self._outer.append(set_names(None if here is None else here.jobs))
+
+    def __exit__(self, *_: object) -> None:
+        set_names(self._outer.pop())
+
+
+for_jobs = _ForJobs()
+
+
+def state() -> object:
+    """Equal for as long as no name here gets another value by what arrives."""
+    return None if here is None else here.state
+
+
+class _Results:
+    """Names for results: the submitter has all of it."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+
+    def begin(self) -> Pickling:
+        return _Returning(self._mirror)
+
+    def looks_foreign(self, data: bytes) -> bool:
+        return self._mirror.looks_foreign(data)
+
+
+class _Jobs(_Results):
+    """Names for jobs: the worker that takes one may lack what this one has."""
+
+    def begin(self) -> Pickling:
+        return _Handing(self._mirror)
+
+
+class _Returning:
+    """One pickling of a worker's, of a result."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self.items: dict[int, Item] = {}
+        self.used: dict[tuple[str, str], None] = {}
+
+    def reference(self, value: Any) -> Any:
+        found = self._mirror.reference(value)
+        if found is not None:
+            self.items[found[0].uid] = found[0]
+            return found[1]
+        return NotImplemented if is_importable(value) and not self._mirrors(value) else None
+
+    def _mirrors(self, value: Any) -> bool:
+        return isinstance(sys.modules.get(value.__module__), MirrorModule)
+
+    def module_of(self, function: FunctionType) -> str | None:
+        for key, module in self._mirror._modules.items():
+            if function.__globals__ is module.__dict__:
+                return key
+        name = function.__globals__.get("__name__", "")
+        module = sys.modules.get(name)  # type: ignore[assignment]
+        return name if module is not None and module.__dict__ is function.__globals__ else None
+
+    def by_value(self, value: Any, uses: Iterable[str], hard: bool) -> None:
+        if type(value) is FunctionType:
+            module = self.module_of(value)
+            if module is not None:
+                self.used.update(((module, name), None) for name in uses)
+
+    def named(self, value: Any, name: str) -> Any:
+        return name
+
+    def imports(self, module: ModuleType) -> bool:
+        return not isinstance(module, MirrorModule)
+
+    def header(self) -> bytes:
+        return b""
+
+
+class _Handing(_Returning):
+    """One pickling of a worker's, of a job."""
+
+    def header(self) -> bytes:
+        return self._mirror.header() if self.items or self.used else b""

@@ -1,0 +1,789 @@
+"""The submitter's modules, as its workers are to have them: its `__main__`, and others they lack.
+
+Whatever is pickled for workers is looked through for what it uses of such modules: functions and
+classes that it refers to, names that functions look up among their globals, and what those use in
+turn. Each is a `Definition`: pickled and put into the function table when it is first needed, and
+again when it has changed here, be it that the name has another value, be it that an attribute, an
+item or a default within it has (`penny.watching`). A pickle's header says which definitions it
+needs, so a task sees the values of the moment at which it was submitted. `penny.mirror` is the
+workers' side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import sys
+import sysconfig
+import typing
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from types import FunctionType, ModuleType
+from typing import Any, Protocol
+
+from penny import identities, rebuilding
+from penny.by_value import PROTOCOL, CachedFunction, is_importable, may_be_name
+from penny.errors import Untravelled
+from penny.mirror import OFFERS, SURROUNDINGS, Item, header_opcodes, refer
+from penny.payload import ATOMS, dump_definition
+from penny.watching import Watch
+
+__all__ = ["Definition", "Needs", "Originals", "Sending", "Surroundings", "came_along", "home_of"]
+
+INLINE = 128
+"""Bytes up to which a value goes within the header: a place in the function table takes more."""
+
+OFFERED_ITEMS = 10_000
+"""Items up to which a global goes along that nothing is known to need: somebody may ask for it."""
+
+REMEMBERED = 256
+"""Combinations of definitions whose header is kept."""
+
+Key = tuple[str, str]
+
+
+class Stored(Protocol):
+    """A bundle in the function table: it is there for as long as somebody has this."""
+
+    @property
+    def place(self) -> int:
+        """Where workers find it."""
+
+
+class Surroundings(Protocol):
+    """What an interpreter's surroundings are: `penny.surroundings`."""
+
+    def version(self) -> int:
+        """A number for what they are now, from 1."""
+
+    def form(self) -> bytes:
+        """What they are now, for a worker."""
+
+
+# -- Which modules workers have --------------------------------------------------------------------
+
+_along: set[str] = set()
+
+
+def came_along(folder: str) -> None:
+    """Note that workers have the Python files that are in a folder now."""
+    for path, _, files in os.walk(folder):
+        _along.update(os.path.join(path, file) for file in files if file.endswith(".py"))
+
+
+_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_FOLDERS = tuple(
+    {os.path.join(path, "") for path in (*sysconfig.get_paths().values(), _OWN_FOLDER)}
+)
+
+
+def everywhere(module: ModuleType) -> bool:
+    """Whether every worker can import the module."""
+    name = module.__name__
+    if name == "__main__" or sys.modules.get(name) is not module:
+        return False
+    if sys.platform != "emscripten":  # processes and serial engines: files are the machine's
+        return getattr(module, "__spec__", None) is not None
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str):
+        return getattr(module, "__spec__", None) is not None
+    return file in _along or file.startswith(_FOLDERS) or f".zip{os.sep}" in file
+
+
+class _Module:
+    """A module here that workers have a mirror of."""
+
+    def __init__(self, key: str, namespace: dict[str, Any]) -> None:
+        self.key = key
+        """Its name, and a number where that is another module's in `sys.modules`."""
+        self.namespace = namespace
+        self.definitions: dict[str, Definition] = {}
+        self.looked_through = -1
+        """How many names it had when it was last looked through for what to offer."""
+        self.offers: Definition | None = None
+
+
+# Dictionaries that functions have as globals, by the key of their module; for what comes back.
+_namespaces: dict[str, dict[str, Any]] = {}
+_modules: dict[int, tuple[str, dict[str, Any]]] = {}
+
+
+def _namespace_here(key: str) -> dict[str, Any]:
+    found = _namespaces.get(key)
+    return rebuilding.imported_namespace(key) if found is None else found
+
+
+rebuilding.namespaces = _namespace_here
+
+
+def _key_of(namespace: dict[str, Any]) -> str | None:
+    """The key of the module with that dictionary; None: every worker has it, or it is no module."""
+    found = _modules.get(id(namespace))
+    if found is not None:
+        return found[0]
+    name = namespace.get("__name__")
+    if not isinstance(name, str) or namespace.get("__builtins__") == {}:
+        return None
+    module = sys.modules.get(name)
+    if module is not None and module.__dict__ is namespace:
+        if everywhere(module):
+            return None
+        key = name
+    else:
+        key = f"{name}#{identities.next_uid()}"
+    _modules[id(namespace)] = key, namespace
+    _namespaces[key] = namespace
+    return key
+
+
+def _namespace_of(value: Any) -> dict[str, Any] | None:
+    """The globals among which a function or class was defined; None: nobody knows."""
+    if type(value) is CachedFunction:
+        value = value.__wrapped__
+    if type(value) is FunctionType:
+        return value.__globals__
+    name = getattr(value, "__module__", None)
+    if not isinstance(name, str):
+        return None
+    module = sys.modules.get(name)
+    root = getattr(value, "__qualname__", "").partition(".")[0]
+    if module is not None and root in module.__dict__:
+        return module.__dict__
+    for _, namespace in _modules.values():  # a program in a namespace of its own
+        if namespace.get("__name__") == name and root in namespace:
+            return namespace
+    for member in vars(value).values() if isinstance(value, type) else ():
+        member = getattr(member, "__func__", member)
+        if type(member) is FunctionType and member.__globals__.get("__name__") == name:
+            return member.__globals__
+    return None if module is None else module.__dict__
+
+
+def home_of(value: Any) -> tuple[str, dict[str, Any], str] | None:
+    """Where a function or class is found: key of its module, the module's dictionary, path in it.
+
+    None: in a module that every worker has; or nowhere by a name.
+    """
+    namespace = _namespace_of(value)
+    key = None if namespace is None else _key_of(namespace)
+    if key is None or namespace is None:
+        return None
+    path = getattr(value, "__qualname__", "")
+    root, *inner = path.split(".")
+    found: Any = namespace.get(root)
+    if not inner or isinstance(found, type):
+        for each in inner:
+            found = getattr(found, each, None)
+        if found is value:
+            return key, namespace, path
+    for name, each in namespace.items():
+        if each is value:
+            return key, namespace, name
+    return None
+
+
+# -- Definitions -----------------------------------------------------------------------------------
+
+
+class Definition:
+    """The value of a name, as it was sent.
+
+    Attributes:
+        item: What headers say of it.
+        value: The value; kept, so that nothing else can have its identity.
+        refers: Definitions whose values it contains.
+        names: Names that its code looks up; whether it is lost without them.
+        absent: Names that were not there.
+        watch: Whether it has changed within; None: it can't.
+        doubtful: Whether it may have changed unnoticed.
+        digest: Of its pickled form.
+        holds: What keeps it in the function table.
+    """
+
+    __slots__ = (
+        "absent",
+        "digest",
+        "doubtful",
+        "form",
+        "holds",
+        "item",
+        "names",
+        "refers",
+        "value",
+        "watch",
+    )
+
+    def __init__(self, item: Item, value: Any) -> None:
+        self.item = item
+        self.value = value
+        self.refers: dict[int, Definition] = {}
+        self.names: dict[Key, bool] = {}
+        self.absent: dict[Key, None] = {}
+        self.watch: Watch | None = None
+        self.doubtful = False
+        self.digest = b""
+        self.form = b""
+        self.holds: list[Any] = []
+
+    def is_fresh(self) -> bool:
+        """Whether the value is, within, what was sent."""
+        return not self.doubtful and (self.watch is None or not self.watch.changed())
+
+
+class Needs:
+    """What a pickle needs: definitions, and all that these need in turn.
+
+    Attributes:
+        header: Opcodes for the beginning of the pickle.
+        held: What keeps it all in the function table, for as long as a task needs it.
+    """
+
+    __slots__ = (
+        "_absent",
+        "_checks",
+        "_doubts",
+        "_named",
+        "_names",
+        "_originals",
+        "_surroundings",
+        "header",
+        "held",
+    )
+
+    def __init__(
+        self,
+        originals: Originals,
+        needed: list[tuple[Item, Definition]],
+        absent: Iterable[Key],
+        surroundings: int | None,
+    ) -> None:
+        self.header = header_opcodes(item for item, _ in needed) if needed else b""
+        self.held = [definition.holds for _, definition in needed]
+        self._originals = originals
+        self._surroundings = surroundings
+        self._doubts = originals.doubts
+        modules = originals.modules
+        # Flat lists of what is bound: this is asked at each submission.
+        # Functions and classes are not kept alive by it: a notebook defines many of one name.
+        self._names: list[tuple[Any, str, Any]] = []
+        self._named: list[tuple[Any, str, weakref.ref[Any]]] = []
+        for item, definition in needed:
+            if item.module in modules and item.name is not None:
+                get, value = modules[item.module].namespace.get, definition.value
+                if _is_named(value):
+                    self._named.append((get, item.name, weakref.ref(value)))
+                else:
+                    self._names.append((get, item.name, value))
+        self._checks = [
+            check
+            for _, definition in needed
+            if definition.watch is not None
+            for check in definition.watch.checks
+        ]
+        missing: dict[str, list[str]] = {}
+        for key, name in absent:
+            missing.setdefault(key, []).append(name)
+        self._absent = [
+            (modules[key].namespace.keys().isdisjoint, tuple(names))
+            for key, names in missing.items()
+            if key in modules
+        ]
+
+    def fresh(self) -> bool:
+        """Whether all of it is as it was. Some hundred nanoseconds for each function."""
+        for get, name, value in self._names:
+            if get(name, self) is not value:
+                return False
+        for get, name, refer_to in self._named:
+            if get(name, self) is not refer_to():
+                return False
+        for check in self._checks:
+            if not check():
+                return False
+        for are_absent, names in self._absent:
+            if not are_absent(names):
+                return False
+        originals = self._originals
+        return self._doubts == originals.doubts and (
+            self._surroundings is None or originals.surroundings_version() == self._surroundings
+        )
+
+
+class Originals:
+    """The modules of this interpreter that workers lack, for the workers of one scheduler.
+
+    Args:
+        store: Puts a bundle into the function table; None: there is no room just now.
+        surroundings: The interpreter's, which tasks are to have, too.
+
+    Attributes:
+        foreign: Texts in plain pickles that stand for modules which workers lack.
+        used: What was needed by pickles since somebody last took this list.
+        doubts: How often what is too large to be watched was to be looked at again.
+    """
+
+    def __init__(
+        self, store: Callable[[bytes], Stored | None], surroundings: Surroundings | None = None
+    ) -> None:
+        self._store = store
+        self._surroundings = surroundings
+        self._around: Definition | None = None
+        self.modules: dict[str, _Module] = {}
+        self.foreign: tuple[bytes, ...] = (b"__main__",)
+        self.used: list[Needs] = []
+        self.doubts = 0
+        self._modules_seen = 0
+        self._remembered: OrderedDict[Any, Needs] = OrderedDict()
+        # Pickled, and not in the table yet; and what is being pickled, outermost first.
+        self._unstored: list[Definition] = []
+        self._building: list[tuple[str, str]] = []
+        self._offering = False
+        # How often each function or class has been sent, by number.
+        self._versions: dict[int, int] = {}
+
+    # -- For picklers ----------------------------------------------------------------------------
+
+    def begin(self) -> Sending:
+        """Begin a pickling for the workers."""
+        if len(sys.modules) != self._modules_seen:
+            self._look_around()
+        return Sending(self)
+
+    def _look_around(self) -> None:
+        self._modules_seen = len(sys.modules)
+        lacking = [
+            name
+            for name, module in list(sys.modules.items())
+            if type(module) is ModuleType and name != "__main__" and not everywhere(module)
+        ]
+        self.foreign = tuple(name.encode() for name in ("__main__", *lacking))
+
+    def looks_foreign(self, data: bytes) -> bool:
+        """Whether a plain pickle refers to a module that workers lack; or, seldom, seems to."""
+        if len(sys.modules) != self._modules_seen:
+            self._look_around()
+        return any(name in data for name in self.foreign)
+
+    def take_used(self) -> list[Needs]:
+        """What was needed by the pickles since the last call."""
+        used, self.used = self.used, []
+        return used
+
+    def module_for(self, namespace: dict[str, Any]) -> _Module | None:
+        """The module with that dictionary, if workers have a mirror of it."""
+        key = _key_of(namespace)
+        if key is None:
+            return None
+        module = self.modules.get(key)
+        if module is None:
+            module = self.modules[key] = _Module(key, namespace)
+        return module
+
+    def surroundings_version(self) -> int:
+        """A number for what the surroundings are now; 0: they do not travel."""
+        return 0 if self._surroundings is None else self._surroundings.version()
+
+    def look_again(self) -> None:
+        """Look into values that are too large for each submission to do so."""
+        self.doubts += 1
+        for module in self.modules.values():
+            for definition in module.definitions.values():
+                watch = definition.watch
+                if watch is not None and not watch.whole:
+                    definition.doubtful = True
+
+    # -- Names -----------------------------------------------------------------------------------
+
+    def definition(self, key: str, name: str) -> Definition:
+        """What a name is now, pickled if that is new.
+
+        Raises:
+            LookupError: There is no such name.
+            Exception: Whatever pickling raises.
+        """
+        module = self.modules[key]
+        if name not in module.namespace:
+            raise LookupError(name)
+        value = module.namespace[name]
+        before = module.definitions.get(name)
+        same = before if before is not None and before.value is value else None
+        if same is not None and (
+            (key, name) in self._building or (same.is_fresh() and self._are_absent(same))
+        ):
+            return same
+        home = home_of(value) if _is_named(value) else None
+        top = home is not None and home[0] == key and home[2] == name
+        if top:
+            uid = identities.identity_of(value).uid
+            version = self._versions[uid] = self._versions.get(uid, 0) + 1
+        else:
+            uid, version = identities.next_uid(), 1
+        made = Definition(Item(key, name, uid, version, 0, b""), value)
+        # Known before it is pickled: it may refer to itself.
+        module.definitions[name] = made
+        self._building.append((key, name))
+        try:
+            self._pickle(made, module, name, value, top)
+        except BaseException as error:
+            if before is None:
+                del module.definitions[name]
+            else:
+                module.definitions[name] = before
+            if isinstance(error, Untravelled):
+                raise Untravelled(
+                    f"global {name}: {error.path}", error.value, error.reason
+                ) from error
+            if isinstance(error, Exception) and not isinstance(error, MemoryError):
+                raise Untravelled(f"global {name}", value, error) from error
+            raise
+        finally:
+            self._building.pop()
+        if (
+            same is not None
+            and made.digest == same.digest
+            and made.refers.keys() == same.refers.keys()
+        ):
+            same.watch, same.doubtful = made.watch, False
+            same.names, same.absent = made.names, made.absent
+            module.definitions[name] = same
+            return same
+        self._keep(made)
+        return made
+
+    def _are_absent(self, definition: Definition) -> bool:
+        """Whether names that were not there when it was pickled still are not."""
+        return all(name not in self.modules[key].namespace for key, name in definition.absent)
+
+    def _pickle(self, made: Definition, module: _Module, name: str, value: Any, top: bool) -> None:
+        if type(value) in ATOMS:
+            made.form = pickle.dumps(value, PROTOCOL)
+        else:
+            sending = Sending(self)
+            aliases = {} if top else self._aliases(module, name, value)
+            form, arrays = dump_definition(
+                value, sending, top=top, names=aliases, refer=sending.refer_to
+            )
+            made.form = form
+            made.holds += arrays
+            made.refers, made.names, made.absent = sending.refers, sending.names, sending.absent
+            if type(value) is not ModuleType:
+                made.watch = Watch(value)
+        made.digest = hashlib.sha256(made.form).digest()
+
+    def _keep(self, made: Definition) -> None:
+        if len(made.form) <= INLINE:
+            made.item = made.item._replace(form=made.form)
+        else:
+            self._unstored.append(made)
+
+    def _aliases(self, module: _Module, name: str, value: Any) -> dict[int, Key]:
+        """Names of the module's other values, by identity: what contains one refers to it."""
+        busy = {other for key, other in self._building if key == module.key}
+        first: dict[int, str] = {}
+        for other, data in module.namespace.items():
+            if _may_be_shared(data):
+                first.setdefault(id(data), other)
+        return {i: (module.key, other) for i, other in first.items() if other not in busy}
+
+    # -- What a pickle needs ---------------------------------------------------------------------
+
+    def gather(self, sending: Sending, entry: bool) -> Needs:
+        """What a pickle needs, all of it in its present version.
+
+        Args:
+            sending: The pickling.
+            entry: Whether it is of a function for the table, which brings the surroundings.
+
+        Raises:
+            PickleError: Something of it can't travel; says what needs it.
+        """
+        roots = tuple(sending.refers), tuple(sending.names.items()), tuple(sending.absent), entry
+        needs = self._remembered.get(roots)
+        if needs is None or not needs.fresh():
+            needs = self._gather(sending, entry)
+            self._remembered[roots] = needs
+            if len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+        return needs
+
+    def _gather(self, sending: Sending, entry: bool) -> Needs:
+        closure = _Closure(self)
+        for definition in sending.refers.values():
+            closure.add(definition, "")
+        for name, hard in sending.names.items():
+            closure.add_name(name, hard, "")
+        closure.absent.update(sending.absent)
+        needed = closure.items
+        for key in {item.module for item, _ in needed.values()}:
+            offers = self._offers_of(self.modules[key])
+            if offers is not None:
+                needed[OFFERS, key, 0] = offers.item, offers
+        version = self.surroundings_version() if entry else 0
+        if version:
+            around = self._around_now(version)
+            needed[SURROUNDINGS, "", 0] = around.item, around
+        self._store_all()
+        # Places are known now.
+        final = [
+            (definition.item._replace(name=item.name), definition)
+            for item, definition in needed.values()
+        ]
+        return Needs(self, final, closure.absent, version if entry else None)
+
+    def _around_now(self, version: int) -> Definition:
+        around = self._around
+        if around is None or around.item.version != version:
+            assert self._surroundings is not None
+            uid = identities.next_uid() if around is None else around.item.uid
+            around = self._around = Definition(Item(SURROUNDINGS, "", uid, version, 0, b""), None)
+            around.form = self._surroundings.form()
+            self._keep(around)
+        return around
+
+    # -- What is there in case somebody asks -----------------------------------------------------
+
+    def _offers_of(self, module: _Module) -> Definition | None:
+        """What else a module has: functions and classes, and what they use as far as it goes."""
+        if module.looked_through == len(module.namespace) or self._offering:
+            return module.offers
+        module.looked_through = len(module.namespace)
+        self._offering = True
+        try:
+            closures = {}
+            for name, value in list(module.namespace.items()):
+                if not name.startswith("__") and _may_be_asked_for(value):
+                    closure = _Closure(self, offered=True)
+                    try:
+                        closure.add_name((module.key, name), True, "")
+                    except Exception:  # nobody has asked for it
+                        continue
+                    closures[name] = list(closure.items)
+                    closures.setdefault("", []).extend(closure.items.values())  # type: ignore[arg-type]
+        finally:
+            self._offering = False
+        every: list[Any] = closures.pop("", [])
+        if not every:
+            return module.offers
+        self._store_all()
+        numbers: dict[Any, int] = {}
+        items: list[tuple[Any, ...]] = []
+        for item, definition in every:
+            if (item.module, item.name, item.uid) not in numbers:
+                numbers[item.module, item.name, item.uid] = len(items)
+                items.append(tuple(definition.item._replace(name=item.name)))
+        offers = {name: [numbers[each] for each in closure] for name, closure in closures.items()}
+        before = module.offers
+        uid, version = (
+            (before.item.uid, before.item.version) if before else (identities.next_uid(), 0)
+        )
+        made = Definition(Item(OFFERS, module.key, uid, version + 1, 0, b""), None)
+        made.form = pickle.dumps((items, offers), PROTOCOL)
+        made.holds = [definition.holds for _, definition in every]
+        self._keep(made)
+        module.offers = made
+        return made
+
+    def is_large(self, key: str, name: str) -> bool:
+        """Whether a global is too large to go along where nothing is known to need it."""
+        module = self.modules[key]
+        value = module.namespace.get(name)
+        if name in module.definitions or _is_named(value) or type(value) in ATOMS:
+            return False
+        try:
+            return len(value) > OFFERED_ITEMS  # type: ignore[arg-type]
+        except Exception:
+            return False
+
+    # -- The table -------------------------------------------------------------------------------
+
+    def _store_all(self) -> None:
+        """Put what has been pickled since into the function table, in one bundle."""
+        unstored, self._unstored = self._unstored, []
+        if not unstored:
+            return
+        bundle = self._store(
+            pickle.dumps({each.item.uid: each.form for each in unstored}, PROTOCOL)
+        )
+        for each in unstored:
+            if bundle is None:  # each pickle takes it along
+                each.item = each.item._replace(form=each.form)
+            else:
+                each.item = each.item._replace(place=bundle.place)
+                each.holds.append(bundle)
+                each.form = b""
+
+
+class _Closure:
+    """Definitions, and what they need in turn."""
+
+    def __init__(self, originals: Originals, offered: bool = False) -> None:
+        self._originals = originals
+        self._offered = offered
+        self.items: dict[tuple[str, str | None, int], tuple[Item, Definition]] = {}
+        self.absent: dict[Key, None] = {}
+
+    def add_name(self, key: Key, hard: bool, path: str) -> None:
+        """What a name is now.
+
+        Args:
+            key: Module and name.
+            hard: Whether what can't travel is an error.
+            path: What needs it.
+        """
+        originals = self._originals
+        if self._offered and path and originals.is_large(*key):
+            return
+        try:
+            definition = originals.definition(*key)
+        except LookupError:
+            self.absent[key] = None
+            return
+        except MemoryError:
+            raise
+        except Exception as error:
+            if not hard:
+                return
+            assert isinstance(error, Untravelled)
+            raise Untravelled(path + error.path, error.value, error.reason) from error
+        self._add(definition.item, definition, hard, path)
+
+    def add(self, definition: Definition, path: str) -> None:
+        """What a pickle contains; under its name only if it is still the name's value."""
+        item = definition.item
+        module = self._originals.modules[item.module]
+        if item.name is not None and module.namespace.get(item.name) is definition.value:
+            self.add_name((item.module, item.name), True, path)
+        else:
+            self._add(item._replace(name=None), definition, True, path)
+
+    def _add(self, item: Item, definition: Definition, hard: bool, path: str) -> None:
+        if (item.module, item.name, item.uid) in self.items:
+            return
+        self.items[item.module, item.name, item.uid] = item, definition
+        self.absent.update(definition.absent)
+        path = f"{path}global {definition.item.name}: "
+        for each in list(definition.refers.values()):
+            if each is not definition:
+                self.add(each, path)
+        for key, own in list(definition.names.items()):
+            self.add_name(key, hard and own, path)
+
+
+def _is_named(value: Any) -> bool:
+    return type(value) in (FunctionType, CachedFunction) or isinstance(value, type)
+
+
+_BY_NAME = tuple(
+    getattr(typing, name)
+    for name in ("NewType", "TypeAliasType", "TypeVar")
+    if hasattr(typing, name)
+)
+
+
+def _may_be_asked_for(value: Any) -> bool:
+    """Whether somebody may look it up by its name: `pickle`, which names functions and classes."""
+    kind = type(value)
+    if _is_named(value) or isinstance(value, _BY_NAME):
+        return True
+    return may_be_name(kind)
+
+
+def _may_be_shared(value: Any) -> bool:
+    kind = type(value)
+    return not (
+        kind in ATOMS
+        or kind in (bytes, ModuleType)
+        or _is_named(value)
+        or (kind in (tuple, frozenset) and not value)
+    )
+
+
+class Sending:
+    """One pickling for the workers: of what goes into a slot or the table, or of a definition.
+
+    Attributes:
+        refers: Definitions that it refers to, by number.
+        names: Names that its functions look up; whether they are lost without them.
+        absent: Names that were not there.
+        taken_along: Functions and classes in it that go by value.
+        entry: Whether it is of a function for the table.
+        needs: What it needs, once the header has been made.
+    """
+
+    def __init__(self, originals: Originals) -> None:
+        self._originals = originals
+        self.refers: dict[int, Definition] = {}
+        self.names: dict[Key, bool] = {}
+        self.absent: dict[Key, None] = {}
+        self.taken_along: list[Any] = []
+        self.entry = False
+        self.needs: Needs | None = None
+
+    def reference(self, value: Any) -> Any:
+        """See `by_value.Pickling`."""
+        home = home_of(value)
+        if home is None:
+            return NotImplemented if is_importable(value) else None
+        key, namespace, path = home
+        originals = self._originals
+        originals.module_for(namespace)
+        root = path.partition(".")[0]
+        if originals._building and originals._building[-1] == (key, root) and root != path:
+            return None  # inside of the class that is being pickled
+        definition = originals.definition(key, root)
+        self.refers[definition.item.uid] = definition
+        return refer, (definition.item.uid, key, path)
+
+    def refer_to(self, key: str, name: str) -> int:
+        """Note that a value contains that of another name. Returns the number of the latter."""
+        definition = self._originals.definition(key, name)
+        self.refers[definition.item.uid] = definition
+        return definition.item.uid
+
+    def module_of(self, function: FunctionType) -> str | None:
+        """See `by_value.Pickling`."""
+        module = self._originals.module_for(function.__globals__)
+        if module is not None:
+            return module.key
+        name = function.__globals__.get("__name__", "")
+        found = sys.modules.get(name)
+        return name if found is not None and found.__dict__ is function.__globals__ else None
+
+    def by_value(self, value: Any, uses: Iterable[str], hard: bool) -> None:
+        """See `by_value.Pickling`."""
+        self.taken_along.append(value)
+        if type(value) is not FunctionType:
+            return
+        module = self._originals.module_for(value.__globals__)
+        if module is None:
+            return
+        for name in uses:
+            key = module.key, name
+            if name in module.namespace:
+                self.names[key] = self.names.get(key, False) or hard
+            else:
+                self.absent[key] = None
+
+    def named(self, value: Any, name: str) -> Any:
+        """See `by_value.Pickling`."""
+        found = sys.modules.get(type(value).__module__)
+        module = None if found is None else self._originals.module_for(found.__dict__)
+        if module is None or module.namespace.get(name) is not value:
+            return name
+        if (module.key, name) in self._originals._building:
+            return None  # itself
+        return refer, (self.refer_to(module.key, name), module.key, name)
+
+    def imports(self, module: ModuleType) -> bool:
+        """See `by_value.Pickling`."""
+        return self._originals.module_for(module.__dict__) is None
+
+    def header(self) -> bytes:
+        """See `by_value.Pickling`."""
+        if not (self.refers or self.names or self.absent or self.entry):
+            return b""
+        self.needs = self._originals.gather(self, self.entry)
+        self._originals.used.append(self.needs)
+        return self.needs.header

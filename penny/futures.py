@@ -11,6 +11,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import concurrent.futures
+import logging
 import time
 import weakref
 from collections import deque
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Future"]
 
 T = TypeVar("T")
+
+# Where concurrent.futures reports what callbacks raise.
+_logger = logging.getLogger("concurrent.futures")
 
 # The states' names are concurrent.futures' own: its `wait` and `as_completed` compare them.
 PENDING = "PENDING"
@@ -159,10 +163,6 @@ class Future(concurrent.futures.Future[T]):
     ticket: Any = None
     """The engine's own: what leads it from this future to its task."""
 
-    if TYPE_CHECKING:  # the base class's, which its stubs don't show
-
-        def _invoke_callbacks(self) -> None: ...
-
     def __init__(self, engine: Engine) -> None:
         # The base class's constructor would make what is above, for each instance.
         self._engine = engine
@@ -276,7 +276,7 @@ class Future(concurrent.futures.Future[T]):
         self._result = result
         self._state = FINISHED
         if "_waiters" in self.__dict__:
-            for waiter in self._waiters:
+            for waiter in tuple(self._waiters):
                 waiter.add_result(self)
         if self._done_callbacks:
             self._invoke_callbacks()
@@ -287,7 +287,7 @@ class Future(concurrent.futures.Future[T]):
         self._exception = exception
         self._state = FINISHED
         if "_waiters" in self.__dict__:
-            for waiter in self._waiters:
+            for waiter in tuple(self._waiters):
                 waiter.add_exception(self)
         if self._done_callbacks:
             self._invoke_callbacks()
@@ -297,10 +297,30 @@ class Future(concurrent.futures.Future[T]):
         self._check_pending()
         self._state = CANCELLED_AND_NOTIFIED
         if "_waiters" in self.__dict__:
-            for waiter in self._waiters:
+            for waiter in tuple(self._waiters):
                 waiter.add_cancelled(self)
         if self._done_callbacks:
             self._invoke_callbacks()
+
+    def _invoke_callbacks(self) -> None:
+        # The base class's stops at what is no Exception: whoever comes after it would not be told,
+        # an `await` would wait for ever.
+        failure: BaseException | None = None
+        for callback in self._done_callbacks:
+            try:
+                callback(self)
+            except Exception:
+                _logger.exception("exception calling callback for %r", self)
+            except BaseException as error:
+                if failure is None:
+                    failure = error
+                else:
+                    _logger.exception("exception calling callback for %r", self)
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # its traceback refers to this frame: no cycle
 
     def _check_pending(self) -> None:
         if self._state in DONE:

@@ -273,7 +273,7 @@ class SharedEngine:
         """Withdraw the task unless a worker has it."""
         if future.ticket is None or not self._port.cancel(future.ticket):
             return False
-        self._settled += 1
+        self._settling(future)
         self._forget(future)
         return True
 
@@ -319,10 +319,10 @@ class SharedEngine:
             if deadline is not None and remaining <= 0:
                 return False
             if self._waiting is Waiting.SUSPENDED:
-                # Before looking once more: from now on, whoever delivers resolves it.
-                completions = self._port.next_completions(remaining)
+                # Before looking once more: from now on, whoever completes a future resolves it.
+                told = self._port.next_told(remaining)
                 if self._settled == settled:
-                    _bridge.run_sync(completions)
+                    _bridge.run_sync(told)
                     self._deliver()
                 return True  # also if it was the event loop that delivered
             if self._settled != settled:
@@ -361,7 +361,7 @@ class SharedEngine:
         return delivered or finished
 
     def _take(self) -> None:
-        """Take what is in the inbox out of it: each batch once, or more than once.
+        """Take what is in the inbox out of it.
 
         The port offers a batch until `_batches` says that it has been taken. Whoever interrupts
         this takes the very same one, and then maybe others, so that what is copied here is another.
@@ -373,8 +373,11 @@ class SharedEngine:
         data = bytes(self._inbox_view[:size])
         if self._batches != batch:
             return
-        self._arrived.extend(self._read(data))
-        self._batches = batch + 1
+        records = self._read(data)
+        # From the comparison to the end, nothing is called in between: nobody can interrupt.
+        if self._batches == batch:
+            self._batches = batch + 1
+            self._arrived.extend(records)
 
     def _read(self, data: bytes) -> list[_Arrived]:
         """The records of a batch."""
@@ -400,11 +403,10 @@ class SharedEngine:
             ticket, outcome, worker, payload = self._arrived.popleft()
             pending = self._pending.pop(ticket, None)
             if pending is None:
-                continue  # its batch was taken twice
+                continue  # nobody knows it
             delivered = True
             future, record, options = pending
             future.ticket = None
-            self._settled += 1
             try:
                 self._complete(future, record, options, outcome, worker, payload)
             except BaseException as error:  # of a callback; others' futures are none the worse
@@ -443,6 +445,7 @@ class SharedEngine:
         finally:
             if isinstance(payload, _Large):
                 payload.release()
+        self._settling(future)
         try:
             if error is None and outcome == CANCELLED:
                 future.set_cancelled()
@@ -454,6 +457,16 @@ class SharedEngine:
                 future.set_exception(error)
         finally:
             del future, error  # the traceback of the error may refer to this frame: no cycle
+
+    def _settling(self, future: Future[Any]) -> None:
+        """Let those who wait look again once this future is done, and before its callbacks run."""
+        self._settled += 1
+        if self._waiting is Waiting.SUSPENDED:
+            future._done_callbacks.insert(0, self._tell)
+
+    def _tell(self, future: Future[Any]) -> None:
+        self._settled += 1
+        self._port.tell()
 
     def _loaded(self, payload: bytes | _Large) -> Any:
         outer, kernels.destination = kernels.destination, self._kernels
@@ -539,10 +552,10 @@ class SharedEngine:
         if not self._closing or self._closed or not self._port.closed():
             return False
         self._closed = True
-        self._settled += 1
         self._port.off_completions()
         self._callback.destroy()
         shared_memory.retire(self._memory)
         assert self._stopped is not None
+        self._settling(self._stopped)
         self._stopped.set_result(None)
         return True

@@ -163,9 +163,7 @@ export class ClientPort {
 
   /** @param {number} ticket */
   cancel(ticket) {
-    const cancelled = this.client.cancel(ticket);
-    if (cancelled) this.#tell();
-    return cancelled;
+    return this.client.cancel(ticket);
   }
 
   /** @param {number} ticket */
@@ -189,10 +187,7 @@ export class ClientPort {
       this.#pack();
     } finally {
       // Also if it threw: what was packed is out of the client, and nowhere else.
-      if (this.#used) {
-        this.#batches++;
-        this.#tell();
-      }
+      if (this.#used) this.#batches++;
     }
     return this.#used;
   }
@@ -277,7 +272,7 @@ export class ClientPort {
       try {
         callback();
       } finally {
-        this.#tell();
+        this.tell();
       }
     };
   }
@@ -285,22 +280,22 @@ export class ClientPort {
   /** Calls no callback any more. */
   off_completions() {
     this.client.oncompletions = () => {};
-    this.#tell();
+    this.tell();
   }
 
-  /** Something has changed for those who wait, whoever did it: each looks again for what it waits for. */
-  #tell() {
+  /** A future was completed, whoever did it: who waits looks again for what it waits for. */
+  tell() {
     for (const tell of this.#waiting.splice(0)) tell();
   }
   /** @type {(() => void)[]} */
   #waiting = [];
 
   /**
-   * Resolves after the next completions, whoever collects them, or when the time is over.
+   * Resolves at the next tell(), or when the time is over.
    * @param {number} milliseconds negative: no bound
    * @returns {Promise<void>}
    */
-  next_completions(milliseconds) {
+  next_told(milliseconds) {
     return new Promise(resolve => {
       this.#waiting.push(resolve);
       if (milliseconds >= 0) setTimeout(resolve, milliseconds);

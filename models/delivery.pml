@@ -7,6 +7,7 @@
  * suspension does. Whoever completes a future runs its callback, which submits, waits for another call, cancels one,
  * raises, or does nothing. A call of the port is one step, since JavaScript calls nobody meanwhile.
  *
+ * -DTHIRD: with the one that only looks. -DACTS: how much callbacks do, in all.
  * Left out: calls that wait for room, limits of time, a broken pool, sizes. A slot is used again at once.
  *
  * Properties: own    an outcome completes the future of its own call
@@ -160,7 +161,11 @@ proctype Frame(byte me) {
     bit delivered, raised;
 
     if
-    :: me == 0 -> submit(); submit(); want[0] = 1
+    :: me == 0 -> submit(); submit();
+        if
+        :: want[0] = 1
+        :: goto quit                    /* awaits them, say */
+        fi
     :: me == 1
     :: me == LOOP -> goto rest
     fi;
@@ -335,5 +340,10 @@ active proctype Keeper() {
 }
 
 init {
-    atomic { run Frame(0); run Frame(1); run Frame(LOOP) }
+    atomic {
+        run Frame(0); run Frame(LOOP);
+#ifdef THIRD
+        run Frame(1)
+#endif
+    }
 }

@@ -47,6 +47,10 @@ class _Condition(_thread.RLock):  # type: ignore[misc]
     def notify_all(self) -> None:
         pass
 
+    if TYPE_CHECKING:  # CPython's own Conditions use it
+
+        def _is_owned(self) -> bool: ...
+
 
 class _LazyWaiters:
     """`Future._waiters`, made when `wait` or `as_completed` first look at it.
@@ -104,7 +108,10 @@ class _DrainingEvent:
 
     def wait(self, timeout: float | None = None) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._flag:
+        while True:
+            moments = {engine: engine.completed for engine in self._wanted}
+            if self._flag:  # looked at after the moments: what comes in between ends the wait
+                break
             remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
             wanted = self._pending()
             patience = self.SLICE if remaining is None else min(self.SLICE, remaining)
@@ -113,12 +120,12 @@ class _DrainingEvent:
                 limit = remaining
                 if engine.patience is not None and len(self._wanted[engine]) > 1:
                     limit = engine.patience if limit is None else min(engine.patience, limit)
-                if not engine.drain(limit, None if limit == 0 else future):
+                if not engine.drain(limit, None if limit == 0 else future, moments[engine]):
                     self._wanted[engine].rotate(-1)  # the next one's turn
             elif not any([engine.drain(0) for engine, _ in wanted]):
                 if wanted:
                     engine, future = wanted[0]
-                    engine.drain(patience, future)
+                    engine.drain(patience, future, moments[engine])
                     self._wanted[engine] = self._wanted.pop(engine)  # the next engine's turn
                 else:  # only futures of others' are left, which threads complete
                     time.sleep(patience)

@@ -93,6 +93,15 @@ class _Large:
             self._port.release(self._large)
 
 
+def _held() -> bool:
+    """Whether `wait` or `as_completed`, interrupted below, is looking at which futures are done.
+
+    They look while they hold the futures' condition, and nothing may be completed meanwhile. A
+    thread would wait for it; a finalizer, which interrupts on the same thread, has to come again.
+    """
+    return bool(Future._condition._is_owned())
+
+
 def _taken(payload: bytes | _Large, load: Callable[[bytes], T]) -> T:
     if isinstance(payload, _Large):
         return payload.read(lambda reader: load(reader.read()))
@@ -127,8 +136,7 @@ class SharedEngine:
         # the frame of a delivery, where its callbacks, that wait for the rest, could not reach it.
         self._arrived: deque[_Arrived] = deque()
         self._batches = 0
-        # How many futures are done: whoever is about to sleep looks whether it has moved.
-        self._settled = 0
+        self.completed = 0
         self._writing = False
         self._broken: str | None = None
         self._stopped: Future[None] | None = None
@@ -219,10 +227,10 @@ class SharedEngine:
         try:
             fits = self._submit_data(data, size, call, how)
         except Exception:
-            self._forget(future)
+            self._forget(ticket)
             raise
         if not fits:
-            self._forget(future)
+            self._forget(ticket)
             raise too_large(f"the arguments of {record.name}", size, self._port.heap_limit)
 
     def _submit_data(
@@ -241,9 +249,8 @@ class SharedEngine:
                 self._writing = False
         return self._port.submit_large(*call, *pieces_of(data), *how)
 
-    def _forget(self, future: Future[Any]) -> None:
-        """The future's call was never queued, or is withdrawn."""
-        ticket, future.ticket = future.ticket, None
+    def _forget(self, ticket: int) -> None:
+        """The call was never queued, or is withdrawn."""
         self._pending.pop(ticket, None)
         self._close_when_idle()
 
@@ -271,10 +278,16 @@ class SharedEngine:
 
     def cancel(self, future: Future[Any]) -> bool:
         """Withdraw the task unless a worker has it."""
-        if future.ticket is None or not self._port.cancel(future.ticket):
+        ticket = future.ticket
+        if ticket is None or _held():
+            return False
+        future.ticket = None  # whoever interrupts can't withdraw it, too
+        if not self._port.cancel(ticket):
+            if ticket in self._pending:
+                future.ticket = ticket
             return False
         self._settling(future)
-        self._forget(future)
+        self._forget(ticket)
         return True
 
     def ask_cancel(self, future: Future[Any]) -> bool:
@@ -293,9 +306,15 @@ class SharedEngine:
             return _bridge.can_run_sync()
         return self._waiting is Waiting.ASLEEP
 
-    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
+    def drain(
+        self,
+        timeout: float | None = None,
+        wanted: Future[Any] | None = None,
+        since: int | None = None,
+    ) -> bool:
         """Wait for completions: a host worker sleeps, a page is suspended."""
-        settled = self._settled
+        if since is None:
+            since = self.completed
         if wanted is not None and wanted._state in DONE:
             return True
         delivered = self._deliver()
@@ -305,6 +324,8 @@ class SharedEngine:
                 more = self._deliver()
         if delivered or timeout == 0:
             return delivered
+        if _held():
+            raise BlockingError("a finalizer can't wait while another wait begins")
         if not self.can_block():
             raise BlockingError(
                 "a coroutine task can't wait, others would wait with it: use `await future` (or "
@@ -321,11 +342,11 @@ class SharedEngine:
             if self._waiting is Waiting.SUSPENDED:
                 # Before looking once more: from now on, whoever completes a future resolves it.
                 told = self._port.next_told(remaining)
-                if self._settled == settled:
+                if self.completed == since:
                     _bridge.run_sync(told)
                     self._deliver()
                 return True  # also if it was the event loop that delivered
-            if self._settled != settled:
+            if self.completed != since:
                 return True
             self._port.wait(remaining)
             delivered = self._deliver()
@@ -351,6 +372,8 @@ class SharedEngine:
             BaseException: What is no Exception and was raised by a callback; all of the batch has
                 been delivered.
         """
+        if _held():
+            return False
         if not self._arrived:
             self._take()
         try:
@@ -460,12 +483,12 @@ class SharedEngine:
 
     def _settling(self, future: Future[Any]) -> None:
         """Let those who wait look again once this future is done, and before its callbacks run."""
-        self._settled += 1
+        self.completed += 1
         if self._waiting is Waiting.SUSPENDED:
             future._done_callbacks.insert(0, self._tell)
 
     def _tell(self, future: Future[Any]) -> None:
-        self._settled += 1
+        self.completed += 1
         self._port.tell()
 
     def _loaded(self, payload: bytes | _Large) -> Any:

@@ -45,6 +45,7 @@ class TaskEngine:
     """
 
     patience: float | None = 0.005
+    completed = 0  # who waits works; it never sleeps for long beside another's completion
 
     def __init__(self, port: WorkerPort, memory: Memory) -> None:
         self.workers = port.workers
@@ -109,7 +110,12 @@ class TaskEngine:
         """True: whoever waits works."""
         return True
 
-    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
+    def drain(
+        self,
+        timeout: float | None = None,
+        wanted: Future[Any] | None = None,
+        since: int | None = None,
+    ) -> bool:
         """Run the wanted job, or help until it has ended.
 
         A job that is run here can't be interrupted when the time is over.

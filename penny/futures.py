@@ -11,6 +11,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import concurrent.futures
+import logging
 import time
 import weakref
 from collections import deque
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Future"]
 
 T = TypeVar("T")
+
+# Where concurrent.futures reports what callbacks raise.
+_logger = logging.getLogger("concurrent.futures")
 
 # The states' names are concurrent.futures' own: its `wait` and `as_completed` compare them.
 PENDING = "PENDING"
@@ -42,6 +46,10 @@ class _Condition(_thread.RLock):  # type: ignore[misc]
 
     def notify_all(self) -> None:
         pass
+
+    if TYPE_CHECKING:  # CPython's own Conditions use it
+
+        def _is_owned(self) -> bool: ...
 
 
 class _LazyWaiters:
@@ -100,7 +108,10 @@ class _DrainingEvent:
 
     def wait(self, timeout: float | None = None) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._flag:
+        while True:
+            moments = {engine: engine.completed for engine in self._wanted}
+            if self._flag:  # looked at after the moments: what comes in between ends the wait
+                break
             remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
             wanted = self._pending()
             patience = self.SLICE if remaining is None else min(self.SLICE, remaining)
@@ -109,12 +120,12 @@ class _DrainingEvent:
                 limit = remaining
                 if engine.patience is not None and len(self._wanted[engine]) > 1:
                     limit = engine.patience if limit is None else min(engine.patience, limit)
-                if not engine.drain(limit, None if limit == 0 else future):
+                if not engine.drain(limit, None if limit == 0 else future, moments[engine]):
                     self._wanted[engine].rotate(-1)  # the next one's turn
             elif not any([engine.drain(0) for engine, _ in wanted]):
                 if wanted:
                     engine, future = wanted[0]
-                    engine.drain(patience, future)
+                    engine.drain(patience, future, moments[engine])
                     self._wanted[engine] = self._wanted.pop(engine)  # the next engine's turn
                 else:  # only futures of others' are left, which threads complete
                     time.sleep(patience)
@@ -161,10 +172,6 @@ class Future(concurrent.futures.Future[T]):
 
     needs: Any = None
     """The engine's own: what the task's arguments need in the workers, until it is done."""
-
-    if TYPE_CHECKING:  # the base class's, which its stubs don't show
-
-        def _invoke_callbacks(self) -> None: ...
 
     def __init__(self, engine: Engine) -> None:
         # The base class's constructor would make what is above, for each instance.
@@ -279,7 +286,7 @@ class Future(concurrent.futures.Future[T]):
         self._result = result
         self._state = FINISHED
         if "_waiters" in self.__dict__:
-            for waiter in self._waiters:
+            for waiter in tuple(self._waiters):
                 waiter.add_result(self)
         if self._done_callbacks:
             self._invoke_callbacks()
@@ -290,7 +297,7 @@ class Future(concurrent.futures.Future[T]):
         self._exception = exception
         self._state = FINISHED
         if "_waiters" in self.__dict__:
-            for waiter in self._waiters:
+            for waiter in tuple(self._waiters):
                 waiter.add_exception(self)
         if self._done_callbacks:
             self._invoke_callbacks()
@@ -300,10 +307,30 @@ class Future(concurrent.futures.Future[T]):
         self._check_pending()
         self._state = CANCELLED_AND_NOTIFIED
         if "_waiters" in self.__dict__:
-            for waiter in self._waiters:
+            for waiter in tuple(self._waiters):
                 waiter.add_cancelled(self)
         if self._done_callbacks:
             self._invoke_callbacks()
+
+    def _invoke_callbacks(self) -> None:
+        # The base class's stops at what is no Exception: whoever comes after it would not be told,
+        # an `await` would wait for ever.
+        failure: BaseException | None = None
+        for callback in self._done_callbacks:
+            try:
+                callback(self)
+            except Exception:
+                _logger.exception("exception calling callback for %r", self)
+            except BaseException as error:
+                if failure is None:
+                    failure = error
+                else:
+                    _logger.exception("exception calling callback for %r", self)
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # its traceback refers to this frame: no cycle
 
     def _check_pending(self) -> None:
         if self._state in DONE:

@@ -44,6 +44,9 @@ class Engine(Protocol):
     workers: int
     """Number of workers that run tasks, at least 1."""
 
+    completed: int
+    """A number that is higher whenever another future was completed; for `drain`."""
+
     @property
     def memory(self) -> Memory:
         """Where its tasks' shared arrays are."""
@@ -101,7 +104,12 @@ class Engine(Protocol):
     def can_block(self) -> bool:
         """Whether `drain` may wait, here and now."""
 
-    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
+    def drain(
+        self,
+        timeout: float | None = None,
+        wanted: Future[Any] | None = None,
+        since: int | None = None,
+    ) -> bool:
         """Wait until at least one more future was completed, and complete all that are due.
 
         Args:
@@ -109,6 +117,8 @@ class Engine(Protocol):
                 arrived and neither waits nor raises, wherever it is called.
             wanted: What the caller waits for, among other things: an engine that has to work for
                 completions begins with it.
+            since: What `completed` was before the caller looked whether it has to wait: if it has
+                moved since, by whatever came in between, there is nothing to wait for.
 
         Returns:
             False if the time went by without a completion.

@@ -31,6 +31,7 @@ class SerialEngine:
     """One worker, which is the caller. See `Engine` for the methods."""
 
     workers = 1
+    completed = 0  # nobody ever sleeps
     patience: float | None = None
     memory: Memory = LOCAL
 
@@ -183,7 +184,12 @@ class SerialEngine:
         """True if there is nothing to wait for."""
         return not self._coroutines
 
-    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
+    def drain(
+        self,
+        timeout: float | None = None,
+        wanted: Future[Any] | None = None,
+        since: int | None = None,
+    ) -> bool:
         """False: nothing is due, except by the event loop that runs the coroutines."""
         if self._coroutines and timeout != 0:
             raise BlockingError(

@@ -2,16 +2,23 @@
 
 This is the Python half of a client; the other is `web/penny/client.js`. A call is pickled into the
 outbox and submitted with one crossing of the bridge; outcomes come in batches through the inbox.
+
+Between any two lines here somebody else may have called any method: a future's callback, what is
+pickled and unpickled, and a finalizer, which runs whenever garbage is collected. Why no outcome
+reaches another's future then, and none is lost: docs/delivery.md.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
+import logging
 import operator
 import struct
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any, Self, TypeVar
@@ -39,9 +46,16 @@ OUTBOX_BYTES = 1 << 16
 # How a task ended: Outcome in client.js. In the last two its worker was ended for it.
 RETURNED, RAISED, LOST, BROKEN, NO_ROOM, CANCELLED, TIMED_OUT, CORRUPTED = range(8)
 
-# Ticket, outcome, worker, size: the header of each record in the inbox.
-_header = struct.Struct("<4I")
+# Ticket, outcome, worker, size, and what names the payload if it is not in the inbox: the header of
+# each record there.
+_header = struct.Struct("<QHHII")
 HEADER_BYTES = _header.size
+
+# Where concurrent.futures reports what callbacks raise.
+_logger = logging.getLogger("concurrent.futures")
+
+_Arrived = tuple[int, int, int, "bytes | _Large"]
+"""Ticket, outcome, worker and payload: a record that was in the inbox."""
 
 live_engines: weakref.WeakSet[SharedEngine] = weakref.WeakSet()
 """Engines that have not been collected: a program's end waits for their tasks."""
@@ -65,12 +79,19 @@ class _Large:
         self._port = port
         self._large = large
         self._size = size
+        self._released = False
 
     def read(self, load: Callable[[Reader], T]) -> T:
         """What `load` makes of it. Once."""
         try:
             return load(Reader(functools.partial(self._port.read_outcome, self._large), self._size))
         finally:
+            self.release()
+
+    def release(self) -> None:
+        """Let the slot go, whether it was read or not."""
+        if not self._released:
+            self._released = True
             self._port.release(self._large)
 
 
@@ -85,6 +106,13 @@ class _Bundle:
 
     def __del__(self) -> None:
         self._release(self.place)
+def _held() -> bool:
+    """Whether `wait` or `as_completed`, interrupted below, is looking at which futures are done.
+
+    They look while they hold the futures' condition, and nothing may be completed meanwhile. A
+    thread would wait for it; a finalizer, which interrupts on the same thread, has to come again.
+    """
+    return bool(Future._condition._is_owned())
 
 
 def _taken(payload: bytes | _Large, load: Callable[[bytes], T]) -> T:
@@ -117,13 +145,21 @@ class SharedEngine:
         self._originals = None if mirror.here is not None else Originals(self._store_bundle)
         self._names = self._originals if mirror.here is None else mirror.here.jobs
         self._records = FunctionRecords(self._add_function, port.drop_function, self._originals)
+        # Numbers that are never used again: an outcome can only be that of the call it names.
+        self._tickets = itertools.count(1)
         self._pending: dict[int, tuple[Future[Any], Record, Options]] = {}
+        # What has come out of the inbox, by whole batches, and waits to complete futures. Not in
+        # the frame of a delivery, where its callbacks, that wait for the rest, could not reach it.
+        self._arrived: deque[_Arrived] = deque()
+        self._batches = 0
+        self.completed = 0
+        self._writing = False
         self._broken: str | None = None
         self._stopped: Future[None] | None = None
         self._closing = False
         self._closed = False
         # JavaScript keeps this engine alive by it: destroyed when the pool has closed.
-        self._callback = _bridge.proxy(self._deliver)
+        self._callback = _bridge.proxy(self._on_completions)
         port.on_completions(self._callback)
         self._memory = shared_memory.attach(port.arrays)
 
@@ -198,20 +234,46 @@ class SharedEngine:
         size = len(data)
         if type(data) is Payload:
             self._check_arrays(data, record.name)
-        interactive = bool(options.interactive)
-        if type(data) is bytes and size <= OUTBOX_BYTES:
-            self._outbox_view[:size] = data
-            ticket = self._submit(record.handle, flags, size, interactive, options.limit)
-        else:
-            ticket = self._port.submit_large(
-                record.handle, flags, *pieces_of(data), interactive, options.limit
-            )
-        if ticket < 0:
-            raise too_large(f"the arguments of {record.name}", size, self._port.heap_limit)
+        if self._stopped is not None:  # by what has just been pickled
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        ticket = next(self._tickets)
+        call = ticket, record.handle, flags
+        how = bool(options.interactive), options.limit
+        # Known before it is submitted: the outcome may be delivered before `submit` has returned.
         future.ticket = ticket
         if self._originals is not None and self._originals.used:
             future.needs = self._originals.take_used()  # until the task is done
         self._pending[ticket] = future, record, options
+        try:
+            fits = self._submit_data(data, size, call, how)
+        except Exception:
+            self._forget(ticket)
+            raise
+        if not fits:
+            self._forget(ticket)
+            raise too_large(f"the arguments of {record.name}", size, self._port.heap_limit)
+
+    def _submit_data(
+        self,
+        data: bytes | Payload,
+        size: int,
+        call: tuple[int, int, int],
+        how: tuple[bool, int],
+    ) -> bool:
+        if type(data) is bytes and size <= OUTBOX_BYTES and not self._writing:
+            self._writing = True  # who submits from in between finds the outbox taken
+            try:
+                self._outbox_view[:size] = data
+                return self._submit(*call, size, *how)
+            finally:
+                self._writing = False
+        return self._port.submit_large(*call, *pieces_of(data), *how)
+
+    def _forget(self, ticket: int) -> None:
+        """The call was never queued, or is withdrawn."""
+        if (pending := self._pending.pop(ticket, None)) is not None:
+            pending[0].needs = None
+        self._close_when_idle()
 
     def _check_arrays(self, payload: Payload, name: str) -> None:
         for block in payload.arrays:
@@ -243,11 +305,16 @@ class SharedEngine:
 
     def cancel(self, future: Future[Any]) -> bool:
         """Withdraw the task unless a worker has it."""
-        if future.ticket is None or not self._port.cancel(future.ticket):
+        ticket = future.ticket
+        if ticket is None or _held():
             return False
-        del self._pending[future.ticket]
-        future.ticket = future.needs = None
-        self._close_when_idle()
+        future.ticket = None  # whoever interrupts can't withdraw it, too
+        if not self._port.cancel(ticket):
+            if ticket in self._pending:
+                future.ticket = ticket
+            return False
+        self._settling(future)
+        self._forget(ticket)
         return True
 
     def ask_cancel(self, future: Future[Any]) -> bool:
@@ -266,8 +333,17 @@ class SharedEngine:
             return _bridge.can_run_sync()
         return self._waiting is Waiting.ASLEEP
 
-    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
+    def drain(
+        self,
+        timeout: float | None = None,
+        wanted: Future[Any] | None = None,
+        since: int | None = None,
+    ) -> bool:
         """Wait for completions: a host worker sleeps, a page is suspended."""
+        if since is None:
+            since = self.completed
+        if wanted is not None and wanted._state in DONE:
+            return True
         delivered = self._deliver()
         if timeout == 0:
             more = delivered
@@ -275,6 +351,8 @@ class SharedEngine:
                 more = self._deliver()
         if delivered or timeout == 0:
             return delivered
+        if _held():
+            raise BlockingError("a finalizer can't wait while another wait begins")
         if not self.can_block():
             raise BlockingError(
                 "a coroutine task can't wait, others would wait with it: use `await future` (or "
@@ -289,96 +367,189 @@ class SharedEngine:
             if deadline is not None and remaining <= 0:
                 return False
             if self._waiting is Waiting.SUSPENDED:
-                _bridge.run_sync(self._port.next_completions(remaining))
-                self._deliver()
-                # Meanwhile, the event loop may have delivered some, too.
-                delivered = True
-            else:
-                self._port.wait(remaining)
-                delivered = self._deliver()
+                # Before looking once more: from now on, whoever completes a future resolves it.
+                told = self._port.next_told(remaining)
+                if self.completed == since:
+                    _bridge.run_sync(told)
+                    self._deliver()
+                return True  # also if it was the event loop that delivered
+            if self.completed != since:
+                return True
+            self._port.wait(remaining)
+            delivered = self._deliver()
         return True
+
+    def _on_completions(self) -> None:
+        """Deliver for the event loop, where nobody is who could get what a callback raises."""
+        try:
+            self._deliver()
+        except BaseException:
+            _logger.exception("a callback of a future has raised")
 
     def _deliver(self) -> bool:
         """Complete the futures of tasks that have ended, interactive ones first, a batch of them.
 
-        A page lives on, and whoever waits for one future looks for it, before the next batch.
+        A page lives on, and whoever waits for one future looks for it, before the next batch. Where
+        a delivery is under way, below on the stack, this goes on with its batch.
 
         Returns:
             False if there was none.
-        """
-        if count := self._collect():
-            # All out of the inbox before any future is completed: a future's callback may deliver.
-            for ended in [self._take_large()] if count < 0 else self._read(count):
-                self._complete(*ended)
-            self._close_when_idle()
-        return self._finish_closing() or count != 0
 
-    def _read(self, count: int) -> list[tuple[int, int, int, bytes]]:
-        """Ticket, outcome, worker and payload of each record in the inbox."""
-        inbox, view, offset = self._inbox, self._inbox_view, 0
+        Raises:
+            BaseException: What is no Exception and was raised by a callback; all of the batch has
+                been delivered.
+        """
+        if _held():
+            return False
+        if not self._arrived:
+            self._take()
+        try:
+            delivered = self._complete_arrived()
+        finally:
+            self._close_when_idle()
+            finished = self._finish_closing()
+        return delivered or finished
+
+    def _take(self) -> None:
+        """Take what is in the inbox out of it.
+
+        The port offers a batch until `_batches` says that it has been taken. Whoever interrupts
+        this takes the very same one, and then maybe others, so that what is copied here is another.
+        """
+        batch = self._batches
+        size = self._collect(batch)
+        if not size:
+            return
+        data = bytes(self._inbox_view[:size])
+        if self._batches != batch:
+            return
+        records = self._read(data)
+        # From the comparison to the end, nothing is called in between: nobody can interrupt.
+        if self._batches == batch:
+            self._batches = batch + 1
+            self._arrived.extend(records)
+
+    def _read(self, data: bytes) -> list[_Arrived]:
+        """The records of a batch."""
         records = []
-        for _ in range(count):
-            ticket, outcome, worker, size = _header.unpack_from(inbox, offset)
+        offset = 0
+        while offset < len(data):
+            ticket, outcome, worker, size, large = _header.unpack_from(data, offset)
             offset += HEADER_BYTES
-            records.append((ticket, outcome, worker, bytes(view[offset : offset + size])))
-            offset += (size + 3) & ~3
+            payload: bytes | _Large
+            if large:
+                payload = _Large(self._port, large, size)
+            else:
+                payload = data[offset : offset + size]
+                offset += (size + 3) & ~3
+            records.append((ticket, outcome, worker, payload))
         return records
 
-    def _take_large(self) -> tuple[int, int, int, _Large]:
-        """The one record that is larger than the inbox, or refers to arrays."""
-        large = self._port.collect_large()
-        ticket, outcome, worker, size = _header.unpack_from(self._inbox)
-        return ticket, outcome, worker, _Large(self._port, large, size)
-
-    def _complete(self, ticket: int, outcome: int, worker: int, payload: bytes | _Large) -> None:
-        future, record, options = self._pending.pop(ticket)
-        future.ticket = future.needs = None
-        if outcome == RETURNED:
-            outer, kernels.destination = kernels.destination, self._kernels
+    def _complete_arrived(self) -> bool:
+        """Complete the futures of all that has arrived; False if there was none."""
+        delivered = False
+        failure: BaseException | None = None
+        while self._arrived:
+            ticket, outcome, worker, payload = self._arrived.popleft()
+            pending = self._pending.pop(ticket, None)
+            if pending is None:
+                continue  # nobody knows it
+            delivered = True
+            future, record, options = pending
+            future.ticket = future.needs = None
             try:
-                result = payload.read(load) if isinstance(payload, _Large) else loads(payload)
-            except BaseException as error:
-                error.add_note(f"(while unpickling the result of {record.name})")
-                future.set_exception(error)
-            else:
-                kernels.destination = outer  # whoever waits may pickle for others
-                future.set_result(result)
+                self._complete(future, record, options, outcome, worker, payload)
+            except BaseException as error:  # of a callback; others' futures are none the worse
+                if failure is None:
+                    failure = error
+                else:
+                    _logger.exception("a callback of %r has raised", future)
+        if failure is not None:
+            try:
+                raise failure
             finally:
-                kernels.destination = outer
-        elif outcome == RAISED:
-            try:
-                raised = _taken(payload, loads_exception)
-            except Exception as error:
-                error.add_note(f"(while unpickling the exception that {record.name} raised)")
-                future.set_exception(error)
+                del failure  # its traceback refers to this frame: no cycle
+        return delivered
+
+    def _complete(
+        self,
+        future: Future[Any],
+        record: Record,
+        options: Options,
+        outcome: int,
+        worker: int,
+        payload: bytes | _Large,
+    ) -> None:
+        result: Any = None
+        error: BaseException | None = None
+        # Callbacks run below, when the payload is read and its slot is free.
+        try:
+            if outcome == RETURNED:
+                result = self._loaded(payload)
             else:
-                fail(future, raised, record.name, options)
-        elif outcome == CANCELLED:
-            future.set_cancelled()
-        elif outcome == TIMED_OUT:
+                error = self._error(outcome, worker, payload, record, options)
+        except BaseException as raised:
+            what = "the exception that {} raised" if outcome == RAISED else "the result of {}"
+            raised.add_note(f"(while unpickling {what.format(record.name)})")
+            error, outcome = raised, LOST  # not what the task raised
+        finally:
+            if isinstance(payload, _Large):
+                payload.release()
+        self._settling(future)
+        try:
+            if error is None and outcome == CANCELLED:
+                future.set_cancelled()
+            elif error is None:
+                future.set_result(result)
+            elif outcome == RAISED:
+                fail(future, error, record.name, options)
+            else:
+                future.set_exception(error)
+        finally:
+            del future, error  # the traceback of the error may refer to this frame: no cycle
+
+    def _settling(self, future: Future[Any]) -> None:
+        """Let those who wait look again once this future is done, and before its callbacks run."""
+        self.completed += 1
+        if self._waiting is Waiting.SUSPENDED:
+            future._done_callbacks.insert(0, self._tell)
+
+    def _tell(self, future: Future[Any]) -> None:
+        self.completed += 1
+        self._port.tell()
+
+    def _loaded(self, payload: bytes | _Large) -> Any:
+        outer, kernels.destination = kernels.destination, self._kernels
+        try:
+            return payload.read(load) if isinstance(payload, _Large) else loads(payload)
+        finally:
+            kernels.destination = outer  # whoever waits may pickle for others
+
+    def _error(
+        self, outcome: int, worker: int, payload: bytes | _Large, record: Record, options: Options
+    ) -> BaseException | None:
+        """What an outcome without a result means; None: it was cancelled."""
+        if outcome == RAISED:
+            return _taken(payload, loads_exception)
+        if outcome == CANCELLED:
+            return None
+        if outcome == TIMED_OUT:
             late = overtime(record.name, options)
             late.add_note(f"(worker {worker} did not get to Cancelled in time and was replaced)")
-            future.set_exception(late)
-        elif outcome == LOST:
-            future.set_exception(
-                WorkerLost(f"worker {worker} died while it ran {record.name}; other tasks go on")
+            return late
+        if outcome == LOST:
+            return WorkerLost(f"worker {worker} died while it ran {record.name}; other tasks go on")
+        if outcome == CORRUPTED:
+            return RuntimeError(
+                f"the shared memory is corrupted: the outcome of {record.name} is not known"
             )
-        elif outcome == CORRUPTED:
-            future.set_exception(
-                RuntimeError(
-                    f"the shared memory is corrupted: the outcome of {record.name} is not known"
-                )
+        if outcome == NO_ROOM:
+            return MemoryError(
+                f"the arguments of {record.name} find no room in the scheduler's shared heap, "
+                "although nothing else is under way: give the Scheduler a larger memory="
             )
-        elif outcome == NO_ROOM:
-            future.set_exception(
-                MemoryError(
-                    f"the arguments of {record.name} find no room in the scheduler's shared heap, "
-                    "although nothing else is under way: give the Scheduler a larger memory="
-                )
-            )
-        else:
-            self._broken = _taken(payload, bytes).decode()
-            future.set_exception(BrokenPool(f"the workers could not be started: {self._broken}"))
+        self._broken = _taken(payload, bytes).decode()
+        return BrokenPool(f"the workers could not be started: {self._broken}")
 
     # -- The pool --------------------------------------------------------------------------------
 
@@ -401,11 +572,25 @@ class SharedEngine:
         """Close the pool once nothing is pending."""
         if self._stopped is None:
             self._stopped = Future(self)
-        if cancel:
-            for future, _, _ in list(self._pending.values()):
-                future.cancel()
-        self._close_when_idle()
+        try:
+            if cancel:
+                self._cancel_all()
+        finally:
+            self._close_when_idle()
         return self._stopped
+
+    def _cancel_all(self) -> None:
+        failure: BaseException | None = None
+        for future, _, _ in list(self._pending.values()):
+            try:
+                future.cancel()
+            except BaseException as error:  # of a callback
+                failure = failure or error
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # no cycle
 
     def _close_when_idle(self) -> None:
         if self._stopped is not None and not self._pending and not self._closing:
@@ -421,5 +606,6 @@ class SharedEngine:
         self._callback.destroy()
         shared_memory.retire(self._memory)
         assert self._stopped is not None
+        self._settling(self._stopped)
         self._stopped.set_result(None)
         return True

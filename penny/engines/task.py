@@ -18,7 +18,7 @@ from penny._bridge import WorkerPort
 from penny.engines.outcomes import fail
 from penny.errors import Cancelled
 from penny.functions import is_coroutine_call
-from penny.futures import Future
+from penny.futures import DONE, Future
 from penny.jobs import Execution, Job
 from penny.options import DEFAULT, Options
 from penny.shared_memory import Memory
@@ -45,6 +45,7 @@ class TaskEngine:
     """
 
     patience: float | None = 0.005
+    completed = 0  # who waits works; it never sleeps for long beside another's completion
 
     def __init__(self, port: WorkerPort, memory: Memory) -> None:
         self.workers = port.workers
@@ -52,6 +53,7 @@ class TaskEngine:
         self._port = port
         # Of each execution on the stack, in the order of submission; the values don't matter.
         self._pending: dict[Execution, dict[Future[Any], None]] = {}
+        self._over: set[Execution] = set()
 
     def submit(
         self,
@@ -63,6 +65,8 @@ class TaskEngine:
     ) -> None:
         """Make a job of the innermost task."""
         execution = jobs.innermost
+        if execution in self._over:  # from a callback of what is being cancelled
+            raise RuntimeError("cannot schedule new futures: the task was cancelled, or has failed")
         if execution not in self._pending:
             jobs.at_end(functools.partial(self._finish, execution))
             self._pending[execution] = {}
@@ -106,11 +110,18 @@ class TaskEngine:
         """True: whoever waits works."""
         return True
 
-    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
+    def drain(
+        self,
+        timeout: float | None = None,
+        wanted: Future[Any] | None = None,
+        since: int | None = None,
+    ) -> bool:
         """Run the wanted job, or help until it has ended.
 
         A job that is run here can't be interrupted when the time is over.
         """
+        if wanted is not None and wanted._state in DONE:
+            return True  # by a callback of another, say
         if wanted is None or wanted.ticket is None:
             pending = self._pending.get(jobs.innermost, {})
             if timeout == 0:
@@ -153,13 +164,30 @@ class TaskEngine:
             while pending and execution.cancelled == jobs.NOT_CANCELLED:
                 self.drain(None, next(reversed(pending)))
         finally:
-            for future in list(pending):  # the task was cancelled: what it submitted is, too
-                job = future.ticket.job
-                self._release(future)
+            self._over.add(execution)
+            try:
+                self._cancel_all(pending)  # the task was cancelled: what it submitted is, too
+            finally:
+                self._over.remove(execution)
+                del self._pending[execution]
+
+    def _cancel_all(self, pending: dict[Future[Any], None]) -> None:
+        failure: BaseException | None = None
+        while pending:
+            future = next(iter(pending))
+            job = future.ticket.job
+            self._release(future)
+            try:
                 if not job.cancel():
                     job.ask_cancel()
                 future.set_cancelled()
-            del self._pending[execution]
+            except BaseException as error:  # of a callback; others are to be told, too
+                failure = failure or error
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # its traceback refers to this frame: no cycle
 
     def stats(self) -> dict[str, Any]:
         """What all workers did, and the heap."""

@@ -21,6 +21,7 @@ from penny.futures import Future
 class FakeEngine:
     workers = 2
     patience = None
+    completed = 0
 
     def __init__(self, *, blocking: bool = True, **options: Any) -> None:
         self.options = options
@@ -72,7 +73,7 @@ class FakeEngine:
     def can_block(self):
         return self.blocking
 
-    def drain(self, timeout=None, wanted=None):
+    def drain(self, timeout=None, wanted=None, since=None):
         if self.taken is None and self.queue:
             if timeout == 0:
                 return False

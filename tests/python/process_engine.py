@@ -44,6 +44,7 @@ class Task:
 
 class ProcessEngine:
     patience = None
+    completed = 0
 
     def __init__(self, *, workers=None, packages=(), memory=None, check=False, trace=None):
         self.workers = workers or 2
@@ -111,7 +112,7 @@ class ProcessEngine:
     def can_block(self):
         return True
 
-    def drain(self, timeout=None, wanted=None):
+    def drain(self, timeout=None, wanted=None, since=None):
         try:
             self._complete(*self._ended.get(timeout != 0, timeout))
         except queue.Empty:

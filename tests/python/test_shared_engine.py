@@ -31,17 +31,19 @@ class FakeClientPort:
         self.asked: list[int] = []
         self.arrays = FakeArraysPort()
         self.asleep: Any = None
+        self.batches = self.used = 0
 
-    def submit(self, function, flags, size, interactive, limit):
+    def submit(self, ticket, function, flags, size, interactive, limit):
         pieces = [self.outbox[:size]]
-        return self.submit_large(function, flags, pieces, [], interactive, limit)
+        return self.submit_large(ticket, function, flags, pieces, [], interactive, limit)
 
-    def submit_large(self, function, flags, pieces, arrays, interactive, limit):
+    def submit_large(self, ticket, function, flags, pieces, arrays, interactive, limit):
         data = b"".join(pieces)
         if len(data) > self.heap_limit:
-            return -1
+            return False
         self.submitted.append((flags, data, interactive, limit))
-        return len(self.submitted) - 1
+        assert ticket == len(self.submitted)
+        return True
 
     def add_function(self, data):
         return 1
@@ -50,30 +52,33 @@ class FakeClientPort:
         pass
 
     def cancel(self, ticket):
-        return ticket not in self.asked
+        return ticket - 1 not in self.asked
 
     def ask_cancel(self, ticket):
-        self.asked.append(ticket)
+        self.asked.append(ticket - 1)
         return True
 
     def running(self, ticket):
         return True
 
     def end(self, *batch: tuple[int, int, bytes]) -> None:
-        """One batch more to collect: ticket, outcome and payload of each."""
+        """One batch more to collect: number of the task, from 0, outcome and payload of each."""
         self.ended.append(list(batch))
 
-    def collect(self):
-        if not self.ended:
-            return 0
-        batch = self.ended.pop(0)
+    def collect(self, taken):
+        if taken != self.batches:
+            return self.used
+        batch = self.ended.pop(0) if self.ended else []
         offset = 0
-        for ticket, outcome, payload in batch:
-            struct.pack_into("<4I", self.inbox, offset, ticket, outcome, 7, len(payload))
-            offset += 16
+        for number, outcome, payload in batch:
+            ticket = number + 1
+            struct.pack_into("<QHHII", self.inbox, offset, ticket, outcome, 7, len(payload), 0)
+            offset += 20
             self.inbox[offset : offset + len(payload)] = payload
             offset += (len(payload) + 3) & ~3
-        return len(batch)
+        self.used = offset
+        self.batches += offset > 0
+        return self.used
 
     def wait(self, milliseconds):
         self.asleep(milliseconds)

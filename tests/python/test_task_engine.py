@@ -413,3 +413,78 @@ def test_a_job_with_a_time_limit_is_never_run_in_place(port):
         assert port.taken_back == 0
 
     port.run(task)
+
+
+# -- Callbacks -------------------------------------------------------------------------------------
+
+
+def test_callbacks_submit_and_wait_for_one_another(port):
+    def task():
+        values = {}
+
+        def start(n):
+            future = submit(double, n)
+            future.add_done_callback(lambda f: values.setdefault(n, f.result()))
+            if n < 20:
+                future.add_done_callback(lambda _: start(n + 1))
+
+        start(0)
+        pair = [submit(double, n) for n in (100, 101)]
+        pair[1].add_done_callback(lambda _: values.setdefault("first", pair[0].result()))
+        assert pair[1].result() == 202
+        jobs.at_end(lambda: seen.append(values))
+        return values["first"]
+
+    seen = []
+    assert port.run(task) == 200
+    values = seen[0]
+    del values["first"]
+    assert values == {n: 2 * n for n in range(21)}
+
+
+def test_a_cancelled_task_s_callbacks_submit_in_vain(port, caplog):
+    ended = []
+
+    def again(future):
+        ended.append(future.cancelled())
+        submit(double, 1).add_done_callback(again)
+
+    def task():
+        for n in range(3):
+            submit(double, n).add_done_callback(again)
+        port.cancel(port.stack[-1])
+        while True:
+            pass
+
+    with pytest.raises(penny.Cancelled):
+        port.run(task)
+    assert ended == [True, True, True]
+    assert [str(record.exc_info[1]) for record in caplog.records] == [
+        "cannot schedule new futures: the task was cancelled, or has failed"
+    ] * 3
+
+
+def test_what_a_callback_raises_hinders_no_other_future(port):
+    told = []
+
+    def leave(_):
+        raise SystemExit(3)
+
+    def task():
+        futures = [submit(double, n) for n in range(3)]
+        for future in futures:
+            future.add_done_callback(told.append)
+            future.add_done_callback(leave)
+            future.add_done_callback(told.append)
+        try:
+            futures[0].result()
+        except SystemExit:
+            assert futures[0].result() == 0
+        told.append(futures)
+
+    with pytest.raises(BaseException):  # noqa: B017
+        port.run(task)
+    futures = next(each for each in told if isinstance(each, list))
+    assert all(future.done() for future in futures)
+    for future in futures:
+        assert told.count(future) == 2

@@ -1,5 +1,6 @@
 // A client's half of a task's life: submission, back-pressure, collection of outcomes (how it hears of them:
-// listening.js). Nothing here blocks but wait(), which only a host worker may call.
+// listening.js). Nothing here blocks but wait(), which only a host worker may call. The states of a call, and why
+// nothing that a receiver does can make an outcome reach another's call: docs/delivery.md.
 import * as L from './layout.js';
 import {clientParticipant} from './core.js';
 import {Completed} from './completed.js';
@@ -8,6 +9,12 @@ import {Listener} from './listening.js';
 import {joined, lengthOf, writePieces} from './payload.js';
 
 /** @typedef {import('./core.js').Core} Core */
+
+/**
+ * What a call is known by to whoever submits it: whatever is the same value as itself alone, for ever. A number that is
+ * counted up, or an object. It is never used again: what knows the ticket of a call that is over knows nobody else's.
+ * @typedef {any} Ticket
+ */
 
 /**
  * A function for the table: its pickle, until it has an entry there. References: one of whoever added it,
@@ -80,16 +87,18 @@ const RETRY_MS = 10;
 /** A call that finds no room although nobody has anything under way tries again so often. */
 const RETRIES = 5;
 
-const QUEUED_HERE = -1;
-const UNUSED = -2;
-const UNKNOWN = -1;
+/** Instead of a call's slot: it waits here for room; or there never will be any, and this is to be delivered. */
+const DEFERRED = -1;
+const HOPELESS = -2;
+/** Instead of the ticket of a slot: nobody's any more, or a predecessor's, who has died. */
+const UNKNOWN = undefined;
 
 /**
  * Gets each outcome once. `address` and `size` say where its payload lies in the shared memory during
  * the call; for BROKEN it is UTF-8 text; for CORRUPTED and NO_ROOM there is none, with NO_ROOM `size` is what
  * the arguments take.
  * @callback Deliver
- * @param {number} ticket
+ * @param {Ticket} ticket
  * @param {number} outcome one of Outcome
  * @param {number} address
  * @param {number} size bytes
@@ -102,19 +111,19 @@ const UNKNOWN = -1;
 export const KEEP = 2;
 
 export class Client {
-  /** Slot of each ticket, QUEUED_HERE or UNUSED. @type {number[]} */
-  #slots = [];
-  /** @type {number[]} */
-  #freeTickets = [];
-  /** Ticket of each slot, or UNKNOWN: a predecessor's, who has died. */
-  #tickets = new Int32Array(L.TASKS).fill(UNKNOWN);
+  /** The calls that have not ended: the slot of each, DEFERRED or HOPELESS. @type {Map<Ticket, number>} */
+  #calls = new Map();
+  /** Whose each slot is, or UNKNOWN. @type {Ticket[]} */
+  #tickets = new Array(L.TASKS).fill(UNKNOWN);
+  /** The last ticket that was made here. */
+  #lastTicket = 0;
   /** What found no room yet, by ticket, in order; batch calls do not hold up others. */
   #deferred = {
-    urgent: /** @type {Map<number, Call>} */ (new Map()),
-    batch: /** @type {Map<number, Call>} */ (new Map()),
+    urgent: /** @type {Map<Ticket, Call>} */ (new Map()),
+    batch: /** @type {Map<Ticket, Call>} */ (new Map()),
   };
-  /** Deferred calls that never will. @type {{ticket: number, size: number}[]} */
-  #hopeless = [];
+  /** The sizes of deferred calls that never will. @type {Map<Ticket, number>} */
+  #hopeless = new Map();
   #retries = 0;
   /** When deferred calls are tried again though nothing of ours has ended. */
   #retryAt = Infinity;
@@ -126,9 +135,9 @@ export class Client {
   #corrupted = false;
   /** The event counter before the last collect(). */
   #seen = 0;
-
-  /** Tasks submitted and not yet ended. */
-  pending = 0;
+  /** Whether collect() is at work, and how many outcomes it has handed over. */
+  #collecting = false;
+  #count = 0;
 
   /**
    * @param {Core} core
@@ -158,6 +167,16 @@ export class Client {
   #completed;
   /** @type {Listener} */
   #listener;
+
+  /** Calls submitted and not yet ended. */
+  get pending() {
+    return this.#calls.size;
+  }
+
+  /** Whose these are, in the order of submission. */
+  tickets() {
+    return [...this.#calls.keys()];
+  }
 
   /** Ends it: nothing is collected any more, and nothing keeps it or its memory alive. */
   close() {
@@ -205,14 +224,14 @@ export class Client {
    * @param {CallOptions} options
    * @param {import('./payload.js').Pieces} pieces the pickled arguments; copied before this returns
    * @param {number[]} [arrays] numbers of the arrays among them, each once, which the caller holds
-   * @returns {number} ticket, unique among the pending tasks
+   * @param {Ticket} [ticket] what the call is to be known by; else a number, from 1
+   * @returns {Ticket}
    */
-  submit(fn, options, pieces, arrays = []) {
+  submit(fn, options, pieces, arrays = [], ticket = ++this.#lastTicket) {
     if (this.#corrupted) throw new CorruptionError('use another Scheduler');
     const limit = this.core.exports.heap_limit();
     const size = lengthOf(pieces);
     if (size > limit) throw new HeapLimitError(size, limit);
-    const ticket = this.#ticket();
     if (this.#waits(options) || !this.#place(ticket, fn, options, pieces, arrays))
       this.#defer(ticket, {fn, options, bytes: joined(pieces), arrays});
     if (options.queue === L.COROUTINES) this.oncoroutine();
@@ -225,15 +244,16 @@ export class Client {
    * @param {number} flags
    * @param {(bytes: Uint8Array, offset: number, limit: number) => number} write returns how many
    *     bytes it wrote, or -1 if there is more than fits
-   * @returns {number} ticket, or -1: pickle the arguments elsewhere and call submit()
+   * @param {Ticket} ticket as of submit()
+   * @returns {boolean} false: pickle the arguments elsewhere and call submit()
    */
-  submitInline(fn, flags, write) {
+  submitInline(fn, flags, write, ticket) {
     if (this.#corrupted) throw new CorruptionError('use another Scheduler');
     const entry = this.#entry(fn);
-    if (this.#waits(PLAIN) || !entry) return -1;
+    if (this.#waits(PLAIN) || !entry) return false;
     const {core} = this;
     const index = core.exports.task_new(this.number) >>> 0;
-    if (index === L.NONE) return -1;
+    if (index === L.NONE) return false;
     const payload = L.TASK_ADDRESS + index * L.TASK_BYTES + L.TASK_PAYLOAD;
     let size = -1;
     try {
@@ -241,11 +261,7 @@ export class Client {
     } finally {
       if (size < 0) core.exports.task_free(index, this.number);
     }
-    if (size < 0) return -1;
-    const ticket = this.#ticket();
-    if (this.#publish(ticket, index, entry, L.BATCH, flags, size, 0)) return ticket;
-    this.#retire(ticket);
-    return -1;
+    return size >= 0 && this.#publish(ticket, index, entry, L.BATCH, flags, size, 0);
   }
 
   /**
@@ -262,17 +278,12 @@ export class Client {
     return queue === L.BATCH && this.#inFlight >= L.TASKS - RESERVED;
   }
 
-  #ticket() {
-    this.pending++;
-    return this.#freeTickets.pop() ?? this.#slots.push(UNUSED) - 1;
-  }
-
   /**
-   * @param {number} ticket
+   * @param {Ticket} ticket
    * @param {Call} call
    */
   #defer(ticket, call) {
-    this.#slots[ticket] = QUEUED_HERE;
+    this.#calls.set(ticket, DEFERRED);
     this.#queueOf(call).set(ticket, call);
     call.fn.references++;
     this.core.arrays.holdAll(call.arrays);
@@ -285,7 +296,7 @@ export class Client {
     return options.queue === L.BATCH ? this.#deferred.batch : this.#deferred.urgent;
   }
 
-  /** @param {number} ticket */
+  /** @param {Ticket} ticket */
   #deferredCall(ticket) {
     return this.#deferred.urgent.get(ticket) ?? this.#deferred.batch.get(ticket);
   }
@@ -304,7 +315,7 @@ export class Client {
   }
 
   /**
-   * @param {number} ticket
+   * @param {Ticket} ticket
    * @param {TableFunction} fn
    * @param {CallOptions} options
    * @param {import('./payload.js').Pieces} pieces
@@ -341,7 +352,7 @@ export class Client {
   }
 
   /**
-   * @param {number} ticket
+   * @param {Ticket} ticket
    * @param {number} index
    * @param {number} entry
    * @param {number} queue
@@ -354,7 +365,7 @@ export class Client {
       this.core.exports.task_free(index, this.number); // frees the block, too
       return false;
     }
-    this.#slots[ticket] = index;
+    this.#calls.set(ticket, index);
     this.#tickets[index] = ticket;
     this.#inFlight++;
     this.listen();
@@ -376,7 +387,8 @@ export class Client {
             this.#feedLater();
             return;
           }
-          this.#hopeless.push({ticket, size: call.bytes.length});
+          this.#calls.set(ticket, HOPELESS);
+          this.#hopeless.set(ticket, call.bytes.length);
           this.#listener.look();
         }
         this.#retries = 0;
@@ -385,7 +397,7 @@ export class Client {
   }
 
   /**
-   * @param {number} ticket
+   * @param {Ticket} ticket
    * @param {Call} call
    */
   #undefer(ticket, call) {
@@ -395,73 +407,88 @@ export class Client {
   }
 
   /**
-   * Withdraws a task; false if a worker has it or had it.
-   * @param {number} ticket
+   * Withdraws a task; false if a worker has it or had it, or if it is over.
+   * @param {Ticket} ticket
    */
   cancel(ticket) {
-    const slot = this.#slots[ticket];
-    if (slot === undefined || slot === UNUSED) return false;
-    if (slot === QUEUED_HERE) {
-      const call = this.#deferredCall(ticket);
-      if (!call) return false; // hopeless
-      this.#undefer(ticket, call);
-    } else {
-      if (!this.core.exports.task_cancel(slot, this.number)) return false;
-      this.#tickets[slot] = UNKNOWN;
-      this.#inFlight--;
-      this.#feed();
-    }
-    this.#retire(ticket);
+    const slot = this.#calls.get(ticket);
+    if (slot === undefined || slot === HOPELESS) return false;
+    if (slot === DEFERRED) this.#undefer(ticket, /** @type {Call} */ (this.#deferredCall(ticket)));
+    else if (!this.core.exports.task_cancel(slot, this.number)) return false;
+    else this.#leave(slot);
+    this.#calls.delete(ticket);
+    if (slot !== DEFERRED) this.#feed();
     return true;
+  }
+
+  /** The slot is no call's any more. @param {number} slot */
+  #leave(slot) {
+    this.#tickets[slot] = UNKNOWN;
+    this.#inFlight--;
+  }
+
+  /** The slot of a call, if it has one. @param {Ticket} ticket */
+  #slotOf(ticket) {
+    const slot = this.#calls.get(ticket);
+    return slot === undefined || slot < 0 ? L.NONE : slot;
   }
 
   /**
    * Asks a running task to end; false if it does not run.
-   * @param {number} ticket
+   * @param {Ticket} ticket
    */
   askCancel(ticket) {
-    const slot = this.#slots[ticket];
-    if (!(slot >= 0) || !this.core.exports.task_ask_cancel(slot)) return false;
+    const slot = this.#slotOf(ticket);
+    if (slot === L.NONE || !this.core.exports.task_ask_cancel(slot)) return false;
     this.onwatch();
     return true;
   }
 
   /**
    * Whether a worker has taken the task.
-   * @param {number} ticket
+   * @param {Ticket} ticket
    */
   running(ticket) {
-    const slot = this.#slots[ticket];
-    if (!(slot >= 0)) return false;
+    const slot = this.#slotOf(ticket);
+    if (slot === L.NONE) return false;
     return (this.core.taskWord(slot, L.TASK_STATE_WORD) & L.STATE_MASK) !== L.STATE_QUEUED;
-  }
-
-  /** @param {number} ticket */
-  #retire(ticket) {
-    this.#slots[ticket] = UNUSED;
-    this.#freeTickets.push(ticket);
-    this.pending--;
   }
 
   // ---- completion -------------------------------------------------------------------------------
 
   /**
-   * Hands over what has ended, at most `limit` outcomes.
+   * Hands over what has ended, at most `limit` outcomes. What `deliver` does with the client meanwhile is its own
+   * affair, but a collect() of its own finds nothing. If it throws, so does this: the outcome stays for the next time.
    * @param {Deliver} deliver
    * @param {number} [limit]
    * @returns {number} how many
    */
   collect(deliver, limit = Infinity) {
-    if (!this.#corrupted) {
-      try {
-        return this.#collect(deliver, limit);
-      } catch (error) {
-        if (!(error instanceof CorruptionError)) throw error;
-        // The list of what has completed can't be followed: what of it would never be known.
-        this.#corrupted = true;
-      }
+    if (this.#collecting) return 0;
+    this.#collecting = true;
+    this.#count = 0;
+    try {
+      if (!this.#corrupted) this.#collectEnded(deliver, limit);
+      if (this.#corrupted) this.#endAll(deliver, limit, Outcome.CORRUPTED, 0, 0);
+    } finally {
+      this.#collecting = false;
+      if (this.#count && !this.#corrupted) this.#feed();
     }
-    return this.#endAll(deliver, Outcome.CORRUPTED, 0, 0);
+    return this.#count;
+  }
+
+  /**
+   * @param {Deliver} deliver
+   * @param {number} limit
+   */
+  #collectEnded(deliver, limit) {
+    try {
+      this.#collect(deliver, limit);
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error;
+      // The list of what has completed can't be followed: what of it would never be known.
+      this.#corrupted = true;
+    }
   }
 
   /**
@@ -470,22 +497,25 @@ export class Client {
    */
   #collect(deliver, limit) {
     const {core, number} = this;
-    let count = 0;
     this.#seen = this.#listener.events(); // before looking, see completions.c
     this.#completed.refresh();
-    for (; this.#hopeless.length; count++) {
-      const {ticket, size} = this.#hopeless[0];
-      if (!deliver(ticket, Outcome.NO_ROOM, 0, size, 0, L.NONE)) return count;
-      this.#hopeless.shift();
-      this.#retire(ticket);
+    for (const [ticket, size] of this.#hopeless) {
+      if (this.#count >= limit || !deliver(ticket, Outcome.NO_ROOM, 0, size, 0, L.NONE)) return;
+      this.#hopeless.delete(ticket);
+      this.#ended(ticket);
     }
-    for (; count < limit; count++) {
+    while (this.#count < limit) {
       const index = this.#completed.first();
       if (index === L.NONE) {
-        count += this.#breakIfBroken(deliver);
-        break;
+        this.#breakIfBroken(deliver, limit);
+        return;
       }
       const ticket = this.#tickets[index];
+      if (ticket === UNKNOWN) {
+        this.#completed.shift();
+        core.exports.task_free(index, number);
+        continue;
+      }
       const word = core.taskWord(index, L.TASK_STATE_WORD);
       let outcome = this.#outcome(index, word & L.STATE_MASK);
       let address = 0;
@@ -498,22 +528,19 @@ export class Client {
           outcome = Outcome.CORRUPTED; // this one's slot; others are none the worse
         }
       }
-      if (ticket === UNKNOWN) {
-        this.#completed.shift();
-        core.exports.task_free(index, number);
-        count--;
-        continue;
-      }
       const taken = deliver(ticket, outcome, address, size, (word >> 8) & 0xff, index);
-      if (!taken) break;
+      if (!taken) return;
       this.#completed.shift();
-      this.#tickets[index] = UNKNOWN;
+      this.#leave(index); // before the slot is free
+      this.#ended(ticket);
       if (taken !== KEEP) core.exports.task_free(index, number);
-      this.#inFlight--;
-      this.#retire(ticket);
     }
-    if (count) this.#feed();
-    return count;
+  }
+
+  /** @param {Ticket} ticket whose outcome has been taken */
+  #ended(ticket) {
+    this.#calls.delete(ticket);
+    this.#count++;
   }
 
   /** Frees a slot that a receiver has kept. @param {number} slot */
@@ -536,39 +563,41 @@ export class Client {
   /**
    * If no worker can start, everything pending has ended so.
    * @param {Deliver} deliver
+   * @param {number} limit
    */
-  #breakIfBroken(deliver) {
+  #breakIfBroken(deliver, limit) {
     const {core} = this;
     const block = Atomics.load(core.words, L.BROKEN_WORD) >>> 0;
-    if (!block || !this.pending) return 0;
+    if (!block || !this.pending) return;
     const size = Atomics.load(core.words, L.BROKEN_SIZE_WORD) >>> 0;
     core.checkBlock(block, size);
-    return this.#endAll(deliver, Outcome.BROKEN, block, size);
+    this.#endAll(deliver, limit, Outcome.BROKEN, block, size);
   }
 
   /**
    * Everything pending has ended so.
    * @param {Deliver} deliver
+   * @param {number} limit
    * @param {number} outcome
    * @param {number} address
    * @param {number} size
    */
-  #endAll(deliver, outcome, address, size) {
-    const {core} = this;
-    let count = 0;
-    this.#slots.forEach((slot, ticket) => {
-      if (slot === UNUSED || !deliver(ticket, outcome, address, size, 0, L.NONE)) return;
-      const call = this.#deferredCall(ticket);
-      if (call) {
-        this.#undefer(ticket, call);
+  #endAll(deliver, limit, outcome, address, size) {
+    for (const ticket of this.#calls.keys()) {
+      if (this.#count >= limit || !deliver(ticket, outcome, address, size, 0, L.NONE)) return;
+      const slot = this.#calls.get(ticket); // now: the receiver may have cancelled it
+      if (slot === undefined) continue;
+      if (slot === DEFERRED) {
+        this.#undefer(ticket, /** @type {Call} */ (this.#deferredCall(ticket)));
+      } else if (slot === HOPELESS) {
+        this.#hopeless.delete(ticket);
       } else {
-        core.exports.task_cancel(slot, this.number);
-        this.#inFlight--;
+        // If somebody has it after all, that it has ended will be heard of, and be nobody's.
+        this.core.exports.task_cancel(slot, this.number);
+        this.#leave(slot);
       }
-      this.#retire(ticket);
-      count++;
-    });
-    return count;
+      this.#ended(ticket);
+    }
   }
 
   /**
@@ -596,7 +625,7 @@ export class Client {
   /** Whether collect() would find something. */
   #hasCompletions() {
     if (this.#corrupted) return this.pending > 0;
-    return this.#completed.length > 0 || this.#hopeless.length > 0;
+    return this.#completed.length > 0 || this.#hopeless.size > 0;
   }
 
   /** Calls oncompletions once, in a later turn, when there is something to collect. */

@@ -2,8 +2,9 @@
 // of Python's, the outbox for arguments, the inbox for outcomes. JavaScript knows where they are in
 // Pyodide's memory, so bytes cross the bridge without becoming objects.
 //
-// A record in the inbox: ticket, outcome, worker, size (little-endian, 32 bits each), then the
-// payload, padded to a multiple of 4.
+// A record in the inbox: ticket (64 bits), outcome, worker (16 bits each), size of the payload, and what names the
+// payload if it is to be read apart, else 0 (32 bits each, all little-endian); then the payload, padded to a multiple
+// of 4. What lies in the inbox is a batch; it stays until Python has said that it has taken it: docs/delivery.md.
 import {ArraysPort} from './arrays_port.js';
 import {chromeTrace, jsonPieces} from './chrome_trace.js';
 import {HAS_KWARGS, HeapLimitError, KEEP, Outcome, queueOf} from './client.js';
@@ -13,7 +14,7 @@ import * as L from './layout.js';
 import {withBytes, withPieces} from './python_buffers.js';
 import {readTrace} from './trace.js';
 
-const HEADER = 16;
+const HEADER = 20;
 
 /** So many outcomes at once at most: whoever waits for one of them should not wait for thousands. */
 const BATCH = 128;
@@ -71,19 +72,22 @@ export class ClientPort {
   }
 
   /**
+   * @param {number} ticket of the call: a number that Python never uses again
    * @param {number} handle of the function
    * @param {number} flags
    * @param {number} size bytes in the outbox
    * @param {boolean} interactive
    * @param {number} limit ms that it may run; 0: no limit
+   * @returns {boolean} false: the heap could never hold the arguments, nothing was queued
    */
-  submit(handle, flags, size, interactive, limit) {
+  submit(ticket, handle, flags, size, interactive, limit) {
     const {memory, address} = this.outbox;
-    return this.#submit(handle, flags, memory.subarray(address, address + size), interactive, limit);
+    return this.#submit(ticket, handle, flags, memory.subarray(address, address + size), interactive, limit);
   }
 
   /**
    * Like submit(), for arguments that are large, or that refer to arrays.
+   * @param {number} ticket
    * @param {number} handle of the function
    * @param {number} flags
    * @param {BufferList} list their pickle, in pieces
@@ -91,27 +95,28 @@ export class ClientPort {
    * @param {boolean} interactive
    * @param {number} limit
    */
-  submit_large(handle, flags, list, arrays, interactive, limit) {
+  submit_large(ticket, handle, flags, list, arrays, interactive, limit) {
     return withPieces(this.inbox.module, list, pieces =>
-      this.#submit(handle, flags, pieces, interactive, limit, arrays.toJs()),
+      this.#submit(ticket, handle, flags, pieces, interactive, limit, arrays.toJs()),
     );
   }
 
   /**
+   * @param {number} ticket
    * @param {number} handle of the function
    * @param {number} flags
    * @param {import('./payload.js').Pieces} pieces
    * @param {boolean} interactive
    * @param {number} limit
    * @param {number[]} [arrays]
-   * @returns {number} ticket; -1 if the heap could never hold the arguments
    */
-  #submit(handle, flags, pieces, interactive, limit, arrays) {
+  #submit(ticket, handle, flags, pieces, interactive, limit, arrays) {
     try {
       const options = {flags: flags & HAS_KWARGS, queue: queueOf(flags, interactive), limit};
-      return this.client.submit(this.#function(handle), options, pieces, arrays);
+      this.client.submit(this.#function(handle), options, pieces, arrays, ticket);
+      return true;
     } catch (error) {
-      if (error instanceof HeapLimitError) return -1;
+      if (error instanceof HeapLimitError) return false;
       throw error;
     }
   }
@@ -189,46 +194,49 @@ export class ClientPort {
   }
 
   /**
-   * Packs outcomes into the inbox.
-   * @returns {number} how many; or, negated, the size of the next one's payload, which is larger than
-   *     the inbox, or refers to arrays: collect_large() it
+   * Packs outcomes into the inbox: the next batch, or once more the last one if that has not been taken.
+   * @param {number} taken how many batches have been taken
+   * @returns {number} bytes that the batch takes in the inbox; 0: there is none
    */
-  collect() {
+  collect(taken) {
+    if (taken !== this.#batches) return this.#used;
+    try {
+      this.#pack();
+    } finally {
+      // Also if it threw: what was packed is out of the client, and nowhere else.
+      if (this.#used) this.#batches++;
+    }
+    return this.#used;
+  }
+  /** How many batches there have been, and the bytes of the last one. */
+  #batches = 0;
+  #used = 0;
+
+  #pack() {
     const {memory, address, size: room} = this.inbox;
     const {core} = this.client;
     const view = new DataView(memory.buffer);
-    let offset = 0;
-    let large = 0;
-    const count = this.client.collect((ticket, outcome, from, bytes, worker, slot) => {
+    let full = false;
+    this.#used = 0;
+    this.client.collect((ticket, outcome, from, bytes, worker, slot) => {
       const size = outcome === Outcome.NO_ROOM ? 0 : bytes;
-      if (offset + HEADER + size > room || (slot !== L.NONE && core.arrays.carries(slot))) {
-        if (!offset) large = size;
-        return false;
+      const offset = this.#used;
+      // Read by read_outcome(), which takes as long as it takes: in a batch of its own.
+      const apart = HEADER + size > room || (slot !== L.NONE && core.arrays.carries(slot));
+      if (full || (offset && (apart || offset + HEADER + size > room))) return false;
+      this.#header(view, address + offset, ticket, outcome, worker, size, apart ? ++this.#lastLarge : 0);
+      if (apart) {
+        this.#large.set(this.#lastLarge, {from, size, slot});
+        this.#used = HEADER;
+        full = true;
+        return slot === L.NONE ? true : KEEP;
       }
-      this.#header(view, address + offset, ticket, outcome, worker, size);
-      offset += HEADER;
-      if (size <= 64) for (let i = 0; i < size; i++) memory[address + offset + i] = core.bytes[from + i];
-      else memory.set(core.bytes.subarray(from, from + size), address + offset);
-      offset += (size + 3) & ~3;
+      const to = address + offset + HEADER;
+      if (size <= 64) for (let i = 0; i < size; i++) memory[to + i] = core.bytes[from + i];
+      else memory.set(core.bytes.subarray(from, from + size), to);
+      this.#used = offset + HEADER + ((size + 3) & ~3);
       return true;
     }, BATCH);
-    return large ? -large : count;
-  }
-
-  /**
-   * Takes the next outcome, whose header comes into the inbox, and whose payload read_outcome() reads.
-   * @returns {number} what names it until release()
-   */
-  collect_large() {
-    const {memory, address} = this.inbox;
-    let large = -1;
-    this.client.collect((ticket, outcome, from, size, worker, slot) => {
-      this.#header(new DataView(memory.buffer), address, ticket, outcome, worker, size);
-      large = ++this.#lastLarge;
-      this.#large.set(large, {from, size, slot});
-      return slot === L.NONE ? true : KEEP;
-    }, 1);
-    return large;
   }
   /** Outcomes that are being read. @type {Map<number, {from: number, size: number, slot: number}>} */
   #large = new Map();
@@ -259,12 +267,15 @@ export class ClientPort {
    * @param {number} outcome
    * @param {number} worker
    * @param {number} size
+   * @param {number} large
    */
-  #header(view, at, ticket, outcome, worker, size) {
-    view.setUint32(at, ticket, true);
-    view.setUint32(at + 4, outcome, true);
-    view.setUint32(at + 8, worker, true);
+  #header(view, at, ticket, outcome, worker, size, large) {
+    view.setUint32(at, ticket, true); // its lower half
+    view.setUint32(at + 4, ticket / 2 ** 32, true);
+    view.setUint16(at + 8, outcome, true);
+    view.setUint16(at + 10, worker, true);
     view.setUint32(at + 12, size, true);
+    view.setUint32(at + 16, large, true);
   }
 
   /** @param {number} milliseconds */
@@ -275,25 +286,33 @@ export class ClientPort {
   /** @param {() => void} callback completes futures; called when there is something to collect() */
   on_completions(callback) {
     this.client.oncompletions = () => {
-      callback();
-      for (const tell of this.#waiting.splice(0)) tell();
+      try {
+        callback();
+      } finally {
+        this.tell();
+      }
     };
   }
-  /** @type {(() => void)[]} */
-  #waiting = [];
 
   /** Calls no callback any more. */
   off_completions() {
     this.client.oncompletions = () => {};
-    for (const tell of this.#waiting.splice(0)) tell();
+    this.tell();
   }
 
+  /** A future was completed, whoever did it: who waits looks again for what it waits for. */
+  tell() {
+    for (const tell of this.#waiting.splice(0)) tell();
+  }
+  /** @type {(() => void)[]} */
+  #waiting = [];
+
   /**
-   * Resolves after the next completions, or when the time is over.
+   * Resolves at the next tell(), or when the time is over.
    * @param {number} milliseconds negative: no bound
    * @returns {Promise<void>}
    */
-  next_completions(milliseconds) {
+  next_told(milliseconds) {
     return new Promise(resolve => {
       this.#waiting.push(resolve);
       if (milliseconds >= 0) setTimeout(resolve, milliseconds);

@@ -141,7 +141,10 @@ export class Listener {
   announce() {
     if (!this.#listening || this.#closed) return;
     this.#listening = false;
-    this.collector.oncompletions();
-    if (this.collector.pending()) this.listen();
+    try {
+      this.collector.oncompletions();
+    } finally {
+      if (this.collector.pending()) this.listen(); // whatever a receiver has thrown
+    }
   }
 }

@@ -9,6 +9,7 @@ import {PickleError, decode, encodeArguments, measureArguments} from './wire.js'
 
 /**
  * @typedef {import('./pool.js').Pool} Pool
+ * @typedef {{resolve: (value: any) => void, reject: (error: Error) => void}} Settle
  */
 
 /** Marks keyword arguments; penny.js makes them, which loads no module. */
@@ -23,8 +24,6 @@ const KEYWORDS = Symbol.for('penny.keywords');
 export class Scheduler extends EventTarget {
   /** @type {Map<string, import('./client.js').TableFunction>} */
   #functions = new Map();
-  /** @type {{resolve: (value: any) => void, reject: (error: Error) => void}[]} by ticket */
-  #waiting = [];
   #done = 0;
   #closing = false;
   #now = false;
@@ -116,12 +115,11 @@ export class Scheduler extends EventTarget {
    *     died, RangeError if the arguments are larger than the shared heap
    */
   submit(name, ...args) {
-    try {
+    // What completes the promise is the call's ticket: there is nothing that could lead to another's.
+    return new Promise((resolve, reject) => {
       this.#open();
-      return this.#submit(name, args);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+      this.#submit(name, args, {resolve, reject});
+    });
   }
 
   #open() {
@@ -131,8 +129,9 @@ export class Scheduler extends EventTarget {
   /**
    * @param {string} name
    * @param {unknown[]} args
+   * @param {Settle} ticket
    */
-  #submit(name, args) {
+  #submit(name, args, ticket) {
     let fn = this.#functions.get(name);
     if (fn === undefined) {
       if (typeof name !== 'string')
@@ -140,6 +139,20 @@ export class Scheduler extends EventTarget {
       fn = this.client.addFunction(pickledName(name));
       this.#functions.set(name, fn);
     }
+    fn.references++; // a getter among the arguments may define the name anew
+    try {
+      this.#submitCall(fn, args, ticket);
+    } finally {
+      this.client.dropFunction(fn);
+    }
+  }
+
+  /**
+   * @param {import('./client.js').TableFunction} fn
+   * @param {unknown[]} args
+   * @param {Settle} ticket
+   */
+  #submitCall(fn, args, ticket) {
     const {client} = this;
     const last = /** @type {any} */ (args[args.length - 1]);
     const kwargs = (typeof last === 'object' && last?.[KEYWORDS]) || null;
@@ -147,23 +160,26 @@ export class Scheduler extends EventTarget {
     const flags = kwargs ? HAS_KWARGS : 0;
     /** @type {Set<SharedArray>} */
     const arrays = new Set();
-    let ticket = client.submitInline(fn, flags, (bytes, offset, limit) => {
-      const size = encodeArguments(args, kwargs, bytes, offset, limit, arrays);
-      return arrays.size ? -1 : size;
-    });
+    const inline = client.submitInline(
+      fn,
+      flags,
+      (bytes, offset, limit) => {
+        const size = encodeArguments(args, kwargs, bytes, offset, limit, arrays);
+        this.#open(); // a getter among the arguments may have shut it down
+        return arrays.size ? -1 : size;
+      },
+      ticket,
+    );
+    if (inline) return;
     // Too large for a slot, or no slot, or arrays to be carried: pickle here.
-    if (ticket < 0) {
-      arrays.clear();
-      const bytes = encodeLarge(args, kwargs, arrays);
-      for (const array of arrays)
-        if (!array.isIn(client.core))
-          throw new PickleError('args', 'a shared array of another scheduler cannot be sent to this one');
-      const numbers = new Set([...arrays].map(array => array.number));
-      ticket = client.submit(fn, {...PLAIN, flags}, bytes, [...numbers]);
-    }
-    return new Promise((resolve, reject) => {
-      this.#waiting[ticket] = {resolve, reject};
-    });
+    arrays.clear();
+    const bytes = encodeLarge(args, kwargs, arrays);
+    this.#open();
+    for (const array of arrays)
+      if (!array.isIn(client.core))
+        throw new PickleError('args', 'a shared array of another scheduler cannot be sent to this one');
+    const numbers = new Set([...arrays].map(array => array.number));
+    client.submit(fn, {...PLAIN, flags}, bytes, [...numbers], ticket);
   }
 
   /**
@@ -179,17 +195,18 @@ export class Scheduler extends EventTarget {
   #collect() {
     const attach = (/** @type {Uint8Array} */ handle) => SharedArray.attach(this.client.core, handle);
     const count = this.client.collect((ticket, outcome, address, size, worker) => {
-      const {resolve, reject} = this.#waiting[ticket];
+      const {resolve, reject} = /** @type {Settle} */ (ticket);
       try {
         const view = this.client.core.bytes;
         if (outcome === Outcome.RETURNED) resolve(decode(view, address, size, attach));
         else if (outcome === Outcome.RAISED) reject(decodeException(view, address, size));
-        else if (outcome === Outcome.LOST) reject(new WorkerLost(worker));
         else if (outcome === Outcome.CORRUPTED)
           reject(new CorruptionError('the outcome of this task is not known'));
         else if (outcome === Outcome.NO_ROOM)
           reject(new HeapLimitError(size, this.client.core.exports.heap_limit()));
-        else reject(new BrokenPool(new TextDecoder().decode(view.slice(address, address + size))));
+        else if (outcome === Outcome.BROKEN)
+          reject(new BrokenPool(new TextDecoder().decode(view.slice(address, address + size))));
+        else reject(new WorkerLost(worker));
       } catch (error) {
         reject(/** @type {Error} */ (error));
       }
@@ -241,7 +258,7 @@ export class Scheduler extends EventTarget {
     if (this.client.pending) await idle;
     await this.pool.close({now: this.#now});
     this.client.close();
-    for (const waiting of this.#waiting) waiting?.reject(new Error('the scheduler was shut down'));
+    for (const {reject} of this.client.tickets()) reject(new Error('the scheduler was shut down'));
   }
 }
 

@@ -24,8 +24,9 @@ from penny.functions import FunctionRecords, Record, is_coroutine_call, split_ca
 from penny.futures import DONE, Future
 from penny.options import Options
 from penny.payload import Payload, Reader, load, pieces_of
+from penny.raised import loads_exception
 from penny.shared_memory import Memory
-from penny.wire import loads, loads_exception, pack, pack_arguments, too_large
+from penny.wire import loads, pack, pack_arguments, too_large
 
 __all__ = ["SharedEngine", "live_engines"]
 

@@ -60,7 +60,7 @@ export class BrokenPool extends Error {
 }
 
 /**
- * The form of penny/wire.py's dumps_exception: worker, traceback, records; the first record is the
+ * The form of penny/raised.py's dumps_exception: worker, traceback, records; the first record is the
  * exception itself: its pickle, type, message, …
  * @param {Uint8Array} bytes
  * @param {number} offset

@@ -16,6 +16,8 @@ from typing import Any
 
 import cloudpickle
 
+from penny.random_streams import reduce_generator
+
 __all__ = ["PROTOCOL", "ByValuePickler", "dumps_by_value"]
 
 PROTOCOL = 5
@@ -42,6 +44,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _cached_function, (obj.__wrapped__, obj.cache_parameters())
         if type(obj) is CodeType:
             return _code(obj)
+        generator = reduce_generator(obj)
+        if generator is not NotImplemented:
+            return generator
         return super().reducer_override(obj)
 
 

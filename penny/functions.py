@@ -28,6 +28,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from penny.by_value import CachedFunction
 from penny.payload import Carried, Payload, stream
+from penny.random_streams import generators_anew, register_numpy
 from penny.wire import explain, qualified_name
 
 __all__ = [
@@ -84,6 +85,7 @@ def split_call(function: AnyFunction, args: tuple[Any, ...]) -> tuple[AnyFunctio
         function.__self__ is None or isinstance(function.__self__, ModuleType)
     ):
         return function, args
+    register_numpy()  # whose functions are methods of a generator
     return operator.call, (function, *args)
 
 
@@ -98,7 +100,9 @@ def dumps_function(function: AnyFunction) -> bytes:
 
 def _pack_function(function: AnyFunction) -> Payload:
     try:
-        return stream(function, by_value=True)
+        register_numpy()
+        with generators_anew():
+            return stream(function, by_value=True)
     except MemoryError:
         raise
     except Exception as error:

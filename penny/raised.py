@@ -296,8 +296,8 @@ def _dumps_class(cls: type[BaseException]) -> bytes | None:
         return None
 
 
-# Values that can be unpickled everywhere.
-_SAFE = ATOMS | {bytes, _Link}
+# Values that can be unpickled everywhere, in JavaScript, too.
+_SAFE = ATOMS - {complex} | {bytes}
 
 
 def _values(state: _State) -> Iterator[tuple[str, Any, Any]]:

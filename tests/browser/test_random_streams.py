@@ -13,6 +13,7 @@ from random import random as draw, getrandbits
 from secrets import randbelow
 from uuid import uuid4
 import penny
+from forkjoin import stolen
 from gates import Gate
 
 rng, seeded, system = random.Random(), random.Random(42), random.SystemRandom()
@@ -52,9 +53,9 @@ def beside(mine, other):
     other.wait()
     return all_ways()
 
-def with_a_job(gates):
-    job = penny.spawn(beside, *gates)
-    return beside(*reversed(gates)), job.join()
+def with_a_job():
+    job = stolen(penny.spawn(all_ways))
+    return all_ways(), job.join()
 
 def die(depth=0):
     return sum(map(die, [depth]))
@@ -66,7 +67,7 @@ with penny.Scheduler(workers=2) as s:
     drawn = [all_ways()]
     one, two = Gate(), Gate()
     drawn += [f.result() for f in [s.submit(beside, one, two), s.submit(beside, two, one)]]
-    drawn += s.submit(with_a_job, [Gate(), Gate()]).result()
+    drawn += s.submit(with_a_job).result()
     drawn.append(s.submit(in_a_coroutine).result())
     for _ in range(2):
         print(type(s.submit(die).exception()).__name__)

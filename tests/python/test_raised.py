@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import subprocess
 import threading
 import traceback
+from pathlib import Path
 
 import pytest
 from test_wire import elsewhere, in_main
@@ -17,6 +19,8 @@ from penny.functions import ChunkCall
 from penny.raised import dumps_exception, loads_exception
 
 LOCK = threading.Lock()
+
+ERRORS_JS = Path(__file__).parents[2] / "web/penny/errors.js"
 
 
 def travelled(error: BaseException) -> BaseException:
@@ -586,3 +590,58 @@ def test_a_group_of_an_unknown_class():
 def test_a_base_exception_group():
     arrived = travelled(BaseExceptionGroup("many", [KeyboardInterrupt(), ValueError()]))
     assert type(arrived) is BaseExceptionGroup
+
+
+# -- as JavaScript has it ------------------------------------------------------------------------
+
+
+class Thing:
+    pass
+
+
+class Report(SensorGone):
+    def __init__(self, port, *more):
+        super().__init__(port, {"a": [1, None]})
+        self.args = (*self.args, *more)
+        self.thing = more
+        self.cause = ValueError(1)
+
+
+@pytest.mark.parametrize(
+    ("error", "args", "attributes"),
+    [
+        (KeyError("k", 2.5), ["k", 2.5], {}),
+        (SystemExit(3), [3], {"code": 3}),
+        (Quit("enough", status=None), [None], {"code": None, "why": "enough"}),
+        (
+            Report("/dev/x"),
+            [errno.ENODEV, "no such sensor"],
+            {"errno": errno.ENODEV, "filename": "/dev/x", "reading": {"a": [1, None]}, "thing": []},
+        ),
+        (
+            Report("/dev/x", Thing(), LOCK),
+            [errno.ENODEV, "no such sensor", f"<{__name__}.Thing>", repr(LOCK)],
+            {"errno": errno.ENODEV, "filename": "/dev/x", "reading": {"a": [1, None]}},
+        ),
+    ],
+    ids=["args", "code", "None", "fields", "no form"],
+)
+def test_javascript_sees_args_and_attributes(error, args, attributes):
+    program = f"""
+        import {{decodeException}} from {json.dumps(str(ERRORS_JS))};
+        const data = Buffer.from({json.dumps(dumps_exception(error).hex())}, 'hex');
+        const error = decodeException(data, 0, data.length);
+        console.log(JSON.stringify({{...error}}));
+    """
+    command = ["node", "--input-type=module", "-e", program]
+    seen = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    assert seen["type"] == raised_type(error) and seen["pythonMessage"] == str(error)
+    assert seen["traceback"].endswith(f"{raised_type(error)}: {error}\n")
+    assert seen["args"] == args
+    missing = {"strerror", "filename2", "__notes__"}
+    assert {k: v for k, v in seen["attributes"].items() if k not in missing} == attributes
+
+
+def raised_type(error):
+    module = type(error).__module__
+    return type(error).__name__ if module == "builtins" else f"{module}.{type(error).__name__}"

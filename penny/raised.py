@@ -268,7 +268,7 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[_State]]:
         cause, context = chained(_cause.__get__(each)), chained(_context.__get__(each))
         state = _state_with_links(_take_apart(each), link)
         states.append(state)
-        cls = _dumps_class(type(each))
+        cls, lost = _dumps_class(type(each))
         record = _Record(
             cls=cls,
             type_name=_type_name(each),
@@ -278,22 +278,24 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[_State]]:
             context=context,
             suppress_context=_suppress.__get__(each),
             members=members,
-            **_dumps_state(each, state, errors, cls is not None),
+            **_dumps_state(each, state, errors, lost),
         )
         records.append(tuple(record))
     text = _traceback_text(error, chain=whole)
     return pickle.dumps((_current.worker, text, records), PROTOCOL), states
 
 
-def _dumps_class(cls: type[BaseException]) -> bytes | None:
-    """None if the class can't be pickled, or has no objects that can be put together."""
+def _dumps_class(cls: type[BaseException]) -> tuple[bytes | None, list[str]]:
+    """None and why, if it can't be pickled, or has no objects that can be put together."""
     try:
         if not issubclass(cls, BaseExceptionGroup):
             _bare(cls)
         form = dumps(cls)
-        return form if loads(form) is cls else None
-    except _FAILURES:
-        return None
+        if loads(form) is not cls:
+            raise TypeError("another class has its name")
+        return form, []
+    except _FAILURES as reason:
+        return None, [_loss("attributes", "its class", cls, reason)]
 
 
 # Values that can be unpickled everywhere, in JavaScript, too.
@@ -310,7 +312,7 @@ def _values(state: _State) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _dumps_state(
-    error: BaseException, state: _State, errors: list[Any], has_class: bool
+    error: BaseException, state: _State, errors: list[Any], lost: list[str]
 ) -> dict[str, Any]:
     """Those fields of the exception's record that its state is in."""
     whole: bytes | None = None
@@ -319,8 +321,8 @@ def _dumps_state(
         _unpickled(whole, errors)
     except _FAILURES:
         whole = None
-    found: dict[str, Any] = {"whole": whole, "parts": None, "own": None, "lost": []}
-    if (whole is not None and has_class) and (
+    found: dict[str, Any] = {"whole": whole, "parts": None, "own": None, "lost": lost}
+    if (whole is not None and not lost) and (
         len(whole) >= LARGE or all(type(value) in _SAFE for _, _, value in _values(state))
     ):
         return found
@@ -337,10 +339,10 @@ def _dumps_state(
         except _FAILURES as reason:
             form = None
             shown = _shown(value)
-            found["lost"].append(_loss(group, key, value, reason))
+            lost.append(_loss(group, key, value, reason))
         if type(key) is str or group != "attributes":
             parts.append(tuple(_Part(group, key, form, shown)))
-    if (found["lost"] or not has_class) and _pickles_itself(type(error)):
+    if lost and _pickles_itself(type(error)):
         try:
             own = dumps(error)
             if type(loads(own)) is type(error):
@@ -431,7 +433,7 @@ def _make(i: int, records: list[_Record], errors: list[Any]) -> bool:
                 return False
     except _FAILURES:
         pass
-    reason: BaseException = TypeError("its class can't travel")
+    why = record.lost[:1]
     message, indices = record.members or ("", [])
     members = [errors[j] for j in indices]
     try:
@@ -442,14 +444,13 @@ def _make(i: int, records: list[_Record], errors: list[Any]) -> bool:
             else:
                 errors[i] = BaseExceptionGroup.__new__(cls, message, members)
             return True
-    except _FAILURES as raised:
-        reason = raised
+    except _FAILURES as reason:
+        why = [f"(its class stayed in the worker: {_message(reason)})"]
     if record.members is None:
         errors[i] = RemoteError(record.type_name, record.message)
     else:
         errors[i] = BaseExceptionGroup(f"{record.type_name}: {message}", members)
-    lost = f"(it could not be sent as what it was: {_message(reason)})"
-    _add_notes(errors[i], [*record.notes, lost])
+    _add_notes(errors[i], [*record.notes, *why])
     return False
 
 

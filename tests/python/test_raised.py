@@ -415,6 +415,20 @@ def test_an_exception_of_main():
     assert type(arrived) is error_class and arrived.args == ("text",)
 
 
+def test_an_exception_whose_class_cannot_travel_says_why():
+    lock = threading.Lock()
+
+    class Guarded(Exception):
+        guard = lock
+
+    error = Guarded("text")
+    error.add_note("noted")
+    arrived = travelled(error)
+    assert type(arrived) is RemoteError and str(arrived).endswith("Guarded: text")
+    assert arrived.__notes__[0] == "noted" and len(arrived.__notes__) == 2
+    assert arrived.__notes__[1].startswith("(its class stayed in the worker: its class.guard can't")
+
+
 def test_an_exception_that_cannot_even_be_shown():
     class Mute(Exception):
         def __str__(self):

@@ -19,7 +19,6 @@ import enum
 import functools
 import importlib
 import io
-import random
 import sys
 import threading
 import types
@@ -35,6 +34,7 @@ import cloudpickle
 from penny import rebuilding
 from penny.code_names import global_names, submodules_used
 from penny.identities import identity_of
+from penny.random_streams import reduce_generator
 from penny.watching import is_filled
 
 __all__ = [
@@ -178,6 +178,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             path = path_of_proxy(obj)
             if path is not None:
                 return rebuilding.from_js, (path,)
+        generator = reduce_generator(obj)
+        if generator is not NotImplemented:
+            return generator
         if self._state:
             fresh = _FRESH.get(kind)
             if fresh is not None:
@@ -424,11 +427,6 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _weak_dictionary(self, dictionary: Any) -> Any:
         return type(dictionary), (dict(dictionary),)
 
-    def _method(self, method: Any) -> Any:
-        if method.__self__ is _HIDDEN_RANDOM:  # `from random import random`: not its state
-            return getattr, (random, method.__name__)
-        return super().reducer_override(method)
-
 
 # -- Helpers ---------------------------------------------------------------------------------------
 
@@ -456,7 +454,6 @@ _GENERIC_OWN = frozenset({"register", "dispatch", "registry", "_clear_cache"})
 _BUILTIN_TYPE = cloudpickle.cloudpickle._builtin_type
 _ANNOTATE = "__annotate_func__"
 _BODY = ("__module__", "__qualname__", "__slots__", "__doc__", "__orig_bases__")
-_HIDDEN_RANDOM = getattr(random.random, "__self__", None)
 
 _REDUCERS: dict[type, Callable[[ByValuePickler, Any], Any]] = {
     CodeType: ByValuePickler._code,
@@ -470,8 +467,6 @@ _REDUCERS: dict[type, Callable[[ByValuePickler, Any], Any]] = {
     type(vars(abc.ABC)["_abc_impl"]): ByValuePickler._abc_data,
     weakref.WeakKeyDictionary: ByValuePickler._weak_dictionary,
     weakref.WeakValueDictionary: ByValuePickler._weak_dictionary,
-    types.MethodType: ByValuePickler._method,
-    types.BuiltinMethodType: ByValuePickler._method,
     typing.ForwardRef: ByValuePickler._forward_reference,
     _Annotator: ByValuePickler._annotator,
     _Namespace: ByValuePickler._namespace,

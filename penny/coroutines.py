@@ -19,8 +19,9 @@ from penny.errors import Cancelled
 from penny.functions import FunctionCache
 from penny.jobs import TIMED_OUT
 from penny.payload import Payload, Reader, load, pieces_of
+from penny.raised import pack_exception
 from penny.tracing import shown_name
-from penny.wire import pack_exception, pack_result, qualified_name, too_large
+from penny.wire import pack_result, qualified_name, too_large
 
 __all__ = ["main"]
 

@@ -166,7 +166,9 @@ class RemoteTraceback(Exception):
 
 
 class RemoteError(RuntimeError):
-    """Stands for an exception that could not travel, not even without its attributes.
+    """Stands for an exception whose class could not travel, or can't be imported here.
+
+    A note says why.
 
     Attributes:
         type_name: The qualified name of the exception's class.

@@ -32,6 +32,7 @@ from penny import mirror
 from penny.by_value import CachedFunction
 from penny.originals import Needs, Originals
 from penny.payload import ATOMS, Payload, stream
+from penny.random_streams import generators_anew, register_numpy
 from penny.watching import Watch
 from penny.wire import explain, qualified_name
 
@@ -89,6 +90,7 @@ def split_call(function: AnyFunction, args: tuple[Any, ...]) -> tuple[AnyFunctio
         function.__self__ is None or isinstance(function.__self__, ModuleType)
     ):
         return function, args
+    register_numpy()  # whose functions are methods of a generator
     return operator.call, (function, *args)
 
 
@@ -106,12 +108,14 @@ def _pack_function(
 ) -> tuple[Payload, list[Any], Needs | None]:
     """The pickled form; functions and classes in it that go by value; what it needs beside."""
     try:
-        if originals is None:
-            return stream(function, by_value=True), [function], None
-        sending = originals.begin()
-        sending.entry = True
-        payload = stream(function, by_value=True, pickling=sending)
-        return payload, sending.taken_along, sending.needs
+        register_numpy()
+        with generators_anew():
+            if originals is None:
+                return stream(function, by_value=True), [function], None
+            sending = originals.begin()
+            sending.entry = True
+            payload = stream(function, by_value=True, pickling=sending)
+            return payload, sending.taken_along, sending.needs
     except MemoryError:
         raise
     except Exception as error:

@@ -28,6 +28,7 @@ from penny.by_value import PROTOCOL, CachedFunction, is_importable, may_be_name
 from penny.errors import Untravelled
 from penny.mirror import OFFERS, SURROUNDINGS, Item, header_opcodes, refer
 from penny.payload import ATOMS, dump_definition
+from penny.random_streams import generators_anew
 from penny.watching import Watch
 
 __all__ = ["Definition", "Needs", "Originals", "Sending", "Surroundings", "came_along", "home_of"]
@@ -462,9 +463,10 @@ class Originals:
         else:
             sending = Sending(self)
             aliases = {} if top else self._aliases(module, name, value)
-            form, arrays = dump_definition(
-                value, sending, top=top, names=aliases, refer=sending.refer_to
-            )
+            with generators_anew():
+                form, arrays = dump_definition(
+                    value, sending, top=top, names=aliases, refer=sending.refer_to
+                )
             made.form = form
             made.holds += arrays
             made.refers, made.names, made.absent = sending.refers, sending.names, sending.absent

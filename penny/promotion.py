@@ -38,9 +38,10 @@ from penny.jobs import Execution, Failure, Job, Promotion
 from penny.mirror import for_jobs, state
 from penny.options import Options
 from penny.payload import Payload, Reader, load, pieces_of
+from penny.raised import loads_exception
 from penny.scopes import Scope
 from penny.stack import deeper_than
-from penny.wire import explain, loads, loads_exception, pack, qualified_name
+from penny.wire import explain, loads, pack, qualified_name
 
 __all__ = ["INTERACTIVE", "Promoter"]
 

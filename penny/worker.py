@@ -30,16 +30,9 @@ from penny.functions import FunctionCache
 from penny.jobs import Execution
 from penny.payload import Reader, load, pieces_of
 from penny.promotion import PARCEL_BYTES, Promoter
+from penny.raised import dumps_exception, pack_exception
 from penny.tracing import shown_name
-from penny.wire import (
-    dumps_exception,
-    loads,
-    pack,
-    pack_exception,
-    pack_result,
-    qualified_name,
-    too_large,
-)
+from penny.wire import loads, pack, pack_result, qualified_name, too_large
 
 __all__ = ["main"]
 

@@ -33,8 +33,9 @@ from penny.futures import DONE, Future
 from penny.options import Options
 from penny.originals import Originals
 from penny.payload import Payload, Reader, load, pieces_of
+from penny.raised import loads_exception
 from penny.shared_memory import Memory
-from penny.wire import loads, loads_exception, pack, pack_arguments, too_large
+from penny.wire import loads, pack, pack_arguments, too_large
 
 __all__ = ["SharedEngine", "live_engines"]
 
@@ -106,6 +107,8 @@ class _Bundle:
 
     def __del__(self) -> None:
         self._release(self.place)
+
+
 def _held() -> bool:
     """Whether `wait` or `as_completed`, interrupted below, is looking at which futures are done.
 

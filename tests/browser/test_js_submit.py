@@ -24,8 +24,8 @@ def js(shared_page: Page) -> JS:
             const s = await (globalThis.sharedScheduler ??= Penny.scheduler({workers: 2}));
             const error = promise => promise.then(
               value => { throw new Error(`it gave ${value}`); },
-              ({name, message, type, pythonMessage, traceback, worker}) =>
-                ({name, message, type, pythonMessage, traceback, worker}));
+              ({name, message, type, pythonMessage, traceback, worker, args, attributes}) =>
+                ({name, message, type, pythonMessage, traceback, worker, args, attributes}));
             """
             + source,
             *args,
@@ -293,6 +293,20 @@ def test_exception(js: JS) -> None:
     assert error["worker"] in (0, 1)
     assert 'File "<fail>", line 2, in fail' in error["traceback"]
     assert "ValueError: no good" in error["message"]
+
+
+def test_exception_with_fields(js: JS) -> None:
+    error = js("""
+        s.define('fail', `def fail():
+            error = FileNotFoundError(2, "gone", "file")
+            error.proxy, error.code = __import__("js").globalThis, 7
+            raise error`);
+        return await error(s.submit('fail'));
+    """)
+    assert error["args"] == [2, "gone"]
+    fields = {name: error["attributes"].get(name) for name in ("errno", "filename", "code")}
+    assert fields == {"errno": 2, "filename": "file", "code": 7}
+    assert "proxy" not in error["attributes"]
 
 
 def test_exception_of_a_module(js: JS) -> None:

@@ -16,6 +16,7 @@ from penny import functions, wire
 from penny.engines.outcomes import fail
 from penny.errors import BlockingError
 from penny.futures import Future
+from penny.raised import dumps_exception, loads_exception
 
 
 class FakeEngine:
@@ -103,7 +104,7 @@ class FakeEngine:
         record, _, options = future.ticket
         future.ticket = None
         if isinstance(outcome, BaseException):
-            error = wire.loads_exception(wire.dumps_exception(outcome))
+            error = loads_exception(dumps_exception(outcome))
             fail(future, error, record.name, options)
         else:
             future.set_result(outcome)
@@ -122,7 +123,7 @@ class FakeEngine:
                     result = worker.submit(asyncio.run, result).result()
             result = wire.dumps_result(record.name, result)
         except BaseException as error:
-            fail(future, wire.loads_exception(wire.dumps_exception(error)), record.name, options)
+            fail(future, loads_exception(dumps_exception(error)), record.name, options)
         else:
             future.set_result(wire.loads(result))
 

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 from fake_arrays import FakeArraysPort
 
 from penny import _bridge, _current, functions, jobs, kernels, promotion, scheduler, wire
+from penny.raised import dumps_exception, loads_exception
 from penny.worker import Worker
 
 STATE = (
@@ -188,7 +189,7 @@ class FakePort:
         if task.state is State.RETURNED:
             return wire.loads(task.outcome)
         assert task.state is State.RAISED, task.state
-        raise wire.loads_exception(task.outcome)
+        raise loads_exception(task.outcome)
 
     def ring(self, reasons: int = promotion.STEAL, thieves: int | None = None) -> None:
         """Ring the worker, by a signal."""
@@ -231,7 +232,7 @@ class FakePort:
                 task.outcome = wire.dumps_result(wire.qualified_name(function), result)
                 task.state = State.RETURNED
             except BaseException as error:
-                task.outcome = wire.dumps_exception(error)
+                task.outcome = dumps_exception(error)
                 task.state = State.RAISED
 
     # -- The worker's side: the loop -------------------------------------------------------------

@@ -28,6 +28,7 @@ from penny.engines.outcomes import fail
 from penny.engines.task import TaskEngine
 from penny.errors import Cancelled
 from penny.futures import Future
+from penny.raised import dumps_exception, loads_exception
 from penny.shared_memory import LOCAL
 
 QUEUED, CLAIMED, RUNNING, ENDED = range(4)
@@ -136,7 +137,7 @@ class ProcessEngine:
         self._stop_when_idle()
         raised, data = pickle.loads(answer)
         if raised:
-            fail(future, wire.loads_exception(data), task.record.name, task.options)
+            fail(future, loads_exception(data), task.record.name, task.options)
         else:
             future.set_result(wire.loads(data))
 
@@ -239,7 +240,7 @@ def main(worker, workers, descriptor):
                 answer = False, wire.dumps_result(wire.qualified_name(function), result)
             except BaseException as error:
                 running = False
-                answer = True, wire.dumps_exception(error)
+                answer = True, dumps_exception(error)
             signal.setitimer(signal.ITIMER_REAL, 0)
             connection.send_bytes(pickle.dumps(answer))
             args = kwargs = result = None

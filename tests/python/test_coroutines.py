@@ -15,6 +15,7 @@ from fake_engine import FakeEngine
 import penny
 from penny import _bridge, _current, coroutines, functions, output, scheduler, wire
 from penny.errors import Cancelled, RemoteTraceback
+from penny.raised import loads_exception
 
 CANCELLED, TIMED_OUT = 1, 2
 
@@ -73,7 +74,7 @@ class FakePort:
         """The task's result, or the exception that it raised."""
         await self.ended(handle)
         raised, data = self.outcomes[handle]
-        return wire.loads_exception(data) if raised else wire.loads(data)
+        return loads_exception(data) if raised else wire.loads(data)
 
     def stop(self) -> None:
         self.stopped = True

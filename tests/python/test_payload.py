@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import penny
 from penny import wire
 from penny.payload import LARGE, Payload, Reader, is_large, load, stream
+from penny.raised import loads_exception, pack_exception
 
 
 def read(data: bytes) -> Reader:
@@ -146,10 +147,10 @@ def test_arrays_are_named_once_each():
     assert len(payload.arrays) == 2
     error = ValueError(a)
     error.__cause__ = KeyError(b)
-    packed = wire.pack_exception(error)
+    packed = pack_exception(error)
     assert isinstance(packed, Payload)
     assert len(packed.arrays) == 2
-    back = wire.loads_exception(packed.joined())
+    back = loads_exception(packed.joined())
     assert back.args[0].shape == (3,)
     assert wire.pack((1, "penny.arrays")) == wire.dumps((1, "penny.arrays")), "text costs time only"
 

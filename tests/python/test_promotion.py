@@ -13,6 +13,7 @@ from fake_port import FakePort, State
 import penny
 from penny import jobs, promotion
 from penny.options import Options
+from penny.raised import dumps_exception
 
 port = FakePort()
 ran: list[object] = []
@@ -745,7 +746,7 @@ def test_a_task_that_catches_cancelled_while_it_waits_has_returned():
     def end(stolen):
         assert stolen.asked
         stolen.state = State.RAISED
-        stolen.outcome = penny.wire.dumps_exception(penny.Cancelled())
+        stolen.outcome = dumps_exception(penny.Cancelled())
 
     def task():
         job = penny.spawn(note, 1)
@@ -795,7 +796,7 @@ def test_a_scope_that_is_cancelled():
     def raise_cancelled(stolen):
         assert stolen.asked
         stolen.state = State.RAISED
-        stolen.outcome = penny.wire.dumps_exception(penny.Cancelled())
+        stolen.outcome = dumps_exception(penny.Cancelled())
 
     assert port.run(task) == "went on"
     assert ran == []

@@ -15,6 +15,7 @@ from penny import _bridge, wire
 from penny.engines import shared
 from penny.engines.shared import SharedEngine, Waiting
 from penny.options import Options
+from penny.raised import dumps_exception
 from penny.scheduler import CurrentScheduler
 
 
@@ -169,7 +170,7 @@ def test_too_large_arguments(engine):
 
 
 def raised(error: BaseException) -> bytes:
-    return wire.dumps_exception(error)
+    return dumps_exception(error)
 
 
 def test_returned_and_raised(engine):

@@ -9,8 +9,9 @@ import pytest
 from fake_port import FakePort, State
 
 import penny
-from penny import jobs, wire
+from penny import jobs
 from penny.options import DEFAULT
+from penny.raised import dumps_exception
 
 
 @pytest.fixture
@@ -239,7 +240,7 @@ def test_cancelling_a_stolen_job(port):
     def ends_cancelled(task):
         asked.append(task.asked)
         task.state = State.RAISED
-        task.outcome = wire.dumps_exception(penny.Cancelled())
+        task.outcome = dumps_exception(penny.Cancelled())
 
     port.run(task)
     assert asked == [1]
@@ -335,7 +336,7 @@ def test_a_job_that_took_too_long(port):
 
     def times_out(task):
         task.state = State.RAISED
-        task.outcome = wire.dumps_exception(penny.Cancelled(timed_out=True))
+        task.outcome = dumps_exception(penny.Cancelled(timed_out=True))
 
     port.run(task)
 

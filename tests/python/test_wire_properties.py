@@ -19,6 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from penny import wire
+from penny.raised import dumps_exception, loads_exception
 
 ECHO = Path(__file__).with_name("wire_echo.mjs")
 
@@ -175,8 +176,8 @@ def test_exceptions_come_back_as_they_were(text: str, number: int, note: str) ->
             raise ValueError(text) from cause
     except ValueError as raised:
         raised.add_note(note)
-        data = wire.dumps_exception(raised)
-    back = wire.loads_exception(data)
+        data = dumps_exception(raised)
+    back = loads_exception(data)
     assert type(back) is ValueError and back.args == (text,)
     assert back.__notes__[0] == note
 

@@ -1,5 +1,6 @@
 // Starting Pyodide from shared parts: a compiled module, one memory snapshot. The one place that
 // uses Pyodide's private options; where they fail, Pyodide starts plainly.
+import {setClock} from './clock.js';
 
 /**
  * @typedef {import('./site.js').Parts} Parts
@@ -24,11 +25,12 @@ export async function prepare(indexURL) {
 /**
  * Starts Pyodide with `penny` and `cloudpickle` importable.
  * @param {Parts} parts
- * @param {{makeSnapshot?: boolean}} [options] makeSnapshot: so that makeSnapshot() can be called; such
- *     a Pyodide is good for nothing else
+ * @param {{makeSnapshot?: boolean, ahead?: number}} [options] makeSnapshot: so that makeSnapshot() can be
+ *     called; such a Pyodide is good for nothing else. ahead: ms by which Python's clock is ahead of
+ *     `performance.now()`
  * @returns {Promise<Pyodide>}
  */
-export async function bootPyodide(parts, {makeSnapshot = false} = {}) {
+export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {}) {
   const loadPyodide = await prepare(parts.indexURL);
   const options = {
     indexURL: parts.indexURL,
@@ -40,7 +42,9 @@ export async function bootPyodide(parts, {makeSnapshot = false} = {}) {
     try {
       // A copy: TextDecoder, which Pyodide uses on it, refuses shared memory.
       const snapshot = parts.snapshot.slice();
-      pyodide = await withModule(parts, () => loadPyodide({...options, _loadSnapshot: snapshot}));
+      pyodide = await withModule(parts, ahead, () =>
+        loadPyodide({...options, _loadSnapshot: snapshot}),
+      );
       // Pyodide keeps its options for life: a copy of 31 MB for each worker, unless it is taken away.
       snapshot.buffer.transfer?.(0);
     } catch (error) {
@@ -48,11 +52,16 @@ export async function bootPyodide(parts, {makeSnapshot = false} = {}) {
     }
   }
   const restored = pyodide !== undefined;
-  pyodide ??= await withModule(parts, () => loadPyodide({...options, _makeSnapshot: makeSnapshot}));
+  pyodide ??= await withModule(parts, ahead, () =>
+    loadPyodide({...options, _makeSnapshot: makeSnapshot}),
+  );
   addPython(pyodide, parts.python);
   // A snapshot freezes the state of the random number generator: without this every worker would
-  // draw the same numbers.
-  if (restored) pyodide.runPython('import random as r; r.seed(); del r');
+  // draw the same numbers, and give what it makes the numbers that another gives.
+  if (restored)
+    pyodide.runPython(
+      'import random as r, penny.identities as i; r.seed(); i.renew(); del r, i',
+    );
   return pyodide;
 }
 
@@ -109,13 +118,14 @@ export function makeSnapshot(pyodide) {
 }
 
 /**
- * Calls `load` such that Pyodide instantiates the shared module instead of fetching its own.
+ * Calls `load` such that Pyodide instantiates the shared module instead of fetching its own, with another clock.
  * @template T
  * @param {Parts} parts
+ * @param {number} ahead ms by which its clock is ahead of `performance.now()`
  * @param {() => Promise<T>} load
  * @returns {Promise<T>}
  */
-async function withModule(parts, load) {
+async function withModule(parts, ahead, load) {
   const {fetch} = globalThis;
   const {instantiateStreaming} = WebAssembly;
   const wasmURL = new URL('pyodide.asm.wasm', parts.indexURL).href;
@@ -127,7 +137,10 @@ async function withModule(parts, load) {
       : fetch(input, init);
   WebAssembly.instantiateStreaming = async (source, imports) => {
     if ((await source) !== placeholder) return instantiateStreaming.call(WebAssembly, source, imports);
-    const instance = await WebAssembly.instantiate(parts.pyodide, imports);
+    /** @type {any} */
+    let instance;
+    if (ahead) setClock(imports, ahead, () => instance.exports.memory);
+    instance = await WebAssembly.instantiate(parts.pyodide, imports);
     return {module: parts.pyodide, instance};
   };
   try {

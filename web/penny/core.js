@@ -1,6 +1,7 @@
 // The core's JavaScript face: creates the shared memory, instantiates the core on it, gives typed
 // views. Nobody else calls WebAssembly or knows an address.
 import {Arrays} from './arrays.js';
+import {clock} from './clock.js';
 import * as L from './layout.js';
 import {CorruptionError} from './errors.js';
 import {nameFunction} from './trace.js';
@@ -143,13 +144,6 @@ export function createMemory(heapLimit, tracedWorkers = 0) {
 
 /** @param {number} bytes */
 const granules = bytes => Math.floor(bytes / L.GRANULE_BYTES);
-
-// Kept: to get it from the global object takes twice as long as to ask it.
-const stopwatch = performance;
-const {timeOrigin} = stopwatch;
-
-/** The same in all threads of a page, ms. */
-export const clock = () => timeOrigin + stopwatch.now();
 
 /** One participant's instance of the core. */
 export class Core {

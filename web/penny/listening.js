@@ -1,6 +1,6 @@
 // How a client's event loop hears of completions. While they come fast it looks for them turn by turn;
 // else it arms its completion list (completions.c) and sleeps by Atomics.waitAsync, or until a message.
-import {clock} from './core.js';
+import {clock} from './clock.js';
 import * as L from './layout.js';
 
 /**

@@ -15,15 +15,16 @@
  *   start plainly, make a memory snapshot, post it
  *
  * Page to a pool worker, after which the worker reads no more messages.
- * @typedef {{type: 'pool', parts: import('./site.js').Parts, memory: WebAssembly.Memory,
+ * @typedef {{type: 'pool', parts: import('./site.js').Parts, clock: import('./clock.js').Clock,
+ *            memory: WebAssembly.Memory,
  *            worker: number, workers: number, check: boolean, extras: Extras, lock: string,
  *            announce: boolean}} StartPool
- *   lock: name of the Web Lock that it holds while it lives; announce: tell clients of completions
- *   by message, since the page lacks Atomics.waitAsync
+ *   clock: the page's, which the worker follows; lock: name of the Web Lock that it holds while it lives;
+ *   announce: tell clients of completions by message, since the page lacks Atomics.waitAsync
  *
  * Page to a host worker.
- * @typedef {{type: 'host', parts: import('./site.js').Parts, extras: Extras, workers: number | null,
- *            trace: boolean, waitAsync: boolean}} StartHost
+ * @typedef {{type: 'host', parts: import('./site.js').Parts, clock: import('./clock.js').Clock,
+ *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean}} StartHost
  * @typedef {{type: 'run'} & import('./program.js').Script} RunScript
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions

@@ -1,6 +1,7 @@
 // The keeper's part: starts the workers of one scheduler, notices deaths, recovers what the dead left
 // in shared memory, starts successors. Runs on the page, whoever submits: a worker started by a worker
 // would not start while its parent blocks.
+import {clockHere} from './clock.js';
 import {KEEPER} from './core.js';
 import {ASYNC_WORKER} from './layout.js';
 import {Tracer, readTrace} from './trace.js';
@@ -200,6 +201,7 @@ export class Pool extends EventTarget {
       tell(worker, {
         type: 'pool',
         parts,
+        clock: clockHere(),
         memory: this.core.memory,
         worker: number,
         workers: this.size,

@@ -1,6 +1,7 @@
 // Running a Python program: in a host worker of its own, where it may block, or on the page's Pyodide.
 import {bootPyodide} from './boot.js';
 import {chromeTrace} from './chrome_trace.js';
+import {clockHere} from './clock.js';
 import {Core, KEEPER} from './core.js';
 import {requireIsolation} from './isolation.js';
 import {checkWorkers} from './limits.js';
@@ -124,6 +125,7 @@ async function runInHost(script, {signal, workers, files = [], ...options}, trac
     tell(worker, {
       type: 'host',
       parts,
+      clock: clockHere(),
       extras: {packages: [], files},
       workers: workers ?? null,
       trace: traced !== undefined,

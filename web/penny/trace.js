@@ -2,7 +2,7 @@
 // oldest; and a log, into which the keeper copies them now and then. The protocol, and why what is read is
 // whole: penny/wasm_core/trace.md. What becomes of it: chrome_trace.js.
 import * as L from './layout.js';
-import {clock} from './core.js';
+import {clock} from './clock.js';
 
 /**
  * @typedef {import('./core.js').Core} Core

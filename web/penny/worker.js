@@ -3,6 +3,7 @@ import {bootPyodide, hearDoorbell, makeSnapshot, onFatal, prepare} from './boot.
 import {installBridge} from './bridge.js';
 import {Client} from './client.js';
 import {ClientPort} from './client_port.js';
+import {followClock} from './clock.js';
 import {ASYNC, Core, clientParticipant} from './core.js';
 import {CoroutinePort} from './coroutine_port.js';
 import {hostPools} from './host.js';
@@ -86,9 +87,10 @@ async function holdLock(name) {
 }
 
 /** @param {StartPool} message */
-async function runPool({parts, memory, worker, workers, check, extras, lock, announce}) {
+async function runPool({parts, clock, memory, worker, workers, check, extras, lock, announce}) {
+  const ahead = followClock(clock);
   await holdLock(lock);
-  pyodide = await bootPyodide(parts);
+  pyodide = await bootPyodide(parts, {ahead});
   sendOutput(pyodide, true);
   await addExtras(pyodide, extras);
   const core = new Core(parts.core, memory, worker);
@@ -141,8 +143,9 @@ async function runCoroutines(module, core, pool) {
 }
 
 /** @param {StartHost} message */
-async function startHost({parts, extras, workers, trace, waitAsync}) {
-  pyodide = await bootPyodide(parts);
+async function startHost({parts, clock, extras, workers, trace, waitAsync}) {
+  const ahead = followClock(clock);
+  pyodide = await bootPyodide(parts, {ahead});
   sendOutput(pyodide, false);
   await addExtras(pyodide, extras);
   pools = hostPools(parts.core, post, waitAsync);

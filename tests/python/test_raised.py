@@ -1,0 +1,663 @@
+"""Exceptions that cross between workers, with all that belongs to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import subprocess
+import threading
+import traceback
+from pathlib import Path
+
+import pytest
+from test_wire import elsewhere, in_main
+
+import penny
+from penny import PickleError, RemoteError, RemoteTraceback, _current
+from penny.functions import ChunkCall
+from penny.raised import dumps_exception, loads_exception
+
+LOCK = threading.Lock()
+
+ERRORS_JS = Path(__file__).parents[2] / "web/penny/errors.js"
+
+
+def travelled(error: BaseException) -> BaseException:
+    return loads_exception(dumps_exception(error))
+
+
+def raised(function, *args) -> BaseException:
+    try:
+        function(*args)
+    except BaseException as error:
+        return error
+    raise AssertionError
+
+
+class Picky(Exception):
+    """Its constructor takes other arguments than `args` holds."""
+
+    def __init__(self, code, *, reason):
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+
+
+class Holder(Exception):
+    def __init__(self, message, thing):
+        super().__init__(message)
+        self.thing = thing
+
+
+class Breaking(Exception):
+    def __reduce__(self):
+        raise RuntimeError("no")
+
+
+class SensorGone(OSError):
+    def __init__(self, port, reading=None):
+        super().__init__(errno.ENODEV, "no such sensor", port)
+        self.reading = reading
+
+
+class Renamed(OSError):
+    def __init__(self):
+        super().__init__(errno.EEXIST, "there is one", "a", None, "b")
+
+
+class Quit(SystemExit):
+    def __init__(self, why, *, status):
+        super().__init__(status)
+        self.why = why
+
+
+class NoPlugin(ImportError):
+    def __init__(self, plugin, path):
+        super().__init__(f"no plugin {plugin}", name=plugin, path=path)
+
+
+class BadText(UnicodeDecodeError):
+    def __init__(self, data):
+        super().__init__("ascii", data, 0, 1, "not plain")
+
+
+class BadLine(SyntaxError):
+    def __init__(self, line, number):
+        super().__init__("strange line", ("config.ini", number, 1, line, number, 3))
+
+
+class Stopped(StopIteration):
+    def __init__(self, a, b):
+        super().__init__((a, b))
+
+
+class Slotted(KeyError):
+    __slots__ = ("__private", "code", "unset")
+
+    def __init__(self, code):
+        super().__init__("k")
+        self.code = code
+        self.__private = -code
+
+
+class Further(Slotted):
+    __slots__ = ("__private",)
+
+    def __init__(self):
+        super().__init__(3)
+        self.__private = None
+
+    def both(self):
+        return self.__private, self._Slotted__private
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    code: int
+    rows: list
+
+
+class Counted(Exception):
+    made = 0
+
+    def __new__(cls, *args, **kwargs):
+        cls.made += 1
+        return super().__new__(cls)
+
+    def __init__(self, *, code):
+        type(self).made += 1
+        self.code = code
+
+
+class Lying(Exception):
+    def __reduce__(self):
+        return ValueError, ("something else",)
+
+
+class Odd(Exception):
+    """Nothing of it behaves."""
+
+    def __init__(self, code):
+        super().__init__("odd")
+        self.code = code
+
+    def __getattr__(self, name):
+        return f"a {name}"
+
+    def __setattr__(self, name, value):
+        if name != "code" or "code" in vars(self):
+            raise TypeError("finished")
+        super().__setattr__(name, value)
+
+    def __eq__(self, other):
+        raise TypeError("not to be compared")
+
+    __hash__ = None
+
+    def __str__(self):
+        return Text(f"odd {self.code}")
+
+
+class Text(str):
+    """Not to be met where a str is meant."""
+
+
+class Both(NoPlugin, KeyError):
+    """Of two built-in bases, of which one has fields."""
+
+
+class Answer(ValueError):
+    args = ("not these",)
+
+
+def renamed_late():
+    error = FileNotFoundError(2, "gone", "file")
+    error.errno, error.filename = 5, b"other"
+    return error
+
+
+def written():
+    error = BlockingIOError(11, "later", 7)
+    error.more = {"a": [1, 2]}
+    return error
+
+
+def changed():
+    error = ValueError("before")
+    error.args = ("after", 2)
+    return error
+
+
+MADE = [
+    lambda: ValueError("bad", 3),
+    lambda: KeyError("k"),
+    lambda: OSError(2, "gone", "file"),
+    lambda: OSError(),
+    lambda: OSError("one"),
+    lambda: OSError(2, "gone", "file", None, "other"),
+    lambda: UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
+    lambda: UnicodeEncodeError("ascii", "\xff", 0, 1, "bad"),
+    lambda: UnicodeTranslateError("\xff", 0, 1, "bad"),
+    lambda: SystemExit(3),
+    lambda: SystemExit(),
+    lambda: KeyboardInterrupt(),
+    lambda: StopIteration(5),
+    lambda: StopAsyncIteration(),
+    lambda: GeneratorExit(),
+    lambda: MemoryError(),
+    lambda: PickleError("told so"),
+    lambda: ImportError("m", name="n", path="p"),
+    lambda: NameError("m", name="n"),
+    lambda: AttributeError("m", name="n", obj=[1]),
+    lambda: raised(compile, "a = = b", "file.py", "exec"),
+    lambda: raised(compile, "if 1:\n\tx\n        y", "file.py", "exec"),
+    lambda: raised(json.loads, "{"),
+    lambda: raised(int, "x"),
+    lambda: raised(lambda: {}["k"]),
+    lambda: SensorGone("/dev/ttyS9", reading=7),
+    Renamed,
+    lambda: Quit("enough", status=3),
+    lambda: NoPlugin("csv2", "/plugins/csv2.py"),
+    lambda: BadText(b"\xe9"),
+    lambda: BadLine("a == = b", 12),
+    lambda: Stopped(1, 2),
+    lambda: Slotted(5),
+    Further,
+    lambda: Frozen(5, [1]),
+    lambda: Lying("as it was"),
+    lambda: Odd(5),
+    lambda: Both("a", "b"),
+    lambda: Answer("these"),
+    renamed_late,
+    written,
+    changed,
+    lambda: penny.KernelError("k", "trap"),
+    lambda: penny.Cancelled(timed_out=True),
+]
+
+FIELDS = (
+    *("errno", "strerror", "filename", "filename2", "characters_written", "code", "msg", "name"),
+    *("path", "name_from", "encoding", "object", "start", "end", "reason", "lineno", "offset"),
+    *("text", "end_lineno", "end_offset", "print_file_and_line", "value", "obj", "kernel"),
+    *("doc", "pos", "colno", "unset", "_Slotted__private", "_Further__private", "rows"),
+)
+
+
+def looks(error: BaseException) -> tuple:
+    fields = {name: getattr(error, name) for name in FIELDS if hasattr(error, name)}
+    attributes = BaseException.__dict__["__dict__"].__get__(error)
+    attributes = {k: v for k, v in attributes.items() if k != "_occasion"}
+    real_args = BaseException.args.__get__(error)
+    return type(error), real_args, str(error), repr(error), fields, attributes
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_exceptions_arrive_as_themselves(make):
+    error = make()
+    once = travelled(error)
+    assert looks(once) == looks(error)
+    assert looks(travelled(once)) == looks(error)
+
+
+def test_no_constructor_is_called():
+    error = Counted(code=5)
+    made = Counted.made
+    arrived = travelled(error)
+    assert arrived.code == 5 and arrived.args == () and Counted.made == made
+
+
+def test_exceptions_in_attributes_stay_the_same_as_those_that_are_linked():
+    def fail():
+        try:
+            raise SensorGone("/dev/ttyS9")
+        except OSError as error:
+            failure = Holder("text", [error, {"why": (error,)}])
+            failure.args = "text", error, failure
+            raise failure from error
+
+    arrived = travelled(raised(fail))
+    gone = arrived.__cause__.cause
+    assert (
+        type(gone) is SensorGone and gone.filename == "/dev/ttyS9" and gone is arrived.__context__
+    )
+    assert arrived.thing[0] is gone and arrived.thing[1]["why"][0] is gone
+    assert arrived.args[1] is gone and arrived.args[2] is arrived
+
+
+def test_attributes_that_are_one_object_stay_one():
+    rows = [1]
+    error = Holder(rows, rows)
+    arrived = travelled(error)
+    assert arrived.args[0] is arrived.thing == [1]
+
+
+def test_an_attribute_whose_class_is_unknown_here():
+    data = elsewhere(
+        b"",
+        """
+        import types
+        module = sys.modules["gone"] = types.ModuleType("gone")
+        exec("class Thing: pass", vars(module))
+        from penny.raised import dumps_exception
+        error = OSError(2, "text", module.Thing())
+        error.thing, error.code = module.Thing(), 5
+        answer = dumps_exception(error)
+        """,
+    )
+    arrived = loads_exception(data)
+    assert type(arrived) is FileNotFoundError and (arrived.errno, arrived.code) == (2, 5)
+    assert not hasattr(arrived, "thing")
+    assert [note.split(" stayed")[0] for note in arrived.__notes__] == ["(filename", "(thing"]
+    assert "No module named 'gone'" in arrived.__notes__[0]
+
+
+class Sour:
+    """Pickles, and fails to unpickle."""
+
+    def __reduce__(self):
+        return int, ("sour",)
+
+
+def test_an_attribute_that_cannot_be_unpickled():
+    arrived = travelled(Holder("text", Sour()))
+    assert arrived.args == ("text",) and "(thing stayed in the worker" in arrived.__notes__[0]
+
+
+@pytest.mark.parametrize("suppress", [False, True])
+def test_whether_the_context_is_suppressed_is_kept(suppress):
+    error = raised(chain)
+    error.__suppress_context__ = error.__context__.__suppress_context__ = suppress
+    arrived = travelled(error)
+    assert arrived.__suppress_context__ is suppress
+    assert arrived.__context__.__suppress_context__ is suppress
+
+
+def test_an_exception_whose_constructor_takes_other_arguments():
+    arrived = travelled(Picky(5, reason="why"))
+    assert type(arrived) is Picky and str(arrived) == "5: why" and arrived.code == 5
+
+
+def test_an_exception_whose_pickling_fails():
+    arrived = travelled(Breaking("text"))
+    assert type(arrived) is Breaking and arrived.args == ("text",)
+
+
+def test_what_cannot_travel_is_named_and_the_rest_arrives():
+    error = Holder("text", LOCK)
+    error.more = 5
+    error.add_note("noted")
+    arrived = travelled(error)
+    assert type(arrived) is Holder and arrived.args == ("text",) and arrived.more == 5
+    assert not hasattr(arrived, "thing")
+    assert arrived.__notes__[0] == "noted" and len(arrived.__notes__) == 2
+    assert arrived.__notes__[1].startswith(
+        "(thing stayed in the worker: thing can't be sent to another worker (_thread.lock): cannot"
+    )
+
+
+def test_what_cannot_travel_is_named_by_its_path():
+    note = travelled(Holder("text", {"a": [1, LOCK]})).__notes__[0]
+    assert note.startswith("(thing stayed in the worker: thing['a'][1] can't be sent")
+
+
+def test_an_argument_that_cannot_travel_still_shows():
+    error = ValueError(LOCK, "text")
+    arrived = travelled(error)
+    assert type(arrived) is ValueError and arrived.args[1] == "text" and str(arrived) == str(error)
+    assert "(args[0] stayed in the worker" in arrived.__notes__[0]
+    assert str(travelled(arrived)) == str(error)
+
+
+def test_a_field_that_cannot_travel_costs_no_other():
+    arrived = travelled(raised(lambda: LOCK.nothing))
+    assert type(arrived) is AttributeError and arrived.name == "nothing" and arrived.obj is None
+    assert "(obj stayed in the worker: obj can't be sent" in arrived.__notes__[0]
+
+
+class Kept(Exception):
+    """Its class says how it is to be pickled, without what can't be."""
+
+    def __init__(self, message):
+        super().__init__(message)
+        self.lock = threading.Lock()
+
+    def __reduce__(self):
+        return Kept, self.args
+
+
+def test_a_class_that_says_what_is_to_travel_is_asked_where_not_all_can():
+    error = Kept("text")
+    error.add_note("noted")
+    arrived = travelled(error)
+    assert arrived.args == ("text",) and arrived.lock.acquire(blocking=False)
+    assert arrived.__notes__ == ["noted"]
+
+
+def test_an_exception_whose_class_is_unknown_here():
+    data = elsewhere(
+        b"",
+        """
+        import types
+        module = sys.modules["gone"] = types.ModuleType("gone")
+        exec("class Odd(Exception): pass", vars(module))
+        from penny.raised import dumps_exception
+        answer = dumps_exception(module.Odd("text"))
+        """,
+    )
+    arrived = loads_exception(data)
+    assert type(arrived) is RemoteError and str(arrived) == "gone.Odd: text"
+    assert "No module named 'gone'" in arrived.__notes__[0]
+
+
+def test_an_exception_of_main():
+    error_class = in_main("class Mine(Exception): pass", "Mine")
+    arrived = travelled(error_class("text"))
+    assert type(arrived) is error_class and arrived.args == ("text",)
+
+
+def test_an_exception_whose_class_cannot_travel_says_why():
+    lock = threading.Lock()
+
+    class Guarded(Exception):
+        guard = lock
+
+    error = Guarded("text")
+    error.add_note("noted")
+    arrived = travelled(error)
+    assert type(arrived) is RemoteError and str(arrived).endswith("Guarded: text")
+    assert arrived.__notes__[0] == "noted" and len(arrived.__notes__) == 2
+    assert arrived.__notes__[1].startswith("(its class stayed in the worker: its class.guard can't")
+
+
+def test_an_exception_that_cannot_even_be_shown():
+    lock = threading.Lock()  # in a closure: that can't travel
+
+    class Mute(Exception):
+        def __str__(self):
+            raise ValueError
+
+        def __reduce__(self):
+            raise ValueError
+
+        def __new__(cls, *args):
+            if args == ("once",):
+                return super().__new__(cls, lock)
+            raise ValueError
+
+    arrived = travelled(Mute("once"))
+    assert isinstance(arrived, RemoteError) and "__str__ failed" in arrived.message
+
+
+def test_notes_travel():
+    error = ValueError("x")
+    error.add_note("one")
+    error.add_note("two")
+    assert travelled(error).__notes__ == ["one", "two"]
+
+
+def test_the_traceback_comes_as_cause(monkeypatch):
+    monkeypatch.setattr(_current, "worker", 3)
+
+    def fail():
+        raise ValueError("deep")
+
+    arrived = travelled(raised(fail))
+    remote = arrived.__cause__
+    assert isinstance(remote, RemoteTraceback) and remote.worker == 3
+    assert str(remote).startswith('in worker 3\n"""\nTraceback (most recent call last):\n')
+    assert "in fail\n" in remote.text and remote.text.endswith("ValueError: deep\n")
+    assert arrived.__traceback__ is None
+
+
+def test_the_traceback_begins_with_the_tasks_own_code():
+    error = raised(ChunkCall(divmod), [(1, 0)])
+    error.__traceback__ = (
+        error.__traceback__.tb_next
+    )  # this file's frame, where a worker has its own
+    assert "penny" not in travelled(error).__cause__.text
+    assert "functions.py" not in travelled(error).__cause__.text
+
+
+def chain():
+    try:
+        try:
+            raise KeyError("first")
+        except KeyError as error:
+            raise TypeError("second") from error
+    except TypeError:
+        raise ValueError("third")  # noqa: B904
+
+
+def test_cause_and_context_travel():
+    third = travelled(raised(chain))
+    assert isinstance(third, ValueError) and isinstance(third.__cause__, RemoteTraceback)
+    assert third.__cause__.cause is None
+    second = third.__context__
+    assert isinstance(second, TypeError)
+    assert isinstance(second.__cause__, KeyError) and second.__cause__ is second.__context__
+    assert "KeyError" in third.__cause__.text and "TypeError" in third.__cause__.text
+
+
+def test_the_cause_is_kept_by_the_traceback():
+    error = ValueError("x")
+    error.__cause__ = KeyError("y")
+    remote = travelled(error).__cause__
+    assert isinstance(remote.cause, KeyError) and remote.cause.args == ("y",)
+
+
+def test_a_traceback_is_printed_once():
+    error = raised(chain)
+    text = "".join(traceback.format_exception(travelled(error)))
+    assert text.count("ValueError: third") == 2  # the worker's, and the exception's own
+    assert text.count("TypeError: second") == 1
+
+
+def test_exceptions_that_refer_to_each_other():
+    one, two = ValueError(1), ValueError(2)
+    one.__context__, two.__context__ = two, one
+    arrived = travelled(one)
+    assert arrived.__context__.__context__ is arrived
+
+
+def test_a_very_long_chain():
+    error: BaseException = ValueError(0)
+    for i in range(5000):
+        error, error.__context__ = ValueError(i), error
+    arrived = travelled(error)
+    assert arrived.args == (4999,)
+    assert [arrived.__context__.args, arrived.__context__.__context__.args] == [(4998,), (4997,)]
+    assert "ValueError: 4998" not in arrived.__cause__.text
+
+
+def test_a_large_group():
+    arrived = travelled(ExceptionGroup("many", [ValueError(i) for i in range(1000)]))
+    assert [error.args for error in arrived.exceptions] == [(i,) for i in range(1000)]
+
+
+def test_notes_that_are_none():
+    error = ValueError("x")
+    error.__notes__ = 5
+    assert travelled(error).args == ("x",)
+
+
+def test_exceptions_travel_twice():
+    once = travelled(raised(chain))
+    twice = travelled(raised(lambda: (_ for _ in ()).throw(once)))
+    assert type(twice) is ValueError
+    assert isinstance(twice.__cause__.cause, RemoteTraceback)
+    assert twice.__cause__.cause.text == once.__cause__.text
+
+
+def test_exception_groups_travel():
+    inner = ValueError("inner")
+    inner.__cause__ = KeyError("why")
+    group = ExceptionGroup("many", [inner, ExceptionGroup("more", [Picky(1, reason="r")])])
+    group.add_note("noted")
+    arrived = travelled(group)
+    assert type(arrived) is ExceptionGroup and arrived.message == "many"
+    assert arrived.__notes__ == ["noted"]
+    value, more = arrived.exceptions
+    assert type(value) is ValueError and type(value.__cause__) is KeyError
+    assert type(more.exceptions[0]) is Picky
+
+
+def test_a_group_with_a_member_that_cannot_travel():
+    arrived = travelled(ExceptionGroup("many", [Holder("text", LOCK), ValueError("x")]))
+    assert type(arrived) is ExceptionGroup
+    assert [type(error) for error in arrived.exceptions] == [Holder, ValueError]
+
+
+class StrictGroup(ExceptionGroup):
+    def __new__(cls, errors, code):
+        return super().__new__(cls, "strict", errors)
+
+    def __init__(self, errors, code):
+        self.code = code
+
+    def derive(self, errors):
+        return StrictGroup(errors, self.code)
+
+
+def test_a_group_with_a_constructor_of_its_own():
+    group = StrictGroup([ValueError("x"), KeyError("y")], 7)
+    arrived = travelled(group)
+    assert type(arrived) is StrictGroup and str(arrived) == str(group) and arrived.code == 7
+    assert arrived.args[0] == group.args[0] and arrived.args[1][0] is arrived.exceptions[0]
+    split = arrived.subgroup(KeyError)
+    assert type(split) is StrictGroup and split.code == 7
+
+
+def test_a_group_of_an_unknown_class():
+    data = elsewhere(
+        b"",
+        """
+        import types
+        module = sys.modules["gone"] = types.ModuleType("gone")
+        exec("class Odd(ExceptionGroup): pass", vars(module))
+        from penny.raised import dumps_exception
+        answer = dumps_exception(module.Odd("text", [KeyError(1)]))
+        """,
+    )
+    arrived = loads_exception(data)
+    assert type(arrived) is ExceptionGroup and arrived.message == "gone.Odd: text"
+    assert arrived.exceptions[0].args == (1,)
+
+
+def test_a_base_exception_group():
+    arrived = travelled(BaseExceptionGroup("many", [KeyboardInterrupt(), ValueError()]))
+    assert type(arrived) is BaseExceptionGroup
+
+
+# -- as JavaScript has it ------------------------------------------------------------------------
+
+
+class Thing:
+    pass
+
+
+class Report(SensorGone):
+    def __init__(self, port, *more):
+        super().__init__(port, {"a": [1, None]})
+        self.args = (*self.args, *more)
+        self.thing = more
+        self.cause = ValueError(1)
+
+
+@pytest.mark.parametrize(
+    ("error", "args", "attributes"),
+    [
+        (KeyError("k", 2.5), ["k", 2.5], {}),
+        (SystemExit(3), [3], {"code": 3}),
+        (Quit("enough", status=None), [None], {"code": None, "why": "enough"}),
+        (
+            Report("/dev/x"),
+            [errno.ENODEV, "no such sensor"],
+            {"errno": errno.ENODEV, "filename": "/dev/x", "reading": {"a": [1, None]}, "thing": []},
+        ),
+        (
+            Report("/dev/x", Thing(), LOCK),
+            [errno.ENODEV, "no such sensor", f"<{__name__}.Thing>", repr(LOCK)],
+            {"errno": errno.ENODEV, "filename": "/dev/x", "reading": {"a": [1, None]}},
+        ),
+    ],
+    ids=["args", "code", "None", "fields", "no form"],
+)
+def test_javascript_sees_args_and_attributes(error, args, attributes):
+    program = f"""
+        import {{decodeException}} from {json.dumps(str(ERRORS_JS))};
+        const data = Buffer.from({json.dumps(dumps_exception(error).hex())}, 'hex');
+        const error = decodeException(data, 0, data.length);
+        console.log(JSON.stringify({{...error}}));
+    """
+    command = ["node", "--input-type=module", "-e", program]
+    seen = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    assert seen["type"] == raised_type(error) and seen["pythonMessage"] == str(error)
+    assert seen["traceback"].endswith(f"{raised_type(error)}: {error}\n")
+    assert seen["args"] == args
+    missing = {"strerror", "filename2", "__notes__"}
+    assert {k: v for k, v in seen["attributes"].items() if k not in missing} == attributes
+
+
+def raised_type(error):
+    module = type(error).__module__
+    return type(error).__name__ if module == "builtins" else f"{module}.{type(error).__name__}"

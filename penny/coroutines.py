@@ -95,6 +95,7 @@ class Coroutines:
         self._end(handle, raised, data)
 
     def _end(self, handle: int, raised: int, data: bytes | Payload) -> None:
+        output.flush()
         del self._running[handle]
         self._cancelled.discard(handle)
         size = len(data)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 import textwrap
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import __main__
 
@@ -18,8 +20,21 @@ def remember(filename: str, source: str) -> None:
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
 
 
-async def run(source: str, filename: str, argv: Sequence[str], dedent: bool = False) -> int:
+async def run(
+    source: str,
+    filename: str,
+    argv: Sequence[str],
+    dedent: bool = False,
+    environment: Any = None,
+) -> int:
     """Run `source` in `__main__`; a traceback goes to stderr.
+
+    Args:
+        source: The program.
+        filename: Its name in tracebacks.
+        argv: Its `sys.argv`.
+        dedent: Whether it may be indented as a whole.
+        environment: A JavaScript object: what is set in `os.environ` before.
 
     Returns:
         Its exit status, as `python` would give it.
@@ -29,9 +44,13 @@ async def run(source: str, filename: str, argv: Sequence[str], dedent: bool = Fa
     if dedent:  # written within a page's markup
         source = textwrap.dedent(source)
     sys.argv = list(argv)
+    if environment is not None:
+        os.environ.update(environment.to_py())
     remember(filename, source)
     namespace = __main__.__dict__
-    namespace.update(__name__="__main__", __file__=filename)
+    # Absolute where it is a file, so that it is still right in another directory.
+    file = os.path.abspath(filename) if os.path.exists(filename) else filename
+    namespace.update(__name__="__main__", __file__=file)
     try:
         await eval_code_async(source, namespace, filename=filename)
         status = 0

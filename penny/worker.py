@@ -17,6 +17,7 @@ from penny._bridge import WorkerPort
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
 from penny.jobs import Execution
+from penny.output import stderr, stdout
 from penny.payload import Reader, load, pieces_of
 from penny.promotion import PARCEL_BYTES, Promoter
 from penny.tracing import shown_name
@@ -179,6 +180,8 @@ class Worker:
                     error = jobs.without_frame(raised)
             if error is not None:
                 data = pack_exception(error)
+            if stdout.held or stderr.held:  # what is printed is out before the result is
+                output.flush()
             size = len(data)
             failed = 0 if error is None else 1
             # Nothing of the task is kept alive while the worker sleeps.

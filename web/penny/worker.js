@@ -6,7 +6,9 @@ import {ClientPort} from './client_port.js';
 import {ASYNC, Core, clientParticipant} from './core.js';
 import {CoroutinePort} from './coroutine_port.js';
 import {hostPools} from './host.js';
+import {blockingRead} from './input.js';
 import {inWords} from './errors.js';
+import {writeTo} from './output.js';
 import {ASYNC_WORKER} from './layout.js';
 import {WorkerPort} from './worker_port.js';
 
@@ -48,30 +50,15 @@ async function addExtras(python, {packages, files, script}) {
 }
 
 /**
- * Sends what Python prints to the page, as Python flushes it; whole lines where `lines`.
+ * Sends what Python prints to the page, as Python flushes it.
  * @param {Pyodide} python
- * @param {boolean} lines
  */
-function sendOutput(python, lines) {
+function sendOutput(python) {
   let dying = false;
   onFatal(python, () => (dying = true)); // its stack goes to stdout otherwise
-  for (const stream of /** @type {const} */ (['stdout', 'stderr'])) {
-    const set = stream === 'stdout' ? python.setStdout : python.setStderr;
-    if (lines) {
-      set({
-        batched: (/** @type {string} */ text) =>
-          post({type: 'output', stream: dying ? 'stderr' : stream, text: text + '\n'}),
-      });
-      continue;
-    }
-    const decoder = new TextDecoder();
-    set({
-      write: (/** @type {Uint8Array} */ bytes) => {
-        post({type: 'output', stream, text: decoder.decode(bytes.slice(), {stream: true})});
-        return bytes.length;
-      },
-    });
-  }
+  writeTo(python, (stream, bytes) =>
+    post({type: 'output', stream: dying ? 'stderr' : stream, bytes}, [bytes.buffer]),
+  );
 }
 
 /** @param {string} name */
@@ -89,7 +76,8 @@ async function holdLock(name) {
 async function runPool({parts, memory, worker, workers, check, extras, lock, announce}) {
   await holdLock(lock);
   pyodide = await bootPyodide(parts);
-  sendOutput(pyodide, true);
+  sendOutput(pyodide);
+  pyodide.pyimport('penny.input').refuse();
   await addExtras(pyodide, extras);
   const core = new Core(parts.core, memory, worker);
   const pool = {
@@ -141,9 +129,16 @@ async function runCoroutines(module, core, pool) {
 }
 
 /** @param {StartHost} message */
-async function startHost({parts, extras, workers, trace, waitAsync}) {
+async function startHost({parts, extras, workers, trace, input, waitAsync}) {
   pyodide = await bootPyodide(parts);
-  sendOutput(pyodide, false);
+  sendOutput(pyodide);
+  if (input) {
+    const read = blockingRead(input.buffer, size => post({type: 'input', size}));
+    pyodide.setStdin({read, isatty: input.terminal});
+  } else {
+    const {refuse, NO_STDIN} = pyodide.pyimport('penny.input');
+    refuse(NO_STDIN);
+  }
   await addExtras(pyodide, extras);
   pools = hostPools(parts.core, post, waitAsync);
   installBridge(pyodide, {
@@ -177,7 +172,7 @@ self.onmessage = async (/** @type {MessageEvent<ToWorker>} */ {data}) => {
       case 'run': {
         await started;
         const run = pyodide.pyimport('penny.script').run;
-        post({type: 'exit', status: await run(data.source, data.filename, data.argv, data.dedent)});
+        post({type: 'exit', status: await run(data.source, data.filename, data.argv, data.dedent, data.environment)});
         break;
       }
       case 'completed':

@@ -23,6 +23,7 @@ from penny.engines.surrounded import under
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
 from penny.futures import DONE, Future
+from penny.missing_files import explained
 from penny.options import Options
 from penny.payload import Payload, Reader, load, pieces_of
 from penny.shared_memory import Memory
@@ -326,7 +327,7 @@ class SharedEngine:
                 error.add_note(f"(while unpickling the exception that {record.name} raised)")
                 future.set_exception(error)
             else:
-                fail(future, raised, record.name, options)
+                fail(future, explained(raised), record.name, options)
         elif outcome == CANCELLED:
             future.set_cancelled()
         elif outcome == TIMED_OUT:

@@ -63,6 +63,9 @@ class _Awaited(io.RawIOBase):
         return len(data)
 
 
+_first: Any = None
+
+
 def refuse(reason: str = IN_A_TASK) -> None:
     """Let whatever reads from stdin raise a RuntimeError that gives the reason, from now on."""
     _replace(_Refused(reason))
@@ -76,9 +79,18 @@ def refuse(reason: str = IN_A_TASK) -> None:
     sys.breakpointhook = hook
 
 
-def read_by(read: Callable[[int], Any]) -> None:
-    """Let stdin be what `read` promises: at most so many bytes, none at its end."""
-    _replace(_Awaited(read))
+def read_by(read: Callable[[int], Any] | None) -> None:
+    """Let stdin be what `read` promises: at most so many bytes, none at its end.
+
+    None: let it be what it was at first. A page's Pyodide runs one script after the other.
+    """
+    global _first
+    if _first is None:
+        _first = sys.stdin
+    if read is not None:
+        _replace(_Awaited(read))
+    else:
+        sys.stdin = sys.__stdin__ = _first  # type: ignore[misc]
 
 
 def _replace(raw: io.RawIOBase) -> None:

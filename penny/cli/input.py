@@ -11,9 +11,6 @@ import threading
 
 __all__ = ["StandardInput"]
 
-STDIN = 0
-
-
 class StandardInput:
     """The process's stdin, read by a thread of its own, and only what the script asks for.
 
@@ -24,11 +21,15 @@ class StandardInput:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        # Where there is none, its number may be another file's.
+        self._descriptor = None if sys.stdin is None else sys.stdin.fileno()
         self._wanted: queue.SimpleQueue[tuple[int, asyncio.Future[bytes]]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     async def read(self, size: int) -> bytes:
         """At least one byte and at most `size`, when there are some; none at the end."""
+        if self._descriptor is None:
+            return b""
         if not self._thread.ident:
             self._thread.start()
         data: asyncio.Future[bytes] = self._loop.create_future()
@@ -36,11 +37,12 @@ class StandardInput:
         return await data
 
     def _work(self) -> None:
+        assert self._descriptor is not None
         while True:
             size, wanted = self._wanted.get()
             try:
-                data = os.read(STDIN, size)
-            except OSError as error:  # closed, a folder, a terminal of another job
+                data = os.read(self._descriptor, size)
+            except OSError as error:  # a folder, a terminal of another job
                 print(f"penny: can't read stdin: {error.strerror}", file=sys.stderr)
                 data = b""
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

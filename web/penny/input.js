@@ -50,7 +50,7 @@ export function blockingRead(buffer, ask) {
     Atomics.store(words, 0, ASKED);
     ask(Math.min(target.length, BYTES));
     while (Atomics.load(words, 0) === ASKED) Atomics.wait(words, 0, ASKED);
-    if (words[0] === FAILED) throw {errno: EIO};
+    if (words[0] === FAILED) throw {name: 'ErrnoError', errno: EIO}; // as Emscripten's
     target.set(new Uint8Array(buffer, HEADER_BYTES, words[1]));
     return words[1];
   };

@@ -89,7 +89,7 @@ async function runNow(script, {workers, files = [], output = toConsole(), input}
     });
   const pyodide = await pagePyodide;
   writeTo(pyodide, decoded(output, null));
-  if (input) pyodide.pyimport('penny.input').read_by(inPieces(input));
+  pyodide.pyimport('penny.input').read_by(input && inPieces(input));
   for (const zip of files) pyodide.unpackArchive(zip.slice(0), 'zip', {extractDir: '/home/pyodide'});
   const trace = traced !== undefined;
   installOnPage(pyodide, await site.core(), {workers, files, trace, output}, script, traced);

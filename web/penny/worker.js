@@ -61,6 +61,14 @@ function sendOutput(python) {
   );
 }
 
+/**
+ * Emscripten's terminals end at once: whoever asks for a password there had better ask stdin.
+ * @param {Pyodide} python
+ */
+function removeTerminals(python) {
+  for (const path of ['/dev/tty', '/dev/tty1']) python.FS.unlink(path);
+}
+
 /** @param {string} name */
 async function holdLock(name) {
   await new Promise(held => {
@@ -77,6 +85,7 @@ async function runPool({parts, memory, worker, workers, check, extras, lock, ann
   await holdLock(lock);
   pyodide = await bootPyodide(parts);
   sendOutput(pyodide);
+  removeTerminals(pyodide);
   pyodide.pyimport('penny.input').refuse();
   await addExtras(pyodide, extras);
   const core = new Core(parts.core, memory, worker);
@@ -132,6 +141,7 @@ async function runCoroutines(module, core, pool) {
 async function startHost({parts, extras, workers, trace, input, waitAsync}) {
   pyodide = await bootPyodide(parts);
   sendOutput(pyodide);
+  removeTerminals(pyodide);
   if (input) {
     const read = blockingRead(input.buffer, size => post({type: 'input', size}));
     pyodide.setStdin({read, isatty: input.terminal});

@@ -1,4 +1,4 @@
-"""Output as it is flushed, input, and the script's surroundings in its tasks."""
+"""Output as it is flushed, input, the script's surroundings and files in its tasks."""
 
 from __future__ import annotations
 

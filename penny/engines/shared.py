@@ -19,7 +19,6 @@ from typing import Any, Self, TypeVar
 from penny import _bridge, kernels, shared_memory
 from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.engines.outcomes import fail, overtime
-from penny.engines.surrounded import under
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
 from penny.futures import DONE, Future
@@ -158,7 +157,6 @@ class SharedEngine:
         if self._broken is not None:
             raise BrokenPool(f"the workers could not be started: {self._broken}")
         function, args = split_call(function, args)
-        function = under(function)  # TEMPORARY
         outer, kernels.destination = kernels.destination, self._kernels
         try:
             record = self._records.record_for(function)

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from penny import _bridge, _current, mirror, output, scheduler, tracebacks
+from penny import _bridge, _current, mirror, output, scheduler, surroundings, tracebacks
 from penny._bridge import CANCEL, ClientPort, CoroutinePort
 from penny.by_value import set_names
 from penny.engines.shared import SharedEngine
@@ -59,6 +59,7 @@ class Coroutines:
         self._functions = FunctionCache()
         stands_for = mirror.start(self._bundle)
         stands_for.on_change = self._functions.set_aside
+        stands_for.apply_surroundings = surroundings.apply
         set_names(stands_for.results)
         self._running: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[int] = set()
@@ -100,6 +101,7 @@ class Coroutines:
         self._end(handle, raised, data)
 
     def _end(self, handle: int, raised: int, data: bytes | Payload) -> None:
+        output.flush()
         del self._running[handle]
         self._cancelled.discard(handle)
         size = len(data)

@@ -36,6 +36,7 @@ from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.jobs import Execution, Failure, Job, Promotion
 from penny.mirror import for_jobs, state
+from penny.missing_files import explained
 from penny.options import Options
 from penny.payload import Payload, Reader, load, pieces_of
 from penny.raised import loads_exception
@@ -515,7 +516,8 @@ class Promoter:
                 data = bytes(self._inbox[:size])
             reader = Reader(self._port.read_outcome, size)
             if code == RAISED:
-                outcome = Failure(loads_exception(reader.read() if data is None else data))
+                raised = loads_exception(reader.read() if data is None else data)
+                outcome = Failure(explained(raised))
             else:
                 try:
                     outcome = load(reader) if data is None else loads(data)

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import __main__
 from penny import originals
@@ -20,8 +21,21 @@ def remember(filename: str, source: str) -> None:
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
 
 
-async def run(source: str, filename: str, argv: Sequence[str], dedent: bool = False) -> int:
+async def run(
+    source: str,
+    filename: str,
+    argv: Sequence[str],
+    dedent: bool = False,
+    environment: Any = None,
+) -> int:
     """Run `source` in `__main__`; a traceback goes to stderr.
+
+    Args:
+        source: The program.
+        filename: Its name in tracebacks.
+        argv: Its `sys.argv`.
+        dedent: Whether it may be indented as a whole.
+        environment: A JavaScript object: what is set in `os.environ` before.
 
     Returns:
         Its exit status, as `python` would give it.
@@ -32,9 +46,13 @@ async def run(source: str, filename: str, argv: Sequence[str], dedent: bool = Fa
         source = textwrap.dedent(source)
     sys.argv = list(argv)
     originals.came_along(os.getcwd())
+    if environment is not None:
+        os.environ.update(environment.to_py())
     remember(filename, source)
     namespace = __main__.__dict__
-    namespace.update(__name__="__main__", __file__=filename)
+    # Absolute where it is a file, so that it is still right in another directory.
+    file = os.path.abspath(filename) if os.path.exists(filename) else filename
+    namespace.update(__name__="__main__", __file__=file)
     try:
         await eval_code_async(source, namespace, filename=filename)
         status = 0

@@ -21,6 +21,7 @@ from penny import (
     output,
     scheduler,
     shared_memory,
+    surroundings,
     tracebacks,
 )
 from penny._bridge import WorkerPort
@@ -28,6 +29,7 @@ from penny.by_value import set_names
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
 from penny.jobs import Execution
+from penny.output import stderr, stdout
 from penny.payload import Reader, load, pieces_of
 from penny.promotion import PARCEL_BYTES, Promoter
 from penny.raised import dumps_exception, pack_exception
@@ -85,6 +87,7 @@ class Worker:
         self._functions.forgotten = self._promoter.unloaded  # type: ignore[method-assign]
         stands_for = mirror.start(self._bundle)
         stands_for.on_change = self._functions.set_aside
+        stands_for.apply_surroundings = surroundings.apply
         set_names(stands_for.results)
 
     def run(self) -> None:
@@ -186,6 +189,8 @@ class Worker:
                     error = jobs.without_frame(raised)
             if error is not None:
                 data = pack_exception(error)
+            if stdout.held or stderr.held:  # what is printed is out before the result is
+                output.flush()
             size = len(data)
             failed = 0 if error is None else 1
             # Nothing of the task is kept alive while the worker sleeps.

@@ -92,6 +92,14 @@ def parser() -> argparse.ArgumentParser:
         help="write what the workers did and when, as a trace for ui.perfetto.dev or "
         "chrome://tracing; also if the script fails or is interrupted",
     )
+    command.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="set a variable in the script's os.environ, to its value here or to VALUE; nothing "
+        "else of the shell's environment is seen there. May be repeated",
+    )
     command.add_argument("script", help="a Python file, or - for standard input")
     command.add_argument("args", nargs=argparse.REMAINDER, help="the rest of the script's sys.argv")
     command.set_defaults(command=run.run)

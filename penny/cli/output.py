@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import os
 import queue
@@ -30,15 +31,15 @@ class StandardStreams:
         self._on_error = on_error
         self._pieces: queue.SimpleQueue[tuple[int, bytes] | asyncio.Event] = queue.SimpleQueue()
         self._streams = {
-            "stdout": (sys.stdout.fileno(), sys.stdout.encoding),
-            "stderr": (sys.stderr.fileno(), sys.stderr.encoding),
+            "stdout": (sys.stdout.fileno(), _converter(sys.stdout.encoding)),
+            "stderr": (sys.stderr.fileno(), _converter(sys.stderr.encoding)),
         }
         threading.Thread(target=self._work, daemon=True).start()
 
-    def write(self, stream: str, text: str) -> None:
-        """Queue a piece for "stdout" or "stderr"."""
-        descriptor, encoding = self._streams[stream]
-        self._pieces.put((descriptor, text.encode(encoding, "backslashreplace")))
+    def write(self, stream: str, data: bytes) -> None:
+        """Queue a piece for "stdout" or "stderr": text in UTF-8, or any bytes."""
+        descriptor, convert = self._streams[stream]
+        self._pieces.put((descriptor, convert(data)))
 
     async def written(self) -> None:
         """Wait until everything queued so far is written or dropped."""
@@ -62,6 +63,14 @@ class StandardStreams:
     def _call(self, function: Callable[..., None], *args: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(function, *args)
+
+
+def _converter(encoding: str) -> Callable[[bytes], bytes]:
+    """What makes text of a script, a piece after the other, text in the terminal's encoding."""
+    if codecs.lookup(encoding).name == "utf-8":
+        return bytes
+    decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
+    return lambda data: decode(data).encode(encoding, "backslashreplace")
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -9,12 +9,13 @@ import io
 import os
 import sys
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from penny.cli import bundle
 from penny.cli.browser import Browser, find_browser
 from penny.cli.errors import CommandError
+from penny.cli.input import StandardInput
 from penny.cli.output import StandardStreams
 from penny.cli.pyodide import find_pyodide
 from penny.cli.session import Outcome, Session, Start
@@ -55,9 +56,23 @@ def _run_source(
         workers=options.workers,
         on="page" if options.page else "host",
         trace=trace is not None,
+        terminal=sys.stdin is not None and sys.stdin.isatty(),
+        environment=_environment(options.env),
     )
     sys.stdout.flush()
     return asyncio.run(_run(site, browser, start, files.archive, trace))
+
+
+def _environment(names: Sequence[str]) -> dict[str, str]:
+    """What `--env` names: NAME, with the value that it has here, or NAME=VALUE."""
+    environment = {}
+    for name in names:
+        name, given, value = name.partition("=")
+        if given:
+            environment[name] = value
+        elif name in os.environ:
+            environment[name] = os.environ[name]
+    return environment
 
 
 def read_script(script: str) -> tuple[str, Path]:
@@ -87,6 +102,7 @@ async def _run(
     site: Site, browser: Browser, start: Start, files: bytes, trace: TraceFile | None
 ) -> int:
     def converse(settle: Callable[[Outcome], None]) -> Session:
-        return Session(start, files, StandardStreams(on_error=settle), settle, trace)
+        streams = StandardStreams(on_error=settle)
+        return Session(start, files, streams, StandardInput(), settle, trace)
 
     return await visit(site, browser, "run/", converse)

@@ -6,12 +6,15 @@ The page connects to `/run/session?token=…`. Each message is a JSON object wit
 direction  message                        meaning
 =========  =============================  =========================================================
 to page    start: source, filename,       Run this, with argv as `sys.argv`, on "host" (a worker of
-           argv, workers, on, trace       its own) or "page"; workers is null for the default,
-                                          trace is whether to record what the workers do
-to page    (binary)                       Follows at once: the script's folder, a zip archive
+           argv, workers, on, trace,      its own) or "page"; workers is null for the default,
+           terminal, environment          trace is whether to record what the workers do,
+                                          terminal whether stdin is one; environment is for
+                                          `os.environ`
+to page    (binary)                       Follows at once: the script's folder, a zip archive. Later
+                                          ones: what `input` asked for, in order; empty at the end
 to page    stop                           End the script and send the trace; only if there is one
-from page  output: stream, text, worker   A piece of "stdout" or "stderr"; worker is the number of
-                                          the pool worker that wrote it, or null
+from page  (binary)                       A byte, 1 or 2, and a piece of stdout or stderr
+from page  input: size                    The script waits for so many bytes of stdin at most
 from page  trace: text                    A piece of the trace, when the script has ended
 from page  traced: dropped                That was all of it; so many events are missing
 from page  exit: status                   The script ended; the last message
@@ -29,7 +32,7 @@ import contextlib
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 from aiohttp import WSMsgType, web
@@ -52,12 +55,25 @@ class Start:
     workers: int | None
     on: Literal["host", "page"]
     trace: bool = False
+    terminal: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+STREAMS = {1: "stdout", 2: "stderr"}
+"""By the first byte of a binary message."""
+
+
+class Reader(Protocol):
+    """Where a script's input comes from."""
+
+    async def read(self, size: int) -> bytes:
+        """At least one byte and at most `size`, when there are some; none at the end."""
 
 
 class Writer(Protocol):
     """Where a script's output goes."""
 
-    def write(self, stream: str, text: str) -> None:
+    def write(self, stream: str, data: bytes) -> None:
         """Take a piece of "stdout" or "stderr"."""
 
     async def written(self) -> None:
@@ -81,6 +97,7 @@ class Session:
         start: The script.
         files: Its folder, as an archive.
         writer: Takes its output.
+        reader: Gives its input.
         settle: Called with the script's exit status, or with an error if the page or its
             connection failed; possibly more than once, of which the first call counts.
         trace: Takes the trace, if there is to be one.
@@ -91,6 +108,7 @@ class Session:
         start: Start,
         files: bytes,
         writer: Writer,
+        reader: Reader,
         settle: Callable[[Outcome], None],
         trace: TraceWriter | None = None,
     ) -> None:
@@ -100,6 +118,8 @@ class Session:
         self._start = start
         self._files = files
         self._writer = writer
+        self._reader = reader
+        self._reading: set[asyncio.Task[None]] = set()
         self._settle = settle
         self._trace = trace
         self._socket: web.WebSocketResponse | None = None
@@ -145,9 +165,19 @@ class Session:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
                     await self._take(json.loads(message.data))
+                elif message.type is WSMsgType.BINARY:
+                    self._take_output(message.data)
+        for task in self._reading:
+            task.cancel()
         await self._writer.written()
         self._settle(CommandError(LOST, EX_SOFTWARE))
         return socket
+
+    def _take_output(self, message: bytes) -> None:
+        if stream := STREAMS.get(message[0] if message else 0):
+            self._writer.write(stream, message[1:])
+        else:
+            self._settle(CommandError(f"the page sent an unknown message: {message[:20]!r}"))
 
     async def _take(self, message: dict[str, Any]) -> None:
         try:
@@ -155,14 +185,22 @@ class Session:
         except CommandError as error:
             self._settle(error)
 
+    async def _read(self, size: int) -> None:
+        data = await self._reader.read(size)
+        if self._socket is not None:
+            with contextlib.suppress(ConnectionError):  # said elsewhere
+                await self._socket.send_bytes(data)
+
     async def _take_one(self, message: dict[str, Any]) -> None:
         match message:
-            case {"type": "output", "stream": "stdout" | "stderr" as stream, "text": str(text)}:
-                self._writer.write(stream, text)
+            case {"type": "input", "size": int(size)}:
+                task = asyncio.ensure_future(self._read(size))
+                self._reading.add(task)
+                task.add_done_callback(self._reading.discard)
             case {"type": "trace", "text": str(text)} if self._trace is not None:
                 self._trace.write(text)
             case {"type": "traced", "dropped": int(dropped)} if self._trace is not None:
-                self._writer.write("stderr", f"penny: {self._trace.finish(dropped)}\n")
+                self._writer.write("stderr", f"penny: {self._trace.finish(dropped)}\n".encode())
                 if self._interrupted is not None:
                     await self._writer.written()
                     self._settle(self._interrupted)

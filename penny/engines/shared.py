@@ -23,13 +23,14 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any, Self, TypeVar
 
-from penny import _bridge, kernels, mirror, shared_memory
+from penny import _bridge, kernels, mirror, shared_memory, surroundings
 from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.by_value import set_names
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
 from penny.futures import DONE, Future
+from penny.missing_files import explained
 from penny.options import Options
 from penny.originals import Originals
 from penny.payload import Payload, Reader, load, pieces_of
@@ -145,7 +146,9 @@ class SharedEngine:
         self._collect = port.collect
         self._kernels = kernels.Destination(lambda data: port.add_kernels(data))
         # A worker's modules stand for the submitter's: what they have is told on, not sent anew.
-        self._originals = None if mirror.here is not None else Originals(self._store_bundle)
+        self._originals = (
+            None if mirror.here is not None else Originals(self._store_bundle, surroundings)
+        )
         self._names = self._originals if mirror.here is None else mirror.here.jobs
         self._records = FunctionRecords(self._add_function, port.drop_function, self._originals)
         # Numbers that are never used again: an outcome can only be that of the call it names.
@@ -505,7 +508,7 @@ class SharedEngine:
             elif error is None:
                 future.set_result(result)
             elif outcome == RAISED:
-                fail(future, error, record.name, options)
+                fail(future, explained(error), record.name, options)
             else:
                 future.set_exception(error)
         finally:

@@ -60,7 +60,8 @@ def test_wrong_number_of_workers(shared_page: Page, workers: str, error: str) ->
 
 @pytest.mark.scene("""
     const printed = [];
-    const output = (...line) => printed.push(line);
+    const decode = bytes => new TextDecoder().decode(bytes);
+    const output = (...line) => printed.push([...line.slice(0, 3), decode(line[3])]);
     const s = await Penny.scheduler({workers: 1, output});
     s.define('f', 'def f():\\n  import sys\\n  print("out")\\n  print("err", file=sys.stderr)');
     await s.submit('f');
@@ -68,7 +69,7 @@ def test_wrong_number_of_workers(shared_page: Page, workers: str, error: str) ->
     return printed;
 """)
 def test_output_of_tasks_with_their_worker(outcome: Any) -> None:
-    assert outcome == [["stdout", "out\n", 0], ["stderr", "err\n", 0]]
+    assert outcome == [["stdout", "out\n", 0, "out\n"], ["stderr", "err\n", 0, "err\n"]]
 
 
 def test_output_of_tasks_goes_to_the_console(page: Page) -> None:

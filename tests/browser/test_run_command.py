@@ -162,17 +162,78 @@ def test_a_traceback_shows_the_script_s_lines_here_and_in_the_worker(done: Done)
             "import js\n"
             "import penny\n"
             "async with penny.Scheduler(workers=1) as s:\n"
-            "    print(js.document.title, await s.submit(abs, -1))\n"
+            "    print(js.document.title, await s.submit(abs, -1), input('name? '))\n"
         )
     },
+    stdin="Ada\n",
 )
 def test_a_script_runs_on_the_page(done: Done) -> None:
-    assert (done.returncode, done.stdout, done.stderr) == (0, "penny run 1\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "name? penny run 1 Ada\n", "")
 
 
 @command("-", stdin="print('from stdin')")
 def test_a_script_comes_from_standard_input(done: Done) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "from stdin\n", "")
+
+
+@command(
+    "--env",
+    "PENNY_TEST=1",
+    "script.py",
+    files={
+        "script.py": (
+            "import os, sys\n"
+            "import penny\n"
+            "def variables():\n"
+            "    return os.environ['PENNY_TEST'], os.environ.get('TMPDIR'), sys.argv\n"
+            "with penny.Scheduler(workers=1) as s:\n"
+            "    print(s.submit(variables).result())\n"
+            "print(input(), next(sys.stdin), sys.stdin.read().count('é'), sys.stdin.isatty())\n"
+            "input()\n"
+        )
+    },
+    stdin="one\ntwo\n" + "é" * 100_000,
+)
+def test_a_script_reads_standard_input_and_variables_that_are_named(done: Done) -> None:
+    assert done.stdout == "('1', None, ['script.py'])\none two\n 100000 False\n"
+    assert done.stderr.endswith("EOFError: EOF when reading a line\n")
+    assert done.returncode == 1
+
+
+def test_a_script_asks_at_a_terminal_and_writes_bytes(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "import penny\n"
+        "sys.stdout.buffer.write(bytes(range(256)) + b'\\n')\n"
+        "with penny.Scheduler(workers=1) as s:\n"
+        "    name = input('name? ')\n"
+        "    s.submit(print, name, end='', flush=True).result()\n"
+        "    try:\n"
+        "        input('? ')\n"
+        "    except EOFError:\n"
+        "        print('Ctrl-D', input(), sys.stdin.isatty())\n"
+    )
+    master, slave = os.openpty()
+    with subprocess.Popen(
+        [*PENNY_RUN, str(script)], env=environment, stdin=slave, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            size = len(bytes(range(256)) + b"\nname? ")
+            assert process.stdout.read(size) == bytes(range(256)) + b"\nname? "
+            os.write(master, b"Ada\n")
+            assert process.stdout.read(5) == b"Ada? "
+            os.write(master, b"\x04")
+            os.write(master, b"on\n")
+            assert process.stdout.read() == b"Ctrl-D on True\n"
+            assert process.wait(TIMEOUT) == 0
+        finally:
+            process.kill()
+            os.close(master)
+            os.close(slave)
 
 
 def test_output_comes_while_the_script_runs_and_ctrl_c_ends_all(

@@ -3,6 +3,8 @@
 The "script" that it gets is a JSON list of steps, done in order:
 
     ["write", stream, text]   send output
+    ["read", size]            ask for so much input, and send what comes, in brackets, as output
+    ["ask", size]             ask for it, and go on
     ["tell"]                  send, as output, what came: message, archive's names, command line
     ["helper", file]          start a helper process that never ends, and write its number to file
     ["stubborn"]              ignore SIGTERM from now on
@@ -42,6 +44,12 @@ async def main() -> None:
             match step:
                 case ["write", stream, text]:
                     await send_output(socket, stream, text)
+                case ["read", size]:
+                    await socket.send_json({"type": "input", "size": size})
+                    came = await socket.receive_bytes()
+                    await send_output(socket, "stdout", f"[{came.decode()}]")
+                case ["ask", size]:
+                    await socket.send_json({"type": "input", "size": size})
                 case ["tell"]:
                     names = zipfile.ZipFile(io.BytesIO(archive)).namelist()
                     told = {"start": start, "names": names, "command": sys.argv}
@@ -72,7 +80,7 @@ async def main() -> None:
 
 
 async def send_output(socket: aiohttp.ClientWebSocketResponse, stream: str, text: str) -> None:
-    await socket.send_json({"type": "output", "stream": stream, "text": text, "worker": None})
+    await socket.send_bytes({"stdout": b"\1", "stderr": b"\2"}[stream] + text.encode())
 
 
 asyncio.run(main())

@@ -39,12 +39,17 @@ def start(tmp_path: Path, temporary: Path) -> Callable[..., Started]:
     folder = tmp_path / "scripts"
     folder.mkdir()
 
-    def start(*steps: object, options: tuple[str, ...] = (), args: tuple[str, ...] = ()) -> Started:
+    def start(
+        *steps: object,
+        options: tuple[str, ...] = (),
+        args: tuple[str, ...] = (),
+        stdin: int = subprocess.DEVNULL,
+    ) -> Started:
         (folder / "script.py").write_text(json.dumps(steps))
         return subprocess.Popen(
             [*RUN, "--on", str(browser), *options, "script.py", *args],
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -110,11 +115,53 @@ def test_what_the_page_is_told(run: Callable[..., tuple[int, str, str]], tmp_pat
         "workers": 3,
         "on": "host",
         "trace": False,
+        "terminal": False,
+        "environment": {},
     }
     assert told["names"] == ["helper.py", "script.py"]
     assert "--headless=new" in told["command"]
     told = json.loads(run(*steps, options=("--page",))[1])
     assert (told["start"]["on"], told["start"]["workers"]) == ("page", None)
+
+
+def test_variables_are_passed_on_by_name(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENNY_TEST", "here")
+    options = ("--env", "PENNY_TEST", "--env", "A=b=c", "--env", "EMPTY=", "--env", "NOT_SET")
+    told = json.loads(run(["tell"], ["exit", 0], options=options)[1])
+    assert told["start"]["environment"] == {"PENNY_TEST": "here", "A": "b=c", "EMPTY": ""}
+
+
+def test_only_what_the_script_asks_for_is_read(
+    start: Callable[..., Started], tmp_path: Path
+) -> None:
+    read, write = os.pipe()
+    os.write(write, b"one, two")
+    process = start(["read", 3], ["read", 100], ["write", "stdout", "so far"], stdin=read)
+    assert process.stdout is not None
+    assert process.stdout.read(16) == "[one][, two]so f"
+    # Nobody waits for stdin any more, although it is open. Whoever is next reads what comes now.
+    os.write(write, b"next")
+    assert os.read(read, 100) == b"next"
+    process.terminate()
+    process.communicate(timeout=10)
+    os.close(read)
+    os.close(write)
+
+
+def test_a_script_ends_while_stdin_is_waited_for(start: Callable[..., Started]) -> None:
+    read, write = os.pipe()
+    process = start(["ask", 3], ["write", "stdout", "end"], ["exit", 4], stdin=read)
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (4, "end")
+    os.close(read)
+    os.close(write)
+
+
+def test_the_end_of_stdin(start: Callable[..., Started]) -> None:
+    process = start(["read", 3], ["read", 3], ["exit", 0], stdin=subprocess.DEVNULL)
+    assert process.communicate(timeout=30)[0] == "[][]"
 
 
 def test_script_from_stdin(start: Callable[..., Started], tmp_path: Path) -> None:
@@ -131,9 +178,12 @@ def test_script_from_stdin(start: Callable[..., Started], tmp_path: Path) -> Non
     assert (told["filename"], told["argv"]) == ("<stdin>", ["-", "x"])
 
 
-def test_text_that_the_encoding_lacks(run: Callable[..., tuple[int, str, str]]) -> None:
-    status, out, _ = run(["write", "stdout", "lone \ud800\n"], ["exit", 0])
-    assert (status, out) == (0, "lone \\ud800\n")
+def test_text_that_the_encoding_lacks(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    status, out, _ = run(["write", "stdout", "ünfinished\n"], ["exit", 0])
+    assert (status, out) == (0, "\\xfcnfinished\n")
 
 
 def test_output_comes_while_the_script_runs(start: Callable[..., Started]) -> None:

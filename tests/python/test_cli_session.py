@@ -14,17 +14,20 @@ START = Start("print()", "s.py", ["s.py"], None, "host")
 
 
 class Recorder:
-    """A writer that keeps what it gets, and the outcomes of a session."""
+    """A writer that keeps what it gets, and the outcomes of a session; a reader at its end."""
 
     def __init__(self) -> None:
-        self.pieces: list[tuple[str, str]] = []
+        self.pieces: list[tuple[str, bytes]] = []
         self.outcomes: list[Outcome] = []
 
-    def write(self, stream: str, text: str) -> None:
-        self.pieces.append((stream, text))
+    def write(self, stream: str, data: bytes) -> None:
+        self.pieces.append((stream, data))
 
     async def written(self) -> None:
         pass
+
+    async def read(self, size: int) -> bytes:
+        return b""
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def recorder() -> Recorder:
 @pytest.fixture
 async def page(recorder: Recorder) -> AsyncIterator[tuple[Session, aiohttp.ClientSession]]:
     """A session, and a client that reaches its server by relative addresses."""
-    session = Session(START, b"files", recorder, recorder.outcomes.append)
+    session = Session(START, b"files", recorder, recorder, recorder.outcomes.append)
     app = web.Application()
     app.add_routes(session.routes())
     async with serving(app, port=0) as url, aiohttp.ClientSession(url) as client:
@@ -65,7 +68,9 @@ async def test_other_pages_are_kept_out(
         {"type": "dance"},
         {"type": "exit"},
         {"type": "exit", "status": "0"},
-        {"type": "output", "stream": "stdlog", "text": ""},
+        {"type": "input", "size": "3"},
+        b"",
+        b"\3text",
     ],
 )
 async def test_unknown_message_ends_the_run(
@@ -75,7 +80,7 @@ async def test_unknown_message_ends_the_run(
     async with client.ws_connect(f"/run/session?token={session.token}") as socket:
         await socket.receive_json()
         assert await socket.receive_bytes() == b"files"
-        await socket.send_json(message)
+        await (socket.send_bytes if isinstance(message, bytes) else socket.send_json)(message)
         await socket.send_json({"type": "exit", "status": 0})
     assert "unknown message" in str(recorder.outcomes[0])
 
@@ -84,10 +89,10 @@ async def test_order_of_output_and_exit(
     page: tuple[Session, aiohttp.ClientSession], recorder: Recorder
 ) -> None:
     session, client = page
-    pieces = [("stdout", "1"), ("stderr", "2"), ("stdout", "3")]
+    pieces = [("stdout", b"1"), ("stderr", b"\xff"), ("stdout", b"3")]
     async with client.ws_connect(f"/run/session?token={session.token}") as socket:
-        for stream, text in pieces:
-            await socket.send_json({"type": "output", "stream": stream, "text": text, "worker": 1})
+        for stream, data in pieces:
+            await socket.send_bytes((b"\1" if stream == "stdout" else b"\2") + data)
         await socket.send_json({"type": "exit", "status": 4})
     assert recorder.pieces == pieces
     assert recorder.outcomes[0] == 4

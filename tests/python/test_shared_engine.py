@@ -182,6 +182,31 @@ def test_returned_and_raised(engine):
     assert isinstance(futures[1].exception(), KeyError)
 
 
+def test_a_file_that_is_only_here_is_named(engine, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here.txt").touch()
+
+    def arrived(error):
+        future = submit(engine, double, 1)
+        engine._port.end((future.ticket, shared.RAISED, raised(error)))
+        return future.exception()
+
+    def missing(name):
+        return FileNotFoundError(44, "No such file or directory", name)
+
+    for name in "here.txt", str(tmp_path / "here.txt"), b"here.txt":
+        (note,) = arrived(missing(name)).__notes__
+        assert note.startswith(f"({name!r} exists where the task was submitted")
+    group = arrived(ExceptionGroup("both", [missing("here.txt"), missing("nowhere.txt")]))
+    assert [hasattr(error, "__notes__") for error in group.exceptions] == [True, False]
+    for other in (
+        missing("nowhere.txt"),
+        FileNotFoundError("here.txt"),
+        IsADirectoryError(1, "", "."),
+    ):
+        assert not hasattr(arrived(other), "__notes__")
+
+
 def test_ended_by_cancelled(engine):
     future = submit(engine, double, 1)
     calls: list = []

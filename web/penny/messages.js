@@ -24,7 +24,9 @@
  *
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('./site.js').Parts, clock: import('./clock.js').Clock,
- *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean}} StartHost
+ *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean,
+ *            input: {buffer: SharedArrayBuffer, terminal: boolean} | null}} StartHost
+ *   input: where the page puts what the script reads from stdin (input.js), and whether that is a terminal
  * @typedef {{type: 'run'} & import('./program.js').Script} RunScript
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions
@@ -33,7 +35,8 @@
  * @typedef {Prepare | MakeSnapshot | StartPool | StartHost | RunScript | Announce | Closed} ToWorker
  *
  * Any worker to the page.
- * @typedef {{type: 'output', stream: 'stdout' | 'stderr', text: string}} Output
+ * @typedef {{type: 'output', stream: import('./output.js').Stream, bytes: Uint8Array<ArrayBuffer>}} Output
+ *   what was printed, as it was flushed
  * @typedef {{type: 'failed', error: string}} Failed
  *   could not start, or died of a fatal error
  * @typedef {{type: 'snapshot', snapshot: Uint8Array}} SnapshotMade
@@ -55,13 +58,15 @@
  *            packages: string[], check: boolean}} Open
  *   start that many workers on this memory
  * @typedef {{type: 'close', pool: number}} Close
+ * @typedef {{type: 'input', size: number}} ReadInput
+ *   it sleeps until at most so many bytes of stdin are in its buffer, or the end
  * @typedef {{type: 'watch', pool: number}} WatchPool
  * @typedef {{type: 'coroutine', pool: number}} StartPoolCoroutines
  * @typedef {{type: 'exit', status: number}} Exit
  *   the script has ended
  *
  * @typedef {Output | Failed | SnapshotMade | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
- *           Open | Close | WatchPool | StartPoolCoroutines | Exit} ToPage
+ *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit} ToPage
  */
 
 export {};

@@ -3,10 +3,11 @@ import {installBridge} from './bridge.js';
 import {Client} from './client.js';
 import {Core, KEEPER, PAGE, createMemory} from './core.js';
 import {memoryOrDefault, workersOrDefault} from './limits.js';
+import {toConsole} from './output.js';
 import {Pool} from './pool.js';
 
 /**
- * @typedef {import('./pool.js').Output} Output
+ * @typedef {import('./output.js').Output} Output
  * @typedef {import('./boot.js').Pyodide} Pyodide
  * @typedef {{filename: string, source: string}} Program
  * @typedef {{workers?: number, memory?: number, packages?: string[], files?: ArrayBuffer[],
@@ -18,14 +19,6 @@ import {Pool} from './pool.js';
 
 export const hasWaitAsync = 'waitAsync' in Atomics;
 
-/** @type {Output} */
-export const toConsole = (stream, text, worker) => {
-  const line = text.replace(/\n$/, '');
-  const where = worker === null ? [] : [`[worker ${worker}]`];
-  if (stream === 'stdout') console.log(...where, line);
-  else console.error(...where, line);
-};
-
 /** @param {SchedulerOptions} options */
 export function poolOptions({
   workers,
@@ -34,7 +27,7 @@ export function poolOptions({
   files = [],
   check = false,
   trace = false,
-  output = toConsole,
+  output = toConsole(),
 }) {
   return {
     workers: workersOrDefault(workers),

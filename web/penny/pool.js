@@ -4,6 +4,7 @@
 import {clockHere} from './clock.js';
 import {KEEPER} from './core.js';
 import {ASYNC_WORKER} from './layout.js';
+import {decoded} from './output.js';
 import {Tracer, readTrace} from './trace.js';
 import {Watch} from './watch.js';
 import {WORKER_URL, indexURL, newWorker, startingParts, tell} from './starter.js';
@@ -14,10 +15,7 @@ import {WORKER_URL, indexURL, newWorker, startingParts, tell} from './starter.js
  * @typedef {import('./messages.js').Extras} Extras
  * @typedef {'starting' | 'ready' | 'lost' | 'stopped'} WorkerState
  * @typedef {{worker: number, state: WorkerState, error?: string}} WorkerChange
- * @callback Output
- * @param {'stdout' | 'stderr'} stream
- * @param {string} text
- * @param {number | null} worker its number; null: the script itself
+ * @typedef {import('./output.js').Output} Output
  */
 
 /** So many failed starts in a row, and the pool gives up. */
@@ -152,6 +150,11 @@ export class Pool extends EventTarget {
       event.preventDefault();
       fail(`worker ${number}: ${event.message || `${WORKER_URL} could not be loaded`}`);
     };
+    const print = decoded((stream, text, _, bytes) => {
+      options.output(stream, text, number, bytes);
+      if (!text) return;
+      this.dispatchEvent(new CustomEvent('output', {detail: {stream, text, worker: number}}));
+    }, number);
     worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => {
       switch (data.type) {
         case 'held':
@@ -169,12 +172,7 @@ export class Pool extends EventTarget {
           this.#tell(number, 'ready');
           break;
         case 'output':
-          options.output(data.stream, data.text, number);
-          this.dispatchEvent(
-            new CustomEvent('output', {
-              detail: {stream: data.stream, text: data.text, worker: number},
-            }),
-          );
+          print(data.stream, data.bytes);
           break;
         case 'completed':
           options.announce?.();
@@ -278,6 +276,7 @@ export class Pool extends EventTarget {
     this.#closed ??= this.#ended ? Promise.resolve() : this.#end(worker => worker.leave());
     if (now) for (const worker of this.#workers) worker?.terminate();
     else await this.#closed;
+    this.options.output.end?.();
     this.#endTrace();
     this.core.exports.close_pool();
     this.options.announce?.();

@@ -5,24 +5,30 @@ import {clockHere} from './clock.js';
 import {Core, KEEPER} from './core.js';
 import {requireIsolation} from './isolation.js';
 import {checkWorkers} from './limits.js';
-import {hasWaitAsync, installOnPage, poolOptions, toConsole} from './page_pool.js';
+import {answer, inPieces, inputBuffer} from './input.js';
+import {decoded, toConsole, writeTo} from './output.js';
+import {hasWaitAsync, installOnPage, poolOptions} from './page_pool.js';
 import {Pool} from './pool.js';
 import {indexURL, newWorker, site, startingParts, tell} from './starter.js';
 
 /**
- * @typedef {import('./pool.js').Output} Output
+ * @typedef {import('./output.js').Output} Output
  * @typedef {import('./pool.js').WorkerChange} WorkerChange
  * @typedef {import('./messages.js').ToPage} ToPage
  * @typedef {import('./boot.js').Pyodide} Pyodide
  * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
  *            workers?: number, files?: ArrayBuffer[], output?: Output,
+ *            input?: import('./input.js').Input, terminal?: boolean, environment?: Record<string, string>,
  *            worker?: (change: WorkerChange) => void,
  *            trace?: (trace: import('./chrome_trace.js').ChromeTrace) => void, signal?: AbortSignal}} RunOptions
  *   dedent: the source may be indented as a whole; workers: the default of Scheduler(); files: zip
- *   archives, unpacked into the working directory, also in the workers; worker: told what becomes of
+ *   archives, unpacked into the working directory, also in the workers; output: what is printed, default: the console;
+ *   input: stdin, default: none in a host worker, prompt() on the page; terminal: whether that is one; environment: set
+ *   in os.environ; worker: told what becomes of
  *   the pool's workers; trace: its schedulers record what workers do, and this gets it, once, when the program
  *   has ended, however that was; signal: ends the program, in a host worker only
- * @typedef {{source: string, filename: string, argv: string[], dedent: boolean}} Script
+ * @typedef {{source: string, filename: string, argv: string[], dedent: boolean,
+ *            environment: Record<string, string>}} Script
  */
 
 /**
@@ -34,13 +40,13 @@ import {indexURL, newWorker, site, startingParts, tell} from './starter.js';
 export async function run(source, options = {}) {
   requireIsolation();
   checkWorkers(options.workers);
-  const {filename = '<script>', argv = [filename], dedent = false} = options;
+  const {filename = '<script>', argv = [filename], dedent = false, environment = {}} = options;
   const runIt = options.on === 'page' ? runOnPage : runInHost;
   /** @type {import('./trace.js').Recording[]} */
   const recordings = [];
   const traced = options.trace && recordings.push.bind(recordings);
   try {
-    return await runIt({source, filename, argv, dedent}, options, traced);
+    return await runIt({source, filename, argv, dedent, environment}, options, traced);
   } finally {
     options.trace?.(chromeTrace(recordings));
   }
@@ -75,7 +81,7 @@ function runOnPage(script, options, traced) {
  * @param {RunOptions} options
  * @param {Traced} traced
  */
-async function runNow(script, {workers, files = [], output = toConsole}, traced) {
+async function runNow(script, {workers, files = [], output = toConsole(), input}, traced) {
   pagePyodide ??= startingParts()
     .then(parts => bootPyodide(parts))
     .catch(error => {
@@ -83,21 +89,18 @@ async function runNow(script, {workers, files = [], output = toConsole}, traced)
       throw error;
     });
   const pyodide = await pagePyodide;
-  for (const stream of /** @type {const} */ (['stdout', 'stderr'])) {
-    const decoder = new TextDecoder();
-    const set = stream === 'stdout' ? pyodide.setStdout : pyodide.setStderr;
-    set({
-      write: (/** @type {Uint8Array} */ bytes) => {
-        output(stream, decoder.decode(bytes.slice(), {stream: true}), null);
-        return bytes.length;
-      },
-    });
-  }
+  writeTo(pyodide, decoded(output, null));
+  pyodide.pyimport('penny.input').read_by(input && inPieces(input));
   for (const zip of files) pyodide.unpackArchive(zip.slice(0), 'zip', {extractDir: '/home/pyodide'});
   const trace = traced !== undefined;
   installOnPage(pyodide, await site.core(), {workers, files, trace, output}, script, traced);
-  const {source, filename, argv, dedent} = script;
-  return await pyodide.pyimport('penny.script').run(source, filename, argv, dedent);
+  const {source, filename, argv, dedent, environment} = script;
+  const {run} = pyodide.pyimport('penny.script');
+  try {
+    return await run(source, filename, argv, dedent, environment);
+  } finally {
+    output.end?.();
+  }
 }
 
 // ---- in a host worker ----------------------------------------------------------------------------
@@ -108,11 +111,12 @@ async function runNow(script, {workers, files = [], output = toConsole}, traced)
  * @param {Traced} traced
  * @returns {Promise<number>}
  */
-async function runInHost(script, {signal, workers, files = [], ...options}, traced) {
+async function runInHost(script, {signal, workers, files = [], output = toConsole(), input, terminal, ...options}, traced) {
   signal?.throwIfAborted();
   const worker = newWorker('penny host');
   /** @type {Map<number, Pool>} */
   const pools = new Map();
+  const stdin = input && {buffer: inputBuffer(), terminal: terminal ?? false, read: inPieces(input)};
   try {
     tell(worker, {type: 'prepare', indexURL: await indexURL()});
     const [module, parts] = await Promise.all([site.core(), startingParts()]);
@@ -120,7 +124,7 @@ async function runInHost(script, {signal, workers, files = [], ...options}, trac
     const ended = new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason));
       worker.onerror = event => reject(new Error(event.message || 'the host worker did not load'));
-      worker.onmessage = answerHost(worker, module, pools, {...options, files, script, traced}, resolve, reject);
+      worker.onmessage = answerHost(worker, module, pools, {...options, output, stdin, files, script, traced}, resolve, reject);
     });
     tell(worker, {
       type: 'host',
@@ -130,12 +134,14 @@ async function runInHost(script, {signal, workers, files = [], ...options}, trac
       workers: workers ?? null,
       trace: traced !== undefined,
       waitAsync: hasWaitAsync,
+      input: stdin ? {buffer: stdin.buffer, terminal: stdin.terminal} : null,
     });
     tell(worker, {type: 'run', ...script});
     return await ended;
   } finally {
     worker.terminate();
     for (const pool of pools.values()) pool.close({now: true});
+    output.end?.();
   }
 }
 
@@ -144,18 +150,22 @@ async function runInHost(script, {signal, workers, files = [], ...options}, trac
  * @param {Worker} worker
  * @param {WebAssembly.Module} module
  * @param {Map<number, Pool>} pools
- * @param {{files: ArrayBuffer[], output?: Output, worker?: (change: WorkerChange) => void,
- *          script: Script, traced: Traced}} options
+ * @param {{files: ArrayBuffer[], output: Output, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(event: MessageEvent<ToPage>) => void}
  */
 function answerHost(worker, module, pools, options, resolve, reject) {
-  const {files, output = toConsole, worker: told, script, traced} = options;
+  const {files, output, stdin, worker: told, script, traced} = options;
+  const print = decoded(output, null);
   return ({data}) => {
     switch (data.type) {
       case 'output':
-        output(data.stream, data.text, null);
+        print(data.stream, data.bytes);
+        break;
+      case 'input':
+        if (stdin) answer(stdin.buffer, stdin.read(data.size));
         break;
       case 'open': {
         const {pool: number} = data;

@@ -7,7 +7,9 @@ import {followClock} from './clock.js';
 import {ASYNC, Core, clientParticipant} from './core.js';
 import {CoroutinePort} from './coroutine_port.js';
 import {hostPools} from './host.js';
+import {blockingRead} from './input.js';
 import {inWords} from './errors.js';
+import {writeTo} from './output.js';
 import {ASYNC_WORKER} from './layout.js';
 import {WorkerPort} from './worker_port.js';
 
@@ -49,30 +51,23 @@ async function addExtras(python, {packages, files, script}) {
 }
 
 /**
- * Sends what Python prints to the page, as Python flushes it; whole lines where `lines`.
+ * Sends what Python prints to the page, as Python flushes it.
  * @param {Pyodide} python
- * @param {boolean} lines
  */
-function sendOutput(python, lines) {
+function sendOutput(python) {
   let dying = false;
   onFatal(python, () => (dying = true)); // its stack goes to stdout otherwise
-  for (const stream of /** @type {const} */ (['stdout', 'stderr'])) {
-    const set = stream === 'stdout' ? python.setStdout : python.setStderr;
-    if (lines) {
-      set({
-        batched: (/** @type {string} */ text) =>
-          post({type: 'output', stream: dying ? 'stderr' : stream, text: text + '\n'}),
-      });
-      continue;
-    }
-    const decoder = new TextDecoder();
-    set({
-      write: (/** @type {Uint8Array} */ bytes) => {
-        post({type: 'output', stream, text: decoder.decode(bytes.slice(), {stream: true})});
-        return bytes.length;
-      },
-    });
-  }
+  writeTo(python, (stream, bytes) =>
+    post({type: 'output', stream: dying ? 'stderr' : stream, bytes}, [bytes.buffer]),
+  );
+}
+
+/**
+ * Emscripten's terminals end at once: whoever asks for a password there had better ask stdin.
+ * @param {Pyodide} python
+ */
+function removeTerminals(python) {
+  for (const path of ['/dev/tty', '/dev/tty1']) python.FS.unlink(path);
 }
 
 /** @param {string} name */
@@ -91,7 +86,9 @@ async function runPool({parts, clock, memory, worker, workers, check, extras, lo
   const ahead = followClock(clock);
   await holdLock(lock);
   pyodide = await bootPyodide(parts, {ahead});
-  sendOutput(pyodide, true);
+  sendOutput(pyodide);
+  removeTerminals(pyodide);
+  pyodide.pyimport('penny.input').refuse();
   await addExtras(pyodide, extras);
   const core = new Core(parts.core, memory, worker);
   const pool = {
@@ -143,10 +140,18 @@ async function runCoroutines(module, core, pool) {
 }
 
 /** @param {StartHost} message */
-async function startHost({parts, clock, extras, workers, trace, waitAsync}) {
+async function startHost({parts, clock, extras, workers, trace, input, waitAsync}) {
   const ahead = followClock(clock);
   pyodide = await bootPyodide(parts, {ahead});
-  sendOutput(pyodide, false);
+  sendOutput(pyodide);
+  removeTerminals(pyodide);
+  if (input) {
+    const read = blockingRead(input.buffer, size => post({type: 'input', size}));
+    pyodide.setStdin({read, isatty: input.terminal});
+  } else {
+    const {refuse, NO_STDIN} = pyodide.pyimport('penny.input');
+    refuse(NO_STDIN);
+  }
   await addExtras(pyodide, extras);
   pools = hostPools(parts.core, post, waitAsync);
   installBridge(pyodide, {
@@ -180,7 +185,7 @@ self.onmessage = async (/** @type {MessageEvent<ToWorker>} */ {data}) => {
       case 'run': {
         await started;
         const run = pyodide.pyimport('penny.script').run;
-        post({type: 'exit', status: await run(data.source, data.filename, data.argv, data.dedent)});
+        post({type: 'exit', status: await run(data.source, data.filename, data.argv, data.dedent, data.environment)});
         break;
       }
       case 'completed':

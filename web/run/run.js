@@ -11,10 +11,12 @@ import { inWords } from "../penny/errors.js";
  * @property {number | null} workers
  * @property {"host" | "page"} on
  * @property {boolean} trace
+ * @property {boolean} terminal Whether stdin is one.
+ * @property {Record<string, string>} environment
  */
 
 /**
- * @typedef {{type: "output", stream: "stdout" | "stderr", text: string, worker: number | null}
+ * @typedef {{type: "input", size: number}
  *   | {type: "trace", text: string} | {type: "traced", dropped: number}
  *   | {type: "exit", status: number}
  *   | {type: "error", message: string}} Message To the command.
@@ -24,6 +26,28 @@ const address = new URL(`session${location.search}`, location.href);
 address.protocol = "ws:";
 const socket = new WebSocket(address);
 socket.binaryType = "arraybuffer";
+
+/** The first byte of a binary message: which stream the others are of. */
+const STREAMS = { stdout: 1, stderr: 2 };
+
+/** @param {"stdout" | "stderr"} stream @param {Uint8Array} bytes */
+function sendOutput(stream, bytes) {
+  const message = new Uint8Array(1 + bytes.length);
+  message[0] = STREAMS[stream];
+  message.set(bytes, 1);
+  socket.send(message);
+}
+
+/** What waits for stdin. @type {((bytes: Uint8Array) => void)[]} */
+const reading = [];
+
+/** @param {number} size @returns {Promise<Uint8Array>} */
+function input(size) {
+  return new Promise((resolve) => {
+    reading.push(resolve);
+    send({ type: "input", size });
+  });
+}
 
 /** @param {Message} message */
 const send = (message) => socket.send(JSON.stringify(message));
@@ -68,7 +92,7 @@ async function traceSender() {
  * @param {Start} start
  * @param {ArrayBuffer} files The script's folder, a zip archive.
  */
-async function run({ source, filename, argv, workers, on, trace }, files) {
+async function run({ source, filename, argv, workers, on, trace, terminal, environment }, files) {
   const Penny = await loadPenny();
   const status = await Penny.run(source, {
     filename,
@@ -76,11 +100,15 @@ async function run({ source, filename, argv, workers, on, trace }, files) {
     workers: workers ?? undefined,
     on,
     files: [files],
+    environment,
+    terminal,
+    input,
     output: (
       /** @type {"stdout" | "stderr"} */ stream,
-      /** @type {string} */ text,
-      /** @type {number | null} */ worker,
-    ) => send({ type: "output", stream, text, worker }),
+      /** @type {string} */ _text,
+      /** @type {number | null} */ _worker,
+      /** @type {Uint8Array} */ bytes,
+    ) => sendOutput(stream, bytes),
     ...(trace && { trace: await traceSender(), signal: stopping.signal }),
   });
   over = true;
@@ -91,11 +119,17 @@ async function run({ source, filename, argv, workers, on, trace }, files) {
 const stopping = new AbortController();
 /** @type {Start | undefined} */
 let start;
+let running = false;
 socket.addEventListener("message", ({ data }) => {
   const message = typeof data === "string" && JSON.parse(data);
   if (message.type === "start") start = message;
   else if (message.type === "stop") stopping.abort();
-  else if (start) run(start, data).catch(fail);
+  else if (message) return;
+  else if (running) reading.shift()?.(new Uint8Array(data));
+  else if (start) {
+    running = true;
+    run(start, data).catch(fail);
+  }
 });
 addEventListener("error", (event) => fail(event.error ?? event.message));
 addEventListener("unhandledrejection", (event) => fail(event.reason));

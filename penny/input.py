@@ -1,0 +1,97 @@
+"""What `input()`, `sys.stdin` and debuggers read, where stdin is not the shell's."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from penny import _bridge
+from penny.errors import BlockingError
+
+__all__ = ["NO_STDIN", "read_by", "refuse"]
+
+IN_A_TASK = (
+    "a task can't read from stdin: read in the script, and pass what came to the task as an "
+    "argument. To debug it, call its function in the script itself"
+)
+NO_STDIN = (
+    "there is no stdin here: ask on the page, in JavaScript, and pass the answer on; or give "
+    "Penny.run an `input`; or use `penny run`, whose script reads the shell's"
+)
+
+
+class _Refused(io.RawIOBase):
+    """No stdin: whoever reads gets an error, at once."""
+
+    name = "<stdin>"
+    mode = "rb"
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> NoReturn:
+        raise RuntimeError(self._reason)
+
+
+class _Awaited(io.RawIOBase):
+    """A stdin whose bytes are promised, on a page: it is suspended until they come."""
+
+    name = "<stdin>"
+    mode = "rb"
+
+    def __init__(self, read: Callable[[int], Any]) -> None:
+        self._read = read
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not _bridge.can_run_sync():
+            raise BlockingError(
+                "this page can't wait for stdin: run the script in a worker of its own, as "
+                "`penny run` does without --page"
+            )
+        view = memoryview(buffer).cast("B")
+        data = _bridge.run_sync(self._read(len(view))).to_bytes()
+        view[: len(data)] = data
+        return len(data)
+
+
+_first: Any = None
+
+
+def refuse(reason: str = IN_A_TASK) -> None:
+    """Let whatever reads from stdin raise a RuntimeError that gives the reason, from now on."""
+    _replace(_Refused(reason))
+
+    def hook(*args: Any, **kwargs: Any) -> Any:
+        """Raise it, unless PYTHONBREAKPOINT names something that needs no stdin."""
+        if os.environ.get("PYTHONBREAKPOINT"):
+            return sys.__breakpointhook__(*args, **kwargs)
+        raise RuntimeError(reason)
+
+    sys.breakpointhook = hook
+
+
+def read_by(read: Callable[[int], Any] | None) -> None:
+    """Let stdin be what `read` promises: at most so many bytes, none at its end.
+
+    None: let it be what it was at first. A page's Pyodide runs one script after the other.
+    """
+    global _first
+    if _first is None:
+        _first = sys.stdin
+    if read is not None:
+        _replace(_Awaited(read))
+    else:
+        sys.stdin = sys.__stdin__ = _first  # type: ignore[misc]
+
+
+def _replace(raw: io.RawIOBase) -> None:
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8")  # type: ignore[misc]

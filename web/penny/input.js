@@ -1,0 +1,77 @@
+// Where a script's stdin comes from: a function of the page's, which may take its time. A host worker asks by message
+// and sleeps until the page has put the bytes into a shared buffer; one reader, one request at a time.
+
+/**
+ * Gives a script what it reads from stdin: text or bytes, a line with its end for instance; null or nothing at the end.
+ * @callback Input
+ * @param {number} size so many bytes would be taken at once; what is more waits for the next read
+ * @returns {string | Uint8Array | null | undefined | Promise<string | Uint8Array | null | undefined>}
+ */
+
+/**
+ * What is read, in pieces of at most the size asked for; empty at the end.
+ * @param {Input} input
+ * @returns {(size: number) => Promise<Uint8Array>}
+ */
+export function inPieces(input) {
+  let rest = new Uint8Array();
+  return async size => {
+    if (!rest.length) {
+      const more = (await input(size)) ?? '';
+      rest = typeof more === 'string' ? new TextEncoder().encode(more) : new Uint8Array(more);
+    }
+    const piece = rest.subarray(0, size);
+    rest = rest.subarray(size);
+    return piece;
+  };
+}
+
+// The shared buffer: a state, a size, bytes.
+const ASKED = 0;
+const ANSWERED = 1;
+const FAILED = 2;
+const HEADER_BYTES = 8;
+const BYTES = 1 << 16;
+
+export const inputBuffer = () => new SharedArrayBuffer(HEADER_BYTES + BYTES);
+
+/** Linux's EIO in the numbers of WASI, which Emscripten has. */
+const EIO = 29;
+
+/**
+ * A host worker's half: what Pyodide's setStdin takes as `read`.
+ * @param {SharedArrayBuffer} buffer
+ * @param {(size: number) => void} ask tells the page
+ * @returns {(target: Uint8Array) => number} bytes read; throws if the page's function has
+ */
+export function blockingRead(buffer, ask) {
+  const words = new Int32Array(buffer, 0, 2);
+  return target => {
+    Atomics.store(words, 0, ASKED);
+    ask(Math.min(target.length, BYTES));
+    while (Atomics.load(words, 0) === ASKED) Atomics.wait(words, 0, ASKED);
+    if (words[0] === FAILED) throw {name: 'ErrnoError', errno: EIO}; // as Emscripten's
+    target.set(new Uint8Array(buffer, HEADER_BYTES, words[1]));
+    return words[1];
+  };
+}
+
+/**
+ * The page's half: answers one request.
+ * @param {SharedArrayBuffer} buffer
+ * @param {Promise<Uint8Array>} reading
+ */
+export async function answer(buffer, reading) {
+  const words = new Int32Array(buffer, 0, 2);
+  let state = ANSWERED;
+  try {
+    const bytes = await reading;
+    new Uint8Array(buffer, HEADER_BYTES).set(bytes);
+    words[1] = bytes.length;
+  } catch (error) {
+    state = FAILED;
+    reportError(error);
+  }
+  Atomics.store(words, 0, state);
+  Atomics.notify(words, 0);
+}

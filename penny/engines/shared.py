@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any, Self, TypeVar
 
-from penny import _bridge, kernels, shared_memory
+from penny import _bridge, event_loop, kernels, shared_memory
 from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
@@ -107,6 +107,7 @@ class SharedEngine:
         # JavaScript keeps this engine alive by it: destroyed when the pool has closed.
         self._callback = _bridge.proxy(self._deliver)
         port.on_completions(self._callback)
+        event_loop.install()
         self._memory = shared_memory.attach(port.arrays)
 
     @classmethod

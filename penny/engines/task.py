@@ -126,6 +126,20 @@ class TaskEngine:
         self._settle(wanted)
         return True
 
+    def wait(self, seconds: float) -> bool:
+        """For event loops, see `blocking_loop.Work`: run the oldest pending job, or help."""
+        pending = self._pending.get(jobs.innermost) or next(
+            filter(None, self._pending.values()), None
+        )
+        if not pending:
+            return False
+        assert self.patience is not None
+        future = next(iter(pending))
+        if not self.drain(min(seconds, self.patience), future) and future in pending:
+            del pending[future]  # the next one's turn
+            pending[future] = None
+        return True
+
     def _settle(self, future: Future[Any]) -> None:
         """Complete the future of a job that has ended."""
         job, _, name, options = future.ticket

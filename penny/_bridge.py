@@ -8,6 +8,7 @@ module, and no snapshot may hold a JavaScript object.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ __all__ = [
     "KernelCaller",
     "WorkerPort",
     "can_run_sync",
+    "nap",
     "once",
     "open_client",
     "proxy",
@@ -384,3 +386,20 @@ def run_sync(awaitable: Coroutine[Any, Any, Any] | Any) -> Any:
     from pyodide.ffi import run_sync
 
     return run_sync(awaitable)
+
+
+_nap: Callable[[float], Any] | None = None
+
+
+def nap(seconds: float) -> None:
+    """Sleep, in a worker: there `time.sleep` keeps a processor busy."""
+    global _nap
+    if not IN_BROWSER:
+        time.sleep(seconds)
+        return
+    if _nap is None:
+        from js import Atomics, Int32Array, SharedArrayBuffer
+
+        word, wait = Int32Array.new(SharedArrayBuffer.new(4)), Atomics.wait
+        _nap = lambda milliseconds: wait(word, 0, 0, milliseconds)  # noqa: E731
+    _nap(seconds * 1000)

@@ -42,7 +42,9 @@ import pyodide.ffi
 import pyodide.webloop
 
 import penny
+import penny.blocking_loop
 import penny.engines.shared
+import penny.event_loop
 import penny.named
 import penny.payload
 import penny.script

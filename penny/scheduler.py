@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Self, TypeVar, overload
 
 from penny import _current, results
 from penny.engines import Engine, open_engine
+from penny.engines.nested import NestedEngine
 from penny.errors import BlockingError
 from penny.functions import FunctionNames
 from penny.futures import Future
@@ -31,6 +32,12 @@ class Scheduler(Submitter, concurrent.futures.Executor):
 
     Use it as `async with Scheduler() as s:`, or as `with Scheduler() as s:` where blocking is
     possible. One that is forgotten without shutdown ends once it is garbage.
+
+    Opened inside a task it has no workers of its own: it submits to those that run the task, as
+    `current_scheduler()` does, and its shutdown (so the end of `with`) waits for what was submitted
+    to it and ends nothing else. All its arguments are then checked and otherwise ignored: `workers`
+    is how many there are, and packages, memory, check and trace are those of the Scheduler that the
+    task runs on.
 
     Args:
         workers: Number of workers; None: as many as the machine has processors.
@@ -63,13 +70,17 @@ class Scheduler(Submitter, concurrent.futures.Executor):
         memory = _positive("memory", memory)
         if isinstance(packages, str):
             raise TypeError("packages must be a sequence of names, not one name")
-        engine = open_engine(
-            workers=workers,
-            packages=tuple(packages),
-            memory=memory,
-            check=bool(check),
-            trace=None if trace is None else bool(trace),
-        )
+        engine: Engine
+        if _attached is not None:
+            engine = NestedEngine(_attached._engine)
+        else:
+            engine = open_engine(
+                workers=workers,
+                packages=tuple(packages),
+                memory=memory,
+                check=bool(check),
+                trace=None if trace is None else bool(trace),
+            )
         self._use(engine)
         self._finalizer = weakref.finalize(self, engine.shutdown, cancel=False)
 
@@ -240,7 +251,8 @@ class CurrentScheduler(Scheduler):
         raise RuntimeError(
             "this scheduler runs the task that asked for it and belongs to whoever opened it: a "
             "task can't shut it down, nor use it as `with` does; for a block that waits for what "
-            "it started, use `with penny.scope()`"
+            "it started, use `with penny.scope()`, or `with penny.Scheduler()`, which in a task "
+            "is a part of this one"
         )
 
     async def aclose(self, *, cancel_futures: bool = False) -> NoReturn:

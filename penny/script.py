@@ -48,6 +48,7 @@ async def run(
     originals.came_along(os.getcwd())
     if environment is not None:
         os.environ.update(environment.to_py())
+    _let_asyncio_block()
     remember(filename, source)
     namespace = __main__.__dict__
     # Absolute where it is a file, so that it is still right in another directory.
@@ -88,6 +89,15 @@ def _print_exception(error: BaseException, filename: str) -> None:
     if frames is not None or isinstance(error, SyntaxError):
         error = error.with_traceback(frames)
     traceback.print_exception(error)
+
+
+def _let_asyncio_block() -> None:
+    from penny import _bridge, blocking_loop, event_loop
+    from penny.engines.shared import LiveEngines
+
+    event_loop.install()
+    if _bridge.role() == "host" and not _bridge.can_run_sync():
+        blocking_loop.stand_in(LiveEngines())
 
 
 async def _finish_tasks() -> None:

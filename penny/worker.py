@@ -15,6 +15,7 @@ from typing import Any
 from penny import (
     _bridge,
     _current,
+    blocking_loop,
     jobs,
     kernels,
     mirror,
@@ -97,7 +98,10 @@ class Worker:
         jobs.enter(execution)
         self._promoter.install()
         port = self._port
-        scheduler.attach(TaskEngine(port, shared_memory.attach(port.arrays)))
+        engine = TaskEngine(port, shared_memory.attach(port.arrays))
+        scheduler.attach(engine)
+        if _bridge.IN_BROWSER:
+            blocking_loop.install(engine)
         port.on_task(_bridge.proxy(self._run_above_kernel))
         kernels.home = kernels.Destination(
             lambda data: port.add_kernels(data), _bridge.KernelCaller(port)
@@ -108,11 +112,13 @@ class Worker:
         """Run a task on top of others. Masked."""
         execution = Execution(code, self._port.task())
         outer_scope = jobs.scope_now.set(None)
+        outer_loop = blocking_loop.put_aside()
         jobs.enter(execution)
         try:
             self._serve(code, execution, self._finish, _no_other)
         finally:
             jobs.leave()
+            blocking_loop.put_back(outer_loop)
             jobs.scope_now.reset(outer_scope)
 
     def _run_above_kernel(self, task: int) -> None:

@@ -7,7 +7,10 @@ task runs, how its values get there, who waits for what) is its engine's. There 
 * `penny.engines.serial` elsewhere: each task runs inside `submit`, so that the same program can
   be tested on any Python;
 
-and `penny.engines.task`, by which a task in a pool worker submits to the scheduler it runs on.
+and, inside the tasks of a pool worker,
+
+* `penny.engines.task`, by which a task submits to the scheduler it runs on;
+* `penny.engines.nested`, of a Scheduler that is opened in a task.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import itertools
 import json
 import logging
 import operator
+import random
 import struct
 import time
 import weakref
@@ -23,7 +24,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any, Self, TypeVar
 
-from penny import _bridge, kernels, mirror, shared_memory, surroundings
+from penny import _bridge, event_loop, kernels, mirror, shared_memory, surroundings
 from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.by_value import set_names
 from penny.engines.outcomes import fail, overtime
@@ -38,7 +39,7 @@ from penny.raised import loads_exception
 from penny.shared_memory import Memory
 from penny.wire import loads, pack, pack_arguments, too_large
 
-__all__ = ["SharedEngine", "live_engines"]
+__all__ = ["LiveEngines", "SharedEngine", "live_engines"]
 
 T = TypeVar("T")
 
@@ -61,6 +62,20 @@ _Arrived = tuple[int, int, int, "bytes | _Large"]
 
 live_engines: weakref.WeakSet[SharedEngine] = weakref.WeakSet()
 """Engines that have not been collected: a program's end waits for their tasks."""
+
+
+class LiveEngines:
+    """For an event loop that blocks, see `blocking_loop.Work`: the futures of all engines here."""
+
+    patience = 0.005
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a completion, of whichever engine has something to wait for."""
+        engines = [engine for engine in live_engines if engine.expectant()]
+        if engines and not any([engine.drain(0) for engine in engines]) and seconds:
+            engine = random.choice(engines)
+            engine.drain(seconds if len(engines) == 1 else min(seconds, self.patience))
+        return bool(engines)
 
 
 class Waiting(Enum):
@@ -167,6 +182,7 @@ class SharedEngine:
         # JavaScript keeps this engine alive by it: destroyed when the pool has closed.
         self._callback = _bridge.proxy(self._on_completions)
         port.on_completions(self._callback)
+        event_loop.install()
         self._memory = shared_memory.attach(port.arrays)
 
     @classmethod
@@ -556,6 +572,10 @@ class SharedEngine:
             )
         self._broken = _taken(payload, bytes).decode()
         return BrokenPool(f"the workers could not be started: {self._broken}")
+
+    def expectant(self) -> bool:
+        """Whether a future is pending: a task's, or that of the end."""
+        return bool(self._pending) or (self._stopped is not None and not self._closed)
 
     # -- The pool --------------------------------------------------------------------------------
 

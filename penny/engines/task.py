@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from penny import jobs
+from penny import blocking_loop, jobs
 from penny._bridge import WorkerPort
 from penny.engines.outcomes import fail
 from penny.errors import Cancelled
@@ -131,10 +131,29 @@ class TaskEngine:
                 return False
         job = wanted.ticket.job
         if timeout != 0:
-            job.wait(timeout)
+            outer = blocking_loop.put_aside()  # the job is in no coroutine
+            try:
+                job.wait(timeout)
+            finally:
+                jobs.masked = True
+                blocking_loop.put_back(outer)
         if not job.done():
             return False
         self._settle(wanted)
+        return True
+
+    def wait(self, seconds: float) -> bool:
+        """For event loops, see `blocking_loop.Work`: run the oldest pending job, or help."""
+        pending = self._pending.get(jobs.innermost) or next(
+            filter(None, self._pending.values()), None
+        )
+        if not pending:
+            return False
+        assert self.patience is not None
+        future = next(iter(pending))
+        if not self.drain(min(seconds, self.patience), future) and future in pending:
+            del pending[future]  # the next one's turn
+            pending[future] = None
         return True
 
     def _settle(self, future: Future[Any]) -> None:

@@ -23,8 +23,9 @@ from collections import deque
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
 
-from penny import functions, jobs, scheduler, wire
+from penny import blocking_loop, functions, jobs, scheduler, wire
 from penny.engines.outcomes import fail
+from penny.engines.serial import SerialEngine
 from penny.engines.task import TaskEngine
 from penny.errors import Cancelled
 from penny.futures import Future
@@ -223,7 +224,9 @@ def main(worker, workers, descriptor):
     stats = json.dumps({"workers": [], "heap": {}})
     scheduler._current.worker = worker
     port = SimpleNamespace(workers=workers, stats=lambda: stats)
-    scheduler.attach(TaskEngine(port, LOCAL))
+    engine = TaskEngine(port, LOCAL)
+    scheduler.attach(engine)
+    blocking_loop.install(engine)
     loaded: dict[bytes, object] = {}
     with Connection(descriptor) as connection:
         connection.send_bytes(b"ready")
@@ -248,7 +251,7 @@ def main(worker, workers, descriptor):
 
 def call(function, *args, **kwargs):
     if functions.is_coroutine_call(function, args):
-        return scheduler.Scheduler().submit(function, *args, **kwargs).result()
+        return scheduler.CurrentScheduler(SerialEngine()).submit(function, *args, **kwargs).result()
     return function(*args, **kwargs)
 
 

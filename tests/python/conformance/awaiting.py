@@ -7,21 +7,27 @@ import concurrent.futures
 import functools
 
 import penny
-from conformance import Environment, overlapping, pass_through, raises
+from conformance import Environment, overlapping, pass_through, raises, uncounted
 
 
 async def slow_double(n: int, seconds: float = 0) -> int:
+    assert penny.current_worker() is not None
     await asyncio.sleep(seconds)
     return 2 * n
 
 
 async def fail_slowly() -> None:
+    assert penny.current_worker() is not None
     await asyncio.sleep(0)
     raise LookupError("in the coroutine")
 
 
 async def forward(n: int) -> int:
     return await penny.current_scheduler().submit(abs, n)
+
+
+def here(value: int) -> tuple[int, int | None]:
+    return value, penny.current_worker()
 
 
 class Doubler:
@@ -41,12 +47,29 @@ async def check_run_in_executor(env: Environment) -> None:
     assert await loop.run_in_executor(env.scheduler, call) == 63
     interactive = env.scheduler.options(priority="interactive")
     assert await loop.run_in_executor(interactive, abs, -1) == 1
+    # It was not the caller who ran them: that is no worker.
+    where, workers = penny.current_worker, range(env.scheduler.workers)
+    assert where() is None
+    assert await loop.run_in_executor(env.scheduler, where) in workers
+    assert await loop.run_in_executor(interactive, where) in workers
 
 
 async def check_many_run_in_executor(env: Environment) -> None:
     loop = asyncio.get_running_loop()
-    calls = [loop.run_in_executor(env.scheduler, abs, -n) for n in range(50)]
-    assert await asyncio.gather(*calls) == list(range(50))
+    calls = [loop.run_in_executor(env.scheduler, here, n) for n in range(50)]
+    given = await asyncio.gather(*calls)
+    assert [n for n, _ in given] == list(range(50))
+    assert {worker for _, worker in given} <= set(range(env.scheduler.workers))
+
+
+@overlapping
+async def check_run_in_executor_returns_while_the_call_runs(env: Environment) -> None:
+    loop, gate = asyncio.get_running_loop(), env.gate()
+    call = loop.run_in_executor(env.scheduler, pass_through, gate, "passed")
+    await asyncio.sleep(0)
+    assert not call.done()
+    gate.open()
+    assert await call == "passed"
 
 
 async def check_wrap_future(env: Environment) -> None:
@@ -142,6 +165,7 @@ async def check_a_time_limit(env: Environment) -> None:
         await future
 
 
+@uncounted
 async def check_coroutine_tasks(env: Environment) -> None:
     s = env.scheduler
     assert await s.submit(slow_double, 21) == 42
@@ -152,11 +176,13 @@ async def check_coroutine_tasks(env: Environment) -> None:
         await s.submit(fail_slowly)
 
 
+@uncounted
 async def check_coroutine_tasks_wait_side_by_side(env: Environment) -> None:
     futures = [env.scheduler.submit(slow_double, n, 0.01) for n in range(20)]
     assert await asyncio.gather(*futures) == [2 * n for n in range(20)]
 
 
+@uncounted
 async def check_coroutine_tasks_of_imap(env: Environment) -> None:
     for chunksize in (1, 4):
         results = env.scheduler.imap(slow_double, range(10), chunksize=chunksize)
@@ -167,6 +193,7 @@ async def check_coroutine_tasks_submit(env: Environment) -> None:
     assert await env.scheduler.submit(forward, -7) == 7
 
 
+@uncounted
 @overlapping
 async def check_a_coroutine_task_is_told_to_end(env: Environment) -> None:
     future = env.scheduler.submit(slow_double, 1, 60)
@@ -177,6 +204,7 @@ async def check_a_coroutine_task_is_told_to_end(env: Environment) -> None:
         await future
 
 
+@uncounted
 async def check_a_coroutine_task_s_time_limit(env: Environment) -> None:
     future = env.scheduler.options(timeout=0.1).submit(slow_double, 1, 60)
     with raises(TimeoutError, "slow_double took longer than its timeout of 0.1 s"):

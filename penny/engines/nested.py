@@ -78,15 +78,29 @@ class NestedEngine:
         """See `Engine`."""
         return self._outer.can_block()
 
-    def drain(self, timeout: float | None = None, wanted: Future[Any] | None = None) -> bool:
+    @property
+    def completed(self) -> int:
+        """See `Engine`."""
+        return self._outer.completed + self._closed
+
+    def drain(
+        self,
+        timeout: float | None = None,
+        wanted: Future[Any] | None = None,
+        since: int | None = None,
+    ) -> bool:
         """As the outer engine, for futures of this one: it may be all of them that are wanted."""
+        if since is not None:
+            if self.completed != since:
+                timeout = 0
+            since -= self._closed
         if wanted is None or wanted is self._stopped:
             if timeout == 0:
                 return any([self._outer.drain(0, future) for future in list(self._pending)])
             wanted = next(iter(self._pending), None)
             if wanted is None:
                 return False
-        return self._outer.drain(timeout, wanted)
+        return self._outer.drain(timeout, wanted, since)
 
     def stats(self) -> dict[str, Any]:
         """Those of the pool."""

@@ -47,8 +47,9 @@ class Engine(Protocol):
     workers: int
     """Number of workers that run tasks, at least 1."""
 
-    completed: int
-    """A number that is higher whenever another future was completed; for `drain`."""
+    @property
+    def completed(self) -> int:
+        """A number that is higher whenever another future was completed; for `drain`."""
 
     @property
     def memory(self) -> Memory:

@@ -104,6 +104,7 @@ class Worker:
         finally:
             jobs.leave()
             jobs.scope_now.reset(outer_scope)
+            self._promoter.read_demand()
 
     def _run_above_kernel(self, task: int) -> None:
         """Run a task on top of a kernel that a task's own code has called, and that waits."""

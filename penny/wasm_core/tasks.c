@@ -25,6 +25,7 @@ static int take_slot(u32 index, u32 participant) {
   plain_store(&task->cancel, generation_of(filling) << 16 | NOT_ASKED);
   plain_store(&task->limit, 0);
   plain_store(&task->started, 0);
+  plain_store(&shared->parent[index], participant < WORKERS_MAX ? shared->worker[participant].innermost : 0);
   return 1;
 }
 
@@ -101,7 +102,7 @@ int task_submit(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 blo
   /* From here on a worker may own it, even before the hint is out: a stale hint may name it. */
   store(&task->state, state_word(generation, 0, QUEUED));
   if (injector_put(queue, hint_of(index, generation))) {
-    announce_work(queue);
+    announce_work(queue, hint_of(index, generation));
     if (tracing())
       trace_at(now, TRACE_SUBMITTED, queue, NOBODY, hint_of(index, generation), function_serial(function));
     return 1;
@@ -149,6 +150,30 @@ EXPORT(quiescent) int quiescent(void) {
   for (u32 queue = 0; queue < QUEUES; queue++)
     if (injector_length(queue)) return 0;
   return all_quiet();
+}
+
+/* ---- whose job a task is ------------------------------------------------------------------------- */
+
+/* A slot that is being filled is a job of that task; else of its worker's innermost, or a client's. */
+EXPORT(task_parent) void task_parent(u32 index, u32 hint) { plain_store(&shared->parent[index], hint + 1); }
+
+/* Whether the task may be claimed, unless somebody is faster; else its hint is stale. */
+int is_queued(u32 hint) {
+  return load(&shared->task[hint_index(hint)].state) == state_word(hint_generation(hint), 0, QUEUED);
+}
+
+/* Whether a task is a job of `ancestor`, or of a job of it, and so on. A task's slot is in use as long as a job of it
+ * has not ended (unless its worker died: then they are to end, and belong to nobody). So the answer holds if the
+ * caller claims the task afterwards, or runs it. */
+int is_below(u32 hint, u32 ancestor) {
+  for (u32 steps = 0; steps < TASKS; steps++) { /* bounded, should somebody have written into the table */
+    u32 parent = load(&shared->parent[hint_index(hint)]);
+    /* First the parent, then the generation: it was this use's. */
+    if (generation_of(load(&shared->task[hint_index(hint)].state)) != hint_generation(hint) || !parent) return 0;
+    hint = parent - 1;
+    if (hint == ancestor) return 1;
+  }
+  return 0;
 }
 
 /* ---- workers ------------------------------------------------------------------------------------ */

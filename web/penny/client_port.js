@@ -70,6 +70,15 @@ export class ClientPort {
   }
 
   /**
+   * Says whose tasks those are that are submitted from now on.
+   * @param {number} parent handle of a coroutine task; -1: nobody's
+   */
+  below(parent) {
+    this.#parent = parent;
+  }
+  #parent = -1;
+
+  /**
    * @param {number} handle of the function
    * @param {number} flags
    * @param {number} size bytes in the outbox
@@ -107,7 +116,8 @@ export class ClientPort {
    */
   #submit(handle, flags, pieces, interactive, limit, arrays) {
     try {
-      const options = {flags: flags & HAS_KWARGS, queue: queueOf(flags, interactive), limit};
+      const queue = queueOf(flags, interactive);
+      const options = {flags: flags & HAS_KWARGS, queue, limit, parent: this.#parent};
       return this.client.submit(this.#function(handle), options, pieces, arrays);
     } catch (error) {
       if (error instanceof HeapLimitError) return -1;

@@ -174,7 +174,8 @@ class WorkerPort(Protocol):
 
     # Promotion of a job whose arguments are in the parcel. Its handle; or -1: there is no room;
     # or -2: the function has left the table. `limit`: milliseconds that it may run; 0: no limit.
-    # `parent`: handle of the task whose job it is.
+    # `parent`: handle of the task whose job it is. `alone`: whether what is promoted later may have
+    # been spawned before.
     # `add_function` gives serial * 2¹⁶ + entry, or -1: there is no room.
     def promote(
         self,
@@ -185,6 +186,7 @@ class WorkerPort(Protocol):
         interactive: bool,
         limit: int,
         parent: int,
+        alone: bool,
     ) -> int: ...
     def promote_large(
         self,
@@ -196,6 +198,7 @@ class WorkerPort(Protocol):
         interactive: bool,
         limit: int,
         parent: int,
+        alone: bool,
     ) -> int: ...
     def add_function(self, data: bytes) -> int: ...
     def drop_function(self, entry: int) -> None: ...
@@ -204,7 +207,7 @@ class WorkerPort(Protocol):
     # the job: -2 returned, -3 raised, -4 lost, with outcome_size() bytes in the inbox, or to be
     # read if that is too small, until it is released; or -5: there is a reason, CANCEL or one of
     # those that it `hears`; -6: the time is over. With `help` it takes tasks that belong to the
-    # innermost one, or to the job.
+    # join: see belongs() in wasm_core/tasks.c.
     def take_back(self, handle: int) -> bool: ...
     def join(self, handle: int, help: bool, hears: int, milliseconds: float) -> int: ...
     def outcome_size(self) -> int: ...

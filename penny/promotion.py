@@ -16,8 +16,11 @@ What keeps it safe:
    as it was.
 4. A worker that sleeps in a join runs no handler: so where a private job is left on its stack it
    is woken by who asks for one.
-5. A task that waits runs nothing on top of itself but what belongs to it (and, if it is a batch
-   task, interactive ones): its own jobs, and what has become of the one that it waits for.
+5. A join that waits runs nothing on top of itself but what belongs to it (and, in a batch task,
+   interactive ones): what the task has spawned since the job that it waits for, that job, and
+   their jobs. All that a program without `spawn` would call before this join is over; anything
+   else might want what is held meanwhile, a lock say. Jobs are promoted oldest first, so
+   whatever is private, or was promoted later, was spawned later.
 """
 
 from __future__ import annotations
@@ -112,6 +115,8 @@ class Promoter:
         # How many jobs a hungry worker gets at once, and when one last did.
         self._helping = 1
         self._fed = 0.0
+        # Counts promotions.
+        self._order = 0
         # Functions some of whose jobs could not be pickled, by identity.
         self._unsendable: dict[int, _Patience] = {}
         self._told = False
@@ -293,7 +298,7 @@ class Promoter:
         function, arguments = split_call(unchecked(job._function), job._arguments)
         patience = self._unsendable.get(id(function))
         if patience is not None and patience.passes():
-            execution.pinned[job] = None
+            execution.pinned[job] = self._order
             execution.touched = True
             return None
         try:
@@ -311,7 +316,7 @@ class Promoter:
         if job._function is None:
             return None
         interactive = bool(execution.code & INTERACTIVE)
-        return self._send(job, execution, function, place, data, 0, interactive, 0)
+        return self._send(job, execution, function, place, data, 0, interactive, 0, False)
 
     def _send(
         self,
@@ -323,22 +328,27 @@ class Promoter:
         flags: int,
         interactive: bool,
         limit: int,
+        alone: bool,
     ) -> int:
         """Make a job public. Returns its handle or NO_ROOM."""
         assert job._function is not None
         promotion = Promotion(job._function, job._arguments)
         promotion.coroutine = bool(flags & COROUTINE)
         promotion.limited = limit > 0
+        promotion.alone = alone
+        promotion.order = self._order
         size = len(data)
         parent = self.identify() if execution.handle < 0 else execution.handle
         while True:
             entry, serial, promotion.record = place
             if size <= PARCEL_BYTES and type(data) is bytes:
                 self._parcel[:size] = data
-                handle = self._port.promote(entry, serial, flags, size, interactive, limit, parent)
+                handle = self._port.promote(
+                    entry, serial, flags, size, interactive, limit, parent, alone
+                )
             else:
                 handle = self._port.promote_large(
-                    entry, serial, flags, *pieces_of(data), interactive, limit, parent
+                    entry, serial, flags, *pieces_of(data), interactive, limit, parent, alone
                 )
             if handle != ENTRY_GONE:
                 break
@@ -347,6 +357,7 @@ class Promoter:
         if handle >= 0:
             # No call from here on, which might find the stack too deep.
             promotion.handle = handle
+            self._order += 1
             job._function = None
             job._outcome = promotion
             job._arguments = ()
@@ -355,7 +366,7 @@ class Promoter:
         return handle
 
     def _pin(self, job: Job[Any], execution: Execution, error: BaseException) -> None:
-        execution.pinned[job] = None
+        execution.pinned[job] = self._order
         execution.touched = True
         if self._told or not logger.isEnabledFor(logging.DEBUG):
             return
@@ -401,8 +412,10 @@ class Promoter:
         except Exception as error:
             raise _explained(qualified_name(called), arguments, error) from error
         else:
+            execution = jobs.innermost
+            alone = len(execution.jobs) > jobs.SENTINELS or bool(execution.pinned)
             handle = self._send(
-                job, jobs.innermost, function, place, data, flags, interactive, options.limit
+                job, execution, function, place, data, flags, interactive, options.limit, alone
             )
         if handle < 0 and flags & COROUTINE:
             raise MemoryError(
@@ -469,9 +482,9 @@ class Promoter:
     def wait(self, job: Job[Any], promotion: Promotion, deadline: float | None) -> None:
         """Take the job back, or wait until it has ended, or Cancelled is due, or the time is over.
 
-        Meanwhile run jobs of the task that waits, the newest first, and what has become of the job:
-        jobs of it that its worker has promoted, jobs of those, and so on. Nothing else, but
-        interactive tasks on top of a batch one.
+        Meanwhile run what belongs to this join: jobs that were spawned after that one, the newest
+        first, and jobs of jobs, wherever they are. Nothing else, but interactive tasks on top of a
+        batch one.
 
         Raises:
             RuntimeError: It lies below, on this worker's own stack.
@@ -495,7 +508,7 @@ class Promoter:
                     while self._promote_oldest(waiting):
                         pass
                 if not self._port.ended(handle):
-                    found = jobs.newest_private(waiting)
+                    found = _spawned_later(waiting, promotion)
                     if found is not None:
                         jobs.run_apart(found, waiting)
                         continue
@@ -594,6 +607,21 @@ class _Patience:
 
 def _explained(name: str, arguments: tuple[Any, ...], error: Exception) -> Exception:
     return explain([(f"args[{i}]", each) for i, each in enumerate(arguments)], error, name)
+
+
+def _spawned_later(execution: Execution, promotion: Promotion) -> Job[Any] | None:
+    """Take the entry of the newest private job that was spawned after a public one."""
+    if promotion.alone:
+        return None
+    while len(execution.jobs) > jobs.SENTINELS:
+        job = execution.jobs.pop()
+        if job is not None and job._function is not None:
+            return job
+    for job, order in reversed(execution.pinned.items()):
+        if order > promotion.order and job._function is not None:
+            del execution.pinned[job]
+            return job
+    return None
 
 
 def _deep(share: float) -> bool:

@@ -59,8 +59,8 @@ EXPORT(doorbell_reasons) u32 doorbell_reasons(u32 worker) {
   return reasons;
 }
 
-/* How many workers are hungry for a job of `task` (a hint): they look for work in vain, spinning or parked, or wait for this task
- * in a join, or for one that it is a job of. What a busy worker that has private jobs promotes for. A spinner that has only to
+/* How many workers are hungry for a job of `task` (a hint): they look for work in vain, spinning or parked, or wait in a join
+ * that it belongs to. What a busy worker that has private jobs promotes for. A spinner that has only to
  * open its eyes is not counted: else its victim, should it be off the processor just now, would promote everything it has.
  * (Who waits is not counted any more once it is told of something.) */
 EXPORT(hungry) u32 hungry(u32 task) {
@@ -68,7 +68,7 @@ EXPORT(hungry) u32 hungry(u32 task) {
   u32 workers = plain_load(&shared->workers);
   for (u32 w = 0; w < workers; w++) {
     u32 waits_for = load(&shared->waits_for[w]);
-    if (waits_for && (waits_for - 1 == task || is_below(task, waits_for - 1))) count++;
+    if (waits_for && belongs(task, waits_for - 1)) count++;
   }
   return count;
 }

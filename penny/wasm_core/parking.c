@@ -203,13 +203,13 @@ int wake_one(void) {
   return 0;
 }
 
-/* Wakes one worker that waits in a join for a task that this one is below. Returns 0 if there is none. */
+/* Wakes one worker that waits in a join that a task belongs to. Returns 0 if there is none. */
 static int wake_waiter(u32 hint) {
   if (!load(&shared->parent[hint_index(hint)])) return 0;
   u32 workers = plain_load(&shared->workers);
   for (u32 w = 0; w < workers; w++) {
     u32 waits_for = load(&shared->waits_for[w]);
-    if (!waits_for || !is_below(hint, waits_for - 1)) continue;
+    if (!waits_for || !belongs(hint, waits_for - 1)) continue;
     if (!compare_exchange(&shared->waits_for[w], waits_for, 0)) continue; /* another wakes it, or it is awake */
     wake_worker(w);
     return 1;

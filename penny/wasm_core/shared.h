@@ -170,13 +170,14 @@ struct worker {
                        given back to the heap. W: this worker, once; keeper after its death; R: ringers */
   u32 hears; /* bits of enum reason that wake it while it waits in a join; 0: it does not, or none does (CANCEL always
                 does). W: this worker, keeper after its death; R: ringers, after they have set the reason */
+  u32 births; /* slots that it has filled; they wrap. W, R: this worker */
   u32 quick, doubt;  /* how often it was woken soon since it spun at length, and how often it takes until it
                         does again (parking.c). W, R: this worker */
   double spin;       /* how long it will spin next, ms. W, R: this worker */
   double started;    /* clock of this worker at its start, ms. W: this worker */
   double idle;       /* ms spent looking for work or asleep. W: this worker; R: statistics */
   double idle_since; /* clock when it began to be idle, 0 when it is not. W: this worker */
-  char line[32];
+  char line[24];
   struct deque deque;
 };
 _Static_assert(offsetof(struct worker, deque) % 64 == 0, "top and bottom have cache lines of their own");
@@ -422,8 +423,8 @@ struct shared_memory {
   u32 trace; /* address of the struct trace, or 0: nothing is traced. W: trace_start(), before anybody else is there */
   char line0[60];
 
-  u32 waits_for[WORKERS_MAX]; /* hint + 1 of the job that a worker waits for in a join, hungry for what is below it;
-                                 else 0. W: that worker; clearing it by CAS claims the wake-up (parking.c); keeper for
+  u32 waits_for[WORKERS_MAX]; /* hint + 1 of the job that a worker waits for in a join, hungry for what belongs to that
+                                 join; else 0. W: that worker; clearing it by CAS claims the wake-up (parking.c); keeper for
                                  a dead one; R: publishers and whoever might promote */
 
   u64 idle; /* bit set of parked workers. W: a worker sets its own bit; clearing a bit by CAS claims
@@ -442,6 +443,8 @@ struct shared_memory {
   u32 parent[TASKS];  /* of each slot: hint + 1 of the task whose job it is, or 0: a client's. Of an older use of that
                          slot: it has ended. W: owner while FILLING; R: all; what is read holds if the task is claimed, or
                          promoted, afterwards. Apart from the slots, so that looking through all is fast */
+  u32 born[TASKS];    /* of each slot that a worker fills: 2 * which of its slots it is, in the order in which it promotes,
+                         | ALONE; they wrap. W, R: as parent */
   u32 carried[TASKS]; /* of each slot: its struct list, or 0. W: whoever owns the slot; R: whoever lets
                          go of an array. Apart from the slots, so that looking through all is fast */
   u32 recent[PARTICIPANTS_MAX][RECENT]; /* slots this participant freed lately. W, R: it alone;
@@ -533,7 +536,8 @@ int push_or_spill(u32 worker, u32 hint);
 int publish(u32 index, u32 worker, u32 queue);
 int take_back(u32 hint, u32 worker);
 u32 hungry(u32 task);
-int belongs(u32 hint, u32 waiter, u32 joined);
+enum { ALONE = 1 }; /* flag of `born`: what is promoted later may have been spawned before */
+int belongs(u32 hint, u32 joined);
 int is_for_waiter(u32 waiter, u32 joined);
 i32 worker_join(u32 me, u32 joined, int help, u32 hears, double milliseconds);
 u32 urgent_next(u32 me);
@@ -548,7 +552,6 @@ void kernels_recover(u32 dead);
 
 int claim(u32 hint, u32 worker);
 int is_queued(u32 hint);
-int is_below(u32 hint, u32 ancestor);
 u32 task_acquire(u32 participant);
 void task_fill(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 block);
 void task_release(u32 index, u32 participant);

@@ -165,32 +165,25 @@ EXPORT(worker_next) i32 worker_next(u32 me, double milliseconds) {
 
 /* ---- joins (promotion.md) ------------------------------------------------------------------------- */
 
-/* Whether a task may be run on top of one that waits for `joined`: a job of its own, or one below `joined`. Nothing else, or
- * what the waiter holds meanwhile, a lock say, would be held beneath somebody who knows nothing of it. After D. B. Wagner and B. G.
- * Calder, "Leapfrogging: a portable technique for implementing efficient futures", PPoPP 1993. */
-int belongs(u32 hint, u32 waiter, u32 joined) {
-  u32 parent = load(&shared->parent[hint_index(hint)]);
-  return parent && (parent == shared->worker[waiter].innermost || is_below(hint, joined));
-}
-
-/* A stale hint has to be taken away, since it may hide others. */
-static int is_taken_away(u32 hint, u32 me, u32 joined) { return !is_queued(hint) || belongs(hint, me, joined); }
+/* What may be run on top of a join: belongs() in tasks.c. After D. B. Wagner and B. G. Calder, "Leapfrogging: a portable technique for
+ * implementing efficient futures", PPoPP 1993. A stale hint has to be taken away, since it may hide others. */
+static int is_taken_away(u32 hint, u32 joined) { return !is_queued(hint) || belongs(hint, joined); }
 
 static u32 pop_belonging(u32 me, u32 joined) {
   struct deque *deque = &shared->worker[me].deque;
-  for (u32 hint; (hint = deque_newest(deque)) != NONE && is_taken_away(hint, me, joined);)
+  for (u32 hint; (hint = deque_newest(deque)) != NONE && is_taken_away(hint, joined);)
     if ((hint = deque_pop(deque)) != NONE && claim(hint, me)) return hint_index(hint);
   return NONE;
 }
 
 static u32 take_belonging(u32 queue, u32 me, u32 joined) {
   u64 cell;
-  for (u32 hint; (hint = injector_oldest(queue, &cell)) != NONE && is_taken_away(hint, me, joined);)
+  for (u32 hint; (hint = injector_oldest(queue, &cell)) != NONE && is_taken_away(hint, joined);)
     if (injector_take_cell(queue, cell) && claim(hint, me)) return hint_index(hint);
   return NONE;
 }
 
-/* Not from the thief of `joined` alone: what that one has lost in turn may be anywhere. */
+/* From the thief of `joined` first, but not from that one alone: what it has lost in turn may be anywhere. */
 static u32 steal_belonging(u32 me, u32 joined, u32 *origin) {
   u32 workers = plain_load(&shared->workers);
   u32 first = participant_of(load(&shared->task[hint_index(joined)].state));
@@ -200,7 +193,7 @@ static u32 steal_belonging(u32 me, u32 joined, u32 *origin) {
     if (victim == me) continue;
     struct deque *deque = &shared->worker[victim].deque;
     u32 position;
-    for (u32 hint; (hint = deque_oldest(deque, &position)) != NONE && is_taken_away(hint, me, joined);) {
+    for (u32 hint; (hint = deque_oldest(deque, &position)) != NONE && is_taken_away(hint, joined);) {
       if (!deque_steal_at(deque, position) || !claim(hint, me)) continue;
       shared->worker[me].stolen++;
       *origin = STOLEN | victim << 8;
@@ -220,12 +213,12 @@ static u32 submitted_below(u32 joined) {
     u32 word = load(&shared->task[t].state);
     if (state_of(word) != QUEUED || plain_load(&shared->task[t].queue) == COROUTINES) continue;
     u32 hint = hint_of(t, generation_of(word));
-    if (is_below(hint, joined)) return hint;
+    if (belongs(hint, joined)) return hint;
   }
   return NONE;
 }
 
-/* A task for a worker that waits for `joined`: the very job, if nobody has begun it, one of its own, one below `joined`. */
+/* A task for a worker that waits for `joined`: the very job, if nobody has begun it, or what belongs to it otherwise. */
 static u32 find_belonging(u32 me, u32 joined, u32 *origin) {
   *origin = OWN;
   u32 task = is_queued(joined) && !is_coroutine(joined) && claim(joined, me) ? hint_index(joined) : NONE;
@@ -246,13 +239,13 @@ int is_for_waiter(u32 me, u32 joined) {
   u32 position;
   for (u32 queue = INTERACTIVE; queue <= BATCH; queue++) {
     u32 hint = injector_oldest(queue, &cell);
-    if (hint != NONE && is_taken_away(hint, me, joined)) return 1;
+    if (hint != NONE && is_taken_away(hint, joined)) return 1;
   }
   u32 workers = plain_load(&shared->workers);
   for (u32 w = 0; w < workers; w++) {
     struct deque *deque = &shared->worker[w].deque;
     u32 hint = w == me ? deque_newest(deque) : deque_oldest(deque, &position);
-    if (hint != NONE && is_taken_away(hint, me, joined)) return 1;
+    if (hint != NONE && is_taken_away(hint, joined)) return 1;
   }
   return is_coroutine(joined) ? submitted_below(joined) != NONE : is_queued(joined);
 }

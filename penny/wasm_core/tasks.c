@@ -25,7 +25,9 @@ static int take_slot(u32 index, u32 participant) {
   plain_store(&task->cancel, generation_of(filling) << 16 | NOT_ASKED);
   plain_store(&task->limit, 0);
   plain_store(&task->started, 0);
-  plain_store(&shared->parent[index], participant < WORKERS_MAX ? shared->worker[participant].innermost : 0);
+  int of_worker = participant < WORKERS_MAX;
+  plain_store(&shared->parent[index], of_worker ? shared->worker[participant].innermost : 0);
+  if (of_worker) plain_store(&shared->born[index], 2 * shared->worker[participant].births++);
   return 1;
 }
 
@@ -154,24 +156,37 @@ EXPORT(quiescent) int quiescent(void) {
 
 /* ---- whose job a task is ------------------------------------------------------------------------- */
 
-/* A slot that is being filled is a job of that task; else of its worker's innermost, or a client's. */
-EXPORT(task_parent) void task_parent(u32 index, u32 hint) { plain_store(&shared->parent[index], hint + 1); }
+/* A slot that is being filled is a job of that task; else of its worker's innermost, or a client's. With `alone`, what is promoted
+ * later may have been spawned before. */
+EXPORT(task_parent) void task_parent(u32 index, u32 hint, u32 alone) {
+  plain_store(&shared->parent[index], hint + 1);
+  plain_store(&shared->born[index], plain_load(&shared->born[index]) | (alone ? ALONE : 0));
+}
 
 /* Whether the task may be claimed, unless somebody is faster; else its hint is stale. */
 int is_queued(u32 hint) {
   return load(&shared->task[hint_index(hint)].state) == state_word(hint_generation(hint), 0, QUEUED);
 }
 
-/* Whether a task is a job of `ancestor`, or of a job of it, and so on. A task's slot is in use as long as a job of it
- * has not ended (unless its worker died: then they are to end, and belong to nobody). So the answer holds if the
- * caller claims the task afterwards, or runs it. */
-int is_below(u32 hint, u32 ancestor) {
-  for (u32 steps = 0; steps < TASKS; steps++) { /* bounded, should somebody have written into the table */
-    u32 parent = load(&shared->parent[hint_index(hint)]);
-    /* First the parent, then the generation: it was this use's. */
-    if (generation_of(load(&shared->task[hint_index(hint)].state)) != hint_generation(hint) || !parent) return 0;
+/* Whether a task may be run on top of a join that waits for the promoted job `joined`: whether it is that job, or one that the
+ * waiting task has promoted after it, or a job of those, and so on. Where jobs are promoted oldest first, what was promoted later was
+ * spawned later; so all that is what the serial program would do before this join is over. Anything else might want what is held
+ * meanwhile, a lock say.
+ *
+ * A task's slot is in use as long as a job of it has not ended (unless its worker died: then they are to end, and belong to
+ * nobody). So what is read holds if the caller claims the task afterwards, or is just running it. */
+int belongs(u32 hint, u32 joined) {
+  u32 waiting = load(&shared->parent[hint_index(joined)]);
+  for (u32 steps = 0; waiting && steps < TASKS; steps++) { /* bounded, should somebody have written into the table */
+    u32 index = hint_index(hint);
+    u32 parent = load(&shared->parent[index]), born = load(&shared->born[index]);
+    /* First these, then the generation: they were this use's. */
+    if (generation_of(load(&shared->task[index].state)) != hint_generation(hint) || !parent) return 0;
+    if (parent == waiting) {
+      u32 awaited = load(&shared->born[hint_index(joined)]);
+      return hint == joined || (!(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0);
+    }
     hint = parent - 1;
-    if (hint == ancestor) return 1;
   }
   return 0;
 }

@@ -68,7 +68,7 @@ class TreeWorker {
     const {id, returns} = runTask(this.core, task);
     this.#task = {slot: task, id};
     if (awaited !== undefined)
-      assert.ok(isBelow(id, awaited) || isBelow(id, below.id), `${id} on top of ${below.id}, which waits for ${awaited}`);
+      assert.ok(isBelow(id, awaited), `${id} on top of ${below.id}, which waits for ${awaited}`);
     this.#execute(id);
     assert.equal(this.#jobs.length, 0);
     this.#stack--;

@@ -103,12 +103,31 @@ test('it takes its own jobs, what is below the awaited one, and nothing else', t
   assert.equal(join(), ENDED);
 });
 
+test('it takes no job that its task has promoted before, nor what is below that', t => {
+  const {core, fn, joiner, runner, hint, index, join} = play(t);
+  const later = promoteJob(joiner, fn, 2);
+  assert.equal(runner.exports.worker_next(RUNNER, 0), later & L.INDEX_MASK);
+  setInnermost(runner, later & L.INDEX_MASK);
+  const ofLater = promoteJob(runner, fn, 3);
+  setInnermost(runner, index);
+  const ofFirst = promoteJob(runner, fn, 4);
+  assert.equal(core.test.deque_steal(RUNNER), ofLater);
+  core.test.injector_put(L.BATCH, ofLater);
+  const joinLater = () => joiner.exports.worker_join(JOINER, later, 1, 0, 0);
+  assert.equal(joinLater(), ofLater & L.INDEX_MASK);
+  assert.equal(joinLater(), NOTHING);
+  assert.equal(core.exports.hungry(hint), 0);
+  assert.equal(join(), ofFirst & L.INDEX_MASK);
+});
+
 test('it takes no job of a task that lies below its own', t => {
-  const {core, fn, joiner, hint, join} = play(t);
-  promoteJob(joiner, fn, 2);
+  const {core, fn, joiner, join} = play(t);
+  const below = promoteJob(joiner, fn, 2);
   setInnermost(joiner, submitTask(core, fn, 51)); // an urgent one, say, came on top
-  assert.equal(join(), NOTHING);
-  assert.equal(core.state(hint & L.INDEX_MASK).state, State.RUNNING);
+  const hint = promoteJob(joiner, fn, 3);
+  assert.ok(core.test.claim(hint, OTHER));
+  assert.equal(joiner.exports.worker_join(JOINER, hint, 1, 0, 0), NOTHING);
+  assert.equal(join(), below & L.INDEX_MASK, 'the one below does');
 });
 
 test('a stranger that is oldest hides what is below the job, until it is gone', t => {

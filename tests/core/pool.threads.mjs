@@ -132,7 +132,7 @@ export function submitTask(core, fn, id, {queue = L.BATCH, limit = 0, parent} = 
   const bytes = argumentsOf(id);
   core.bytes.set(bytes, core.taskAddress(slot) + L.TASK_PAYLOAD);
   if (limit) exports.task_limit(slot, limit);
-  if (parent !== undefined) exports.task_parent(slot, parent);
+  if (parent !== undefined) exports.task_parent(slot, parent, 0);
   assert.equal(exports.task_submit(slot, fn, queue, 0, bytes.length, 0), 1);
   return slot;
 }

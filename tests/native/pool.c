@@ -168,14 +168,15 @@ static u32 new_job(u32 me) {
   return id;
 }
 
-/* A join has found a task, to be run on top of who waits: it has to belong to that one, or to what it waits for. */
+/* A join has found a task, to be run on top of who waits: it has to belong to what is waited for, or to what was spawned
+ * later. */
 static void check_belongs(u32 me, u32 index, u32 awaited) {
   struct worker_state *state = state_of_worker(me);
   if (is_kernels(index)) return; /* kernels.c checks those */
   u32 first = *(u32 *)at(payload(index)), waiter = state->ids[state->depth - 1];
   if (first == awaited) return;
   for (u32 id = first, parent; (parent = __atomic_load_n(&parent_of[id], __ATOMIC_RELAXED)); id = parent - 1)
-    if (parent - 1 == awaited || (id == first && parent - 1 == waiter)) return;
+    if (parent - 1 == waiter && id >= awaited) return;
   CHECK(0, "task %u runs on top of %u, which waits for %u", first, waiter, awaited);
 }
 

@@ -75,7 +75,9 @@ class State(enum.Enum):
 
 
 class Task:
-    def __init__(self, entry, flags, data, interactive, limit=0, owned=True, parent=None):
+    def __init__(
+        self, entry, flags, data, interactive, limit=0, owned=True, parent=None, alone=False
+    ):
         self.entry = entry
         self.flags = flags
         self.data = data
@@ -83,6 +85,7 @@ class Task:
         self.limit = limit
         self.owned = owned
         self.parent = parent
+        self.alone = alone
         self.state = State.QUEUED
         self.outcome = b""
         self.asked = 0
@@ -317,11 +320,15 @@ class FakePort:
 
     # -- Promotion -------------------------------------------------------------------------------
 
-    def promote(self, entry, serial, flags, size, interactive, limit, parent):
+    def promote(self, entry, serial, flags, size, interactive, limit, parent, alone):
         pieces = [self.parcel[:size]]
-        return self.promote_large(entry, serial, flags, pieces, [], interactive, limit, parent)
+        return self.promote_large(
+            entry, serial, flags, pieces, [], interactive, limit, parent, alone
+        )
 
-    def promote_large(self, entry, serial, flags, pieces, arrays, interactive, limit, parent):
+    def promote_large(
+        self, entry, serial, flags, pieces, arrays, interactive, limit, parent, alone
+    ):
         assert parent in self.stack
         if not self.rooms:
             return promotion.NO_ROOM
@@ -329,7 +336,7 @@ class FakePort:
             return promotion.ENTRY_GONE
         self.rooms -= 1
         data = b"".join(pieces)
-        task = Task(entry, flags, data, interactive, limit, parent=parent)
+        task = Task(entry, flags, data, interactive, limit, parent=parent, alone=alone)
         self._carry(task, arrays)
         handle = self._add(task)
         self.promoted.append(wire.loads(data))
@@ -386,7 +393,7 @@ class FakePort:
             return promotion.INTERRUPTED
         if help and self.helps and task.state is State.RUNNING_THERE:
             for each in self.queue:
-                if self.tasks[each].parent == self.stack[-1] or self.is_below(each, handle):
+                if self.belongs(each, handle):
                     self.queue.remove(each)
                     return self._begin(each)
         if milliseconds >= 0 and task.state in (State.QUEUED, State.RUNNING_THERE):
@@ -403,12 +410,14 @@ class FakePort:
             self.inbox[: len(task.outcome)] = task.outcome
         return task.state.value
 
-    def is_below(self, handle, ancestor):
-        while (handle := self.tasks[handle].parent) is not None:
-            if handle == ancestor:
-                return True
-            if handle not in self.tasks:  # it has ended
+    def belongs(self, handle, joined):
+        """As belongs() in tasks.c. Handles are given out in order."""
+        while (parent := self.tasks[handle].parent) is not None:
+            if parent == self.tasks[joined].parent:
+                return handle == joined or (handle > joined and not self.tasks[joined].alone)
+            if parent not in self.tasks:  # it has ended
                 return False
+            handle = parent
         return False
 
     def outcome_size(self):

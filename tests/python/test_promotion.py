@@ -426,9 +426,52 @@ def test_a_task_that_waits_runs_no_job_of_another_below_it():
     assert [value for _, value in ran] == [
         "of urgent",
         "urgent ends",
-        "of batch, public",
         "of batch",
+        "of batch, public",
     ]
+
+
+def test_a_join_runs_nothing_that_was_spawned_before_its_job():
+    def task():
+        pinned = penny.spawn(note, [threading.Lock()])
+        before = jobs.publish(note, ("published before",), Options(interactive=False))
+        job = penny.spawn(note, "job")
+        port.ring(thieves=1)
+        port.submit(note, "below the older one", parent=before._outcome.handle)
+        after = penny.spawn(note, "after")
+        job.join()
+        order.append([value for _, value in ran])
+        after.join()
+        before.join()
+        pinned.join()
+
+    order: list = []
+    port.submit(task)
+    port.serve()
+    assert order == [["after", "job"]]
+
+
+def test_a_join_of_a_published_job_runs_nothing_that_may_be_older():
+    def task():
+        older = penny.spawn(note, "older")
+        job = jobs.publish(note, (1,), Options(timeout=60))
+        port.steal()
+        port.before_end = lambda task: None if ran else someone_is_hungry()
+        job.join()
+        order.append([value for _, value in ran])
+        older.join()
+
+    def someone_is_hungry():
+        note("rings")
+        assert port.hears == promotion.STEAL | promotion.URGENT
+        port.steal = lambda handle=None: None  # the promoted one stays queued
+        port.prepare_ring(thieves=1)
+
+    order: list = []
+    port.submit(task)
+    port.serve()
+    assert order == [["rings", 1]]
+    assert port.promoted == [(1,), ("older",)]
 
 
 def test_an_interactive_task_runs_on_top_of_a_batch_one_that_waits():

@@ -335,7 +335,7 @@ export class Client {
     }
     writePieces(pieces, core.bytes, address);
     if (limit) core.exports.task_limit(index, limit);
-    if (parent >= 0) core.exports.task_parent(index, parent);
+    if (parent >= 0) core.exports.task_parent(index, parent, 0);
     if (!this.#publish(ticket, index, entry, queue, flags, size, block)) return false;
     if (limit) this.onwatch();
     return true;

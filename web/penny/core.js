@@ -12,7 +12,7 @@ import {nameFunction} from './trace.js';
  *   initialise(workers: number, granules: number, firstPosition: number): void,
  *   task_new(client: number): number,
  *   task_limit(index: number, milliseconds: number): void,
- *   task_parent(index: number, hint: number): void,
+ *   task_parent(index: number, hint: number, alone: number): void,
  *   task_submit(index: number, fn: number, queue: number, flags: number, size: number,
  *               block: number): number,
  *   task_ask_cancel(index: number): number,

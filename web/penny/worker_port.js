@@ -1,8 +1,8 @@
 // What a pool worker's Python (penny/worker.py, penny/promotion.py) calls of the core. An ordinary task costs
 // one crossing, step(), which ends the last task and waits for the next.
 //
-// Tasks of one worker are stacked: while a join waits it runs what belongs to the task that waits, and an urgent task may run
-// on top of a long one. The innermost is the one that finish(), arguments and function are about.
+// Tasks of one worker are stacked: while a join waits it runs what belongs to the join, and an urgent task may run on top of a
+// long one. The innermost is the one that finish(), arguments and function are about.
 import * as L from './layout.js';
 import {Aside} from './aside.js';
 import {HAS_KWARGS, queueOf} from './client.js';
@@ -260,12 +260,13 @@ export class WorkerPort {
    * @param {boolean} interactive
    * @param {number} limit ms that it may run; 0: no limit
    * @param {number} parent handle of the task whose job it is
+   * @param {boolean} alone whether jobs that are promoted later may have been spawned before
    * @returns {number} the job's handle; -1 if there is no room; -2 if the function has left the table
    */
-  promote(entry, serial, flags, size, interactive, limit, parent) {
+  promote(entry, serial, flags, size, interactive, limit, parent, alone) {
     const {memory, address} = this.parcel;
     const bytes = memory.subarray(address, address + size);
-    return this.#promote(entry, serial, flags, bytes, interactive, limit, parent);
+    return this.#promote(entry, serial, flags, bytes, interactive, limit, parent, alone);
   }
 
   /**
@@ -278,10 +279,11 @@ export class WorkerPort {
    * @param {boolean} interactive
    * @param {number} limit
    * @param {number} parent
+   * @param {boolean} alone
    */
-  promote_large(entry, serial, flags, list, arrays, interactive, limit, parent) {
+  promote_large(entry, serial, flags, list, arrays, interactive, limit, parent, alone) {
     return withPieces(this.inbox.module, list, pieces =>
-      this.#promote(entry, serial, flags, pieces, interactive, limit, parent, arrays.toJs()),
+      this.#promote(entry, serial, flags, pieces, interactive, limit, parent, alone, arrays.toJs()),
     );
   }
 
@@ -293,9 +295,10 @@ export class WorkerPort {
    * @param {boolean} interactive
    * @param {number} limit
    * @param {number} parent
+   * @param {boolean} alone
    * @param {number[]} [arrays]
    */
-  #promote(entry, serial, flags, pieces, interactive, limit, parent, arrays = []) {
+  #promote(entry, serial, flags, pieces, interactive, limit, parent, alone, arrays = []) {
     const {core, worker} = this;
     const {exports} = core;
     const size = lengthOf(pieces);
@@ -317,7 +320,7 @@ export class WorkerPort {
     }
     writePieces(pieces, core.bytes, address);
     if (limit) exports.task_limit(index, limit);
-    exports.task_parent(index, parent);
+    exports.task_parent(index, parent, alone ? 1 : 0);
     const queue = queueOf(flags, interactive);
     const own = flags & HAS_KWARGS;
     const handle = exports.promote(index, worker, entry, serial, queue, own, size, block);
@@ -372,7 +375,7 @@ export class WorkerPort {
   /**
    * Waits for a job that another worker runs.
    * @param {number} handle
-   * @param {boolean} help whether tasks may be taken meanwhile that belong to the innermost one, or to the job
+   * @param {boolean} help whether tasks may be taken meanwhile that belong to this join: belongs() in tasks.c
    * @param {number} hears bits of what is to interrupt it, beside a cancel, as of reasons()
    * @param {number} milliseconds at most; negative: no bound
    * @returns {number} code of a task to run before the next call, as of step(); or one of JOINED: the job's

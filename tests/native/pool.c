@@ -627,6 +627,9 @@ static void play(struct settings settings) {
   run(set.coroutines ? POOL_ACTORS : ASYNC_ACTOR, body);
 
   CHECK(!shared->idle && !shared->spinner, "somebody is parked or spins at the end");
+  CHECK(!shared->onlooker, "somebody spins in a join at the end");
+  for (u32 w = 0; w < WORKERS; w++)
+    CHECK(!shared->waits_for[w] && !shared->worker[w].hears, "worker %u waits in a join at the end", w);
   if (shared->trace && !set.deaths) check_trace();
   u32 in_all = outcomes[RETURNED] + outcomes[RAISED] + outcomes[LOST] + outcomes[CANCELLED];
   CHECK(in_all == set.tasks, "%u outcomes of %u tasks", in_all, set.tasks);

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from penny import _bridge, _current, mirror, output, scheduler, surroundings, tracebacks
@@ -17,7 +18,9 @@ from penny.by_value import set_names
 from penny.engines.shared import SharedEngine
 from penny.errors import Cancelled
 from penny.functions import FunctionCache
+from penny.futures import Future
 from penny.jobs import TIMED_OUT
+from penny.options import Options
 from penny.payload import Payload, Reader, load, pieces_of
 from penny.raised import pack_exception
 from penny.tracing import shown_name
@@ -44,9 +47,32 @@ async def main(
     tracebacks.keep_short()
     outbox = bytearray(OUTBOX_BYTES)
     coroutines = Coroutines(open_port(outbox), outbox)
-    scheduler.attach(SharedEngine.attached(open_client))
+    scheduler.attach(_Engine.attached(open_client))
     await coroutines.port.attend(_bridge.proxy(coroutines.look))
     output.flush()
+
+
+_running: ContextVar[int] = ContextVar("penny.coroutine", default=-1)
+"""Handle of the coroutine task that the running code belongs to."""
+
+
+class _Engine(SharedEngine):
+    """Submits for coroutine tasks, and says for which.
+
+    A worker whose task waits for a coroutine runs what that has submitted, and nothing else.
+    """
+
+    def submit(
+        self,
+        future: Future[Any],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: Options,
+    ) -> None:
+        """Pickle the call and queue it."""
+        self._port.below(_running.get())
+        super().submit(future, function, args, kwargs, options)
 
 
 class Coroutines:
@@ -83,6 +109,7 @@ class Coroutines:
 
     async def _run(self, handle: int) -> None:
         port = self.port
+        _running.set(handle)
         name = "a task"
         try:
             function = self._load(handle)

@@ -62,7 +62,8 @@ class Job(Generic[T]):
     def join(self) -> T:
         """The job's result: runs it here if nobody has begun it, else waits for it.
 
-        Waiting, this worker runs other jobs and tasks. A job that is joined again gives the same
+        Waiting, this worker runs what belongs to the job, and jobs that were spawned after it; an
+        interactive task as well, unless it waits in one. A job that is joined again gives the same
         again. Jobs are for the function that spawned them to join, or for one that it calls: a job
         that joins another one of its task may find it unfinished on the stack below itself.
 
@@ -296,8 +297,9 @@ class Execution:
         """Of its task, or -1 where it has none, or nobody has asked for it."""
         self.jobs: Deque = [None] * SENTINELS
         """Its deque: sentinels, then private jobs, the newest last; among them stale entries."""
-        self.pinned: dict[Job[Any], None] = {}
-        """Private jobs that can't be pickled, as keys, some of them stale."""
+        self.pinned: dict[Job[Any], int] = {}
+        """Private jobs that can't be pickled, some of them stale, with the number of promotions
+        that their worker had made when that was found."""
         self.unjoined: dict[Job[Any], None] = {}
         """Jobs that were promoted, or ended by others than their join, until they are joined."""
         self.at_end: list[Callable[[], object]] = []
@@ -353,7 +355,16 @@ DEEP = 1000
 class Promotion:
     """What is known of a public job."""
 
-    __slots__ = ("arguments", "coroutine", "function", "handle", "limited", "record")
+    __slots__ = (
+        "alone",
+        "arguments",
+        "coroutine",
+        "function",
+        "handle",
+        "limited",
+        "order",
+        "record",
+    )
 
     def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self.function = function
@@ -362,6 +373,10 @@ class Promotion:
         """Whether only the worker for coroutines may run it."""
         self.limited = False
         """Whether it has a time limit, which counts for tasks only."""
+        self.alone = False
+        """Whether jobs that were spawned before may be promoted later."""
+        self.order = 0
+        """How many its worker had promoted before."""
         self.handle = -1
         """Of its task."""
         self.record: object = None

@@ -14,8 +14,13 @@ What keeps it safe:
 3. A job that can't be pickled is *pinned*: it is not tried again, and its worker runs it. A job
    whose function or arguments find no room, or that is too deep in the stack to be pickled, stays
    as it was.
-4. A worker sleeps in a join only when no private job is left on its stack: a sleeping worker runs
-   no handler.
+4. A worker that sleeps in a join runs no handler: so where a private job is left on its stack it
+   is woken by who asks for one.
+5. A join that waits runs nothing on top of itself but what belongs to it (and, in a batch task,
+   interactive ones): what the task has spawned since the job that it waits for, that job, and
+   their jobs. All that a program without `spawn` would call before this join is over; anything
+   else might want what is held meanwhile, a lock say. Jobs are promoted oldest first, so
+   whatever is private, or was promoted later, was spawned later.
 """
 
 from __future__ import annotations
@@ -59,7 +64,7 @@ NO_ROOM, ENTRY_GONE = -1, -2
 # WorkerPort.join(); also `outcome`.
 RETURNED, RAISED, LOST, INTERRUPTED, OUT_OF_TIME = -2, -3, -4, -5, -6
 
-# Tasks that may be stacked by waiting, and the share of the recursion limit that they may begin at.
+# Jobs that may be stacked by waiting, and the share of the recursion limit that they may begin at.
 HELPS_MAX = 64
 HELP_SHARE = 1 / 4
 # The same for a task that runs on top of another one because it is urgent.
@@ -113,6 +118,8 @@ class Promoter:
         # How many jobs a hungry worker gets at once, and when one last did.
         self._helping = 1
         self._fed = 0.0
+        # Counts promotions.
+        self._order = 0
         # Functions some of whose jobs could not be pickled, by identity.
         self._unsendable: dict[int, _Patience] = {}
         self._told = False
@@ -168,15 +175,31 @@ class Promoter:
         # a job of a job of it. That would never end, and the task's turn never come.
         jobs.cancel_all(awaited)
 
-    def identify(self) -> None:
-        """See to it that the innermost execution knows its task, before others come on top."""
+    def identify(self) -> int:
+        """See to it that the executions know their tasks, before others come on top.
+
+        Returns:
+            The innermost task's handle.
+        """
         if jobs.innermost.handle < 0:
-            jobs.innermost.handle = self._port.task()
-            jobs.innermost.touched = True
+            handle = self._port.task()
+            for execution in reversed(jobs.stack):
+                if execution.handle >= 0 or execution is jobs.outside:
+                    break
+                execution.handle = handle
+                execution.touched = True
+        return jobs.innermost.handle
+
+    def read_demand(self) -> None:
+        """Look who is hungry for jobs of the innermost task, after others ran on top of it."""
+        try:
+            jobs.attention = bool(self._port.hungry(self.identify())) or jobs.checking
+        except RecursionError:
+            jobs.attention = True
 
     def _run_urgent(self) -> None:
         """Run interactive tasks on top of a batch one: one level, never on top of their like."""
-        if self._in_urgent or jobs.innermost.code & INTERACTIVE or _deep(URGENT_SHARE):
+        if not self._may_run_urgent():
             return
         self.identify()
         self._in_urgent = True
@@ -186,26 +209,45 @@ class Promoter:
         finally:
             self._in_urgent = False
 
+    def _may_run_urgent(self) -> bool:
+        interactive = self._in_urgent or jobs.innermost.code & INTERACTIVE
+        return not (interactive or _deep(URGENT_SHARE))
+
     # -- Demand ----------------------------------------------------------------------------------
 
     def _feed(self) -> None:
         """Promote private jobs while workers are hungry. When none is left, the next spawn will.
 
-        So, where `jobs.attention` is up, nothing is private that could be promoted: but for want of
-        room, or of stack. Then the next spawns try again.
+        So, where `jobs.attention` is up, nothing of the innermost task is private that could be
+        promoted: but for want of room, or of stack. Then the next spawns try again.
         """
         if self._room.passes():
             return
-        helping = 0
-        while self._port.hungry():
-            jobs.attention = True
-            if deeper_than(sys.getrecursionlimit() - PICKLING_FRAMES) or not self._promote_oldest():
-                return
-            helping = helping or self._next_helping()
-            for _ in range(helping - 1):
-                if not self._promote_oldest():
+        self.identify()
+        attention: int = jobs.checking
+        for execution in self._by_priority():
+            if execution is not jobs.innermost and len(execution.jobs) == jobs.SENTINELS:
+                continue
+            while self._port.hungry(execution.handle):
+                jobs.attention = True
+                if deeper_than(sys.getrecursionlimit() - PICKLING_FRAMES):
+                    return
+                promoted = self._promote_some(execution)
+                if promoted is None:
+                    return
+                if not promoted:
+                    attention = attention or execution is jobs.innermost
                     break
-        jobs.attention = jobs.checking
+        jobs.attention = attention
+
+    def _promote_some(self, execution: Execution) -> bool | None:
+        """Promote as many jobs as a hungry worker gets at once. None: there is no room for one."""
+        promoted = self._promote_oldest(execution)
+        if promoted:
+            for _ in range(self._next_helping() - 1):
+                if not self._promote_oldest(execution):
+                    break
+        return promoted
 
     def _next_helping(self) -> int:
         """How many jobs a hungry worker gets: one, unless those it got last were tiny.
@@ -219,33 +261,33 @@ class Promoter:
         self._fed = now
         return self._helping
 
-    def _promote_oldest(self) -> bool:
-        """Promote the first job that can be, of the execution that is to be served first.
+    def _promote_oldest(self, execution: Execution) -> bool | None:
+        """Promote the first job of an execution that can be.
 
         Returns:
-            False if there is none, or no room.
+            False if there is none, None if there is no room.
         """
-        for execution in self._by_priority():
-            while (job := jobs.oldest_private(execution)) is not None:
-                try:
-                    handle = self._promote(job, execution)
-                except BaseException:
-                    if job._function is not None:
-                        execution.jobs.insert(jobs.SENTINELS, job)
-                    raise
-                if handle == NO_ROOM:
+        while (job := jobs.oldest_private(execution)) is not None:
+            try:
+                handle = self._promote(job, execution)
+            except BaseException:
+                if job._function is not None:
                     execution.jobs.insert(jobs.SENTINELS, job)
-                    self._room.failed()
-                    return False
-                if handle is not None:
-                    self._room.over()
-                    return True
+                raise
+            if handle == NO_ROOM:
+                execution.jobs.insert(jobs.SENTINELS, job)
+                self._room.failed()
+                return None
+            if handle is not None:
+                self._room.over()
+                return True
         return False
 
     def _by_priority(self) -> Iterator[Execution]:
         """Executions in the order of promotion: interactive ones, outermost first, then batch."""
-        yield from (each for each in jobs.stack if each.code & INTERACTIVE)
-        yield from (each for each in jobs.stack if not each.code & INTERACTIVE)
+        executions = [each for each in jobs.stack if each is not jobs.outside]
+        yield from (each for each in executions if each.code & INTERACTIVE)
+        yield from (each for each in executions if not each.code & INTERACTIVE)
 
     # -- One job ---------------------------------------------------------------------------------
 
@@ -259,7 +301,7 @@ class Promoter:
         function, arguments = split_call(unchecked(job._function), job._arguments)
         patience = self._unsendable.get(id(function))
         if patience is not None and patience.passes():
-            execution.pinned[job] = None
+            execution.pinned[job] = self._order
             execution.touched = True
             return None
         try:
@@ -278,7 +320,7 @@ class Promoter:
         if job._function is None:
             return None
         interactive = bool(execution.code & INTERACTIVE)
-        return self._send(job, execution, function, place, data, 0, interactive, 0)
+        return self._send(job, execution, function, place, data, 0, interactive, 0, False)
 
     def _send(
         self,
@@ -290,21 +332,27 @@ class Promoter:
         flags: int,
         interactive: bool,
         limit: int,
+        alone: bool,
     ) -> int:
         """Make a job public. Returns its handle or NO_ROOM."""
         assert job._function is not None
         promotion = Promotion(job._function, job._arguments)
         promotion.coroutine = bool(flags & COROUTINE)
         promotion.limited = limit > 0
+        promotion.alone = alone
+        promotion.order = self._order
         size = len(data)
+        parent = self.identify() if execution.handle < 0 else execution.handle
         while True:
             entry, serial, promotion.record = place
             if size <= PARCEL_BYTES and type(data) is bytes:
                 self._parcel[:size] = data
-                handle = self._port.promote(entry, serial, flags, size, interactive, limit)
+                handle = self._port.promote(
+                    entry, serial, flags, size, interactive, limit, parent, alone
+                )
             else:
                 handle = self._port.promote_large(
-                    entry, serial, flags, *pieces_of(data), interactive, limit
+                    entry, serial, flags, *pieces_of(data), interactive, limit, parent, alone
                 )
             if handle != ENTRY_GONE:
                 break
@@ -314,6 +362,7 @@ class Promoter:
         if handle >= 0:
             # No call from here on, which might find the stack too deep.
             promotion.handle = handle
+            self._order += 1
             job._function = None
             job._outcome = promotion
             job._arguments = ()
@@ -322,7 +371,7 @@ class Promoter:
         return handle
 
     def _pin(self, job: Job[Any], execution: Execution, error: BaseException) -> None:
-        execution.pinned[job] = None
+        execution.pinned[job] = self._order
         execution.touched = True
         if self._told or not logger.isEnabledFor(logging.DEBUG):
             return
@@ -369,8 +418,10 @@ class Promoter:
         except Exception as error:
             raise _explained(qualified_name(called), arguments, error) from error
         else:
+            execution = jobs.innermost
+            alone = len(execution.jobs) > jobs.SENTINELS or bool(execution.pinned)
             handle = self._send(
-                job, jobs.innermost, function, place, data, flags, interactive, options.limit
+                job, execution, function, place, data, flags, interactive, options.limit, alone
             )
         if handle < 0 and flags & COROUTINE:
             raise MemoryError(
@@ -438,8 +489,9 @@ class Promoter:
     def wait(self, job: Job[Any], promotion: Promotion, deadline: float | None) -> None:
         """Take the job back, or wait until it has ended, or Cancelled is due, or the time is over.
 
-        Meanwhile run private jobs of this stack, the newest first, and then whatever tasks there
-        are.
+        Meanwhile run what belongs to this join: jobs that were spawned after that one, the newest
+        first, and jobs of jobs, wherever they are. Nothing else, but interactive tasks on top of a
+        batch one.
 
         Raises:
             RuntimeError: It lies below, on this worker's own stack.
@@ -455,24 +507,22 @@ class Promoter:
         waiting = jobs.innermost
         waiting.awaited = job
         try:
-            while jobs.promotion_of(job) is promotion and not jobs.innermost.cancel_due:
+            while jobs.promotion_of(job) is promotion and not waiting.cancel_due:
                 deep = self._waiting > HELPS_MAX or _deep(HELP_SHARE)
                 if deep:
                     if self._takes_back(job, promotion):
                         return
-                    self._promote_all()
+                    while self._promote_oldest(waiting):
+                        pass
                 if not self._port.ended(handle):
-                    found = self._newest_private()
+                    found = _spawned_later(waiting, promotion)
                     if found is not None:
-                        jobs.run_apart(*found)
+                        jobs.run_apart(found, waiting)
                         continue
                 milliseconds = -1.0
                 if deadline is not None:
                     milliseconds = max(0.0, (deadline - time.monotonic()) * 1000)
-                code = self._port.join(handle, not deep, milliseconds)
-                if code < 0:
-                    # Who became hungry while this worker slept did not ring it.
-                    jobs.attention = self._port.hungry() or jobs.checking
+                code = self._port.join(handle, not deep, self._hears(), milliseconds)
                 if code >= 0:
                     self._run_task(code)
                 elif code == INTERRUPTED:
@@ -485,23 +535,21 @@ class Promoter:
         finally:
             waiting.awaited = None
             self._waiting -= 1
+            # Who became hungry while this worker slept did not ring it.
+            self.read_demand()
+
+    def _hears(self) -> int:
+        """What is to wake this worker while it waits."""
+        hears = URGENT if self._may_run_urgent() else 0
+        if any(len(each.jobs) > jobs.SENTINELS for each in jobs.stack):
+            hears |= STEAL
+        return hears
 
     def _takes_back(self, job: Job[Any], promotion: Promotion) -> bool:
         if promotion.coroutine or not self._port.take_back(promotion.handle):
             return False
         jobs.restore(job)
         return True
-
-    def _promote_all(self) -> None:
-        while self._promote_oldest():
-            pass
-
-    def _newest_private(self) -> tuple[Job[Any], Execution] | None:
-        for execution in reversed(jobs.stack):
-            job = jobs.newest_private(execution)
-            if job is not None:
-                return job, execution
-        return None
 
     def _collect(self, job: Job[Any], promotion: Promotion, code: int) -> None:
         """Read the outcome of a job that has ended, and free its slot."""
@@ -567,6 +615,21 @@ class _Patience:
 
 def _explained(name: str, arguments: tuple[Any, ...], error: Exception) -> Exception:
     return explain([(f"args[{i}]", each) for i, each in enumerate(arguments)], error, name)
+
+
+def _spawned_later(execution: Execution, promotion: Promotion) -> Job[Any] | None:
+    """Take the entry of the newest private job that was spawned after a public one."""
+    if promotion.alone:
+        return None
+    while len(execution.jobs) > jobs.SENTINELS:
+        job = execution.jobs.pop()
+        if job is not None and job._function is not None:
+            return job
+    for job, order in reversed(execution.pinned.items()):
+        if order > promotion.order and job._function is not None:
+            del execution.pinned[job]
+            return job
+    return None
 
 
 def _deep(share: float) -> bool:

@@ -120,6 +120,7 @@ class Worker:
             jobs.leave()
             blocking_loop.put_back(outer_loop)
             jobs.scope_now.reset(outer_scope)
+            self._promoter.read_demand()
 
     def _run_above_kernel(self, task: int) -> None:
         """Run a task on top of a kernel that a task's own code has called, and that waits."""

@@ -62,6 +62,18 @@ u32 deque_steal(struct deque *deque) {
   return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;
 }
 
+/* Any thief. What deque_steal() would return, and its position; NONE if the deque looked empty. */
+u32 deque_oldest(struct deque *deque, u32 *position) {
+  u32 top = *position = load(&deque->top);
+  u32 bottom = load(&deque->bottom);
+  return (i32)(bottom - top) > 0 ? plain_load(entry(deque, top)) : NONE;
+}
+
+/* Takes it, if it is still the oldest; see deque_steal(). */
+int deque_steal_at(struct deque *deque, u32 position) {
+  return compare_exchange(&deque->top, position, position + 1);
+}
+
 /* A worker that takes a dead one's number goes on with its deque. If the dead one was inside
  * deque_pop, bottom may be at top or one below, and a thief may be about to win the entry at top, read
  * while bottom was still above it. So nothing may be pushed at that position any more: move past it. (If the dead one

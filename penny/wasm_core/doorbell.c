@@ -17,6 +17,7 @@ void ring(u32 worker, u32 reason) {
   fetch_or(&shared->worker[worker].reasons, reason);
   store(&shared->worker[worker].interrupt, SIGUSR1);
   kernel_attention(worker);
+  if (load(&shared->worker[worker].hears) & reason) wake_worker(worker);
   if (tracing()) trace(TRACE_RANG, reason, worker, NONE, 0);
 }
 
@@ -58,10 +59,16 @@ EXPORT(doorbell_reasons) u32 doorbell_reasons(u32 worker) {
   return reasons;
 }
 
-/* How many workers are hungry: they look for work in vain, spinning or parked. What a busy worker that
- * has private jobs promotes for. A spinner that has only to open its eyes is not counted: else its victim, should it
- * be off the processor just now, would promote everything it has. */
-EXPORT(hungry) u32 hungry(void) {
-  return (u32)__builtin_popcountll(load(&shared->idle)) +
-         (load(&shared->spinner) && !work_is_visible());
+/* How many workers are hungry for a job of `task` (a hint): they look for work in vain, spinning or parked, or wait in a join
+ * that it belongs to. What a busy worker that has private jobs promotes for. A spinner that has only to
+ * open its eyes is not counted: else its victim, should it be off the processor just now, would promote everything it has.
+ * (Who waits is not counted any more once it is told of something.) */
+EXPORT(hungry) u32 hungry(u32 task) {
+  u32 count = (u32)__builtin_popcountll(load(&shared->idle)) + (load(&shared->spinner) && !work_is_visible());
+  u32 workers = plain_load(&shared->workers);
+  for (u32 w = 0; w < workers; w++) {
+    u32 waits_for = load(&shared->waits_for[w]);
+    if (waits_for && belongs(task, waits_for - 1)) count++;
+  }
+  return count;
 }

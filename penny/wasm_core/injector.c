@@ -45,26 +45,40 @@ int injector_put(u32 queue, u32 hint) {
   }
 }
 
-/* The oldest hint, or NONE if the injector was empty. */
-u32 injector_take(u32 queue) {
+/* The oldest hint, and the cell that it lies in; NONE if the injector was empty. */
+u32 injector_oldest(u32 queue, u64 *found) {
   struct injector *injector = &shared->injector[queue];
   for (;;) {
     u32 head = load(&injector->head);
-    u64 cell = load(cell_at(injector, head));
+    u64 cell = *found = load(cell_at(injector, head));
     if (cell_position(cell) == head) {
-      if (!((u32)cell & FULL)) {
-        /* EMPTY(head): nothing was put at head when we read the cell. */
-        if (head == load(&injector->head)) return NONE;
-      } else if (compare_exchange64(cell_at(injector, head), cell, empty_cell(head + INJECTOR_CELLS))) {
-        compare_exchange(&injector->head, head, head + 1);
-        return (u32)cell & ~FULL;
-      }
+      if ((u32)cell & FULL) return (u32)cell & ~FULL;
+      /* EMPTY(head): nothing was put at head when we read the cell. */
+      if (head == load(&injector->head)) return NONE;
     } else if (cell_position(cell) == head + INJECTOR_CELLS) { /* taken, head not yet moved: help */
       compare_exchange(&injector->head, head, head + 1);
     } else if (head == load(&injector->head)) {
       __builtin_trap(); /* as above */
     }
   }
+}
+
+/* Takes what injector_oldest() has found, unless somebody was faster. */
+int injector_take_cell(u32 queue, u64 cell) {
+  struct injector *injector = &shared->injector[queue];
+  u32 head = cell_position(cell);
+  if (!compare_exchange64(cell_at(injector, head), cell, empty_cell(head + INJECTOR_CELLS))) return 0;
+  compare_exchange(&injector->head, head, head + 1);
+  return 1;
+}
+
+/* The oldest hint, or NONE if the injector was empty. */
+u32 injector_take(u32 queue) {
+  u64 cell;
+  u32 hint;
+  do hint = injector_oldest(queue, &cell);
+  while (hint != NONE && !injector_take_cell(queue, cell));
+  return hint;
 }
 
 /* How many hints lie in it, about. */

@@ -118,11 +118,19 @@ EXPORT(kernel_stack) u32 kernel_stack(u32 me) {
 
 /* ---- promotion ---------------------------------------------------------------------------------- */
 
-/* Makes a task of a job or a call. Returns its hint, or NONE if there is no room. `*noted` is its hint before
+/* The task, a hint + 1, of the call of a kernel that a job on this stack belongs to. */
+static u32 task_of(const struct kernel_context *context, const struct penny_job *job) {
+  const struct lane *root = context->root;
+  for (u32 entry = context->entry; (u32)job >= entry; root = root->outer_root) entry = root->outer_entry;
+  return root->task;
+}
+
+/* Makes a task of a job or a call of the task `parent`, a hint + 1. Returns 0 if there is no room. `*noted` is its hint before
  * anybody can see the task. */
-static int promote_one(u32 me, u32 address, uintptr_t function, u32 *noted) {
+static int promote_one(u32 me, u32 parent, u32 address, uintptr_t function, u32 *noted) {
   u32 index = task_acquire(me);
   if (index == NONE) return 0;
+  plain_store(&shared->parent[index], parent);
   *noted = hint_of(index, generation_of(load(&shared->task[index].state)));
   task_fill(index, 0, BATCH, KERNEL, sizeof(struct kernel_payload), 0);
   struct kernel_payload *payload = payload_of(index);
@@ -141,10 +149,11 @@ static int promote_oldest(struct kernel_context *context, u32 me) {
   if (!*link) return 0;
   while ((*link)->older) link = &(*link)->older;
   struct penny_job *job = *link;
+  u32 parent = task_of(context, job);
   *link = 0;
   job->older = context->promoted;
   context->promoted = job;
-  if (promote_one(me, (u32)job, 0, &job->hint)) return 1;
+  if (promote_one(me, parent, (u32)job, 0, &job->hint)) return 1;
   context->promoted = job->older;
   job->older = 0;
   *link = job;
@@ -152,17 +161,25 @@ static int promote_oldest(struct kernel_context *context, u32 me) {
 }
 
 /* Of the calls of one lane, up to the newest. Likewise. */
-static int promote_oldest_call(u32 me, const struct penny_call *newest) {
+static int promote_oldest_call(const struct kernel_context *context, u32 me, const struct penny_call *newest) {
   struct penny_call **bottom = &lane_of(newest)->bottom;
   struct penny_call *call = *bottom;
   if (call > newest) return 0;
   uintptr_t function = (uintptr_t)call->function;
   call->function = 0;
   *bottom = call + 1;
-  if (promote_one(me, (u32)call, function, &call->hint)) return 1;
+  if (promote_one(me, context->root->task, (u32)call, function, &call->hint)) return 1;
   call->function = (penny_call_function)function;
   *bottom = call;
   return 0;
+}
+
+/* Of what would be promoted next, a hint. */
+static u32 next_parent(const struct kernel_context *context, const struct penny_call *newest) {
+  const struct penny_job *job = context->job.newest;
+  if (newest || !job) return context->root->task - 1;
+  while (job->older) job = job->older;
+  return task_of(context, job) - 1;
 }
 
 /* Promotes while workers are hungry: calls, up to the newest, if that is not 0; else jobs. When nothing is private
@@ -170,7 +187,7 @@ static int promote_oldest_call(u32 me, const struct penny_call *newest) {
  * would not ask again. */
 static void feed(struct kernel_context *context, u32 me, const struct penny_call *newest) {
   lower_attention(context); /* first this, then the look: whoever comes after the look raises it again */
-  if (hungry()) {
+  if (hungry(next_parent(context, newest))) {
     double now = clock_ms();
     if (!context->asked) {
       context->asked = now;
@@ -181,10 +198,10 @@ static void feed(struct kernel_context *context, u32 me, const struct penny_call
     if (now < context->beat && !context->eager) return;
     do {
       raise_attention(context);
-      if (!(newest ? promote_oldest_call(me, newest) : promote_oldest(context, me))) return;
+      if (!(newest ? promote_oldest_call(context, me, newest) : promote_oldest(context, me))) return;
       lower_attention(context);
       context->beat = now + BEAT;
-    } while (hungry());
+    } while (hungry(next_parent(context, newest)));
   }
   context->eager = 0;
 }
@@ -227,10 +244,14 @@ static void run_above(u32 me, u32 task) {
 
 /* Interactive tasks on top of a batch one: one level, as in Python. Others find the reason, or Python does, when the
  * kernel has ended. */
-static void run_urgent(struct kernel_context *context, u32 me) {
+static int may_run_urgent(const struct kernel_context *context, u32 me) {
   u32 innermost = shared->worker[me].innermost;
-  if (context->urgent || is_deep(context)) return;
-  if (innermost && shared->task[hint_index(innermost - 1)].queue == INTERACTIVE) return;
+  if (context->urgent || is_deep(context)) return 0;
+  return !innermost || shared->task[hint_index(innermost - 1)].queue != INTERACTIVE;
+}
+
+static void run_urgent(struct kernel_context *context, u32 me) {
+  if (!may_run_urgent(context, me)) return;
   fetch_and(&shared->worker[me].reasons, ~(u32)URGENT);
   context->due &= ~(u32)URGENT;
   context->urgent = 1;
@@ -304,17 +325,19 @@ static void await_orphans(u32 me, u32 serial) {
 
 /* Sleeps until a promoted job has ended; takes no other task. */
 static void await_end(struct kernel_context *context, u32 me, u32 hint) {
-  while (worker_join(me, hint, 0, -1) != ENDED) take_reasons(context, me);
+  while (worker_join(me, hint, NO_HELP, 0, -1) != ENDED) take_reasons(context, me);
 }
 
-/* Runs tasks of others, and sleeps, until a promoted job has ended, or the innermost task is to end. */
+/* Runs what belongs to who waits, urgent tasks, and sleeps, until a promoted job has ended, or the innermost task is to end. */
 static void help(struct kernel_context *context, u32 me, u32 hint) {
   int deep = is_deep(context);
   while (!latch_is_set(hint)) {
-    i32 task = worker_join(me, hint, !deep && context->helping < HELPS_MAX, -1);
+    int help = !deep && context->helping < HELPS_MAX ? BELONGING : NO_HELP;
+    i32 task = worker_join(me, hint, help, may_run_urgent(context, me) ? URGENT : 0, -1);
     if (task == ENDED) break;
     if (task == INTERRUPTED) {
       take_reasons(context, me);
+      if (context->due & URGENT) run_urgent(context, me);
     } else {
       context->helping++;
       run_above(me, (u32)task);
@@ -434,6 +457,7 @@ EXPORT(kernel_enter) struct penny_call *kernel_enter(u32 me, u32 entry) {
   if (!context->entry) context->asked = 0;
   lane->outer_entry = context->entry;
   lane->outer_root = context->root;
+  lane->task = shared->worker[me].innermost;
   context->entry = entry;
   context->root = lane;
   return lane->call;

@@ -69,13 +69,20 @@ static void learn_from_sleep(struct worker *worker, double slept) {
   worker->spin = SPIN_MAX;
 }
 
-/* Looks for work for a moment, if no other worker does so already; or for the latch of `joined`, unless
- * that is NONE. Busy workers are asked to promote what they have. While it spins, publishers wake
- * nobody: it will see the work. So it must look at every queue after it has given `spinner` back, and
- * when it takes something then, wake another if there is more. Returns 1 if it was the spinner.
- * (As the spinning threads of Go's scheduler.) */
-int spin(u32 worker, u32 joined) {
-  if (load(&shared->spinner) || !compare_exchange(&shared->spinner, 0, worker + 1)) return 0;
+static void announce_wait(u32 worker, u32 joined) { store(&shared->waits_for[worker], joined + 1); }
+
+/* Returns 0 if a waker had claimed it. */
+static int unannounce_wait(u32 worker) { return exchange(&shared->waits_for[worker], 0) != 0; }
+
+/* Whether a worker that waits for `joined` has something else to do than to sleep. */
+static int is_called(u32 worker, u32 joined, int help) {
+  /* A cancel comes with a bump of the event counter, so it needs no place among the steps; what else it hears, too. */
+  u32 reasons = load(&shared->worker[worker].reasons);
+  return latch_is_set(joined) || (reasons & (CANCEL | plain_load(&shared->worker[worker].hears))) ||
+         (help && is_for_waiter(worker, joined));
+}
+
+static void spin_until(u32 worker, u32 joined) {
   ring_busy(worker, STEAL);
   double now = clock_ms();
   if (tracing()) trace_at(now, TRACE_SPINS, 0, NOBODY, joined, 0);
@@ -83,17 +90,37 @@ int spin(u32 worker, u32 joined) {
   int found = 0;
   do {
     for (int i = 0; i < 32 && !found; i++)
-      found = work_is_visible() || load(&shared->stop) || (joined != NONE && latch_is_set(joined));
+      found = joined == NONE ? work_is_visible() || load(&shared->stop)
+                             : is_called(worker, joined, 1) || !load(&shared->waits_for[worker]);
     now = clock_ms();
     if (now >= again) { /* a kernel may have declined, because it had just promoted something */
       kernels_ask(worker);
       again = end;
     }
   } while (!found && now < end);
-  store(&shared->spinner, 0);
   learn_from_spin(&shared->worker[worker], found);
   if (tracing()) trace_at(now, TRACE_SPUN, 0, NOBODY, joined, 0);
+}
+
+/* Looks for work for a moment, if no other worker does so already. Busy workers are asked to promote what they have.
+ * While it spins, publishers wake nobody: it will see the work. So it must look at every queue after it has given
+ * `spinner` back, and when it takes something then, wake another if there is more. Returns 1 if it was the spinner.
+ * (As the spinning threads of Go's scheduler.) */
+int spin(u32 worker) {
+  if (load(&shared->spinner) || !compare_exchange(&shared->spinner, 0, worker + 1)) return 0;
+  spin_until(worker, NONE);
+  store(&shared->spinner, 0);
   return 1;
+}
+
+/* The same in a join, until `joined` has ended, or there is something for who waits for it. To publishers it is not the
+ * spinner, since it may not take whatever comes. Returns 1 if a waker had claimed it. */
+int look_on(u32 worker, u32 joined) {
+  if (load(&shared->onlooker) || !compare_exchange(&shared->onlooker, 0, worker + 1)) return 0;
+  announce_wait(worker, joined);
+  spin_until(worker, joined);
+  store(&shared->onlooker, 0);
+  return !unannounce_wait(worker);
 }
 
 /* Takes worker's bit off `idle`. Returns 0 if a waker had taken it already. */
@@ -104,10 +131,15 @@ static int unannounce(u32 worker) {
 
 /* Whether there is something to do instead of going to sleep: step 3. */
 static int is_wanted(u32 worker, u32 joined, int help) {
-  if (help && work_is_visible()) return 1;
-  if (joined == NONE) return load(&shared->stop) != 0;
-  /* A cancel comes with a bump of the event counter, so it needs no place among the steps. */
-  return latch_is_set(joined) || (load(&shared->worker[worker].reasons) & CANCEL);
+  if (joined != NONE) return is_called(worker, joined, help);
+  return work_is_visible() || load(&shared->stop) != 0;
+}
+
+static void announce(u32 worker, u32 joined) {
+  if (joined == NONE)
+    fetch_or(&shared->idle, 1ull << worker);
+  else
+    announce_wait(worker, joined);
 }
 
 /* While others run kernels a hungry worker sleeps no longer than this at a time, ns, and asks them again: they
@@ -125,14 +157,14 @@ static void sleep_on(u32 worker, u32 seen, int help, i64 nanoseconds) {
   wait_on(event, seen, nanoseconds);
 }
 
-/* Sleeps until somebody wakes this worker, or there is work, or the task `joined` (unless NONE) has ended,
- * or the time is over (negative: no bound). Without `help` it takes no work and is not woken for any.
- * Returns 1 if it slept. */
+/* Sleeps until somebody wakes this worker, or there is work, or the time is over (negative: no bound). Where it joins a
+ * task, `joined` is not NONE: until that has ended, and for no work but what belongs to who waits for it; without `help`
+ * for none. Returns SLEPT, if it did; and CLAIMED, if it joins and a waker had claimed it. */
 int park(u32 worker, u32 joined, int help, i64 nanoseconds) {
   u32 *event = &shared->worker[worker].event;
   u32 seen = load(event);
   if (joined != NONE && !latch_get_sleepy(joined)) return 0;
-  if (help) fetch_or(&shared->idle, 1ull << worker);
+  if (help) announce(worker, joined);
   int awake = is_wanted(worker, joined, help);
   if (!awake && help) ring_busy(worker, STEAL);
   if (!awake && joined != NONE) awake = !latch_fall_asleep(joined);
@@ -145,10 +177,10 @@ int park(u32 worker, u32 joined, int help, i64 nanoseconds) {
     learn_from_sleep(&shared->worker[worker], awoken - asleep);
   }
   /* If a waker was faster, its bump only makes the next sleep return at once: no loss. */
-  if (help) unannounce(worker);
+  int claimed = help && !(joined == NONE ? unannounce(worker) : unannounce_wait(worker));
   kernel_awake(worker);
   if (joined != NONE) latch_wake_up(joined);
-  return !awake;
+  return (awake ? 0 : SLEPT) | (claimed && joined != NONE ? CLAIMED : 0);
 }
 
 void wake_worker(u32 worker) {
@@ -171,10 +203,41 @@ int wake_one(void) {
   return 0;
 }
 
-/* Sees to it that somebody looks at a queue into which something has been put. */
-void announce_work(u32 queue) {
-  if (queue == COROUTINES)
+/* Wakes one worker that waits in a join that a task belongs to. Returns 0 if there is none. */
+static int wake_waiter(u32 hint) {
+  if (!load(&shared->parent[hint_index(hint)])) return 0;
+  u32 workers = plain_load(&shared->workers);
+  for (u32 w = 0; w < workers; w++) {
+    u32 waits_for = load(&shared->waits_for[w]);
+    if (!waits_for || !belongs(hint, waits_for - 1)) continue;
+    if (!compare_exchange(&shared->waits_for[w], waits_for, 0)) continue; /* another wakes it, or it is awake */
+    wake_worker(w);
+    return 1;
+  }
+  return 0;
+}
+
+/* Whoever was woken for something that it leaves where it is. */
+void offer_to_waiters(void) {
+  u64 cell;
+  for (u32 queue = INTERACTIVE; queue <= BATCH; queue++) {
+    u32 hint = injector_oldest(queue, &cell);
+    if (hint != NONE && wake_waiter(hint)) return;
+  }
+  u32 workers = plain_load(&shared->workers);
+  for (u32 w = 0; w < workers; w++) {
+    u32 position, hint = deque_oldest(&shared->worker[w].deque, &position);
+    if (hint != NONE && wake_waiter(hint)) return;
+  }
+}
+
+/* Sees to it that somebody looks at a queue into which something has been put: who is idle, since that one may take anything;
+ * else who waits for what the task belongs to. */
+void announce_work(u32 queue, u32 hint) {
+  if (queue == COROUTINES) {
     wake_worker(ASYNC_WORKER);
-  else if (!wake_one() && queue == INTERACTIVE)
-    ring_busy(NONE, URGENT);
+  } else if (!wake_one()) {
+    wake_waiter(hint);
+    if (queue == INTERACTIVE) ring_busy(NONE, URGENT);
+  }
 }

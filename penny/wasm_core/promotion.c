@@ -26,7 +26,7 @@ int publish(u32 index, u32 worker, u32 queue) {
                                   state_word(generation, worker, FILLING)))
     return 0;
   if (tracing()) trace_at(now, TRACE_PROMOTED, queue, NOBODY, hint, function);
-  announce_work(queue);
+  announce_work(queue, hint);
   if (queue == BATCH) shared->worker[worker].promoted++;
   return 1;
 }

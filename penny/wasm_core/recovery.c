@@ -40,7 +40,7 @@ EXPORT(reinject) u32 reinject(void) {
     if (left || !injector_put(queue, hint_of(t, generation_of(word))))
       left++;
     else
-      announce_work(queue);
+      announce_work(queue, hint_of(t, generation_of(word)));
   }
   return left;
 }
@@ -121,6 +121,9 @@ EXPORT(recover) u32 recover(u32 dead) {
   store(&worker->wants_room, 0);
   if (dead < WORKERS_MAX) fetch_and(&shared->idle, ~(1ull << dead));
   compare_exchange(&shared->spinner, dead + 1, 0);
+  compare_exchange(&shared->onlooker, dead + 1, 0);
+  if (dead < WORKERS_MAX) store(&shared->waits_for[dead], 0);
+  store(&worker->hears, 0);
   store(&worker->reasons, 0);
   store(&worker->interrupt, 0);
   worker->deaths++;

@@ -168,13 +168,16 @@ struct worker {
                                          time: a value may be old by a moment, never torn (32 bits) */
   u32 kernel_stack; /* the stack of its kernels (struct kernel_context lies at its base), or 0: none yet. Never
                        given back to the heap. W: this worker, once; keeper after its death; R: ringers */
+  u32 hears; /* bits of enum reason that wake it while it waits in a join; 0: it does not, or none does (CANCEL always
+                does). W: this worker, keeper after its death; R: ringers, after they have set the reason */
+  u32 births; /* slots that it has filled; they wrap. W, R: this worker */
   u32 quick, doubt;  /* how often it was woken soon since it spun at length, and how often it takes until it
                         does again (parking.c). W, R: this worker */
   double spin;       /* how long it will spin next, ms. W, R: this worker */
   double started;    /* clock of this worker at its start, ms. W: this worker */
   double idle;       /* ms spent looking for work or asleep. W: this worker; R: statistics */
   double idle_since; /* clock when it began to be idle, 0 when it is not. W: this worker */
-  char line[32];
+  char line[24];
   struct deque deque;
 };
 _Static_assert(offsetof(struct worker, deque) % 64 == 0, "top and bottom have cache lines of their own");
@@ -235,6 +238,7 @@ struct lane {
       struct penny_call *bottom;
       struct lane *outer_root; /* of a lane that was opened with a call of a kernel: what was before */
       u32 outer_entry;         /* likewise */
+      u32 task;                /* of such a lane: hint + 1 of the task that the call belongs to */
     };
     struct penny_call in_place_of; /* an entry, so that the lane is aligned to its size */
   };
@@ -403,6 +407,8 @@ struct shared_memory {
   u32 spinner; /* number + 1 of the worker that spins before it parks, or 0: publishers leave the
                   work to it and wake nobody (parking.c). W: a worker takes and gives it back, by CAS
                   and store; keeper for a dead one; R: publishers */
+  u32 onlooker; /* number + 1 of the worker that spins in a join, or 0. Publishers do not look at it: it may take
+                   only what belongs to it. W: a worker takes and gives it back, by CAS and store; keeper for a dead one */
   u32 closed;  /* 1: all workers have ended. W: keeper; R: clients in shutdown */
   u32 kernels_added; /* modules that are READY. W: who adds one, by fetch_add, afterwards; R: workers */
   u32 kernels_table; /* places of the workers' function tables that are given out. W: who adds a module, by
@@ -417,6 +423,10 @@ struct shared_memory {
   u32 trace; /* address of the struct trace, or 0: nothing is traced. W: trace_start(), before anybody else is there */
   char line0[60];
 
+  u32 waits_for[WORKERS_MAX]; /* hint + 1 of the job that a worker waits for in a join, hungry for what belongs to that
+                                 join; else 0. W: that worker; clearing it by CAS claims the wake-up (parking.c); keeper for
+                                 a dead one; R: publishers and whoever might promote */
+
   u64 idle; /* bit set of parked workers. W: a worker sets its own bit; clearing a bit by CAS claims
                the wake-up (parking.c) */
   char line1[56];
@@ -430,6 +440,11 @@ struct shared_memory {
   struct kernel_module kernel_module[KERNEL_MODULES];
   struct array array[ARRAYS];
 
+  u32 parent[TASKS];  /* of each slot: hint + 1 of the task whose job it is, or 0: a client's. Of an older use of that
+                         slot: it has ended. W: owner while FILLING; R: all; what is read holds if the task is claimed, or
+                         promoted, afterwards. Apart from the slots, so that looking through all is fast */
+  u32 born[TASKS];    /* of each slot that a worker fills: 2 * which of its slots it is, in the order in which it promotes,
+                         | ALONE; they wrap. W, R: as parent */
   u32 carried[TASKS]; /* of each slot: its struct list, or 0. W: whoever owns the slot; R: whoever lets
                          go of an array. Apart from the slots, so that looking through all is fast */
   u32 recent[PARTICIPANTS_MAX][RECENT]; /* slots this participant freed lately. W, R: it alone;
@@ -481,22 +496,29 @@ u32 deque_newest(struct deque *deque);
 u32 deque_steal(struct deque *deque);
 void deque_adopt(struct deque *deque);
 int deque_looks_empty(struct deque *deque);
+u32 deque_oldest(struct deque *deque, u32 *position);
+int deque_steal_at(struct deque *deque, u32 position);
 
 int injector_put(u32 queue, u32 hint);
 u32 injector_take(u32 queue);
 u32 injector_length(u32 queue);
+u32 injector_oldest(u32 queue, u64 *cell);
+int injector_take_cell(u32 queue, u64 cell);
 
 void wait_on(u32 *p, u32 expected, i64 nanoseconds);
 int wake_one(void);
 void wake_worker(u32 worker);
-int spin(u32 worker, u32 joined);
+enum { SLEPT = 1, CLAIMED = 2 }; /* what park() returns */
+int spin(u32 worker);
+int look_on(u32 worker, u32 joined);
 int park(u32 worker, u32 joined, int help, i64 nanoseconds);
 int work_is_visible(void);
+void offer_to_waiters(void);
 
 void ring(u32 worker, u32 reason);
 void ring_python(u32 worker, u32 due);
 void ring_busy(u32 caller, u32 reason);
-void announce_work(u32 queue);
+void announce_work(u32 queue, u32 hint);
 
 int latch_is_set(u32 hint);
 int latch_get_sleepy(u32 hint);
@@ -506,11 +528,18 @@ void latch_set(u32 index, u32 owner, u32 worker);
 void latch_set_for_dead(u32 index, u32 generation, u32 owner);
 void latch_abandon(u32 index, u32 generation);
 
+/* What a worker may run while it waits in a join: nothing, since its stack is too deep; what belongs to who waits; in need
+ * anything, where an outcome of its own finds no room before others have begun. */
+enum help { NO_HELP = 0, BELONGING = 1, ANYTHING = 2 };
+
 int push_or_spill(u32 worker, u32 hint);
 int publish(u32 index, u32 worker, u32 queue);
 int take_back(u32 hint, u32 worker);
-u32 hungry(void);
-i32 worker_join(u32 me, u32 joined, int help, double milliseconds);
+u32 hungry(u32 task);
+enum { ALONE = 1 }; /* flag of `born`: what is promoted later may have been spawned before */
+int belongs(u32 hint, u32 joined);
+int is_for_waiter(u32 waiter, u32 joined);
+i32 worker_join(u32 me, u32 joined, int help, u32 hears, double milliseconds);
 u32 urgent_next(u32 me);
 
 void kernel_attention(u32 worker);
@@ -522,6 +551,7 @@ void kernels_exhume(u32 dead);
 void kernels_recover(u32 dead);
 
 int claim(u32 hint, u32 worker);
+int is_queued(u32 hint);
 u32 task_acquire(u32 participant);
 void task_fill(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 block);
 void task_release(u32 index, u32 participant);

@@ -25,6 +25,9 @@ static int take_slot(u32 index, u32 participant) {
   plain_store(&task->cancel, generation_of(filling) << 16 | NOT_ASKED);
   plain_store(&task->limit, 0);
   plain_store(&task->started, 0);
+  int of_worker = participant < WORKERS_MAX;
+  plain_store(&shared->parent[index], of_worker ? shared->worker[participant].innermost : 0);
+  if (of_worker) plain_store(&shared->born[index], 2 * shared->worker[participant].births++);
   return 1;
 }
 
@@ -101,7 +104,7 @@ int task_submit(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 blo
   /* From here on a worker may own it, even before the hint is out: a stale hint may name it. */
   store(&task->state, state_word(generation, 0, QUEUED));
   if (injector_put(queue, hint_of(index, generation))) {
-    announce_work(queue);
+    announce_work(queue, hint_of(index, generation));
     if (tracing())
       trace_at(now, TRACE_SUBMITTED, queue, NOBODY, hint_of(index, generation), function_serial(function));
     return 1;
@@ -149,6 +152,43 @@ EXPORT(quiescent) int quiescent(void) {
   for (u32 queue = 0; queue < QUEUES; queue++)
     if (injector_length(queue)) return 0;
   return all_quiet();
+}
+
+/* ---- whose job a task is ------------------------------------------------------------------------- */
+
+/* A slot that is being filled is a job of that task; else of its worker's innermost, or a client's. With `alone`, what is promoted
+ * later may have been spawned before. */
+EXPORT(task_parent) void task_parent(u32 index, u32 hint, u32 alone) {
+  plain_store(&shared->parent[index], hint + 1);
+  plain_store(&shared->born[index], plain_load(&shared->born[index]) | (alone ? ALONE : 0));
+}
+
+/* Whether the task may be claimed, unless somebody is faster; else its hint is stale. */
+int is_queued(u32 hint) {
+  return load(&shared->task[hint_index(hint)].state) == state_word(hint_generation(hint), 0, QUEUED);
+}
+
+/* Whether a task may be run on top of a join that waits for the promoted job `joined`: whether it is that job, or one that the
+ * waiting task has promoted after it, or a job of those, and so on. Where jobs are promoted oldest first, what was promoted later was
+ * spawned later; so all that is what the serial program would do before this join is over. Anything else might want what is held
+ * meanwhile, a lock say.
+ *
+ * A task's slot is in use as long as a job of it has not ended (unless its worker died: then they are to end, and belong to
+ * nobody). So what is read holds if the caller claims the task afterwards, or is just running it. */
+int belongs(u32 hint, u32 joined) {
+  u32 waiting = load(&shared->parent[hint_index(joined)]);
+  for (u32 steps = 0; waiting && steps < TASKS; steps++) { /* bounded, should somebody have written into the table */
+    u32 index = hint_index(hint);
+    u32 parent = load(&shared->parent[index]), born = load(&shared->born[index]);
+    /* First these, then the generation: they were this use's. */
+    if (generation_of(load(&shared->task[index].state)) != hint_generation(hint) || !parent) return 0;
+    if (parent == waiting) {
+      u32 awaited = load(&shared->born[hint_index(joined)]);
+      return hint == joined || (!(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0);
+    }
+    hint = parent - 1;
+  }
+  return 0;
 }
 
 /* ---- workers ------------------------------------------------------------------------------------ */

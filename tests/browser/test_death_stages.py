@@ -106,7 +106,8 @@ const STAGES = {
     async play(halts) {
       const below = outcomeOf(s.submit('stages.waits_for_a_job', halts));
       if (halts) await said('halted');
-      const above = outcomeOf(s.submit('stages.runs', halts));
+      const urgent = Penny.options({priority: 'interactive'});
+      const above = outcomeOf(s.submit('stages.runs', halts, urgent));
       if (halts) victim = await said('halted');
       return [below, above];
     },

@@ -39,7 +39,7 @@ export function player(core, {fn, slot, rounds}, {note, signals}) {
       Atomics.store(signals, TURN, hint);
       if (round % 3) Atomics.wait(signals, ASKS, asks);
     }
-    for (let pause = round % 50; pause > 0; pause--) exports.hungry();
+    for (let pause = round % 50; pause > 0; pause--) exports.hungry(L.NONE);
     if (exports.doorbell_take(worker)) heard++;
     exports.doorbell_reasons(worker);
     const was = exports.cancel_asked(hint);

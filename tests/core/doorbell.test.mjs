@@ -120,7 +120,7 @@ test('a hungry worker rings when it spins and when it parks', async t => {
   core.awaitPause('ring_busy');
   assert.equal(core.word(core.test.at_spinner()), 2 + 1, 'it is counted by now, or a victim might look too early');
   assert.deepEqual(core.parked, []);
-  assert.equal(core.exports.hungry(), 1);
+  assert.equal(core.exports.hungry(NONE), 1);
   core.resume('ring_busy');
   await crew.until(() => core.parked.length, 'a parked worker');
   hearAll(core, 3);
@@ -130,7 +130,7 @@ test('a hungry worker rings when it spins and when it parks', async t => {
   core.awaitPause('ring_busy');
   assert.equal(core.word(core.test.at_spinner()), 0);
   assert.deepEqual(core.parked, [2]);
-  assert.equal(core.exports.hungry(), 1);
+  assert.equal(core.exports.hungry(NONE), 1);
   core.resume('ring_busy');
   await crew.until(() => rungFor(core, STEAL, 3).length === 2, 'two rings');
   assert.deepEqual(rungFor(core, STEAL, 3), [0, 1]);
@@ -157,7 +157,7 @@ test('who finds work in the last look rings nobody', t => {
 test('hungry: the sleepers, and who spins', t => {
   const {core} = scene(t, {workers: 64});
   const idle = core.test.at_idle();
-  const hungry = () => core.exports.hungry();
+  const hungry = () => core.exports.hungry(NONE);
   assert.equal(hungry(), 0);
   core.poke(core.test.at_spinner(), 63 + 1);
   assert.equal(hungry(), 1);
@@ -173,16 +173,16 @@ test('hungry: not who spins and has only to open its eyes', t => {
   core.poke(core.test.at_idle(), 0b1000);
   core.poke(core.test.at_spinner(), 1 + 1);
   core.test.injector_put(L.COROUTINES, 1);
-  assert.equal(core.exports.hungry(), 2, 'that is nothing for it');
+  assert.equal(core.exports.hungry(NONE), 2, 'that is nothing for it');
   for (const queue of [L.BATCH, L.INTERACTIVE]) {
     core.test.injector_put(queue, 1);
-    assert.equal(core.exports.hungry(), 1);
+    assert.equal(core.exports.hungry(NONE), 1);
     core.test.injector_take(queue);
   }
   core.test.deque_push(2, 1);
-  assert.equal(core.exports.hungry(), 1);
+  assert.equal(core.exports.hungry(NONE), 1);
   core.test.deque_pop(2);
-  assert.equal(core.exports.hungry(), 2);
+  assert.equal(core.exports.hungry(NONE), 2);
 });
 
 test('a worker that is not hungry is not counted while it looks', t => {
@@ -190,7 +190,7 @@ test('a worker that is not hungry is not counted while it looks', t => {
   const worker = core.as(0);
   worker.exports.worker_start(0);
   assert.equal(worker.exports.worker_next(0, 0), NOTHING);
-  assert.equal(core.exports.hungry(), 0);
+  assert.equal(core.exports.hungry(NONE), 0);
 });
 
 // ---- deaths -------------------------------------------------------------------------------------
@@ -211,6 +211,6 @@ test('a dead worker’s doorbell and hunger go with it', t => {
   core.poke(core.test.at_idle(), 0b010);
   core.poke(core.test.at_spinner(), 1 + 1);
   core.exports.recover(1);
-  assert.equal(core.exports.hungry(), 0);
+  assert.equal(core.exports.hungry(NONE), 0);
   assert.equal(core.exports.doorbell_reasons(1), 0, 'its successor was not meant');
 });

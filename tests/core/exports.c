@@ -26,8 +26,9 @@ TEST(u32, injector_length, u32 queue) { return injector_length(queue); }
 TEST(int, park, u32 worker, u32 joined, int help, double milliseconds) {
   return park(worker, joined, help, milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6));
 }
-TEST(int, spin, u32 worker, u32 joined) { return spin(worker, joined); }
+TEST(int, spin, u32 worker, u32 joined) { return joined == NONE ? spin(worker) : look_on(worker, joined); }
 TEST(int, wake_one, void) { return wake_one(); }
+TEST(void, wake_worker, u32 worker) { wake_worker(worker); }
 
 TEST(void, ring, u32 worker, u32 reason) { ring(worker, reason); }
 TEST(void, ring_busy, u32 caller, u32 reason) { ring_busy(caller, reason); }
@@ -66,6 +67,10 @@ ADDRESS(deque_bottom, u32 worker) { return (u32)&deque_of(worker)->bottom; }
 ADDRESS(injector_head, u32 queue) { return (u32)&shared->injector[queue].head; }
 ADDRESS(injector_tail, u32 queue) { return (u32)&shared->injector[queue].tail; }
 ADDRESS(idle, void) { return (u32)&shared->idle; } /* 64 bits */
+ADDRESS(onlooker, void) { return (u32)&shared->onlooker; }
+ADDRESS(waits_for, u32 worker) { return (u32)&shared->waits_for[worker]; }
+ADDRESS(hears, u32 worker) { return (u32)&shared->worker[worker].hears; }
+ADDRESS(parent, u32 index) { return (u32)&shared->parent[index]; }
 ADDRESS(spinner, void) { return (u32)&shared->spinner; }
 ADDRESS(armed, u32 client) { return (u32)&shared->clients[client].armed; }
 ADDRESS(reasons, u32 worker) { return (u32)&shared->worker[worker].reasons; }
@@ -136,7 +141,7 @@ BREAKPOINT(11, void, latch_wake_up, (u32 hint), (hint))
 BREAKPOINT(12, void, wake_worker, (u32 worker), (worker))
 BREAKPOINT(13, void, ring, (u32 worker, u32 reason), (worker, reason))
 BREAKPOINT(14, void, ring_busy, (u32 caller, u32 reason), (caller, reason))
-BREAKPOINT(15, void, announce_work, (u32 queue), (queue))
+BREAKPOINT(15, void, announce_work, (u32 queue, u32 hint), (queue, hint))
 BREAKPOINT(16, void, task_release, (u32 index, u32 participant), (index, participant))
 BREAKPOINT(17, int, function_retain, (u32 number, u32 serial), (number, serial))
 BREAKPOINT(18, u32, deque_newest, (struct deque *deque), (deque))

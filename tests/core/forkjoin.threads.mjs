@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 
 import * as L from '../../web/penny/layout.js';
-import {endTask, promoteJob, runTask, takeOutcome} from './pool.threads.mjs';
+import {endTask, promoteJob, runTask, setInnermost, takeOutcome} from './pool.threads.mjs';
 import {ENDED, INTERRUPTED, STOPPED, State, generator} from './threads.mjs';
 
 /** @typedef {import('./threads.mjs').TestCore} TestCore */
@@ -24,10 +24,20 @@ const STACK_MAX = 20;
 /** @param {number} id */
 export const sizesOf = id => ({size: SIZES[id % SIZES.length], returns: SIZES[(id >> 3) % SIZES.length]});
 
+/** Whether it is that job, or spawned below it. @param {number} id @param {number} ancestor */
+function isBelow(id, ancestor) {
+  if (Math.floor(id / TREE) !== Math.floor(ancestor / TREE)) return false;
+  let node = id % TREE;
+  while (node > ancestor % TREE) node >>= 1;
+  return node === ancestor % TREE;
+}
+
 class TreeWorker {
   /** Private jobs of the innermost task, oldest first. @type {Job[]} */
   #jobs = [];
   #stack = 0;
+  /** The innermost one. */
+  #task = {slot: 0, id: 0};
   counts = {tasks: 0, promoted: 0, takenBack: 0, joined: 0, helped: 0, lost: 0};
 
   /**
@@ -44,17 +54,27 @@ class TreeWorker {
     this.random = generator(this.me + 1);
   }
 
-  /** Runs a task that this worker has claimed, and all its jobs. @param {number} task */
-  run(task) {
+  /**
+   * Runs a task that this worker has claimed, and all its jobs.
+   * @param {number} task
+   * @param {number} [awaited] the job that the one below waits for
+   */
+  run(task, awaited) {
     this.counts.tasks++;
     const outer = this.#jobs;
+    const below = this.#task;
     this.#jobs = [];
     this.#stack++;
     const {id, returns} = runTask(this.core, task);
+    this.#task = {slot: task, id};
+    if (awaited !== undefined)
+      assert.ok(isBelow(id, awaited), `${id} on top of ${below.id}, which waits for ${awaited}`);
     this.#execute(id);
     assert.equal(this.#jobs.length, 0);
     this.#stack--;
     this.#jobs = outer;
+    this.#task = below;
+    if (this.#stack) setInnermost(this.core, below.slot);
     endTask(this.core, task, id, returns);
   }
 
@@ -64,13 +84,13 @@ class TreeWorker {
     const {exports} = this.core;
     const node = id % TREE;
     if (2 * node >= TREE) {
-      for (let turns = this.random() % 2000; turns > 0; turns--) exports.hungry();
+      for (let turns = this.random() % 2000; turns > 0; turns--) exports.hungry(L.NONE);
       return;
     }
     const job = {id: id + node + 1, hint: PRIVATE};
     this.#jobs.push(job);
     if (exports.doorbell_take(this.me)) exports.doorbell_reasons(this.me);
-    if (exports.hungry() || this.random() % this.eager === 0) this.#promoteOldest();
+    if (exports.hungry(L.NONE) || this.random() % this.eager === 0) this.#promoteOldest();
     this.#execute(id + node);
     this.#join(job);
   }
@@ -97,10 +117,10 @@ class TreeWorker {
     }
     assert.equal(this.#jobs.length, 0, 'nothing private is left: the oldest are promoted first');
     for (;;) {
-      const task = exports.worker_join(me, hint, this.#stack < STACK_MAX ? 1 : 0, -1);
+      const task = exports.worker_join(me, hint, this.#stack < STACK_MAX ? 1 : 0, 0, -1);
       if (task === ENDED) break;
       if (task === INTERRUPTED) exports.doorbell_reasons(me);
-      else this.run(task), counts.helped++;
+      else this.run(task, id), counts.helped++;
     }
     counts.joined++;
     if (core.state(hint & L.INDEX_MASK).state === State.LOST) {

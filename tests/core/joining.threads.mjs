@@ -8,9 +8,9 @@ import {ENDED, State} from './threads.mjs';
 /** @typedef {import('./threads.mjs').Body} Body */
 
 /** Joins once. Returns what worker_join returns. @type {Body} */
-export function joiner({exports, participant}, {hint, help, milliseconds = -1}, {note}) {
+export function joiner({exports, participant}, {hint, help, hears = 0, milliseconds = -1}, {note}) {
   note('joins');
-  return exports.worker_join(participant, hint, help, milliseconds);
+  return exports.worker_join(participant, hint, help, hears, milliseconds);
 }
 
 /**
@@ -26,7 +26,7 @@ export function pingPong(core, {fn, rounds, help}, {note}) {
     note(`job ${id}: waits for a thief`);
     while (core.state(hint & L.INDEX_MASK).state === State.QUEUED);
     note(`job ${id}: joins`);
-    for (let task; (task = exports.worker_join(participant, hint, help, -1)) !== ENDED; ) {
+    for (let task; (task = exports.worker_join(participant, hint, help, 0, -1)) !== ENDED; ) {
       assert.ok(task >= 0);
       const {id, returns} = runTask(core, task);
       endTask(core, task, id, returns);

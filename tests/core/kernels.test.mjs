@@ -436,15 +436,21 @@ test('memory that a kernel allocates outlives the worker, until it is freed', as
   await page.finish();
 });
 
-test('a kernel that waits runs other tasks on top', async t => {
+test('a kernel that waits runs interactive tasks on top, and no other strangers', async t => {
   const page = await open(t);
   const gate = page.words(GATE_WORDS);
   const {end} = page.submit(1, 'gate', [gate, GATE_WORDS, 0, 0]);
   await page.crew.until(() => gateWord(page, gate, Gate.ARRIVED), 'a thief');
   // One worker is at the gate, the other waits for it.
-  for (let i = 0; i < 5; i++) assert.equal((await page.call(1, 'fib', [15])).value, 610);
+  const batch = page.submit(1, 'fib', [15]);
+  for (let i = 0; i < 5; i++) {
+    const urgent = page.submitUrgent(1, 'fib', [15]);
+    assert.equal((await page.crew.patiently(urgent.end, 'the urgent one')).value, 610);
+  }
+  assert.ok(!page.client.running(batch.ticket));
   openGate(page, gate);
   assert.equal((await page.crew.patiently(end, 'the end')).value, 1);
+  assert.equal((await page.crew.patiently(batch.end, 'the other')).value, 610);
   assert.equal((await page.finish()).helped, 5);
 });
 

@@ -153,11 +153,13 @@ for (const help of [1, 0])
       await crew.go();
       if (step === 'asleep') await crew.until(() => core.latch(index).state === SLEEPING, 'a sleeping owner');
       else core.awaitPause(step);
-      assert.deepEqual(core.parked, help && !['park', 'latch_get_sleepy'].includes(step) ? [OWNER] : []);
+      const announced = help && !['park', 'latch_get_sleepy'].includes(step);
+      assert.equal(core.word(core.test.at_waits_for(OWNER)), announced ? hint + 1 : 0);
+      assert.deepEqual(core.parked, [], 'it is not idle');
       endTask(runner, index, 7, 4);
       if (step !== 'asleep') core.resume(step);
       assert.equal(await crew.result(owner), Number(step === 'asleep'));
-      assert.deepEqual(core.parked, []);
+      assert.equal(core.word(core.test.at_waits_for(OWNER)), 0);
       assert.ok(core.exports.job_ended(hint));
       put(SET); // whatever else it was
       assertLatch(SET);
@@ -169,15 +171,16 @@ test('an owner that gets up for another reason lies down again', async t => {
   const {core, crew, hint, index, runner} = running(t);
   const owner = crew.start(BODIES, 'sleeper', OWNER, {hint, help: 1});
   await crew.go();
-  // In this order: the latch is SLEEPING for a moment longer than the bit is set.
-  const asleep = () => core.parked.length && core.latch(index).state === SLEEPING;
+  const asleep = () => core.latch(index).state === SLEEPING;
   for (let i = 1; i <= 3; i++) {
     await crew.until(asleep, 'a sleeping owner');
     core.pauseAt('latch_wake_up');
-    core.test.wake_one();
+    core.test.wake_worker(OWNER);
     core.awaitPause('latch_wake_up');
-    assert.deepEqual(core.parked, []);
+    core.pauseAt('latch_get_sleepy'); // until then the latch is SLEEPING
     core.resume('latch_wake_up');
+    core.awaitPause('latch_get_sleepy');
+    core.resume('latch_get_sleepy');
   }
   await crew.until(asleep, 'a sleeping owner');
   endTask(runner, index, 7, 4);
@@ -190,7 +193,7 @@ test('the task ends when its owner gets up for another reason', async t => {
   await crew.go();
   await crew.until(() => core.latch(index).state === SLEEPING, 'a sleeping owner');
   core.pauseAt('latch_wake_up');
-  core.test.wake_one();
+  core.test.wake_worker(OWNER);
   core.awaitPause('latch_wake_up');
   endTask(runner, index, 7, 4);
   core.resume('latch_wake_up');

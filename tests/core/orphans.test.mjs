@@ -380,7 +380,7 @@ for (const {title, outcome, die} of RUNNERS)
       assert.equal(play.runAll(), Number(outcome === null));
       assert.equal(play.core.exports.job_ended(hint), 1);
       assert.equal(play.core.state(slotOf(hint)).state, outcome ?? State.RETURNED);
-      assert.equal(play.owner.exports.worker_join(OWNER, hint, 1, -1), ENDED);
+      assert.equal(play.owner.exports.worker_join(OWNER, hint, 1, 0, -1), ENDED);
       if (outcome === State.LOST) play.owner.exports.job_free(hint, OWNER);
       else takeOutcome(play.owner, hint, ID);
       play.assertNothingLeft();

@@ -76,8 +76,21 @@ export function runTask(core, task) {
   const [id, returns, turns] = [0, 4, 8].map(offset => read(core, address + offset));
   checkFiller(core, address + ARGUMENTS_MIN, size - ARGUMENTS_MIN, id & 0xff);
   core.exports.task_arguments_read(task, core.participant);
+  setInnermost(core, task);
   for (let i = 0; i < turns; i++) read(core, address);
   return {id, returns};
+}
+
+/** @param {TestCore} core */
+const innermostWord = ({participant}) =>
+  (L.WORKER_ADDRESS + participant * L.WORKER_BYTES) / 4 + L.WORKER_INNERMOST_WORD;
+
+/** This worker's innermost task: its slot. @param {TestCore} core */
+export const innermost = core => (core.words[innermostWord(core)] - 1) & L.INDEX_MASK;
+
+/** Its jobs are promoted from now on. @param {TestCore} core @param {number} task its slot */
+export function setInnermost(core, task) {
+  core.words[innermostWord(core)] = core.hint(task) + 1;
 }
 
 /**
@@ -109,15 +122,17 @@ export function endTask(core, task, id, size) {
  * @param {TestCore} core
  * @param {number} fn
  * @param {number} id
- * @param {{queue?: number, limit?: number}} [options] limit in ms
+ * @param {{queue?: number, limit?: number, parent?: number}} [options] limit in ms; parent: hint of the task whose
+ *     job it is
  * @returns {number} its slot
  */
-export function submitTask(core, fn, id, {queue = L.BATCH, limit = 0} = {}) {
+export function submitTask(core, fn, id, {queue = L.BATCH, limit = 0, parent} = {}) {
   const {exports} = core;
   const slot = exports.task_new(PAGE);
   const bytes = argumentsOf(id);
   core.bytes.set(bytes, core.taskAddress(slot) + L.TASK_PAYLOAD);
   if (limit) exports.task_limit(slot, limit);
+  if (parent !== undefined) exports.task_parent(slot, parent, 0);
   assert.equal(exports.task_submit(slot, fn, queue, 0, bytes.length, 0), 1);
   return slot;
 }

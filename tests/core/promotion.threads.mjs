@@ -1,6 +1,6 @@
 // Threads of promotion.test.mjs.
 import {endTask, promoteJob, runTask, takeOutcome} from './pool.threads.mjs';
-import {generator} from './threads.mjs';
+import {NONE, generator} from './threads.mjs';
 
 /** @typedef {import('./threads.mjs').Body} Body */
 
@@ -31,7 +31,7 @@ export function owner(core, {fn, ran, burst}, {note, signals}) {
     /** @type {{hint: number, id: number}[]} */
     const jobs = [];
     for (let i = 0; i < burst && id < ran.length; i++, id++) jobs.push({hint: promoteJob(core, fn, id), id});
-    for (let pause = random() % 2000; pause > 0; pause--) exports.hungry();
+    for (let pause = random() % 2000; pause > 0; pause--) exports.hungry(NONE);
     while (jobs.length) {
       const [{hint, id}] = jobs.splice(random() % jobs.length, 1);
       if (exports.take_back(hint, participant)) {

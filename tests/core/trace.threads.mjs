@@ -1,6 +1,6 @@
 // Threads of trace.test.mjs.
 import * as L from '../../web/penny/layout.js';
-import {endTask, promoteJob, runTask, takeOutcome, worker} from './pool.threads.mjs';
+import {endTask, promoteJob, runTask, setInnermost, takeOutcome, worker} from './pool.threads.mjs';
 import {ENDED} from './threads.mjs';
 
 /** @typedef {import('./threads.mjs').Body} Body */
@@ -40,11 +40,12 @@ export function spawner(core, {jobs, fn}, {note, signals}) {
     note(`joins job ${i}`);
     if (exports.take_back(hints[i], participant)) continue;
     for (;;) {
-      const found = exports.worker_join(participant, hints[i], 1, -1);
+      const found = exports.worker_join(participant, hints[i], 1, 0, -1);
       if (found === ENDED) break;
       nested++;
       const inner = runTask(core, found);
       endTask(core, found, inner.id, inner.returns);
+      setInnermost(core, outer);
       Atomics.store(signals, HAS_HELPED, 1);
     }
     takeOutcome(core, hints[i], 100 + i);

@@ -30,7 +30,7 @@ static void own(u32 me) {
     CHECK(publish(index, me, BATCH), "no room for a hint");
     if (one_in(4) && take_back(hint, me)) continue;
     wait_for_keeper();
-    i32 result = worker_join(me, hint, 0, -1);
+    i32 result = worker_join(me, hint, NO_HELP, 0, -1);
     CHECK(result == JOIN_ENDED, "a join gives %d", result);
     wait_for_keeper();
     u32 word = load(&shared->task[index].state);

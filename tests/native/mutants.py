@@ -218,8 +218,8 @@ MUTANTS = [
     Mutant(
         "TAKE_BY_STORE",
         "injector.c",
-        "} else if (compare_exchange64(cell_at(injector, head), cell, empty_cell(head + INJECTOR_CELLS))) {\n",
-        "} else {\n        store(cell_at(injector, head), empty_cell(head + INJECTOR_CELLS));\n",
+        "  if (!compare_exchange64(cell_at(injector, head), cell, empty_cell(head + INJECTOR_CELLS))) return 0;\n",
+        "  store(cell_at(injector, head), empty_cell(head + INJECTOR_CELLS));\n",
         "each hint comes out once",
         "injector-mpmc",
     ),
@@ -261,11 +261,11 @@ MUTANTS = [
     Mutant(
         "LOOK_BEFORE_ANNOUNCING",
         "parking.c",
-        """  if (help) fetch_or(&shared->idle, 1ull << worker);
+        """  if (help) announce(worker, joined);
   int awake = is_wanted(worker, joined, help);
 """,
         """  int awake = is_wanted(worker, joined, help);
-  if (help) fetch_or(&shared->idle, 1ull << worker);
+  if (help) announce(worker, joined);
 """,
         "no lost wake-up",
         PARKING,
@@ -297,16 +297,16 @@ MUTANTS = [
     Mutant(
         "SPINNER_KEPT",
         "parking.c",
-        "  store(&shared->spinner, 0);\n  learn_from_spin(",
-        "  learn_from_spin(",
+        "  spin_until(worker, NONE);\n  store(&shared->spinner, 0);\n",
+        "  spin_until(worker, NONE);\n",
         "no lost wake-up",
         PARKING,
     ),
     Mutant(
         "SPINS_ALONE",
         "stealing.c",
-        "      passes_on = spin(me, NONE);\n",
-        "      spin(me, NONE);\n",
+        "      passes_on = spin(me);\n",
+        "      spin(me);\n",
         "no worker sleeps beside a task",
         PARKING,
     ),
@@ -321,9 +321,9 @@ MUTANTS = [
     Mutant(
         "AWAKE_ALONE",
         "stealing.c",
-        """deadline - now))) worker->wakeups++;
+        """deadline - now)) & SLEPT) worker->wakeups++;
     passes_on = 1; /* even if""",
-        """deadline - now))) worker->wakeups++, passes_on = 1;
+        """deadline - now)) & SLEPT) worker->wakeups++, passes_on = 1;
     /* even if""",
         "no worker sleeps beside a task",
         PARKING,
@@ -343,8 +343,8 @@ MUTANTS = [
     Mutant(
         "STOP_UNSEEN",
         "parking.c",
-        "  if (joined == NONE) return load(&shared->stop) != 0;\n",
-        "  if (joined == NONE) return 0;\n",
+        "  return work_is_visible() || load(&shared->stop) != 0;\n",
+        "  return work_is_visible();\n",
         "after stop every worker ends",
         PARKING,
     ),
@@ -364,14 +364,55 @@ MUTANTS = [
         "every task runs",
         "pool-tasks pool-completions",
     ),
+    # ---- joins: tasks.c, stealing.c, recovery.c
+    Mutant(
+        "TAKES_STRANGERS",
+        "stealing.c",
+        "{ return !is_queued(hint) || belongs(hint, joined); }",
+        "{ return !is_queued(hint) || hint != joined; }",
+        "nothing runs on top of a join but what belongs to it",
+        "pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "TAKES_OLDER",
+        "tasks.c",
+        "      return hint == joined || (!(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0);\n",
+        "      return hint == joined || !(awaited & ALONE);\n",
+        "nothing runs on top of a join but what belongs to it",
+        "pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "PARENT_UNSET",
+        "tasks.c",
+        "  plain_store(&shared->parent[index], of_worker ? shared->worker[participant].innermost : 0);\n",
+        "  if (of_worker) plain_store(&shared->parent[index], shared->worker[participant].innermost);\n",
+        "nothing runs on top of a join but what belongs to it",
+        "pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "DEAD_WAITS",
+        "recovery.c",
+        "  if (dead < WORKERS_MAX) store(&shared->waits_for[dead], 0);\n",
+        "",
+        "nobody is left waiting",
+        "pool-recovery-of-jobs pool-recovery-late",
+    ),
+    Mutant(
+        "ONLOOKER_KEPT",
+        "parking.c",
+        "  store(&shared->onlooker, 0);\n",
+        "",
+        "nobody is left waiting",
+        "pool-promotion",
+    ),
     # ---- tasks.c
     Mutant(
         "WAKE_BEFORE_VISIBLE",
         "tasks.c",
         """  if (injector_put(queue, hint_of(index, generation))) {
-    announce_work(queue);
+    announce_work(queue, hint_of(index, generation));
 """,
-        """  announce_work(queue);
+        """  announce_work(queue, hint_of(index, generation));
   if (injector_put(queue, hint_of(index, generation))) {
 """,
         "no lost wake-up",
@@ -756,7 +797,7 @@ MUTANTS = [
     Mutant(
         "PROMOTES_UNHEARD",
         "promotion.c",
-        "  announce_work(queue);\n",
+        "  announce_work(queue, hint);\n",
         "",
         "no worker sleeps beside a task",
         "pool-promotion-meets pool-promotion",
@@ -1062,18 +1103,20 @@ MUTANTS = [
         "PROMOTES_NEWEST",
         """  while ((*link)->older) link = &(*link)->older;
   struct penny_job *job = *link;
+  u32 parent = task_of(context, job);
   *link = 0;
   job->older = context->promoted;
   context->promoted = job;
-  if (promote_one(me, (u32)job, 0, &job->hint)) return 1;
+  if (promote_one(me, parent, (u32)job, 0, &job->hint)) return 1;
   context->promoted = job->older;
   job->older = 0;
 """,
         """  struct penny_job *job = *link, *older = job->older;
+  u32 parent = task_of(context, job);
   *link = older;
   job->older = context->promoted;
   context->promoted = job;
-  if (promote_one(me, (u32)job, 0, &job->hint)) return 1;
+  if (promote_one(me, parent, (u32)job, 0, &job->hint)) return 1;
   context->promoted = job->older;
   job->older = older;
 """,

@@ -134,7 +134,7 @@ void completions_disarm(u32 number);
 void completions_wait(u32 number, u32 seen, double milliseconds);
 void worker_start(u32 number);
 i32 worker_next(u32 me, double milliseconds);
-i32 worker_join(u32 me, u32 joined, int help, double milliseconds);
+i32 worker_join(u32 me, u32 joined, int help, u32 hears, double milliseconds);
 u32 urgent_next(u32 me);
 i32 coroutine_next(void);
 void stop(void);
@@ -144,7 +144,7 @@ i32 promote(u32 index, u32 worker, u32 function, u32 serial, u32 queue, u32 flag
 int take_back(u32 hint, u32 worker);
 int job_ended(u32 hint);
 void job_free(u32 hint, u32 worker);
-u32 hungry(void);
+u32 hungry(u32 task);
 u32 doorbell_take(u32 worker);
 u32 doorbell_reasons(u32 worker);
 u32 recover(u32 dead);

@@ -101,7 +101,9 @@ struct aside {
 
 struct worker_state {
   u32 tasks[64]; /* hints of what is on its stack */
+  u32 ids[64];
   u32 depth;
+  u32 urgent; /* interactive tasks on top of batch ones */
   struct aside aside;
 };
 static struct worker_state states[WORKERS + 1]; /* the last is the async worker's */
@@ -155,6 +157,29 @@ struct job {
 
 static int spawn_and_join(u32 me, u32 depth);
 
+/* Of each task and job by its id: the id + 1 of the task whose job it is, or 0. */
+static u32 parent_of[TALLY_MAX];
+
+static u32 new_job(u32 me) {
+  struct worker_state *state = state_of_worker(me);
+  u32 id = __atomic_fetch_add(&ids, 1, __ATOMIC_RELAXED);
+  CHECK(id < TALLY_MAX, "too many jobs");
+  __atomic_store_n(&parent_of[id], state->depth ? state->ids[state->depth - 1] + 1 : 0, __ATOMIC_RELAXED);
+  return id;
+}
+
+/* A join has found a task, to be run on top of who waits: it has to belong to what is waited for, or to what was spawned
+ * later. */
+static void check_belongs(u32 me, u32 index, u32 awaited) {
+  struct worker_state *state = state_of_worker(me);
+  if (is_kernels(index)) return; /* kernels.c checks those */
+  u32 first = *(u32 *)at(payload(index)), waiter = state->ids[state->depth - 1];
+  if (first == awaited) return;
+  for (u32 id = first, parent; (parent = __atomic_load_n(&parent_of[id], __ATOMIC_RELAXED)); id = parent - 1)
+    if (parent - 1 == waiter && id >= awaited) return;
+  CHECK(0, "task %u runs on top of %u, which waits for %u", first, waiter, awaited);
+}
+
 static void begin(u32 id) {
   hold();
   CHECK(tally_add(&ran, id) == 1, "task %u runs twice", id);
@@ -193,6 +218,19 @@ static int innermost_asked(u32 me) {
   return state->depth && cancel_asked(state->tasks[state->depth - 1]);
 }
 
+static int may_run_urgent(u32 me) {
+  struct worker_state *state = state_of_worker(me);
+  if (me == ASYNC_WORKER || state->urgent || state->depth >= DEEP) return 0;
+  return shared->task[hint_index(state->tasks[state->depth - 1])].queue != INTERACTIVE;
+}
+
+static void run_urgent(u32 me) {
+  struct worker_state *state = state_of_worker(me);
+  state->urgent++;
+  for (u32 urgent; (urgent = urgent_next(me)) != NONE;) run_task(me, urgent);
+  state->urgent--;
+}
+
 static void join(u32 me, struct job job) {
   if (one_in(2) && take_back((u32)job.hint, me)) {
     run_inline(me, job);
@@ -205,12 +243,15 @@ static void join(u32 me, struct job job) {
       job_ask_cancel((u32)job.hint);
       asked = 1;
     }
-    i32 result = worker_join(me, (u32)job.hint, state->depth < DEEP, state->aside.count ? 1 : -1);
+    int help = state->depth >= DEEP ? NO_HELP : state->aside.count ? ANYTHING : BELONGING;
+    int urgent = may_run_urgent(me);
+    i32 result = worker_join(me, (u32)job.hint, help, urgent ? URGENT : 0, state->aside.count ? 1 : -1);
+    if (result >= 0 && help != ANYTHING) check_belongs(me, (u32)result, job.id);
     flush_aside(me);
     if (result >= 0) {
       run_task(me, (u32)result);
     } else if (result == -4) { /* INTERRUPTED */
-      doorbell_reasons(me);
+      if ((doorbell_reasons(me) & URGENT) && urgent) run_urgent(me);
     } else if (result == -3) { /* ENDED */
       break;
     }
@@ -238,7 +279,7 @@ static int spawn_and_join(u32 me, u32 depth) {
   struct job jobs[4];
   u32 n = below(4);
   for (u32 i = 0; i < n; i++) {
-    jobs[i].id = __atomic_fetch_add(&ids, 1, __ATOMIC_RELAXED);
+    jobs[i].id = new_job(me);
     jobs[i].depth = below(depth);
     jobs[i].hint = one_in(4) ? -1 : promote_job(me, jobs[i]);
   }
@@ -268,7 +309,7 @@ static void meet_own_jobs(u32 me) {
   struct job jobs[WORKERS];
   u32 n = set.together - 1;
   for (u32 i = 0; i < n; i++) {
-    jobs[i] = (struct job){.id = __atomic_fetch_add(&ids, 1, __ATOMIC_RELAXED)};
+    jobs[i] = (struct job){.id = new_job(me)};
     jobs[i].hint = promote_job(me, jobs[i]);
     CHECK(jobs[i].hint >= 0, "no room for a job");
   }
@@ -293,6 +334,7 @@ void run_task(u32 me, u32 index) {
   CHECK(function_serial(function) && *(u32 *)at(function_block(function)) == 0xf00d, "the function is gone");
   begin(arguments.id);
   u32 hint = hint_of(index, generation_of(load(&task->state))), outer = shared->worker[me].innermost;
+  state->ids[state->depth] = arguments.id;
   state->tasks[state->depth++] = hint;
   shared->worker[me].innermost = hint + 1;
   task_arguments_read(index, me);
@@ -306,8 +348,7 @@ void run_task(u32 me, u32 index) {
     asked = spawn_and_join(me, arguments.depth);
   if (me != ASYNC_WORKER) asked |= kernels_maybe_call(me);
   if (!set.together && one_in(16)) { /* an urgent one on top, as the doorbell's handler runs it */
-    u32 urgent = me == ASYNC_WORKER || state->depth >= DEEP ? NONE : urgent_next(me);
-    if (urgent != NONE) run_task(me, urgent);
+    if (may_run_urgent(me)) run_urgent(me);
   }
   if (doorbell_take(me)) doorbell_reasons(me);
   asked |= cancel_asked(state->tasks[--state->depth]);
@@ -318,7 +359,7 @@ void run_task(u32 me, u32 index) {
 
 static void worker_life(u32 me) {
   struct worker_state *state = state_of_worker(me);
-  state->depth = state->aside.count = 0;
+  state->depth = state->urgent = state->aside.count = 0;
   arrays_start(me);
   if (me != ASYNC_WORKER) {
     kernels_start(me);
@@ -567,6 +608,7 @@ static void play(struct settings settings) {
   if (one_in(4)) trace_memory(first_position);
   tally_clear(&ran, TALLY_MAX);
   tally_clear(&ended, TALLY_MAX);
+  memset(parent_of, 0, sizeof parent_of);
   memset(dead, 0, sizeof dead);
   memset(outcomes, 0, sizeof outcomes);
   ids = graves = pending = submitted = deaths_seen = meeting = all_submitted = all_ended = 0;
@@ -585,6 +627,9 @@ static void play(struct settings settings) {
   run(set.coroutines ? POOL_ACTORS : ASYNC_ACTOR, body);
 
   CHECK(!shared->idle && !shared->spinner, "somebody is parked or spins at the end");
+  CHECK(!shared->onlooker, "somebody spins in a join at the end");
+  for (u32 w = 0; w < WORKERS; w++)
+    CHECK(!shared->waits_for[w] && !shared->worker[w].hears, "worker %u waits in a join at the end", w);
   if (shared->trace && !set.deaths) check_trace();
   u32 in_all = outcomes[RETURNED] + outcomes[RAISED] + outcomes[LOST] + outcomes[CANCELLED];
   CHECK(in_all == set.tasks, "%u outcomes of %u tasks", in_all, set.tasks);

@@ -76,13 +76,17 @@ class State(enum.Enum):
 
 
 class Task:
-    def __init__(self, entry, flags, data, interactive, limit=0, owned=True):
+    def __init__(
+        self, entry, flags, data, interactive, limit=0, owned=True, parent=None, alone=False
+    ):
         self.entry = entry
         self.flags = flags
         self.data = data
         self.interactive = interactive
         self.limit = limit
         self.owned = owned
+        self.parent = parent
+        self.alone = alone
         self.state = State.QUEUED
         self.outcome = b""
         self.asked = 0
@@ -117,9 +121,10 @@ class FakePort:
     Attributes:
         thieves: How many other workers are hungry.
         rooms: How many more jobs find room.
-        helps: Whether a join gives queued tasks to the worker that waits.
+        helps: Whether a join gives queued tasks, that belong to it, to the worker that waits.
         before_end: Called with each task that a thief is about to run, while a join waits for it.
         kernels: What the exported functions of all modules do, by name.
+        hears: What the last join was to be interrupted for.
     """
 
     heap_limit = 1 << 24
@@ -148,6 +153,7 @@ class FakePort:
         self.module_rooms = sys.maxsize
         self.ranges: list[tuple[int, int]] = []
         self.joins = 0
+        self.hears = 0
         self.arrays = FakeArraysPort()
 
     def open(self, inbox: bytearray, outbox: bytearray, parcel: bytearray) -> FakePort:
@@ -156,12 +162,15 @@ class FakePort:
 
     # -- The test's side -------------------------------------------------------------------------
 
-    def submit(self, function, *args, interactive=False, **kwargs) -> int:
-        """Queue a task, as a client does; but its function is not copied."""
+    def submit(self, function, *args, interactive=False, parent=None, **kwargs) -> int:
+        """Queue a task, as a client does; but its function is not copied.
+
+        Or, with a parent, as the worker does that runs it.
+        """
         function, args = functions.split_call(function, args)
         entry = self._enter(pickle.dumps(Reference(function)))
         data = wire.dumps((args, kwargs) if kwargs else args)
-        task = Task(entry, 1 if kwargs else 0, data, interactive, owned=False)
+        task = Task(entry, 1 if kwargs else 0, data, interactive, owned=False, parent=parent)
         return self._add(task)
 
     def run(self, function, *args, **kwargs) -> Any:
@@ -221,7 +230,8 @@ class FakePort:
     def end_stolen(self, task: Task) -> None:
         """A thief runs what it has claimed."""
         self.before_end(task)
-        if task.state is not State.RUNNING_THERE or self.reason_bits & promotion.CANCEL:
+        heard = self.reason_bits & (promotion.CANCEL | self.hears)
+        if task.state is not State.RUNNING_THERE or heard:
             return
         with isolated(worker=1):
             kernels.home = kernels.Destination(self.add_kernels, _bridge.KernelCaller(self))
@@ -294,7 +304,8 @@ class FakePort:
         bits, self.reason_bits = self.reason_bits, 0
         return bits
 
-    def hungry(self):
+    def hungry(self, handle):
+        assert handle in self.stack
         return self.thieves
 
     def urgent(self):
@@ -310,18 +321,23 @@ class FakePort:
 
     # -- Promotion -------------------------------------------------------------------------------
 
-    def promote(self, entry, serial, flags, size, interactive, limit):
+    def promote(self, entry, serial, flags, size, interactive, limit, parent, alone):
         pieces = [self.parcel[:size]]
-        return self.promote_large(entry, serial, flags, pieces, [], interactive, limit)
+        return self.promote_large(
+            entry, serial, flags, pieces, [], interactive, limit, parent, alone
+        )
 
-    def promote_large(self, entry, serial, flags, pieces, arrays, interactive, limit):
+    def promote_large(
+        self, entry, serial, flags, pieces, arrays, interactive, limit, parent, alone
+    ):
+        assert parent in self.stack
         if not self.rooms:
             return promotion.NO_ROOM
         if self.table.get(entry, (0, b""))[0] != serial:
             return promotion.ENTRY_GONE
         self.rooms -= 1
         data = b"".join(pieces)
-        task = Task(entry, flags, data, interactive, limit)
+        task = Task(entry, flags, data, interactive, limit, parent=parent, alone=alone)
         self._carry(task, arrays)
         handle = self._add(task)
         self.promoted.append(wire.loads(data))
@@ -370,13 +386,17 @@ class FakePort:
         self.taken_back += 1
         return True
 
-    def join(self, handle, help, milliseconds):
+    def join(self, handle, help, hears, milliseconds):
         task = self.tasks[handle]
         self.joins += 1
-        if self.reason_bits & promotion.CANCEL:
+        self.hears = hears
+        if self.reason_bits & (promotion.CANCEL | hears):
             return promotion.INTERRUPTED
-        if help and self.helps and self.queue and task.state is State.RUNNING_THERE:
-            return self._begin(self.queue.popleft())
+        if help and self.helps and task.state is State.RUNNING_THERE:
+            for each in self.queue:
+                if self.belongs(each, handle):
+                    self.queue.remove(each)
+                    return self._begin(each)
         if milliseconds >= 0 and task.state in (State.QUEUED, State.RUNNING_THERE):
             return promotion.OUT_OF_TIME
         if task.state is State.QUEUED:
@@ -390,6 +410,16 @@ class FakePort:
         if len(task.outcome) <= len(self.inbox):
             self.inbox[: len(task.outcome)] = task.outcome
         return task.state.value
+
+    def belongs(self, handle, joined):
+        """As belongs() in tasks.c. Handles are given out in order."""
+        while (parent := self.tasks[handle].parent) is not None:
+            if parent == self.tasks[joined].parent:
+                return handle == joined or (handle > joined and not self.tasks[joined].alone)
+            if parent not in self.tasks:  # it has ended
+                return False
+            handle = parent
+        return False
 
     def outcome_size(self):
         return len(self.joined.outcome)

@@ -373,46 +373,124 @@ def test_a_promoted_job_nobody_took_is_taken_back():
     assert port.taken_back == 1 and not port.queue
 
 
-def test_waiting_runs_the_own_jobs_first_then_helps():
+def test_waiting_runs_the_own_jobs_and_what_is_below_the_awaited_one():
     def task():
         first = penny.spawn(note, "first")
         port.ring()
+        handle = next(reversed(port.tasks))
         second, third = penny.spawn(note, "second"), penny.spawn(note, "third")
-        port.submit(note, "other")
+        port.submit(note, "a stranger")
+        child = port.submit(note, "of first", parent=handle)
+        port.submit(note, "of that", parent=child)
         return first.join(), second.join(), third.join()
 
     port.submit(task)
     handle = next(iter(port.tasks))
     port.serve()
     assert port.value(port.tasks[handle]) == ("first", "second", "third")
-    assert ran == [(0, "third"), (0, "second"), (0, "other"), (1, "first")]
+    assert [value for _, value in ran] == [
+        "third",
+        "second",
+        "of first",
+        "of that",
+        "first",
+        "a stranger",
+    ]
 
 
-def test_private_jobs_of_outer_executions_are_run_before_parking():
-    def inner():
-        job = penny.spawn(note, "inner stolen")
-        port.ring()
+def test_a_task_that_waits_runs_no_job_of_another_below_it():
+    def urgent():
+        job = penny.spawn(note, "of urgent")
+        port.ring(thieves=1)
+        handle = next(reversed(port.tasks))
+        port.submit(note, "of batch, public", parent=port.stack[0])
+        port.before_end = someone_is_hungry
         job.join()
-        note("inner end")
+        note("urgent ends")
+        assert port.promoted == [("of urgent",), ("of batch",)]
+        assert handle not in port.tasks
+
+    def someone_is_hungry(task):
+        assert port.hears == promotion.STEAL  # and nobody is urgent on top of an urgent one
+        port.before_end = lambda task: None
+        port.prepare_ring(thieves=1)
 
     def task():
-        stolen = penny.spawn(note, "outer stolen")
-        port.ring()
-        port.submit(inner)
-        keep = penny.spawn(note, "kept")
-        # `kept` is run by the first join that waits; `inner` starts after it.
-        stolen.join()
-        return keep.join()
+        job = penny.spawn(note, "of batch")
+        port.submit(urgent, interactive=True)
+        port.ring(promotion.URGENT, thieves=0)
+        return job.join()
 
     handle = port.submit(task)
     port.serve()
-    assert port.value(port.tasks[handle]) == "kept"
+    assert port.value(port.tasks[handle]) == "of batch"
     assert [value for _, value in ran] == [
-        "kept",
-        "inner stolen",
-        "inner end",
-        "outer stolen",
+        "of urgent",
+        "urgent ends",
+        "of batch",
+        "of batch, public",
     ]
+
+
+def test_a_join_runs_nothing_that_was_spawned_before_its_job():
+    def task():
+        pinned = penny.spawn(note, [threading.Lock()])
+        before = jobs.publish(note, ("published before",), Options(interactive=False))
+        job = penny.spawn(note, "job")
+        port.ring(thieves=1)
+        port.submit(note, "below the older one", parent=before._outcome.handle)
+        after = penny.spawn(note, "after")
+        job.join()
+        order.append([value for _, value in ran])
+        after.join()
+        before.join()
+        pinned.join()
+
+    order: list = []
+    port.submit(task)
+    port.serve()
+    assert order == [["after", "job"]]
+
+
+def test_a_join_of_a_published_job_runs_nothing_that_may_be_older():
+    def task():
+        older = penny.spawn(note, "older")
+        job = jobs.publish(note, (1,), Options(timeout=60))
+        port.steal()
+        port.before_end = lambda task: None if ran else someone_is_hungry()
+        job.join()
+        order.append([value for _, value in ran])
+        older.join()
+
+    def someone_is_hungry():
+        note("rings")
+        assert port.hears == promotion.STEAL | promotion.URGENT
+        port.steal = lambda handle=None: None  # the promoted one stays queued
+        port.prepare_ring(thieves=1)
+
+    order: list = []
+    port.submit(task)
+    port.serve()
+    assert order == [["rings", 1]]
+    assert port.promoted == [(1,), ("older",)]
+
+
+def test_an_interactive_task_runs_on_top_of_a_batch_one_that_waits():
+    def task():
+        job = penny.spawn(note, "job")
+        port.ring(thieves=1)
+        port.submit(note, "urgent", interactive=True)
+        port.before_end = ring
+        job.join()
+
+    def ring(task):
+        assert port.hears == promotion.URGENT
+        port.before_end = lambda task: None
+        port.prepare_ring(promotion.URGENT)
+
+    port.submit(task)
+    port.serve()
+    assert [value for _, value in ran] == ["urgent", "job"]
 
 
 def join_from_below():
@@ -427,7 +505,7 @@ def test_a_task_that_lies_below_is_not_waited_for():
     def task():
         below[:] = [penny.spawn(join_from_below)]
         port.ring()
-        # Nobody has begun it, and this worker helps with it, while something else is waited for.
+        # Nobody has begun it, and this worker runs it, while another job of the task is waited for.
         handle = next(reversed(port.tasks))
         port.tasks[handle].state = State.QUEUED
         run_on_top(lambda: port._begin(handle))
@@ -726,7 +804,7 @@ def test_what_a_cancelled_task_waits_for_is_cancelled_though_others_run_on_top()
     def task():
         job = penny.spawn(note, 1)
         port.ring(thieves=1)
-        handle = port.submit(on_top, port.stack[-1])
+        handle = port.submit(on_top, port.stack[-1], parent=next(reversed(port.tasks)))
         try:
             job.join()
         finally:
@@ -751,7 +829,7 @@ def test_a_task_that_catches_cancelled_while_it_waits_has_returned():
     def task():
         job = penny.spawn(note, 1)
         port.ring(thieves=1)
-        handle = port.submit(on_top, port.stack[-1])
+        handle = port.submit(on_top, port.stack[-1], parent=next(reversed(port.tasks)))
         port.before_end = end
         try:
             job.join()

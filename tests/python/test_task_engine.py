@@ -121,9 +121,9 @@ def test_each_task_finishes_its_own(port):
     def outer():
         future = stolen(port, double, 1)
         submit(order.append, "outer")
-        helped.append(port.submit(inner))
+        helped.append(port.submit(inner, parent=next(reversed(port.tasks))))
         future.result()
-        assert order == ["outer", "inner"]  # its own jobs first, then it helped
+        assert order == ["outer", "inner"]  # its own jobs first, then those of the stolen one
         del port.tasks[helped[0]]
 
     order: list = []

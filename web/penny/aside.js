@@ -23,6 +23,11 @@ export class Aside {
     this.announce = announce;
   }
 
+  /** Whether none has been laid aside. */
+  get isEmpty() {
+    return !this.#outcomes.length;
+  }
+
   /**
    * Ends a task.
    * @param {number} task its slot

@@ -22,8 +22,8 @@ import {joined, lengthOf, writePieces} from './payload.js';
  * @typedef {{bytes: Uint8Array | null, entry: number, references: number}} TableFunction
  *
  * What a call needs beside its arguments. flags: of the arguments; queue: one of INTERACTIVE, BATCH,
- * COROUTINES; limit: ms that it may run, 0: no limit.
- * @typedef {{flags: number, queue: number, limit: number}} CallOptions
+ * COROUTINES; limit: ms that it may run, 0: no limit; parent: handle of the coroutine task that submits it.
+ * @typedef {{flags: number, queue: number, limit: number, parent?: number}} CallOptions
  * @typedef {{fn: TableFunction, options: CallOptions, bytes: Uint8Array, arrays: number[]}} Call arrays: what its
  *     arguments refer to, held by the client while it is deferred
  */
@@ -322,7 +322,7 @@ export class Client {
    * @param {number[]} arrays
    * @returns {boolean} whether there was room
    */
-  #place(ticket, fn, {queue, flags, limit}, pieces, arrays) {
+  #place(ticket, fn, {queue, flags, limit, parent = -1}, pieces, arrays) {
     const {core, number} = this;
     const size = lengthOf(pieces);
     if (this.#slotsAreTaken(queue)) return false;
@@ -346,6 +346,7 @@ export class Client {
     }
     writePieces(pieces, core.bytes, address);
     if (limit) core.exports.task_limit(index, limit);
+    if (parent >= 0) core.exports.task_parent(index, parent, 0);
     if (!this.#publish(ticket, index, entry, queue, flags, size, block)) return false;
     if (limit) this.onwatch();
     return true;

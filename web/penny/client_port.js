@@ -72,6 +72,15 @@ export class ClientPort {
   }
 
   /**
+   * Says whose tasks those are that are submitted from now on.
+   * @param {number} parent handle of a coroutine task; -1: nobody's
+   */
+  below(parent) {
+    this.#parent = parent;
+  }
+  #parent = -1;
+
+  /**
    * @param {number} ticket of the call: a number that Python never uses again
    * @param {number} handle of the function
    * @param {number} flags
@@ -112,7 +121,8 @@ export class ClientPort {
    */
   #submit(ticket, handle, flags, pieces, interactive, limit, arrays) {
     try {
-      const options = {flags: flags & HAS_KWARGS, queue: queueOf(flags, interactive), limit};
+      const queue = queueOf(flags, interactive);
+      const options = {flags: flags & HAS_KWARGS, queue, limit, parent: this.#parent};
       this.client.submit(this.#function(handle), options, pieces, arrays, ticket);
       return true;
     } catch (error) {

@@ -1,8 +1,8 @@
 // What a pool worker's Python (penny/worker.py, penny/promotion.py) calls of the core. An ordinary task costs
 // one crossing, step(), which ends the last task and waits for the next.
 //
-// Tasks of one worker are stacked: while a join waits it helps with others, and an urgent task may run on
-// top of a long one. The innermost is the one that finish(), arguments and function are about.
+// Tasks of one worker are stacked: while a join waits it runs what belongs to the join, and an urgent task may run on top of a
+// long one. The innermost is the one that finish(), arguments and function are about.
 import * as L from './layout.js';
 import {Aside} from './aside.js';
 import {HAS_KWARGS, queueOf} from './client.js';
@@ -35,6 +35,9 @@ const IS_LARGE = 2;
 const HUNGRY = 4;
 const IS_INTERACTIVE = 8;
 const CODE_SERIAL = 16;
+
+/** What worker_join() may take (enum help in shared.h). */
+const HELP = {NONE: 0, BELONGING: 1, ANYTHING: 2};
 
 /** What join() returns beside a task's code; the same in penny/_bridge.py. */
 const JOINED = {RETURNED: -2, RAISED: -3, LOST: -4, INTERRUPTED: -5, TIMED_OUT: -6};
@@ -145,7 +148,7 @@ export class WorkerPort {
     let code =
       (exports.function_serial(core.taskWord(task, L.TASK_FUNCTION_WORD)) >>> 0) * CODE_SERIAL +
       (core.taskWord(task, L.TASK_FLAGS_WORD) & HAS_KWARGS);
-    if (exports.hungry()) code += HUNGRY;
+    if (exports.hungry(this.task())) code += HUNGRY;
     if (core.taskWord(task, L.TASK_QUEUE_WORD) === L.INTERACTIVE) code += IS_INTERACTIVE;
     const from = core.payload(task);
     const size = core.taskWord(task, L.TASK_SIZE_WORD);
@@ -224,9 +227,12 @@ export class WorkerPort {
 
   // ---- the doorbell -----------------------------------------------------------------------------
 
-  /** How many workers look for work in vain. */
-  hungry() {
-    return this.core.exports.hungry();
+  /**
+   * How many workers are hungry for jobs of a task.
+   * @param {number} handle of a task on this worker's stack
+   */
+  hungry(handle) {
+    return this.core.exports.hungry(handle);
   }
 
   /** Why the doorbell was rung since the last call: 1 steal request, 2 urgent task, 4 cancel. */
@@ -250,12 +256,14 @@ export class WorkerPort {
    * @param {number} size
    * @param {boolean} interactive
    * @param {number} limit ms that it may run; 0: no limit
+   * @param {number} parent handle of the task whose job it is
+   * @param {boolean} alone whether jobs that are promoted later may have been spawned before
    * @returns {number} the job's handle; -1 if there is no room; -2 if the function has left the table
    */
-  promote(entry, serial, flags, size, interactive, limit) {
+  promote(entry, serial, flags, size, interactive, limit, parent, alone) {
     const {memory, address} = this.parcel;
     const bytes = memory.subarray(address, address + size);
-    return this.#promote(entry, serial, flags, bytes, interactive, limit);
+    return this.#promote(entry, serial, flags, bytes, interactive, limit, parent, alone);
   }
 
   /**
@@ -267,10 +275,12 @@ export class WorkerPort {
    * @param {{toJs(): number[]}} arrays list of their numbers, each once
    * @param {boolean} interactive
    * @param {number} limit
+   * @param {number} parent
+   * @param {boolean} alone
    */
-  promote_large(entry, serial, flags, list, arrays, interactive, limit) {
+  promote_large(entry, serial, flags, list, arrays, interactive, limit, parent, alone) {
     return withPieces(this.inbox.module, list, pieces =>
-      this.#promote(entry, serial, flags, pieces, interactive, limit, arrays.toJs()),
+      this.#promote(entry, serial, flags, pieces, interactive, limit, parent, alone, arrays.toJs()),
     );
   }
 
@@ -281,9 +291,11 @@ export class WorkerPort {
    * @param {import('./payload.js').Pieces} pieces
    * @param {boolean} interactive
    * @param {number} limit
+   * @param {number} parent
+   * @param {boolean} alone
    * @param {number[]} [arrays]
    */
-  #promote(entry, serial, flags, pieces, interactive, limit, arrays = []) {
+  #promote(entry, serial, flags, pieces, interactive, limit, parent, alone, arrays = []) {
     const {core, worker} = this;
     const {exports} = core;
     const size = lengthOf(pieces);
@@ -305,6 +317,7 @@ export class WorkerPort {
     }
     writePieces(pieces, core.bytes, address);
     if (limit) exports.task_limit(index, limit);
+    exports.task_parent(index, parent, alone ? 1 : 0);
     const queue = queueOf(flags, interactive);
     const own = flags & HAS_KWARGS;
     const handle = exports.promote(index, worker, entry, serial, queue, own, size, block);
@@ -364,13 +377,14 @@ export class WorkerPort {
   /**
    * Waits for a job that another worker runs.
    * @param {number} handle
-   * @param {boolean} help whether other tasks may be taken meanwhile
+   * @param {boolean} help whether tasks may be taken meanwhile that belong to this join: belongs() in tasks.c
+   * @param {number} hears bits of what is to interrupt it, beside a cancel, as of reasons()
    * @param {number} milliseconds at most; negative: no bound
    * @returns {number} code of a task to run before the next call, as of step(); or one of JOINED: the job's
    *     pickled outcome of outcome_size() bytes lies in the inbox or, if it is larger, may be read by
-   *     read_outcome(), then release() it; INTERRUPTED: reasons() has a cancel
+   *     read_outcome(), then release() it; INTERRUPTED: reasons() has a cancel, or something that it hears
    */
-  join(handle, help, milliseconds) {
+  join(handle, help, hears, milliseconds) {
     const {core, kernels} = this;
     // The latch of another use of the slot would never be set for us.
     if (core.hint(handle & L.INDEX_MASK) !== handle)
@@ -378,13 +392,19 @@ export class WorkerPort {
     const deadline = performance.now() + milliseconds;
     for (let left = milliseconds; ; left = Math.max(0, deadline - performance.now())) {
       const result = this.aside.wait(milliseconds < 0 ? -1 : left, bound =>
-        core.exports.worker_join(this.worker, handle, help ? 1 : 0, bound),
+        core.exports.worker_join(this.worker, handle, this.#helps(help), hears, bound),
       );
       if (result >= 0 && kernels.isKernel(result)) kernels.run(result);
       else if (result >= 0) return this.#begin(result);
       else if (result === NOTHING) return JOINED.TIMED_OUT;
       else return result === ENDED ? this.outcome(handle) : JOINED.INTERRUPTED;
     }
+  }
+
+  /** Others may have to begin before an outcome that was laid aside finds room. @param {boolean} help */
+  #helps(help) {
+    if (!help) return HELP.NONE;
+    return this.aside.isEmpty ? HELP.BELONGING : HELP.ANYTHING;
   }
 
   /** @param {number} handle of a job that has ended @returns {number} one of JOINED, as join() does */

@@ -47,7 +47,13 @@ const STAGES = {
   'runs Python': task('runs', bytes(100_000)),
   'runs a kernel': {
     async play(halts) {
-      if (!halts) return [outcomeOf(s.submit('fib', 15))];
+      if (!halts) {
+        // Each has its kernel stack from here on, a megabyte that stays: whoever will run `stuck`, too.
+        const count = s.array(1, 'int32');
+        await Promise.all(Array.from({length: s.workers}, () => s.submit('meet', count, s.workers)));
+        count.free();
+        return [outcomeOf(s.submit('fib', 15))];
+      }
       const started = s.array(4, 'int32');
       const promise = outcomeOf(s.submit('stuck', started));
       await until(() => Atomics.load(started.data, 0));

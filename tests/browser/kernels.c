@@ -113,6 +113,14 @@ int32_t deep(int32_t depth) {
   return reached + 1 + frame[depth % 2000];
 }
 
+/* Recursion that spawns nothing, half a kilobyte a level. */
+PENNY_KERNEL(sink, "i32 depth -> i32")
+int32_t sink(int32_t depth) {
+  volatile int32_t frame[128];
+  for (int32_t i = 0; i < 128; i++) frame[i] = depth;
+  return depth ? sink(depth - 1) + 1 + (frame[depth % 128] != depth) : 1;
+}
+
 /* ---- cancelling ------------------------------------------------------------------------------------ */
 
 /* Says that it runs, in started[0], and goes on for ever; `asks`: until penny_cancelled(), then says so. */

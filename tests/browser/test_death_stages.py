@@ -48,9 +48,10 @@ const STAGES = {
   'runs a kernel': {
     async play(halts) {
       if (!halts) {
-        // Each has its kernel stack from here on, a megabyte that stays: whoever will run `stuck`, too.
+        // Each has its kernel stack from here on, a megabyte that stays: who will run `stuck`, too.
         const count = s.array(1, 'int32');
-        await Promise.all(Array.from({length: s.workers}, () => s.submit('meet', count, s.workers)));
+        const {workers} = s;
+        await Promise.all(Array.from({length: workers}, () => s.submit('meet', count, workers)));
         count.free();
         return [outcomeOf(s.submit('fib', 15))];
       }

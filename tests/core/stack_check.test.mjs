@@ -11,6 +11,7 @@ const ROOM = 1000;
 const text = (/** @type {string} */ s) => [s.length, ...Buffer.from(s)];
 const section = (/** @type {number} */ id, /** @type {number[]} */ bytes) => [id, bytes.length, ...bytes];
 const body = (/** @type {number[]} */ ...code) => [code.length, ...code];
+const leb = (/** @type {number} */ value) => [(value & 0x7f) | 0x80, value >> 7];
 const pointer = [...text('env'), ...text('__stack_pointer'), 3, 0x7f, 1];
 
 /**
@@ -69,6 +70,23 @@ test('globals, exports, tables and all other instructions mean what they meant',
     assert.equal(own.value, 35);
     assert.equal(sum(), 76);
   }
+});
+
+test('the number of a block’s type is not taken for a reference', () => {
+  const types = Array.from({length: 128}, () => [0x60, 0, 0]).flat();
+  const block = [0x02, 0xe3, 0, 0x0b, 0x02, 0xe4, 0, 0x0b, 0x02, 0x40, 0x0b]; // of types 99 and 100, and of none
+  const bytes = new Uint8Array([
+    ...HEADER,
+    ...[1, ...leb(types.length + 2), ...leb(128), ...types],
+    ...section(2, [1, ...pointer]),
+    ...section(3, [1, 0]),
+    ...section(7, [1, ...text('f'), 0, 0]),
+    ...section(10, [1, ...body(0, ...block, 0x23, 0, 0x41, 16, 0x6b, 0x24, 0, 0x0b)]),
+  ]);
+  const {f, stackPointer} = instantiate(withStackCheck(bytes, ROOM), 5010);
+  assert.throws(f, WebAssembly.RuntimeError);
+  stackPointer.value = 5016;
+  f();
 });
 
 test('custom sections stay, but for those that would name wrong places', () => {

@@ -360,8 +360,9 @@ class Rewriter {
   }
 
   #blockType() {
-    const type = this.#number();
-    if (type === 0x63 || type === 0x64) this.#number();
+    const code = this.bytes[this.#at]; // one byte for types of values; numbers of types are longer, or smaller
+    this.#number();
+    if (code === 0x63 || code === 0x64) this.#number();
   }
   #catch() {
     if (this.#byte() < 2) this.#number();

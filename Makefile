@@ -84,7 +84,7 @@ serve: build              ## the playground, for your own browser
 
 # ---- checks --------------------------------------------------------------------------------------
 
-test: build lint models test-core test-native test-python test-browser  ## everything that CI checks
+test: build lint models test-core test-native test-python test-browser  ## everything that CI checks, but for Firefox
 
 test-core: core           ## the core in Node's threads
 	node --test --test-reporter=spec tests/core/*.test.mjs
@@ -95,7 +95,7 @@ test-python: core         ## what runs on CPython
 test-browser: build       ## everything else, in headless Chromium
 	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
 
-test-firefox: build      ## the same in headless Firefox, if it is installed: not in CI
+test-firefox: build       ## the same in headless Firefox: CI, too
 	PENNY_TEST_BROWSER=firefox $(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
 
 stress: stress-native mutants stress-random stress-browser  ## what takes long: not in CI

@@ -14,6 +14,7 @@ import inspect
 import opcode
 import operator
 import pickle
+import sys
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
 from types import (
@@ -250,8 +251,11 @@ class Record:
         """Whether calling the function gives a coroutine."""
         self._release = release
 
-    def __del__(self) -> None:
-        self._release(self.handle)
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        # At the end of the interpreter nobody needs the place any more, and the modules that
+        # releasing needs may be empty; so is this one, hence the argument.
+        if not finalizing():
+            self._release(self.handle)
 
 
 class FunctionRecords:

@@ -211,6 +211,9 @@ def spawn(function: Callable[..., T], /, *args: Any) -> Job[T]:
 
     Outside of any task the call is made at once. Keywords are not passed on: `functools.partial`
     does.
+
+    Raises:
+        TypeError, OverflowError: Wrong arguments of a kernel.
     """
     # `append`, without the call: this is what programs do most. Append first, look then: a handler
     # that found nothing private has put the flag up.
@@ -223,6 +226,39 @@ def spawn(function: Callable[..., T], /, *args: Any) -> Job[T]:
         job._function = None  # nobody has it, to join it
         raise
     return job
+
+
+def _spawn_where_kernels_are(function: Callable[..., T], /, *args: Any) -> Job[T]:
+    """`spawn` from when on there are kernels."""
+    if type(function) is kernel_type:
+        function.bind(args, {})  # type: ignore[attr-defined]
+    job = Job(function, args)
+    try:
+        private.append(job)
+        if attention:
+            attend(job)
+    except BaseException:
+        job._function = None
+        raise
+    return job
+
+
+kernel_type: Any = None
+"""`penny.Kernel`, once there is any."""
+
+
+def check_kernels(kernel: type) -> None:
+    """Check the arguments of kernels where they are spawned, from now on.
+
+    `spawn` is what programs do most, so those without kernels shall not look whether it is one: it
+    is the same function, wherever it was imported, and gets other code.
+    """
+    global kernel_type
+    if kernel_type is not kernel:
+        kernel_type = kernel
+        spawn.__code__ = _spawn_where_kernels_are.__code__.replace(
+            co_name="spawn", co_qualname="spawn"
+        )
 
 
 def publish(

@@ -162,6 +162,7 @@ class Kernel(TableFunction):
     """
 
     def __init__(self, module: _Module, name: str, signature: Signature) -> None:
+        jobs.check_kernels(Kernel)
         self._module = module
         self.signature = signature
         self.__name__ = self.__qualname__ = name

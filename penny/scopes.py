@@ -63,9 +63,12 @@ class Scope:
 
         Raises:
             RuntimeError: The scope's block has not begun, or has ended.
+            TypeError, OverflowError: Wrong arguments of a kernel.
         """
         if not self.open:
             raise RuntimeError("jobs can be spawned in a scope only within its `with` block")
+        if type(function) is jobs.kernel_type:
+            function.bind(args, {})  # type: ignore[attr-defined]
         job = _ScopeJob(function, args)
         job._scope = self
         if len(self._jobs) >= self._prune_at:

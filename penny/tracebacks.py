@@ -12,6 +12,10 @@ those go. A chain of contexts is one more that is freed recursively, and is cut,
 Whoever keeps an exception, or a frame, from the depth of a recursion keeps all frames below it as
 they end: once more a chain too long to be freed. So what jobs keep there has no traceback
 (`jobs.raised`, `jobs.without_frame`). What the user's code keeps, also in a Future, is not seen.
+
+The Pyodide that `penny` serves frees chains of any length (`penny.cli.pyodide_wasm`): there, all of
+this only saves the memory of thousands of frames, and the time to print and to send them. It is
+needed where a page brings a Pyodide of its own.
 """
 
 from __future__ import annotations

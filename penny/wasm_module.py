@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["FunctionType", "WasmModule", "read_module"]
+__all__ = ["FunctionType", "Malformed", "Reader", "WasmModule", "read_module"]
 
 MAGIC = b"\0asm"
 VERSION = b"\1\0\0\0"
@@ -59,12 +59,12 @@ class WasmModule(NamedTuple):
     """Whether it imports a memory that is shared."""
 
 
-class _Malformed(Exception):
+class Malformed(Exception):
     """What is wrong, and where."""
 
 
-class _Reader:
-    """Reads forward through a part of the module's bytes."""
+class Reader:
+    """Reads forward through a part of the module's bytes; raises Malformed."""
 
     def __init__(self, data: memoryview, offset: int = 0) -> None:
         self.data = data
@@ -72,20 +72,24 @@ class _Reader:
         self.offset = offset
         """Of the part, in the module."""
 
-    def fail(self, what: str) -> _Malformed:
-        return _Malformed(f"{what} at byte {self.offset + self.position}")
+    def fail(self, what: str) -> Malformed:
+        """The error to raise, which says where."""
+        return Malformed(f"{what} at byte {self.offset + self.position}")
 
     @property
     def left(self) -> int:
+        """Bytes that have not been read."""
         return len(self.data) - self.position
 
     def byte(self) -> int:
+        """The next byte."""
         if not self.left:
             raise self.fail("it ends too early,")
         self.position += 1
         return self.data[self.position - 1]
 
     def take(self, size: int) -> memoryview:
+        """The next so many bytes."""
         if size > self.left:
             raise self.fail(f"{size} bytes are announced and {self.left} are left")
         self.position += size
@@ -114,18 +118,21 @@ class _Reader:
         return count
 
     def name(self) -> str:
+        """A string, after its length."""
         try:
             return str(self.take(self.number()), "utf-8")
         except UnicodeDecodeError:
             raise self.fail("a name is not UTF-8") from None
 
     def value_type(self) -> str:
+        """A type of a value, by its name."""
         code = self.byte()
         if code in TYPED_REFERENCES:
             self.number(33)
         return VALUE_TYPES.get(code, "reference")
 
     def value_types(self) -> tuple[str, ...]:
+        """Types, after their number."""
         return tuple([self.value_type() for _ in range(self.count())])
 
     def limits(self) -> int:
@@ -157,12 +164,12 @@ def read_module(data: bytes) -> WasmModule:
             "the bytes are not a WebAssembly module of version 1: a component, perhaps"
         )
     try:
-        return _read(_Reader(memoryview(data)[8:], 8))
-    except _Malformed as error:
+        return _read(Reader(memoryview(data)[8:], 8))
+    except Malformed as error:
         raise ValueError(f"the WebAssembly module is damaged: {error}") from None
 
 
-def _read(reader: _Reader) -> WasmModule:
+def _read(reader: Reader) -> WasmModule:
     types: list[FunctionType] = []
     functions: list[int] = []
     exports: dict[str, int] = {}
@@ -174,7 +181,7 @@ def _read(reader: _Reader) -> WasmModule:
         section = reader.byte()
         size = reader.number()
         start = reader.offset + reader.position
-        body = _Reader(reader.take(size), start)
+        body = Reader(reader.take(size), start)
         if section == CUSTOM:
             name = body.name()
             custom[name] = custom.get(name, b"") + bytes(body.take(body.left))
@@ -203,7 +210,7 @@ def _read(reader: _Reader) -> WasmModule:
     )
 
 
-def _types(body: _Reader) -> list[FunctionType]:
+def _types(body: Reader) -> list[FunctionType]:
     types: list[FunctionType] = []
     for _ in range(body.count()):
         if body.byte() != FUNCTION_TYPE:
@@ -213,7 +220,7 @@ def _types(body: _Reader) -> list[FunctionType]:
     return types
 
 
-def _imports(body: _Reader) -> tuple[list[int], list[tuple[str, str, str]], bool]:
+def _imports(body: Reader) -> tuple[list[int], list[tuple[str, str, str]], bool]:
     """The types of imported functions; all imports; and whether a shared memory is among them."""
     functions = []
     imports = []
@@ -240,7 +247,7 @@ def _imports(body: _Reader) -> tuple[list[int], list[tuple[str, str, str]], bool
     return functions, imports, shared
 
 
-def _exports(body: _Reader) -> dict[str, int]:
+def _exports(body: Reader) -> dict[str, int]:
     """The exported functions' numbers."""
     exports = {}
     for _ in range(body.count()):
@@ -256,5 +263,5 @@ def _type_of(
     index: int, name: str, functions: list[int], types: list[FunctionType]
 ) -> FunctionType:
     if index >= len(functions) or functions[index] >= len(types):
-        raise _Malformed(f"its export {name!r} is function {index}, which it does not have")
+        raise Malformed(f"its export {name!r} is function {index}, which it does not have")
     return types[functions[index]]

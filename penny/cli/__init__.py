@@ -192,7 +192,7 @@ def _add_kernel(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument(
         "-O", dest="optimise", metavar="LEVEL", default="3", help="0 to 3, s, z (default: 3)"
     )
-    command.add_argument("-g", dest="debug", action="store_true", help="keep names and lines")
+    command.add_argument("-g", dest="debug", action="store_true", help="keep the functions' names")
     command.add_argument("-std", metavar="STANDARD", help="-std=c11, and so on")
     for option, dest, metavar, text in (
         ("-D", "define", "NAME[=VALUE]", "define a macro"),

@@ -8,7 +8,7 @@
     /penny/core.wasm           the scheduler's core, from penny/wasm_core/
     /penny/python.zip          the Python packages penny and cloudpickle
     /penny/snapshot-<key>.bin  a memory snapshot with those imported; there may be none
-    /penny/pyodide/*           Pyodide
+    /penny/pyodide/*           Pyodide, its WebAssembly with a guard (pyodide_wasm.py)
     /penny/manifest.json       the names of the above, relative to itself; the page reads it first
 
 Penny's own files lie inside the package when it is installed, beside it in a checkout.
@@ -25,7 +25,8 @@ from pathlib import Path, PurePosixPath
 
 from penny.cli import bundle
 from penny.cli.errors import CommandError
-from penny.cli.pyodide import PYODIDE_VERSION
+from penny.cli.pyodide import PYODIDE_VERSION, cache_folder
+from penny.cli.pyodide_wasm import WASM, guarded_file
 
 Content = Path | bytes
 """What a URL path stands for: a file on disk, or bytes made in memory."""
@@ -118,6 +119,8 @@ class Site:
         }
         if snapshot is not None:
             self._single[f"penny/{snapshot.name}"] = snapshot
+        if (pyodide / WASM).is_file():
+            self._single[f"penny/pyodide/{WASM}"] = guarded_file(pyodide, cache_folder())
         self._mounts = [
             _Mount("penny/pyodide/", pyodide, without=frozenset(_PYODIDE_NOT_SERVED)),
             _Mount("penny/", web / "penny", suffixes=frozenset({".js"})),

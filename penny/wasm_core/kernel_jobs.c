@@ -9,8 +9,6 @@
 
 enum {
   HELPS_MAX = 16, /* tasks that joins of kernels may stack */
-  LANES = 24,     /* of a worker: one for each call of a kernel that is stacked, and those that it opens */
-  LANES_END = (LANES + 1) * sizeof(struct lane), /* the first has the context in its place */
   RESERVE = LANES_END + 16384, /* below it no job may lie: room for calls that spawn nothing */
 };
 /* A worker promotes for others so often at most, ms: work that is done sooner is not worth sending away. What a

@@ -245,6 +245,12 @@ struct lane {
   struct penny_call call[PENNY_LANE - 1];
 };
 _Static_assert(sizeof(struct lane) == PENNY_LANE * sizeof(struct penny_call), "a lane is aligned to its size");
+enum {
+  LANES = 24, /* of a worker: one for each call of a kernel that is stacked, and those that it opens */
+  LANES_END = (LANES + 1) * sizeof(struct lane), /* the first has the context in its place */
+  STACK_LOW = LANES_END + 256, /* lowest offset of the stack pointer; a function that calls none writes up to 128 bytes
+                                  further down (LLVM's red zone). See web/penny/stack_check.js */
+};
 
 /* At the base of a kernel stack. "Its worker": the one whose kernel_stack it is. */
 struct kernel_context {

@@ -54,6 +54,16 @@ void count(uint64_t i) { __atomic_fetch_add(&counter, (uint32_t)i, __ATOMIC_SEQ_
 PENNY_KERNEL(counted, "-> u32")
 uint32_t counted(void) { return __atomic_load_n(&counter, __ATOMIC_SEQ_CST); }
 
+/* ---- several at a time ------------------------------------------------------------------------------ */
+
+/* Returns when so many of it run: each on a worker of its own. */
+PENNY_KERNEL(meet, "i32[] count, i32 all")
+void meet(int32_t *count, uint32_t n, int32_t all) {
+  (void)n;
+  __atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(count, __ATOMIC_SEQ_CST) < all) continue;
+}
+
 /* ---- recursion ------------------------------------------------------------------------------------- */
 
 struct fib {
@@ -101,6 +111,14 @@ int32_t deep(int32_t depth) {
   int32_t reached = depth ? deep(depth - 1) : 0;
   penny_join(&job);
   return reached + 1 + frame[depth % 2000];
+}
+
+/* Recursion that spawns nothing, half a kilobyte a level. */
+PENNY_KERNEL(sink, "i32 depth -> i32")
+int32_t sink(int32_t depth) {
+  volatile int32_t frame[128];
+  for (int32_t i = 0; i < 128; i++) frame[i] = depth;
+  return depth ? sink(depth - 1) + 1 + (frame[depth % 128] != depth) : 1;
 }
 
 /* ---- cancelling ------------------------------------------------------------------------------------ */

@@ -47,7 +47,14 @@ const STAGES = {
   'runs Python': task('runs', bytes(100_000)),
   'runs a kernel': {
     async play(halts) {
-      if (!halts) return [outcomeOf(s.submit('fib', 15))];
+      if (!halts) {
+        // Each has its kernel stack from here on, a megabyte that stays: who will run `stuck`, too.
+        const count = s.array(1, 'int32');
+        const {workers} = s;
+        await Promise.all(Array.from({length: workers}, () => s.submit('meet', count, workers)));
+        count.free();
+        return [outcomeOf(s.submit('fib', 15))];
+      }
       const started = s.array(4, 'int32');
       const promise = outcomeOf(s.submit('stuck', started));
       await until(() => Atomics.load(started.data, 0));

@@ -119,12 +119,13 @@ def trapping():
 with penny.Scheduler(workers=1) as s:
     for function, *args in (
         (k.unreachable,), (k.divide, 1, 0), (k.read_at, 2**32 - 1), (k.forget,), (k.deep, 10**6),
+        (k.sink, 10**6),
     ):
         try:
             s.submit(function, *args).result()
         except penny.KernelError as error:
             print(error.kernel, "|", error.reason)
-    print(s.submit(k.deep, 100).result(), s.submit(k.fib, 20).result())
+    print(*[s.submit(f, n).result() for f, n in ((k.deep, 100), (k.fib, 20), (k.sink, 1000))])
     print(*s.submit(trapping).result())
     print(s.stats()["workers"][0]["run"])
 """,
@@ -135,9 +136,10 @@ with penny.Scheduler(workers=1) as s:
     assert re.match("read_at [|] trapped: .*(memory|bounds)", lines[2])
     assert lines[3] == "forget | returned before it had joined all that it had spawned"
     assert lines[4].startswith("deep | ") and "kernel stack is used up" in lines[4]
-    assert lines[5] == "101 6765"
-    assert re.fullmatch("caught trapped: unreachable.* 3", lines[6])
-    assert lines[7:] == ["8"]
+    assert lines[5].startswith("sink | ") and "kernel stack is used up" in lines[5]
+    assert lines[6] == "101 6765 1001"
+    assert re.fullmatch("caught trapped: unreachable.* 3", lines[7])
+    assert lines[8:] == ["10"]
 
 
 def test_a_running_kernel_is_cancelled(shared_page: Page, play) -> None:
@@ -342,7 +344,12 @@ def test_javascript_submits_kernels(shared_page: Page) -> None:
         """
         const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
         const s = await Penny.scheduler({workers: 2});
+        const {Module} = WebAssembly;
+        let compiled = 0;
+        WebAssembly.Module = new Proxy(Module, {construct: (of, [b]) => (compiled++, new of(b))});
         const names = await s.defineKernels(bytes(args[0]).buffer);
+        WebAssembly.Module = Module;
+        if (compiled !== 1) throw new Error(`compiled ${compiled} times`);
         const again = await s.defineKernels(bytes(args[0]));
         if (String(again) !== String(names)) throw new Error(again);
         const x = s.array(4, 'float32'), y = s.array(4, 'float32'), z = s.array(2);

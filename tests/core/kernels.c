@@ -189,6 +189,42 @@ uint32_t deep(uint32_t depth) { return deeper(depth); }
 /* Of each of these the native twin would be undefined. */
 #ifdef __wasm__
 
+/* Recursion without a spawn, `bytes` a level, all of which are written. */
+static NOINLINE uint32_t reach_down(uint32_t depth, uint32_t bytes) {
+  volatile char *frame = __builtin_alloca(bytes);
+  for (uint32_t i = 0; i < bytes; i++) frame[i] = (char)depth;
+  return depth ? reach_down(depth - 1, bytes) + 1 + (frame[0] != (char)depth) : 1;
+}
+PENNY_KERNEL(sinks, "i32 depth, i32 bytes")
+uint32_t sinks(uint32_t depth, uint32_t bytes) { return reach_down(depth, bytes); }
+
+/* The same of frames whose size the compiler knows: a small one, and one larger than the stack has room for. */
+static NOINLINE uint32_t small(uint32_t depth) {
+  volatile uint32_t frame[64];
+  for (uint32_t i = 0; i < 64; i++) frame[i] = depth;
+  return depth ? small(depth - 1) + 1 + (frame[7] != depth) : 1;
+}
+PENNY_KERNEL(small_frames, "i32 depth")
+uint32_t small_frames(uint32_t depth) { return small(depth); }
+PENNY_KERNEL(large_frame, "i32 byte")
+uint32_t large_frame(uint32_t byte) {
+  volatile char frame[900000];
+  for (uint32_t i = 0; i < sizeof frame; i++) frame[i] = (char)byte;
+  return (uint8_t)frame[byte];
+}
+
+/* A job's, whoever runs it. */
+static void sinking(void *p) { *(uint32_t *)p = reach_down(100000, 100); }
+PENNY_KERNEL(job_sinks, "i32 turns")
+uint32_t job_sinks(uint32_t turns) {
+  struct penny_job job;
+  uint32_t reached;
+  penny_spawn(&job, sinking, &reached);
+  for (volatile uint32_t turn = 0; turn < turns; turn++) continue;
+  penny_join(&job);
+  return reached;
+}
+
 PENNY_KERNEL(forget, "")
 void forget(void) {
   struct item item;

@@ -417,6 +417,47 @@ test('the adder dies before it has published the module: the entry is free again
   assert.equal(new KernelModules(core).add(MODULE), 1);
 });
 
+test('a stack that is used up without a spawn is an error, and nothing below it is overwritten', async t => {
+  const page = await open(t, {workers: 1});
+  const stack = (await page.call(1, 'stack', [])).value;
+  // The lanes, but for those in use, and what the heap has below the stack.
+  const below = page.view(stack, L.KERNEL_STACK_LOW / 4).subarray(3 * 512 * 8, L.KERNEL_STACK_LOW / 4 - 64);
+  const neighbour = page.view(stack - 65536, 65536 / 4);
+  below.fill(0x12345678);
+  const kept = neighbour.slice();
+  const room = L.KERNEL_STACK_BYTES - L.KERNEL_STACK_LOW;
+  for (const [kernel, ...args] of /** @type {[string, ...number[]][]} */ ([
+    ['sinks', 1_000_000, 100],
+    ['sinks', 2, room - 1000], // the second one is in the stack below
+    ['sinks', 0, 2 ** 20], // as much as there is in all
+    ['sinks', 0, 2 ** 31],
+    ['sinks', 0, 2 ** 32 - 2 ** 21], // round to the other end of the memory
+    ['small_frames', 1_000_000],
+    ['large_frame', 7],
+    ['job_sinks', 0],
+  ])) {
+    const {error, message} = await page.call(1, kernel, args);
+    assert.equal(error, 'KernelTrap', `${kernel}(${args})`);
+    assert.match(String(message), /kernel stack is used up/);
+  }
+  assert.ok(below.every(word => word === 0x12345678), 'the lanes were overwritten');
+  assert.deepEqual(neighbour, kept);
+  // What there is room for goes on as before.
+  assert.equal((await page.call(1, 'sinks', [100, 4000])).value, 101);
+  assert.equal((await page.call(1, 'sinks', [0, room - 1000])).value, 1);
+  assert.equal((await page.call(1, 'small_frames', [1500])).value, 1501);
+  await page.finish();
+});
+
+test('a thief’s stack is used up: its joiner fails', async t => {
+  const page = await open(t);
+  for (const turns of [0, 1000, 3_000_000]) {
+    const {message} = await page.call(1, 'job_sinks', [turns]);
+    assert.match(String(message), /kernel stack is used up/);
+  }
+  await page.finish();
+});
+
 // ---- memory, and the rest ---------------------------------------------------------------------------
 
 test('memory that a kernel allocates outlives the worker, until it is freed', async t => {

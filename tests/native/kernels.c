@@ -18,7 +18,6 @@ enum {
   LEFT = 0xdd,     /* what others are full of */
   DEEP_FRAME = 64 * 1024,
   DEEP_LEVELS = 20,
-  LANES_END = 25 * sizeof(struct lane), /* as in kernel_jobs.c */
 };
 
 static struct kernel_settings set;

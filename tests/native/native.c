@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -45,12 +44,19 @@ void failed(const char *where, const char *format, ...) {
   _exit(1);
 }
 
-/* Whoever is not done by then never will be, seconds. For threads only; an interleaving knows. */
+/* A round that is not done by then never will be, seconds. For threads only; an interleaving knows. A thread counts them,
+ * a nap each: a machine that stands still, however long, is one nap. (A signal would wake sleepers, and hide that
+ * nobody else does.) */
 enum { PATIENCE = 50 };
+static u32 naps;
 
-static void impatient(int signal) {
-  (void)signal;
-  failed("nobody goes on", "a thread is stuck or goes round in circles");
+static void *lose_patience(void *unused) {
+  (void)unused;
+  for (;;) {
+    nanosleep(&(struct timespec){.tv_sec = 1}, 0);
+    if (__atomic_add_fetch(&naps, 1, __ATOMIC_RELAXED) > PATIENCE)
+      failed("nobody goes on", "a thread is stuck or goes round in circles");
+  }
 }
 
 /* ---- chance ------------------------------------------------------------------------------------ */
@@ -492,10 +498,9 @@ static u64 play_rounds(const struct scenario *scenario, u64 seed, u64 rounds) {
     round_seed = seed + round;
     round_random = seeded(round_seed);
     tick = 0.0001;
-    if (!interleaving) alarm(PATIENCE);
+    __atomic_store_n(&naps, 0, __ATOMIC_RELAXED);
     scenario->play();
   }
-  alarm(0);
   clock_gettime(CLOCK_MONOTONIC, &end);
   double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) * 1e-9;
   printf("%-10s %-20s %7llu rounds %11llu operations %6.1f s\n", interleaving ? "interleave" : "threads",
@@ -537,7 +542,8 @@ int main(int argc, char **argv) {
     i++;
   }
   reserve_memory();
-  signal(SIGALRM, impatient);
+  pthread_t watch;
+  if (!interleaving && pthread_create(&watch, 0, lose_patience, 0)) failed("no thread", "to watch the others");
   u64 total = 0;
   for (size_t file = 0; file < sizeof files / sizeof *files; file++)
     for (const struct scenario *scenario = files[file]; scenario->name; scenario++) {

@@ -6,6 +6,8 @@ import functools
 import gc
 import operator
 import os.path
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -273,3 +275,15 @@ def test_numbers_must_be_integers():
 def test_only_callables_are_registered():
     with pytest.raises(TypeError, match="not callable"):
         FunctionNames().register(5)
+
+
+def test_the_end_of_the_interpreter_releases_nothing():
+    """What releasing needs may be gone by then."""
+    program = """
+from penny.functions import Record
+Record(1, "f", print)
+forever = Record(2, "f", lambda handle: 1 / 0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.split() == ["1"]

@@ -6,6 +6,8 @@ import contextlib
 import copy
 import functools
 import pickle
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -273,6 +275,40 @@ def test_spawn_and_scope(k, port, thieves):
     assert port.run(task) == [1, 2, 3, 4]
     assert port.modules == [MODULE]
     assert len(port.promoted) >= thieves
+
+
+def test_wrong_arguments_are_an_error_where_a_kernel_is_spawned(k, x):
+    def spawns():
+        for args, error in (((), TypeError), (("1",), TypeError), ((-1,), OverflowError)):
+            before = list(jobs.private)
+            with pytest.raises(error, match="kernel wide"):
+                penny.spawn(k.wide, *args)
+            with penny.scope() as scope:
+                with pytest.raises(error, match="kernel wide"):
+                    scope.spawn(k.wide, *args)
+                assert not scope._jobs
+            assert jobs.private == before
+        with pytest.raises(TypeError, match="kernel saxpy: argument 'x'"):
+            penny.spawn(k.saxpy, 1.0, [1.0], x)
+        return penny.spawn(abs, -1).join()
+
+    assert jobs.run(spawns) == 1
+
+
+def test_spawn_looks_for_kernels_once_there_are_any():
+    program = f"""
+import penny
+from penny import spawn
+
+before = spawn.__code__
+penny.Kernels({module({}, "")!r})
+assert spawn.__code__ is before
+penny.Kernels({MODULE!r})
+assert spawn is penny.spawn and spawn.__code__ is not before
+print(spawn.__code__.co_name)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("spawn\n", "")
 
 
 def test_a_trap_is_an_error_of_the_caller_and_the_worker_goes_on(k, port):

@@ -2,6 +2,7 @@
 // (kernel_modules.c), and how a kernel is called, and left by an exception (kernel_jobs.c). The protocol, and why
 // each step: penny/wasm_core/kernels.md.
 import * as L from './layout.js';
+import {LIMIT, withStackCheck} from './stack_check.js';
 
 /** @typedef {import('./core.js').Core} Core */
 
@@ -26,7 +27,7 @@ const MESSAGES = [
   'the kernel trapped',
   'the kernel was asked to end',
   'a worker died while it ran a job that this kernel had spawned',
-  `the worker’s kernel stack is used up: spawn less deeply, or with smaller frames, or open fewer lanes`,
+  `the worker’s kernel stack is used up: recurse or spawn less deeply, or with smaller frames, or open fewer lanes`,
   'penny_join: this job is not spawned, was joined before, or runs below its joiner; or penny_close: calls of this ' +
     'lane are not joined, or none is open',
 ];
@@ -143,27 +144,43 @@ function signaturesOf(module) {
 
 // ---- modules ----------------------------------------------------------------------------------------
 
-/**
- * What the kernels of a module take.
- * @param {Uint8Array<ArrayBuffer>} bytes
- * @returns {Map<string, string>} signature, in parentheses, by the kernel's name
- * @throws {TypeError} it is no module, or says nothing of kernels
- */
-export function kernelsOf(bytes) {
-  const lines = signaturesOf(compiled(bytes)).split(/[\n\0]/).filter(line => line.trim());
-  if (!lines.length) throw new TypeError(`the module does not say what its kernels take: write PENNY_KERNEL(…), and ${BUILD}`);
-  return new Map(lines.map(line => {
-    const start = line.indexOf('(');
-    return [line.slice(0, start).trim(), line.slice(start)];
-  }));
-}
+/** Of a kernel stack, above where its stack pointer has to stay. */
+const STACK_ROOM = L.KERNEL_STACK_BYTES - L.KERNEL_STACK_LOW;
 
-/** @param {Uint8Array<ArrayBuffer>} bytes */
-function compiled(bytes) {
-  try {
-    return new WebAssembly.Module(bytes);
-  } catch (error) {
-    throw new TypeError(`this is no WebAssembly module: ${/** @type {Error} */ (error).message}`);
+/** A module of kernels, compiled, as participants add it. */
+export class KernelModule {
+  /**
+   * @param {Uint8Array<ArrayBuffer>} bytes
+   * @throws {TypeError} it is no WebAssembly module, or one that can't be checked
+   */
+  constructor(bytes) {
+    const checked = withStackCheck(bytes, STACK_ROOM);
+    try {
+      this.module = new WebAssembly.Module(checked ?? bytes);
+    } catch (error) {
+      throw new TypeError(`this is no WebAssembly module: ${/** @type {Error} */ (error).message}`);
+    }
+    if (!checked)
+      throw new TypeError(
+        `the module has instructions or types that Penny doesn’t know, and so can’t check its use of the stack: ${BUILD}`,
+      );
+    /** What the workers load: with checks of the stack, so these are others than were given. */
+    this.bytes = checked;
+  }
+
+  /**
+   * What its kernels take.
+   * @returns {Map<string, string>} signature, in parentheses, by the kernel's name
+   * @throws {TypeError} it says nothing of kernels
+   */
+  signatures() {
+    const lines = signaturesOf(this.module).split(/[\n\0]/).filter(line => line.trim());
+    if (!lines.length)
+      throw new TypeError(`the module does not say what its kernels take: write PENNY_KERNEL(…), and ${BUILD}`);
+    return new Map(lines.map(line => {
+      const start = line.indexOf('(');
+      return [line.slice(0, start).trim(), line.slice(start)];
+    }));
   }
 }
 
@@ -179,9 +196,11 @@ export class KernelModules {
   /**
    * @param {Core} core
    * @param {number} stackPointer where constructors of static data may run
+   * @param {number} stackLimit how far down
    */
-  constructor(core, stackPointer = core.exports.__stack_pointer.value) {
+  constructor(core, stackPointer = core.exports.__stack_pointer.value, stackLimit = stackPointer - L.STACK_BYTES) {
     this.core = core;
+    this.stackLimit = stackLimit;
     this.stackPointer = new WebAssembly.Global({value: 'i32', mutable: true}, stackPointer);
     const {exports} = core;
     this.imports = {
@@ -207,14 +226,15 @@ export class KernelModules {
 
   /**
    * Adds a module, for all workers, until the scheduler closes. Its static data is initialised here, once.
-   * @param {Uint8Array<ArrayBuffer>} bytes
+   * @param {KernelModule | Uint8Array<ArrayBuffer>} given
    * @returns {number} the module's number, from 1; that of an equal one, if there is one; 0: there is no room
    * @throws {TypeError} it is no module of kernels
    */
-  add(bytes) {
+  add(given) {
     const {core} = this;
     const {exports, participant} = core;
-    const module = this.#compile(bytes);
+    const {bytes, module} = given instanceof KernelModule ? given : new KernelModule(given);
+    this.#check(module, bytes);
     const before = this.#find(bytes);
     if (before) return before;
     const {data, alignment, functions} = needs(module);
@@ -226,6 +246,7 @@ export class KernelModules {
     const block = exports.kernel_module_block(number) >>> 0;
     core.reach(block + bytes.length);
     core.bytes.set(bytes, block);
+    const stack = this.stackPointer.value;
     try {
       const instance = this.#instantiate(number, module);
       const construct = instance.exports._initialize ?? instance.exports.__wasm_call_ctors;
@@ -233,22 +254,31 @@ export class KernelModules {
       this.instances[number] = instance;
     } catch (error) {
       exports.kernel_module_drop(number, participant);
-      const {message} = /** @type {Error} */ (error);
+      const message = this.overflowed() ? 'its constructors use up the stack' : /** @type {Error} */ (error).message;
+      this.stackPointer.value = stack;
       throw new TypeError(`the module cannot be instantiated (${message}): ${BUILD}`);
     }
     exports.kernel_module_publish(number);
     return number;
   }
 
-  /** @param {Uint8Array<ArrayBuffer>} bytes */
-  #compile(bytes) {
-    const module = compiled(bytes);
+  /** Whether it was a check of the stack that trapped. */
+  overflowed() {
+    return (this.stackPointer.value - this.stackLimit) >>> 0 > STACK_ROOM;
+  }
+
+  /**
+   * @param {WebAssembly.Module} module
+   * @param {Uint8Array} bytes
+   */
+  #check(module, bytes) {
     needs(module);
     const known = {...this.imports, __memory_base: 0, __table_base: 0};
     let memory = false;
     for (const {module: from, name} of WebAssembly.Module.imports(module)) {
       memory ||= from === 'env' && name === 'memory';
       if (Object.hasOwn(from === 'env' ? known : from === 'penny' ? this.runtime : {}, name)) continue;
+      if (from === LIMIT.module && name === LIMIT.name) continue;
       const why = from.startsWith('GOT.')
         ? 'compile with -fvisibility=hidden, so that the linker knows where its own symbols are'
         : 'a kernel has the mathematical functions of C and what penny.h declares, and no other library';
@@ -257,7 +287,6 @@ export class KernelModules {
     if (!memory) throw new TypeError(`the module does not import a memory: ${BUILD}`);
     if (hasActiveData(bytes))
       throw new TypeError(`each worker would overwrite the module’s static data: link it with --shared-memory, or ${BUILD}`);
-    return module;
   }
 
   /** The number of a module of the same bytes, or 0. @param {Uint8Array} bytes */
@@ -292,7 +321,7 @@ export class KernelModules {
         __memory_base: constant(exports.kernel_module_data(number)),
         __table_base: constant(place),
       },
-      penny: this.runtime,
+      penny: {...this.runtime, [LIMIT.name]: this.stackLimit},
     });
   }
 
@@ -329,7 +358,7 @@ export class Kernels extends KernelModules {
    *     kernel that waits. It must not throw
    */
   constructor(core, runOther) {
-    super(core, 0);
+    super(core, 0, 0);
     this.runOther = runOther;
     core.kernels = this;
   }
@@ -340,7 +369,8 @@ export class Kernels extends KernelModules {
     if (!this.#hasStack) {
       const stack = exports.kernel_stack(participant) >>> 0;
       if (!stack) throw new KernelError(Failure.TRAPPED, 'the shared heap has no room for a worker’s kernel stack');
-      this.stackPointer.value = stack + L.ARENA_BYTES;
+      this.stackPointer.value = stack + L.KERNEL_STACK_BYTES;
+      this.stackLimit = stack + L.KERNEL_STACK_LOW;
       this.#hasStack = true;
     }
     const added = exports.kernels_added();
@@ -352,11 +382,11 @@ export class Kernels extends KernelModules {
 
   /**
    * @override
-   * @param {Uint8Array<ArrayBuffer>} bytes
+   * @param {KernelModule | Uint8Array<ArrayBuffer>} given
    */
-  add(bytes) {
+  add(given) {
     this.#prepare(); // constructors run on the kernel stack
-    return super.add(bytes);
+    return super.add(given);
   }
 
   /**
@@ -416,7 +446,7 @@ export class Kernels extends KernelModules {
       if (exports.kernel_leave(participant)) return result;
       error = new KernelError(Failure.MISUSED, 'the kernel returned before it had joined all that it had spawned');
     } catch (thrown) {
-      error = kernelError(thrown);
+      error = this.overflowed() ? new KernelError(Failure.OVERFLOW) : kernelError(thrown);
     }
     exports.__stack_pointer.value = coreStack; // frames of the core may have been left as well
     exports.kernel_unwind(participant);

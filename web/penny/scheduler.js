@@ -2,7 +2,7 @@
 import {Client, HAS_KWARGS, HeapLimitError, Outcome, PLAIN} from './client.js';
 import {BrokenPool, CorruptionError, WorkerLost, decodeException} from './errors.js';
 import {pickledKernel, pickledName, pickledSource} from './functions.js';
-import {KernelModules, kernelsOf} from './kernels.js';
+import {KernelModule, KernelModules} from './kernels.js';
 import {SharedArray} from './shared_array.js';
 import {chromeTrace} from './chrome_trace.js';
 import {PickleError, decode, encodeArguments, measureArguments} from './wire.js';
@@ -76,15 +76,16 @@ export class Scheduler extends EventTarget {
    *     is no room for it
    */
   async defineKernels(bytes) {
-    const module = new Uint8Array(bytes).slice();
-    const signatures = kernelsOf(module);
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', module)).slice(0, 16);
+    const given = new Uint8Array(bytes).slice();
+    const module = new KernelModule(given);
+    const signatures = module.signatures();
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', given)).slice(0, 16);
     this.#open();
     this.#kernels ??= new KernelModules(this.client.core);
     const number = this.#kernels.add(module);
     if (!number)
       throw new RangeError(
-        `no room for a module of kernels (${module.length} bytes) in the scheduler's shared heap: give the scheduler ` +
+        `no room for a module of kernels (${module.bytes.length} bytes) in the scheduler's shared heap: give the scheduler ` +
           'a larger memory',
       );
     return Array.from(signatures, ([name, signature]) =>

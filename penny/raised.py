@@ -349,7 +349,8 @@ def _dumps_state(
         except _FAILURES as reason:
             form = None
             shown = _shown(value)
-            lost.append(_loss(group, key, value, reason))
+            if whole is None:
+                lost.append(_loss(group, key, value, reason))
         if type(key) is str or group != "attributes":
             parts.append(tuple(_Part(group, key, form, shown)))
     if lost and (not has_class or _pickles_itself(type(error))):

@@ -163,6 +163,8 @@ def _bare(cls: type[BaseException]) -> BaseException:
     while base is not None:
         new = base.__dict__.get("__new__")
         if isinstance(new, BuiltinFunctionType):
+            if base.__module__ != "builtins":
+                raise TypeError(f"{qualified_name(base)} may keep what only its module knows")
             return cast(BaseException, new(cls))
         base = base.__base__
     raise TypeError(f"{qualified_name(cls)} has no __new__")
@@ -314,7 +316,15 @@ def _values(state: _State) -> Iterator[tuple[str, Any, Any]]:
 def _dumps_state(
     error: BaseException, state: _State, errors: list[Any], lost: list[str]
 ) -> dict[str, Any]:
-    """Those fields of the exception's record that its state is in."""
+    """Those fields of the exception's record that its state is in.
+
+    Args:
+        error: The exception.
+        state: What it is made of.
+        errors: All that travel together.
+        lost: Why its class can't be had, if so; gets what else can't.
+    """
+    has_class = not lost
     whole: bytes | None = None
     try:
         whole = dumps(tuple(state))
@@ -322,7 +332,7 @@ def _dumps_state(
     except _FAILURES:
         whole = None
     found: dict[str, Any] = {"whole": whole, "parts": None, "own": None, "lost": lost}
-    if (whole is not None and not lost) and (
+    if (whole is not None and has_class) and (
         len(whole) >= LARGE or all(type(value) in _SAFE for _, _, value in _values(state))
     ):
         return found
@@ -339,10 +349,11 @@ def _dumps_state(
         except _FAILURES as reason:
             form = None
             shown = _shown(value)
-            lost.append(_loss(group, key, value, reason))
+            if whole is None:
+                lost.append(_loss(group, key, value, reason))
         if type(key) is str or group != "attributes":
             parts.append(tuple(_Part(group, key, form, shown)))
-    if lost and _pickles_itself(type(error)):
+    if lost and (not has_class or _pickles_itself(type(error))):
         try:
             own = dumps(error)
             if type(loads(own)) is type(error):

@@ -311,6 +311,13 @@ def test_an_attribute_whose_class_is_unknown_here():
     assert "No module named 'gone'" in arrived.__notes__[0]
 
 
+def test_an_attribute_with_a_strange_name():
+    error = Holder("text", [1])
+    vars(error)[5] = 6
+    arrived = travelled(error)
+    assert vars(arrived) == {"thing": [1], 5: 6}
+
+
 class Sour:
     """Pickles, and fails to unpickle."""
 

@@ -234,9 +234,11 @@ def interrupted(random: Random, often: float, act: Callable[[], None]) -> Iterat
     """
 
     def step(frame, event, argument):
+        # The port's functions are C to who calls them.
+        port = event == "return" and frame.f_code.co_filename == __file__
         if (
-            event in ("call", "c_return")
-            and frame.f_code.co_filename in FILES
+            (port or event in ("call", "c_return"))
+            and (frame.f_back if port else frame).f_code.co_filename in FILES
             and random.random() < often
         ):
             act()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import struct
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,6 +92,7 @@ class FakeClientPort:
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_bridge, "proxy", lambda callback: callback)
+    monkeypatch.setattr(_bridge, "once", lambda callback: callback)
 
 
 @pytest.fixture
@@ -317,3 +319,73 @@ async def test_its_futures_are_awaited():
     engine._port.end((0, shared.RETURNED, wire.dumps(2)))
     engine._port.callback()
     assert await future == 2
+
+
+# -- Others in between: see test_delivery_properties.py, and docs/delivery.md ----------------------
+
+
+def test_a_callback_waits_for_a_later_one_of_its_batch(engine):
+    futures = [submit(engine, double, n) for n in range(3)]
+    seen: list = []
+    futures[0].add_done_callback(lambda _: seen.append(futures[2].result()))
+    engine._port.end(*[(n, shared.RETURNED, wire.dumps(2 * n)) for n in range(3)])
+    assert futures[1].result() == 2
+    assert seen == [4]
+
+
+def test_what_a_callback_raises_is_raised_once_all_are_told(engine):
+    futures = [submit(engine, double, n) for n in range(3)]
+    told: list = []
+    for future in futures:
+        future.add_done_callback(lambda _: exec("raise SystemExit(1)"))
+        future.add_done_callback(told.append)
+    engine._port.end(*[(n, shared.RETURNED, wire.dumps(2 * n)) for n in range(3)])
+    with pytest.raises(SystemExit):
+        futures[0].result()
+    assert told == futures
+    engine._port.callback()  # the event loop's delivery has nobody to raise to
+    late = submit(engine, double, 3)
+    late.add_done_callback(lambda _: exec("raise SystemExit(1)"))
+    engine._port.end((3, shared.RETURNED, wire.dumps(6)))
+    engine._port.callback()
+    assert late.result() == 6
+
+
+def test_what_completes_between_a_look_and_the_sleep(engine, monkeypatch):
+    futures = [submit(engine, double, n) for n in range(2)]
+    drain = engine.drain
+
+    def interrupted(*arguments):
+        if futures[1]._state != "FINISHED":
+            engine._port.end((1, shared.RETURNED, wire.dumps(2)))
+            engine._port.callback()  # a finalizer's doing
+        return drain(*arguments)
+
+    monkeypatch.setattr(engine, "drain", interrupted)
+    engine._port.asleep = lambda _: pytest.fail("sleeps beside a completion")
+    done = concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED).done
+    assert done == {futures[1]}
+
+
+def test_an_unread_outcome_lets_its_slot_go(engine, monkeypatch):
+    released: list = []
+    engine._port.release = released.append
+    future = submit(engine, double, 0)
+    monkeypatch.setattr(
+        engine, "_read", lambda _: [(1, shared.LOST, 7, shared._Large(engine._port, 5, 0))]
+    )
+    engine._port.end((0, shared.LOST, b""))
+    assert isinstance(future.exception(), penny.WorkerLost)
+    assert released == [5]
+
+
+def test_nothing_is_submitted_once_pickling_has_shut_down(engine):
+    class Shuts:
+        def __reduce__(self):
+            engine.shutdown(cancel=False)
+            return int, ()
+
+    engine._port.close = lambda: SimpleNamespace(then=lambda _: None)
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        submit(engine, double, Shuts())
+    assert engine._port.submitted == []

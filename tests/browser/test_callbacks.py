@@ -1,0 +1,162 @@
+"""Random programs of done-callbacks, tests/stress/callbacks.py, and of handlers in JavaScript.
+
+A failed run says its seed; to have the same programs again:
+
+    PENNY_SEED=7 make stress-browser
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from support.pages import Page
+
+PROGRAM = (Path(__file__).parents[1] / "stress/callbacks.py").read_text()
+SEED = int(os.environ.get("PENNY_SEED", 1))
+
+
+def plays(page: Page, on: str, programs: int) -> None:
+    argv = ["callbacks.py", "--seed", str(SEED), "--programs", str(programs)]
+    run = page.run_long(PROGRAM, argv=argv, on=on)
+    assert run.status == 0, run.stdout + run.stderr
+    assert f"{programs} programs as expected, three times" in run.stdout
+
+
+def test_some_programs(shared_page: Page, on: str) -> None:
+    plays(shared_page, on, 2)
+
+
+@pytest.mark.stress
+def test_many_programs(page: Page, on: str) -> None:
+    page.timeout = 1200
+    plays(page, on, 60)
+
+
+# `then` handlers and awaits submit; a getter among the arguments submits, defines anew what is
+# being called, shuts down; what a handler throws is nobody else's.
+HANDLERS = """
+const [seed, programs, most] = args;
+const s = await Penny.scheduler({workers: 2});
+s.define('work', `def work(i, n):
+    import penny
+    if i % 7 == 3:
+        raise KeyError(i)
+    return [i, "x" * n, penny.current_worker()]`);
+window.addEventListener('unhandledrejection', event => event.preventDefault());
+let x;
+const below = n => {
+  x ^= x << 13; x ^= x >>> 17; x ^= x << 5;
+  return (x >>> 0) % n;
+};
+const workers = new Set();
+let calls = 0;
+
+async function play() {
+  const told = [];
+  const ended = [];
+  let submitted = 0;
+  const size = () => [0, 10, 500, 20000][below(4)];
+  const submit = () => {
+    if (submitted >= most) return Promise.resolve();
+    const i = submitted++;
+    told[i] = 0;
+    const n = size();
+    // A getter that submits while the arguments are pickled.
+    const args = below(10) ? [i, n] : [i, ({get n() { submit(); return n; }}).n];
+    const promise = s.submit('work', ...args).then(
+      ([j, text, worker]) => {
+        told[i]++;
+        workers.add(worker);
+        if (j !== i || text.length !== n || i % 7 === 3) throw new Error(`call ${i} has got ${j}`);
+      },
+      error => {
+        told[i]++;
+        const right = error.name === 'PythonError' && String(error).includes(`KeyError: ${i}`);
+        if (i % 7 !== 3 || !right)
+          throw new Error(`call ${i} has failed: ${error}`);
+      },
+    );
+    ended.push(promise);
+    promise.then(() => { for (let k = below(3); k > 0; k--) submit(); });
+    promise.then(() => { if (below(5) === 0) throw new Error('of a handler'); });
+    promise.then(async () => { await null; if (below(3) === 0) await submit(); submit(); });
+    return promise;
+  };
+  for (let i = 0; i < 8; i++) submit();
+  for (let i = 0; i < ended.length; i++) await ended[i];
+  while (submitted < most) await submit();
+  for (let i = 0; i < ended.length; i++) await ended[i];
+  if (told.some(count => count !== 1)) throw new Error(`told ${told}`);
+  calls += told.length;
+}
+
+for (let k = 0; k < programs; k++) {
+  x = (seed + k) * 0x9e3779b9 | 1;
+  try {
+    await play();
+  } catch (error) {
+    throw new Error(`seed ${seed + k}: ${error.message}`);
+  }
+}
+
+// Arguments are pickled before it is known whether they fit.
+const anew = {get a() { s.define('again', 'lambda x: 2'); return 1; }};
+s.define('again', 'lambda x: 1');
+const before = await s.submit('again', anew);
+const after = await s.submit('again', 0);
+// What shuts down while its arguments are pickled is rejected, and nothing waits for it.
+const shuts = {get a() { s.shutdown(); return 1; }};
+const shut = await s.submit('again', shuts).catch(error => error.message);
+await s.shutdown();
+return {calls, workers: [...workers].sort(), before, after, shut};
+"""
+
+
+def handlers(page: Page, programs: int, most: int) -> None:
+    outcome = page.js(HANDLERS, SEED, programs, most)
+    workers = set(outcome.pop("workers"))
+    assert workers and workers <= {0, 1}  # of two, of which one may be late
+    assert outcome == {
+        "calls": programs * most,
+        "before": 1,
+        "after": 2,
+        "shut": "the scheduler has been shut down",
+    }
+
+
+def test_handlers_submit(shared_page: Page) -> None:
+    handlers(shared_page, 3, 200)
+
+
+@pytest.mark.stress
+def test_many_handlers_submit(page: Page) -> None:
+    page.timeout = 600
+    handlers(page, 40, 1000)
+
+
+def test_who_is_suspended_is_told_by_whoever_collects(shared_page: Page) -> None:
+    run = shared_page.run(
+        """
+        import asyncio, penny
+
+        async def look(future, looks):
+            while not future.done():
+                looks.append(1)
+                await asyncio.sleep(0)
+
+        async with penny.Scheduler(workers=1) as s:
+            looks = []
+            for number in range(20):
+                future = s.submit(sum, range(100_000 + number))
+                looking = asyncio.create_task(look(future, looks))
+                # This stack is suspended meanwhile.
+                assert future.result(60) == sum(range(100_000 + number))
+                await looking
+            assert looks
+        print("told")
+        """,
+        on="page",
+    )
+    assert run.ok() == "told\n"

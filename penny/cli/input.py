@@ -11,6 +11,7 @@ import threading
 
 __all__ = ["StandardInput"]
 
+
 class StandardInput:
     """The process's stdin, read by a thread of its own, and only what the script asks for.
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import {mock, test} from 'node:test';
 
 import {inPieces} from '../../web/penny/input.js';
-import {decoded, toConsole} from '../../web/penny/output.js';
+import {InOrder, SCRIPT, decoded, newCounts, toConsole} from '../../web/penny/output.js';
 
 /** @param {string} text */
 const encode = text => new TextEncoder().encode(text);
@@ -78,4 +78,36 @@ test('what is read comes in pieces of the size asked for, and nothing is lost', 
   for (const size of [4, 4, 100, 100, 100, 2, 100, 100]) got.push(new TextDecoder().decode(await read(size)));
   assert.deepEqual(got, ['two\n', 'line', 's\n', 'bytes', '', 'mo', 're', '']);
   assert.deepEqual(asked, [4, 100, 100, 2, 100]);
+});
+
+test('a piece is shown after all that had been posted when it was', () => {
+  const counts = newCounts();
+  const inOrder = new InOrder(counts);
+  /** @type {string[]} */
+  const shown = [];
+  /** As a worker posts. @param {number} who @param {string} text @returns {() => void} it arrives */
+  const post = (who, text) => {
+    const after = new Int32Array(counts);
+    Atomics.add(counts, who, 1);
+    return () => inOrder.take(who, after, () => shown.push(text));
+  };
+  const pieces = [
+    post(SCRIPT, 'before'),
+    post(0, 'in a task'),
+    post(1, 'in another'),
+    post(0, 'its end'),
+    post(SCRIPT, 'after'),
+  ];
+  for (const i of [1, 3, 0, 4]) pieces[i](); // those of one worker in order
+  assert.deepEqual(shown, ['before', 'in a task']);
+  pieces[2]();
+  assert.deepEqual(shown.splice(0), ['before', 'in a task', 'in another', 'its end', 'after']);
+  post(0, 'lost with its worker');
+  post(SCRIPT, 'afterwards')();
+  assert.deepEqual(shown, []);
+  inOrder.gone(0);
+  assert.deepEqual(shown.splice(0), ['afterwards']);
+  post(0, 'of its successor')();
+  post(SCRIPT, 'and on')();
+  assert.deepEqual(shown, ['of its successor', 'and on']);
 });

@@ -18,13 +18,14 @@
  * @typedef {{type: 'pool', parts: import('./site.js').Parts, clock: import('./clock.js').Clock,
  *            memory: WebAssembly.Memory,
  *            worker: number, workers: number, check: boolean, extras: Extras, lock: string,
- *            announce: boolean}} StartPool
- *   clock: the page's, which the worker follows; lock: name of the Web Lock that it holds while it lives;
- *   announce: tell clients of completions by message, since the page lacks Atomics.waitAsync
+ *            counts?: Int32Array, announce: boolean}} StartPool
+ *   clock: the page's, which the worker follows; lock: name of the Web Lock that it holds while it lives; counts: of
+ *   outputs, of a program's (InOrder in output.js); announce: tell clients of completions by message, since the page
+ *   lacks Atomics.waitAsync
  *
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('./site.js').Parts, clock: import('./clock.js').Clock,
- *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean,
+ *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean, counts: Int32Array,
  *            input: {buffer: SharedArrayBuffer, terminal: boolean} | null}} StartHost
  *   input: where the page puts what the script reads from stdin (input.js), and whether that is a terminal
  * @typedef {{type: 'run'} & import('./program.js').Script} RunScript
@@ -35,8 +36,9 @@
  * @typedef {Prepare | MakeSnapshot | StartPool | StartHost | RunScript | Announce | Closed} ToWorker
  *
  * Any worker to the page.
- * @typedef {{type: 'output', stream: import('./output.js').Stream, bytes: Uint8Array<ArrayBuffer>}} Output
- *   what was printed, as it was flushed
+ * @typedef {{type: 'output', stream: import('./output.js').Stream, bytes: Uint8Array<ArrayBuffer>,
+ *            after?: Int32Array}} Output
+ *   what was printed, as it was flushed; after: see InOrder in output.js
  * @typedef {{type: 'failed', error: string}} Failed
  *   could not start, or died of a fatal error
  * @typedef {{type: 'snapshot', snapshot: Uint8Array}} SnapshotMade

@@ -1,5 +1,7 @@
 // What Python prints, on its way from a worker to whoever shows it: bytes, in the pieces in which they were flushed.
 
+import {ASYNC_WORKER} from './layout.js';
+
 /**
  * @typedef {'stdout' | 'stderr'} Stream
  * @typedef {((stream: Stream, text: string, worker: number | null, bytes: Uint8Array) => void) & {end?: () => void}} Output
@@ -35,6 +37,68 @@ export function decoded(output, worker) {
   const decoders = {stdout: new TextDecoder(), stderr: new TextDecoder()};
   return (stream, bytes) =>
     output(stream, decoders[stream].decode(bytes, {stream: true}), worker, bytes);
+}
+
+/** Who prints in a program: a worker by its number, also the one for coroutines; and the script. */
+export const SCRIPT = ASYNC_WORKER + 1;
+
+/** How many pieces each of a program has posted, in memory that all of it share. */
+export const newCounts = () => new Int32Array(new SharedArrayBuffer(4 * (SCRIPT + 1)));
+
+/**
+ * A program's output in an order in which it may have been written. A browser may hand over what one worker has posted
+ * before what another had posted earlier. So each piece says how many had been posted by everybody when it was
+ * (`after`), and is shown after those: what a task prints, before what whoever has its result prints, and after what was
+ * printed before it was submitted. Two pools of a program share the counts of workers of one number, which is as good
+ * where only one prints.
+ */
+export class InOrder {
+  /** What was shown, by who wrote it. */
+  #shown = new Int32Array(SCRIPT + 1);
+  /** @type {Map<number, {after: Int32Array, show: () => void}[]>} */
+  #waiting = new Map();
+
+  /** @param {Int32Array} counts of `newCounts` */
+  constructor(counts) {
+    this.counts = counts;
+  }
+
+  /**
+   * @param {number} who
+   * @param {Int32Array} after
+   * @param {() => void} show called once, in its turn
+   */
+  take(who, after, show) {
+    const mine = this.#waiting.get(who);
+    if (mine) mine.push({after, show});
+    else this.#waiting.set(who, [{after, show}]);
+    this.#settle();
+  }
+
+  /** The worker is gone, and what it had posted comes no more. @param {number} who */
+  gone(who) {
+    this.#shown[who] = Math.max(this.#shown[who], Atomics.load(this.counts, who));
+    this.#settle();
+  }
+
+  #settle() {
+    for (let moved = true; moved; ) {
+      moved = false;
+      for (const [who, pieces] of this.#waiting) {
+        while (pieces.length && this.#ready(who, pieces[0].after)) {
+          pieces.shift()?.show();
+          this.#shown[who]++;
+          moved = true;
+        }
+        if (!pieces.length) this.#waiting.delete(who);
+      }
+    }
+  }
+
+  /** @param {number} who @param {Int32Array} after */
+  #ready(who, after) {
+    return after.every((count, other) => other === who || this.#shown[other] >= count);
+  }
 }
 
 /**

@@ -45,7 +45,7 @@ export class Pool extends EventTarget {
   /**
    * @param {Core} core the page's instance on the scheduler's memory
    * @param {number} workers
-   * @param {{extras: Extras, output: Output, check: boolean, announce?: () => void,
+   * @param {{extras: Extras, output: Output, inOrder?: import('./output.js').InOrder, check: boolean, announce?: () => void,
    *          traced?: (recording: import('./trace.js').Recording) => void}} options check: every
    *     job through pickle; announce: tells the client that there are completions, only where it has to be
    *     told by message; traced: gets what a traced pool has done when it has closed
@@ -95,6 +95,7 @@ export class Pool extends EventTarget {
   /** @param {number} number */
   async #start(number) {
     const {core, options} = this;
+    const {inOrder} = options;
     const worker = newWorker(`penny worker ${number}`);
     this.#tell(number, 'starting');
     const lock = `penny-${pageId}-${locks++}`;
@@ -172,7 +173,8 @@ export class Pool extends EventTarget {
           this.#tell(number, 'ready');
           break;
         case 'output':
-          print(data.stream, data.bytes);
+          if (!inOrder || !data.after) print(data.stream, data.bytes);
+          else inOrder.take(number, data.after, () => print(data.stream, data.bytes));
           break;
         case 'completed':
           options.announce?.();
@@ -206,6 +208,7 @@ export class Pool extends EventTarget {
         check: options.check,
         extras: options.extras,
         lock,
+        counts: inOrder?.counts,
         announce: options.announce !== undefined,
       });
     } catch (error) {
@@ -220,6 +223,7 @@ export class Pool extends EventTarget {
    */
   #lost(number, ready, error) {
     this.#workers[number] = null;
+    this.options.inOrder?.gone(number);
     this.#tell(number, 'lost', error);
     this.core.exports.recover(number);
     this.watch(); // what it had promoted was asked to end
@@ -262,6 +266,7 @@ export class Pool extends EventTarget {
       this.#workers.map(async (worker, number) => {
         if (worker) await end(worker);
         this.#workers[number] = null;
+        this.options.inOrder?.gone(number);
         this.#tell(number, 'stopped');
       }),
     );

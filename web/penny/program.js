@@ -6,7 +6,7 @@ import {Core, KEEPER} from './core.js';
 import {requireIsolation} from './isolation.js';
 import {checkWorkers} from './limits.js';
 import {answer, inPieces, inputBuffer} from './input.js';
-import {decoded, toConsole, writeTo} from './output.js';
+import {InOrder, SCRIPT, decoded, newCounts, toConsole, writeTo} from './output.js';
 import {hasWaitAsync, installOnPage, poolOptions} from './page_pool.js';
 import {Pool} from './pool.js';
 import {indexURL, newWorker, site, startingParts, tell} from './starter.js';
@@ -116,6 +116,7 @@ async function runInHost(script, {signal, workers, files = [], output = toConsol
   const worker = newWorker('penny host');
   /** @type {Map<number, Pool>} */
   const pools = new Map();
+  const inOrder = new InOrder(newCounts());
   const stdin = input && {buffer: inputBuffer(), terminal: terminal ?? false, read: inPieces(input)};
   try {
     tell(worker, {type: 'prepare', indexURL: await indexURL()});
@@ -124,7 +125,7 @@ async function runInHost(script, {signal, workers, files = [], output = toConsol
     const ended = new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason));
       worker.onerror = event => reject(new Error(event.message || 'the host worker did not load'));
-      worker.onmessage = answerHost(worker, module, pools, {...options, output, stdin, files, script, traced}, resolve, reject);
+      worker.onmessage = answerHost(worker, module, pools, {...options, output, inOrder, stdin, files, script, traced}, resolve, reject);
     });
     tell(worker, {
       type: 'host',
@@ -134,6 +135,7 @@ async function runInHost(script, {signal, workers, files = [], output = toConsol
       workers: workers ?? null,
       trace: traced !== undefined,
       waitAsync: hasWaitAsync,
+      counts: inOrder.counts,
       input: stdin ? {buffer: stdin.buffer, terminal: stdin.terminal} : null,
     });
     tell(worker, {type: 'run', ...script});
@@ -150,19 +152,20 @@ async function runInHost(script, {signal, workers, files = [], output = toConsol
  * @param {Worker} worker
  * @param {WebAssembly.Module} module
  * @param {Map<number, Pool>} pools
- * @param {{files: ArrayBuffer[], output: Output, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ * @param {{files: ArrayBuffer[], output: Output, inOrder: InOrder, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
  *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(event: MessageEvent<ToPage>) => void}
  */
 function answerHost(worker, module, pools, options, resolve, reject) {
-  const {files, output, stdin, worker: told, script, traced} = options;
+  const {files, output, inOrder, stdin, worker: told, script, traced} = options;
   const print = decoded(output, null);
+  const none = new Int32Array();
   return ({data}) => {
     switch (data.type) {
       case 'output':
-        print(data.stream, data.bytes);
+        inOrder.take(SCRIPT, data.after ?? none, () => print(data.stream, data.bytes));
         break;
       case 'input':
         if (stdin) answer(stdin.buffer, stdin.read(data.size));
@@ -173,6 +176,7 @@ function answerHost(worker, module, pools, options, resolve, reject) {
         const pool = new Pool(new Core(module, data.memory, KEEPER), data.workers, {
           extras: {packages, files, script},
           output,
+          inOrder,
           check: data.check,
           traced,
           announce: hasWaitAsync ? undefined : () => tell(worker, {type: 'completed', pool: number}),
@@ -197,7 +201,8 @@ function answerHost(worker, module, pools, options, resolve, reject) {
         break;
       }
       case 'exit':
-        resolve(data.status);
+        // After all that was printed until now.
+        inOrder.take(SCRIPT, new Int32Array(inOrder.counts), () => resolve(data.status));
         break;
       case 'failed':
         reject(new Error(data.error));

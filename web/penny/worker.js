@@ -9,7 +9,7 @@ import {CoroutinePort} from './coroutine_port.js';
 import {hostPools} from './host.js';
 import {blockingRead} from './input.js';
 import {inWords} from './errors.js';
-import {writeTo} from './output.js';
+import {SCRIPT, writeTo} from './output.js';
 import {ASYNC_WORKER} from './layout.js';
 import {WorkerPort} from './worker_port.js';
 
@@ -53,13 +53,17 @@ async function addExtras(python, {packages, files, script}) {
 /**
  * Sends what Python prints to the page, as Python flushes it.
  * @param {Pyodide} python
+ * @param {number} who
+ * @param {Int32Array} [counts]
  */
-function sendOutput(python) {
+function sendOutput(python, who, counts) {
   let dying = false;
   onFatal(python, () => (dying = true)); // its stack goes to stdout otherwise
-  writeTo(python, (stream, bytes) =>
-    post({type: 'output', stream: dying ? 'stderr' : stream, bytes}, [bytes.buffer]),
-  );
+  writeTo(python, (stream, bytes) => {
+    const after = counts && new Int32Array(counts);
+    post({type: 'output', stream: dying ? 'stderr' : stream, bytes, after}, [bytes.buffer]);
+    if (counts) Atomics.add(counts, who, 1);
+  });
 }
 
 /**
@@ -82,11 +86,12 @@ async function holdLock(name) {
 }
 
 /** @param {StartPool} message */
-async function runPool({parts, clock, memory, worker, workers, check, extras, lock, announce}) {
+async function runPool(message) {
+  const {parts, clock, memory, worker, workers, check, extras, lock, counts, announce} = message;
   const ahead = followClock(clock);
   await holdLock(lock);
   pyodide = await bootPyodide(parts, {ahead});
-  sendOutput(pyodide);
+  sendOutput(pyodide, worker, counts);
   removeTerminals(pyodide);
   pyodide.pyimport('penny.input').refuse();
   await addExtras(pyodide, extras);
@@ -140,10 +145,10 @@ async function runCoroutines(module, core, pool) {
 }
 
 /** @param {StartHost} message */
-async function startHost({parts, clock, extras, workers, trace, input, waitAsync}) {
+async function startHost({parts, clock, extras, workers, trace, input, counts, waitAsync}) {
   const ahead = followClock(clock);
   pyodide = await bootPyodide(parts, {ahead});
-  sendOutput(pyodide);
+  sendOutput(pyodide, SCRIPT, counts);
   removeTerminals(pyodide);
   if (input) {
     const read = blockingRead(input.buffer, size => post({type: 'input', size}));

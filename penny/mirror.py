@@ -236,32 +236,39 @@ class Mirror:
         ]
         if not missing:
             return
+        # Where modules are found comes before what imports them.
+        missing.sort(key=lambda item: item.module != SURROUNDINGS)
         renewed = False
-        # Names first: what is loaded may look them up, in decorators' code for instance.
-        for item in missing:
-            if item.module == SURROUNDINGS:
-                self.apply_surroundings(self._form(item))
-                self._installed[SURROUNDINGS, item.name or ""] = item.uid, item.version
-                renewed = True
-                continue
-            if item.module == OFFERS:
-                assert item.name is not None
-                items, offers = pickle.loads(self._form(item))
-                found = [Item(*each) for each in items]
-                self._offers[item.name] = {
-                    name: [found[i] for i in numbers] for name, numbers in offers.items()
-                }
-                self._installed[OFFERS, item.name] = item.uid, item.version
-                self.module(item.name)
-                continue
+        try:
+            for item in missing:
+                renewed = self._install(item) or renewed
+        finally:
+            if renewed:
+                self._epoch += 1
+                self.on_change()
+
+    def _install(self, item: Item) -> bool:
+        """See to it that a name has its value. Returns whether it had another one."""
+        key = item.module, item.name or ""
+        if item.module == SURROUNDINGS:
+            self.apply_surroundings(self._form(item))
+        elif item.module == OFFERS:
+            items, offers = pickle.loads(self._form(item))
+            found = [Item(*each) for each in items]
+            self._offers[key[1]] = {
+                name: [found[i] for i in numbers] for name, numbers in offers.items()
+            }
+            self.module(key[1])
+        else:
             value = self._load(item)
-            if item.name is not None:
-                key = item.module, item.name
-                renewed = renewed or key in self._installed
-                self._bind(item, value)
-        if renewed:
-            self._epoch += 1
-            self.on_change()
+            if item.name is None:
+                return False
+            had = key in self._installed
+            self._bind(item, value)
+            return had
+        had = key in self._installed and item.module == SURROUNDINGS
+        self._installed[key] = item.uid, item.version
+        return had
 
     def _bind(self, item: Item, value: Any) -> None:
         assert item.name is not None

@@ -24,6 +24,8 @@ class Play {
   tickets = [];
   /** Slots that were kept. @type {number[]} */
   kept = [];
+  /** What a worker is at. @type {{task: number, id: number, returns: number}[]} */
+  begun = [];
   /** Whose outcome is being handed over. @type {Ticket | undefined} */
   taking;
   broken = false;
@@ -67,9 +69,21 @@ class Play {
     }
   }
 
+  /** A worker begins a task, and goes on with it. */
+  begin() {
+    const task = this.worker.exports.worker_next(0, 0);
+    if (task !== NOTHING) this.begun.push({task, ...runTask(this.worker, task)});
+  }
+
+  finish() {
+    const begun = this.begun.splice(this.below(this.begun.length || 1), 1)[0];
+    if (begun) endTask(this.worker, begun.task, begun.id, begun.returns);
+  }
+
   cancel() {
     if (!this.tickets.length) return;
-    const ticket = this.tickets[this.below(this.tickets.length)];
+    const own = this.taking && this.below(3) === 0;
+    const ticket = own ? /** @type {Ticket} */ (this.taking) : this.tickets[this.below(this.tickets.length)];
     const {state} = ticket;
     if (state !== 'pending' && ticket !== this.taking) {
       assert.equal(this.client.running(ticket), false);
@@ -127,13 +141,15 @@ class Play {
   }
 
   act() {
-    const actions = ['submit', 'submit', 'submit', 'run', 'run', 'cancel', 'collect', 'free'];
+    const actions = ['submit', 'submit', 'submit', 'run', 'run', 'begin', 'finish', 'cancel', 'cancel', 'collect', 'free'];
     this[/** @type {'submit'} */ (actions[this.below(actions.length)])]();
   }
 
   /** @param {import('./threads.mjs').Crew} crew */
   async end(crew) {
+    if (this.broken) for (let i = 0; i < 20; i++) this.collect(); // some of what it is at ends only afterwards
     await crew.until(() => {
+      while (this.begun.length) this.finish();
       this.run(Infinity);
       this.collect(true);
       while (this.kept.length) this.free();
@@ -143,6 +159,7 @@ class Play {
       this.tickets.filter(({state}) => state === 'pending'),
       [],
     );
+    this.collect(true); // nobody's are thrown away
     this.client.dropFunction(this.fn);
     this.client.close();
     if (!this.broken) assert.equal(this.core.exports.heap_used(), 0);

@@ -138,6 +138,8 @@ export class Client {
   /** Whether collect() is at work, and how many outcomes it has handed over. */
   #collecting = false;
   #count = 0;
+  /** Whose outcome is being handed over although it has not ended. @type {Ticket} */
+  #ending = UNKNOWN;
 
   /**
    * @param {Core} core
@@ -413,7 +415,7 @@ export class Client {
    */
   cancel(ticket) {
     const slot = this.#calls.get(ticket);
-    if (slot === undefined || slot === HOPELESS) return false;
+    if (slot === undefined || slot === HOPELESS || ticket === this.#ending) return false;
     if (slot === DEFERRED) this.#undefer(ticket, /** @type {Call} */ (this.#deferredCall(ticket)));
     else if (!this.core.exports.task_cancel(slot, this.number)) return false;
     else this.#leave(slot);
@@ -585,9 +587,14 @@ export class Client {
    */
   #endAll(deliver, limit, outcome, address, size) {
     for (const ticket of this.#calls.keys()) {
-      if (this.#count >= limit || !deliver(ticket, outcome, address, size, 0, L.NONE)) return;
-      const slot = this.#calls.get(ticket); // now: the receiver may have cancelled it
-      if (slot === undefined) continue;
+      if (this.#count >= limit) return;
+      this.#ending = ticket;
+      try {
+        if (!deliver(ticket, outcome, address, size, 0, L.NONE)) return;
+      } finally {
+        this.#ending = UNKNOWN;
+      }
+      const slot = /** @type {number} */ (this.#calls.get(ticket)); // now: it may have been placed meanwhile
       if (slot === DEFERRED) {
         this.#undefer(ticket, /** @type {Call} */ (this.#deferredCall(ticket)));
       } else if (slot === HOPELESS) {

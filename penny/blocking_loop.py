@@ -1,43 +1,50 @@
-"""An event loop for code that may block: by it `asyncio.run` works inside a task.
+"""An event loop for code that may block.
 
-It is asyncio's own `BaseEventLoop`, all but its selector. There are no sockets to select from, and
-no threads that could wake it: what a coroutine here can wait for is another coroutine, a timer, or
-a future of the scheduler that its task runs on. So where asyncio would sleep in `select`, this loop
+By it `asyncio.run` works inside a task, and in a script where the browser can't suspend Python. It
+is asyncio's own `BaseEventLoop`, all but its selector. There are no sockets to select from, and no
+threads that could wake it: what a coroutine here can wait for is another coroutine, a timer, or a
+future of the scheduler that its task runs on. So where asyncio would sleep in `select`, this loop
 works for those futures, as their `result()` would, or sleeps until the next timer is due. If
 nothing is left that could ever come, it says so instead of waiting for ever.
 
-JavaScript stands still while a task runs. Its promises can't be awaited here, and whoever tries is
-told to make the task an `async def` function, for which there is a worker that waits.
+JavaScript stands still meanwhile. Its promises can't be awaited here, and whoever tries is told to
+make the task an `async def` function, for which there is a worker that waits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
 import sys
 import time
 from asyncio import events
 from collections.abc import Callable, Generator
+from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from penny import _bridge, event_loop, jobs
-from penny.errors import BlockingError
+from penny.errors import BlockingError, Cancelled
 
-__all__ = ["BlockingLoop", "Work", "install", "put_aside", "put_back"]
+__all__ = ["BlockingLoop", "Work", "holds_off", "install", "put_aside", "put_back", "stand_in"]
 
 # How long a sleep is at a time, in seconds: in between the doorbell's handler runs.
 NAP = 0.01
 # How often a loop that is busy looks whether futures are done, in seconds.
 LOOK = 0.005
 
+WAY_OUT = (
+    "make the task an `async def` function and submit that; in a script, write `await main()` "
+    "instead of `asyncio.run(main())`"
+)
 STUCK = (
-    "this event loop waits for something that can't come: no future of a scheduler is pending, no "
-    "timer runs, and no thread or JavaScript can wake it while the task runs. If it is JavaScript "
-    "that is awaited, make the task an `async def` function and submit that"
+    "this event loop waits for something that can't come: no future of a scheduler is pending and "
+    "no timer runs here, and no thread or JavaScript can wake it while it runs. If it is "
+    f"JavaScript that is awaited: {WAY_OUT}"
 )
 PROMISE = (
-    "a JavaScript promise can't be awaited by asyncio.run() in a task, since JavaScript stands "
-    "still meanwhile: make the task an `async def` function, submit that, and await the promise in "
-    "it"
+    "a JavaScript promise can't be awaited under asyncio.run() here, where JavaScript stands still "
+    f"meanwhile: {WAY_OUT}"
 )
 
 
@@ -62,11 +69,14 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
 
     def run_forever(self) -> None:
         """As asyncio's. Raises Cancelled if the task that runs it is cancelled."""
+        global _holding_off
         self._interrupt = jobs.innermost.interrupt
         outer = put_aside()
         try:
+            _holding_off = True
             super().run_forever()
         finally:
+            jobs.masked = True
             put_back(outer)
 
     def run_until_complete(self, future: Any) -> Any:
@@ -75,10 +85,12 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
         try:
             return super().run_until_complete(future)
         finally:
+            jobs.masked = True
             put_back(outer)
 
     def _run_once(self) -> None:
         super()._run_once()  # type: ignore[misc]
+        jobs.catch_up()
         # Cancelled may have been raised in a coroutine that nobody awaits: it is meant for all.
         interrupt = jobs.innermost.interrupt
         if interrupt is not self._interrupt and interrupt is not None:
@@ -90,6 +102,11 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nobody sleeps in another thread."""
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """As asyncio's, but for Cancelled, which ends the loop."""
+        if not isinstance(context.get("exception"), Cancelled):
+            super().call_exception_handler(context)
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""
@@ -139,10 +156,12 @@ class _Selector:
             return []
         outer = put_aside()  # what is worked on meanwhile is in no coroutine
         try:
+            jobs.catch_up()
             pending = self._work.wait(NAP if timeout is None else timeout)
         finally:
+            jobs.masked = True
             put_back(outer)
-            self._looked = time.monotonic()
+        self._looked = time.monotonic()
         if not pending and timeout != 0:
             if timeout is None:
                 interrupt = jobs.innermost.interrupt
@@ -161,6 +180,39 @@ class _Promise(asyncio.Future[Any]):
 
     __iter__ = __await__
 
+    def add_done_callback(self, fn: Any, /, *, context: Any = None) -> None:
+        if not self.done():
+            raise BlockingError(PROMISE)
+        super().add_done_callback(fn, context=context)
+
+
+# -- Cancelling ----------------------------------------------------------------------------------
+
+_holding_off = False
+"""Whether a loop runs, on top of the stack."""
+
+_ASYNCIO = os.path.dirname(asyncio.__file__) + os.sep
+# What asyncio calls is not the coroutines', either.
+_LIBRARY = os.path.dirname(_ASYNCIO.rstrip(os.sep)) + os.sep, "<frozen "
+
+
+def holds_off(frame: FrameType | None) -> bool:
+    """Whether Cancelled must not be raised in this frame, since it is the loop's own.
+
+    Between two lines of asyncio a step would be lost, and with it whoever waits for that step. So
+    it is raised in what the coroutines themselves do, or else when the loop comes round.
+    """
+    if not _holding_off:
+        return False
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(_ASYNCIO) or frame.f_globals is globals():
+            return True
+        if not name.startswith(_LIBRARY):
+            return False
+        frame = frame.f_back
+    return False
+
 
 # -- One loop on top of another ------------------------------------------------------------------
 
@@ -171,6 +223,8 @@ class _Outer(NamedTuple):
     running: asyncio.AbstractEventLoop | None
     task: asyncio.Task[Any] | None
     current: asyncio.AbstractEventLoop | None
+    masked: bool
+    holding_off: bool
 
 
 # Since Python 3.12; before, each loop has a current task of its own.
@@ -180,22 +234,38 @@ _swap_task: Callable[..., Any] = getattr(
 
 
 def put_aside() -> _Outer:
-    """Let what comes see no event loop, until `put_back`: neither a running nor a current one."""
+    """Let what comes see no event loop, until `put_back`: neither a running nor a current one.
+
+    Either is done as a whole, whenever the doorbell is rung: `jobs.catch_up` sees to what was noted
+    meanwhile.
+    """
+    global _holding_off
+    masked, jobs.masked = jobs.masked, True
+    holding_off, _holding_off = _holding_off, False
     running = events._get_running_loop()
     task = None
     if running is not None:
         task = _swap_task(running, None)
         events._set_running_loop(None)
     current, _policy.loop = _policy.loop, None
-    return _Outer(running, task, current)
+    jobs.masked = masked
+    return _Outer(running, task, current, masked, holding_off)
 
 
 def put_back(outer: _Outer) -> None:
-    """Undo `put_aside`."""
+    """Undo `put_aside`. Masked, so that it is done whatever happens; ends the mask.
+
+    Raises:
+        Cancelled: It is due for the innermost execution.
+    """
+    global _holding_off
     _policy.loop = outer.current
+    _holding_off = outer.holding_off
     if outer.running is not None:
         events._set_running_loop(outer.running)
         _swap_task(outer.running, outer.task)
+    jobs.masked = outer.masked
+    jobs.catch_up()
 
 
 # The name until Python 3.14.
@@ -239,4 +309,23 @@ def _run(main: Any, *, debug: bool | None = None, loop_factory: Any = None) -> A
         with asyncio.Runner(debug=debug, loop_factory=loop_factory) as runner:
             return runner.run(main)
     finally:
+        jobs.masked = True
         put_back(outer)
+
+
+def stand_in(work: Work) -> None:
+    """Let `asyncio.run` work in a host worker whose browser can't suspend Python.
+
+    Pyodide's does wherever that is possible, and then JavaScript goes on meanwhile.
+    """
+    from pyodide.webloop import WebLoop
+
+    previous = WebLoop.run_until_complete
+
+    @functools.wraps(previous)
+    def run_until_complete(self: Any, future: Any) -> Any:
+        if _bridge.can_run_sync() or not asyncio.iscoroutine(future):
+            return previous(self, future)
+        return _run(future, loop_factory=lambda: BlockingLoop(work))
+
+    WebLoop.run_until_complete = run_until_complete

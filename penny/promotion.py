@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from penny import _current, jobs
+from penny import _current, blocking_loop, jobs
 from penny._bridge import CANCEL, COROUTINE, STEAL, URGENT, WorkerPort
 from penny.checking import unchecked
 from penny.errors import Cancelled, PickleError, WorkerLost
@@ -125,7 +125,7 @@ class Promoter:
         """The signal's handler. Raises Cancelled if the running task is to end."""
         jobs.noted = True
         try:
-            if not (jobs.masked or _ends_scope(frame)):
+            if not (jobs.masked or _ends_scope(frame) or blocking_loop.holds_off(frame)):
                 jobs.answer()
         except RecursionError:  # for the next spawn
             jobs.noted = jobs.attention = True

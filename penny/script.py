@@ -29,6 +29,7 @@ async def run(source: str, filename: str, argv: Sequence[str], dedent: bool = Fa
     if dedent:  # written within a page's markup
         source = textwrap.dedent(source)
     sys.argv = list(argv)
+    _let_asyncio_block()
     remember(filename, source)
     namespace = __main__.__dict__
     namespace.update(__name__="__main__", __file__=filename)
@@ -67,6 +68,15 @@ def _print_exception(error: BaseException, filename: str) -> None:
     if frames is not None or isinstance(error, SyntaxError):
         error = error.with_traceback(frames)
     traceback.print_exception(error)
+
+
+def _let_asyncio_block() -> None:
+    from penny import _bridge, blocking_loop, event_loop
+    from penny.engines.shared import LiveEngines
+
+    event_loop.install()
+    if _bridge.role() == "host" and not _bridge.can_run_sync():
+        blocking_loop.stand_in(LiveEngines())
 
 
 async def _finish_tasks() -> None:

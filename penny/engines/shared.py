@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import operator
+import random
 import struct
 import time
 import weakref
@@ -27,7 +28,7 @@ from penny.payload import Payload, Reader, load, pieces_of
 from penny.shared_memory import Memory
 from penny.wire import loads, loads_exception, pack, pack_arguments, too_large
 
-__all__ = ["SharedEngine", "live_engines"]
+__all__ = ["LiveEngines", "SharedEngine", "live_engines"]
 
 T = TypeVar("T")
 
@@ -43,6 +44,20 @@ HEADER_BYTES = _header.size
 
 live_engines: weakref.WeakSet[SharedEngine] = weakref.WeakSet()
 """Engines that have not been collected: a program's end waits for their tasks."""
+
+
+class LiveEngines:
+    """For an event loop that blocks, see `blocking_loop.Work`: the futures of all engines here."""
+
+    patience = 0.005
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a completion, of whichever engine has something to wait for."""
+        engines = [engine for engine in live_engines if engine.expectant()]
+        if engines and not any([engine.drain(0) for engine in engines]) and seconds:
+            engine = random.choice(engines)
+            engine.drain(seconds if len(engines) == 1 else min(seconds, self.patience))
+        return bool(engines)
 
 
 class Waiting(Enum):
@@ -352,6 +367,10 @@ class SharedEngine:
         else:
             self._broken = _taken(payload, bytes).decode()
             future.set_exception(BrokenPool(f"the workers could not be started: {self._broken}"))
+
+    def expectant(self) -> bool:
+        """Whether a future is pending: a task's, or that of the end."""
+        return bool(self._pending) or (self._stopped is not None and not self._closed)
 
     # -- The pool --------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from penny import jobs
+from penny import blocking_loop, jobs
 from penny._bridge import WorkerPort
 from penny.engines.outcomes import fail
 from penny.errors import Cancelled
@@ -120,7 +120,12 @@ class TaskEngine:
                 return False
         job = wanted.ticket.job
         if timeout != 0:
-            job.wait(timeout)
+            outer = blocking_loop.put_aside()  # the job is in no coroutine
+            try:
+                job.wait(timeout)
+            finally:
+                jobs.masked = True
+                blocking_loop.put_back(outer)
         if not job.done():
             return False
         self._settle(wanted)

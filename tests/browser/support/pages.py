@@ -14,7 +14,7 @@ from selenium.webdriver import Chrome
 
 from penny.cli import bundle
 from support.browsers import add_script
-from support.in_pyodide import FILES
+from support.in_pyodide import FILES, INLINE
 from support.servers import Server
 
 TIMEOUT = 60.0
@@ -155,7 +155,7 @@ def program(
     if argv is not None:
         options["argv"] = argv
     options["files"] = archive({**FILES, **(files or {})})
-    return _RUN, [textwrap.dedent(python), options]
+    return _RUN, [INLINE + textwrap.dedent(python), options]
 
 
 class Page:

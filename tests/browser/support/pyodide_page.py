@@ -18,7 +18,7 @@ from selenium.webdriver import Chrome
 from penny.cli.pyodide import FILES as PYODIDE_FILES
 from penny.cli.pyodide import find_pyodide
 from support.browsers import start_browser
-from support.in_pyodide import FILES
+from support.in_pyodide import FILES, INLINE
 from support.pages import TIMEOUT, archive
 from support.servers import Server
 
@@ -60,6 +60,7 @@ def _install_penny(runner: PennyRunner) -> None:
         for (const zip of files) pyodide.unpackArchive(zip.slice(), 'zip');
         await Penny.install(pyodide, {files: [files[0]]});
         """
+        f"pyodide.runPython({json.dumps(INLINE)});"
     )
 
 

@@ -33,6 +33,8 @@ NAP = 0.01
 # How often a loop that is busy looks whether futures are done, in seconds.
 LOOK = 0.005
 
+_STOP = asyncio.base_events._run_until_complete_cb  # type: ignore[attr-defined]
+
 WAY_OUT = (
     "make the task an `async def` function and submit that; in a script, write `await main()` "
     "instead of `asyncio.run(main())`"
@@ -84,6 +86,13 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
         outer = put_aside()
         try:
             return super().run_until_complete(future)
+        except BaseException:
+            # The future may have ended just before: what was to stop the loop must not stop it when
+            # it runs once more, for clean-up.
+            for handle in list(self._ready):  # type: ignore[attr-defined]
+                if handle._callback is _STOP:
+                    handle.cancel()
+            raise
         finally:
             jobs.masked = True
             put_back(outer)

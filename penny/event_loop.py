@@ -51,7 +51,8 @@ def submitted(
         executor = getattr(loop, DEFAULT_EXECUTOR, None)
         if executor is None:
             return None
-        function, args, keywords = _without_context(function, args)
+        if _is_penny_s(executor):
+            function, args, keywords = _without_context(function, args)
     if _starts_threads(executor):
         return None
     return asyncio.wrap_future(executor.submit(function, *args, **keywords), loop=loop)
@@ -60,6 +61,12 @@ def submitted(
 def _starts_threads(executor: Any) -> bool:
     threads = concurrent.futures.ThreadPoolExecutor
     return isinstance(executor, threads) and type(executor).submit is threads.submit
+
+
+def _is_penny_s(executor: Any) -> bool:
+    from penny.submitter import Submitter
+
+    return isinstance(executor, Submitter)
 
 
 def _without_context(
@@ -80,11 +87,9 @@ def set_default_executor(loop: asyncio.AbstractEventLoop, executor: Any) -> None
     Raises:
         TypeError: It is no executor.
     """
-    if not (executor is None or isinstance(executor, concurrent.futures.Executor)):
-        from penny.submitter import Submitter
-
-        if not isinstance(executor, Submitter):
-            raise TypeError(f"executor must be a concurrent.futures.Executor, not {executor!r}")
+    known = executor is None or isinstance(executor, concurrent.futures.Executor)
+    if not (known or _is_penny_s(executor)):
+        raise TypeError(f"executor must be a concurrent.futures.Executor, not {executor!r}")
     setattr(loop, DEFAULT_EXECUTOR, executor)
 
 

@@ -58,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scene(javascript, *args): what `outcome` is of")
     config.addinivalue_line("markers", "program(python, **options): what `run` is of")
     config.addinivalue_line("markers", "part(python): what `printed` is of")
+    config.addinivalue_line("markers", "idle: a part, or run in Pyodide, and no worker needed")
     config.addinivalue_line("markers", "stress: takes long, for `make stress`")
     config.addinivalue_line("markers", "soak: takes minutes, for `make soak`")
 
@@ -180,12 +181,19 @@ def penny_pyodide(server: Server) -> Iterator[pyodide_page.PennyRunner]:
 
 
 @pytest.fixture
-def selenium_penny(penny_pyodide: pyodide_page.PennyRunner) -> pyodide_page.PennyRunner:
+def selenium_penny(
+    request: pytest.FixtureRequest, penny_pyodide: pyodide_page.PennyRunner
+) -> Iterator[pyodide_page.PennyRunner]:
     """A page with Pyodide of its own, into which Penny was installed, for `run_in_pyodide`.
 
     One for all tests, which share its Python: its modules, its `__main__`. `run(code)` runs Python
     by `runPython`, `run_async(code)` by `runPythonAsync`, both in `__main__`; `run_js(code)` runs
     JavaScript. In Python, `from pool import shared` gives a Scheduler of 2 workers that stays, and
     `from gates import Gate` what tasks can wait at.
+
+    A test in which no worker runs a task fails, unless it is marked `idle`.
     """
-    return penny_pyodide
+    before = penny_pyodide.run("import watch; watch.install(); watch.tasks_run()")
+    yield penny_pyodide
+    if not request.node.get_closest_marker("idle"):
+        assert penny_pyodide.run("watch.tasks_run()") > before, "no worker has run a task"

@@ -272,7 +272,8 @@ def test_one_loop_on_top_of_another(printed: str) -> None:
         gave = own.done(), others.done()
         return gave, others.result()
 
-    print(shared.submit(waits_for_its_own).result())
+    with penny.Scheduler(workers=1) as s:  # nobody else takes the others' meanwhile
+        print(s.submit(waits_for_its_own).result())
 
     def cancels():
         with penny.Scheduler() as inner:

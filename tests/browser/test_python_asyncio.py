@@ -9,7 +9,42 @@ async def test_run_in_executor(selenium_penny):
 
     from pool import shared
 
-    assert await asyncio.get_running_loop().run_in_executor(shared, pow, 2, 10) == 1024
+    import penny
+
+    loop, where = asyncio.get_running_loop(), penny.current_worker
+    assert where() is None
+    assert await loop.run_in_executor(shared, where) in (0, 1)
+    assert await loop.run_in_executor(shared.options(timeout=60), where) in (0, 1)
+    assert await loop.run_in_executor(None, where) is None
+    assert await asyncio.to_thread(where) is None
+    loop.set_default_executor(shared)
+    try:
+        assert await loop.run_in_executor(None, where) in (0, 1)
+        assert await asyncio.to_thread(where) in (0, 1)
+        assert await asyncio.to_thread(pow, 2, 10, mod=1000) == 24
+    finally:
+        loop.set_default_executor(None)
+
+
+@run_in_pyodide
+async def test_executors_of_coroutine_tasks(selenium_penny):
+    import asyncio
+
+    from pool import shared
+
+    import penny
+
+    async def task():
+        loop, where = asyncio.get_running_loop(), penny.current_worker
+        here, s = where(), penny.current_scheduler()
+        loop.set_default_executor(s)
+        ran = [await loop.run_in_executor(s, where), await asyncio.to_thread(where)]
+        await loop.shutdown_default_executor()  # which is not the task's to end
+        ran.append(await s.submit(where))
+        return here, [*map(int, ran)], await asyncio.to_thread(where) == here
+
+    here, ran, inline = await shared.submit(task)
+    assert here not in (0, 1) and set(ran) <= {0, 1} and inline
 
 
 @run_in_pyodide
@@ -18,7 +53,9 @@ async def test_wrap_future(selenium_penny):
 
     from pool import shared
 
-    assert await asyncio.wrap_future(shared.submit(pow, 2, 10)) == 1024
+    import penny
+
+    assert await asyncio.wrap_future(shared.submit(penny.current_worker)) in (0, 1)
 
 
 @run_in_pyodide
@@ -27,34 +64,54 @@ async def test_gather_futures(selenium_penny):
 
     from pool import shared
 
-    futures = [asyncio.wrap_future(shared.submit(abs, -n)) for n in range(10)]
-    assert await asyncio.gather(*futures) == list(range(10))
+    import penny
+
+    def where(n):
+        return n, penny.current_worker()
+
+    futures = [asyncio.wrap_future(shared.submit(where, n)) for n in range(10)]
+    given = await asyncio.gather(*futures)
+    assert [n for n, _ in given] == list(range(10)) and {w for _, w in given} <= {0, 1}
 
 
 @run_in_pyodide
 async def test_coroutines_await_futures_side_by_side(selenium_penny):
     import asyncio
 
+    from gates import Gate, pass_through
     from pool import shared
 
-    async def double(n):
-        return 2 * await shared.submit(abs, n)
+    gates = Gate(), Gate()
 
-    assert await asyncio.gather(*map(double, range(10))) == list(range(0, 20, 2))
+    async def awaits(n):
+        return n, await shared.submit(pass_through, gates[n], n)
+
+    both = asyncio.gather(awaits(0), awaits(1))
+    await gates[0].reached()  # neither has its result when both have begun
+    await gates[1].reached()
+    for gate in gates:
+        gate.open()
+    assert await both == [(0, 0), (1, 1)]
 
 
 @run_in_pyodide
 async def test_several_tasks_await_one_future(selenium_penny):
     import asyncio
 
+    from gates import Gate, pass_through
     from pool import shared
 
-    future = shared.submit(abs, -1)
+    gate = Gate()
+    future = shared.submit(pass_through, gate, 1)
 
     async def look():
         return await future
 
-    assert await asyncio.gather(look(), look(), look()) == [1, 1, 1]
+    looks = asyncio.gather(look(), look(), look())
+    await gate.reached()
+    assert not future.done()
+    gate.open()
+    assert await looks == [1, 1, 1]
 
 
 @run_in_pyodide

@@ -31,10 +31,12 @@ class BlockingGate(Gate):
 
 class Environment:
     def __init__(self):
+        self.opened = []
         self.scheduler = self.open(workers=2)
 
     def open(self, **options):
-        return penny.Scheduler(**options)
+        self.opened.append(penny.Scheduler(**options))
+        return self.opened[-1]
 
     def gate(self):
         return BlockingGate()
@@ -46,8 +48,9 @@ async def run(module):
     held = 0
     for name, check in conformance.scenarios(module).items():
         try:
-            if inspect.isawaitable(result := check(environment)):
-                await result
+            with conformance.watched(environment, check):
+                if inspect.isawaitable(result := check(environment)):
+                    await result
             held += 1
         except BaseException:
             print(f"\\n{name}\\n{traceback.format_exc()}")

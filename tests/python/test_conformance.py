@@ -46,12 +46,14 @@ class Environment:
     def __init__(self, engine: type[Engine], folder: Path) -> None:
         self._engine = engine
         self._folder = folder
+        self.opened: list[penny.Scheduler] = []
         self.scheduler = self.open(workers=2)
 
     def open(self, **options: Any) -> penny.Scheduler:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(penny.scheduler, "open_engine", self._engine)
-            return penny.Scheduler(**options)
+            self.opened.append(penny.Scheduler(**options))
+        return self.opened[-1]
 
     def gate(self) -> FileGate:
         return FileGate(self._folder)
@@ -66,19 +68,25 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]
 
 @each(BLOCKING)
 def test_with_processes(processes: Environment, check: conformance.Check) -> None:
-    check(processes)
+    with conformance.watched(processes, check):
+        check(processes)
 
 
 @each(AWAITED)
 async def test_with_processes_awaited(processes: Environment, check: conformance.Check) -> None:
-    await check(processes)
+    with conformance.watched(processes, check):
+        await check(processes)
 
 
 @each(serial(BLOCKING))
 def test_serially(tmp_path: Path, check: conformance.Check) -> None:
-    check(Environment(SerialEngine, tmp_path))
+    env = Environment(SerialEngine, tmp_path)
+    with conformance.watched(env, check):
+        check(env)
 
 
 @each(serial(AWAITED))
 async def test_serially_awaited(tmp_path: Path, check: conformance.Check) -> None:
-    await check(Environment(SerialEngine, tmp_path))
+    env = Environment(SerialEngine, tmp_path)
+    with conformance.watched(env, check):
+        await check(env)

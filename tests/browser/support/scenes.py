@@ -61,8 +61,9 @@ class Scenes:
         """Position of its scene, by the test's id."""
         tests = list(tests)
         parts = {t.nodeid: m.args[0] for t in tests if (m := t.get_closest_marker("part"))}
+        idle = [test.nodeid for test in tests if test.get_closest_marker("idle")]
         for test in tests:
-            source = _source(test, parts)
+            source = _source(test, parts, idle)
             if source is None:
                 continue
             if source not in sources:
@@ -93,7 +94,9 @@ class Scenes:
         return printed
 
 
-def _source(test: pytest.Function, parts: dict[str, str]) -> tuple[str, list[Any]] | None:
+def _source(
+    test: pytest.Function, parts: dict[str, str], idle: list[str]
+) -> tuple[str, list[Any]] | None:
     """The scene of a test, if it has one: the body of an async function, and its `args`."""
     if mark := test.get_closest_marker("scene"):
         source, *args = mark.args
@@ -103,5 +106,5 @@ def _source(test: pytest.Function, parts: dict[str, str]) -> tuple[str, list[Any
         where = {"on": parameters["on"]} if "on" in parameters else {}
         return program(*mark.args, **where, **mark.kwargs)
     if test.nodeid in parts:
-        return program(f"from parts import play\nawait play({parts!r})")
+        return program(f"from parts import play\nawait play({parts!r}, {idle!r})")
     return None

@@ -44,6 +44,9 @@ class Environment(Protocol):
     scheduler: Scheduler
     """With two workers. Scenarios leave nothing behind on it."""
 
+    opened: list[Scheduler]
+    """It, and all that `open` has opened."""
+
     def open(self, **options: Any) -> Scheduler:
         """Another one, which the scenario shuts down."""
 
@@ -54,6 +57,28 @@ def overlapping(check: Check) -> Check:
     """Marks a scenario that needs a task which runs while its caller goes on."""
     check.overlapping = True  # type: ignore[attr-defined]
     return check
+
+
+def idle(check: Check) -> Check:
+    """Marks a scenario in which no task has to run."""
+    check.idle = True  # type: ignore[attr-defined]
+    return check
+
+
+@contextlib.contextmanager
+def watched(env: Environment, check: Check) -> Iterator[None]:
+    """A block in which a scenario runs: it fails if no worker has run a task, unless `@idle`.
+
+    What a Scheduler is asked for could come out right without one, inline. So the workers' own
+    counters are looked at.
+    """
+    before = _tasks_run(env)
+    yield
+    assert hasattr(check, "idle") or _tasks_run(env) > before, "no worker has run a task"
+
+
+def _tasks_run(env: Environment) -> int:
+    return sum(w["run"] for s in env.opened for w in s.stats()["workers"])
 
 
 def scenarios(module: str) -> dict[str, Check]:

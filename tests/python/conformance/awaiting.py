@@ -24,6 +24,10 @@ async def forward(n: int) -> int:
     return await penny.current_scheduler().submit(abs, n)
 
 
+def here(value: int) -> tuple[int, int | None]:
+    return value, penny.current_worker()
+
+
 class Doubler:
     async def __call__(self, n: int) -> int:
         return await slow_double(n)
@@ -41,12 +45,29 @@ async def check_run_in_executor(env: Environment) -> None:
     assert await loop.run_in_executor(env.scheduler, call) == 63
     interactive = env.scheduler.options(priority="interactive")
     assert await loop.run_in_executor(interactive, abs, -1) == 1
+    # It was not the caller who ran them: that is no worker.
+    where, workers = penny.current_worker, range(env.scheduler.workers)
+    assert where() is None
+    assert await loop.run_in_executor(env.scheduler, where) in workers
+    assert await loop.run_in_executor(interactive, where) in workers
 
 
 async def check_many_run_in_executor(env: Environment) -> None:
     loop = asyncio.get_running_loop()
-    calls = [loop.run_in_executor(env.scheduler, abs, -n) for n in range(50)]
-    assert await asyncio.gather(*calls) == list(range(50))
+    calls = [loop.run_in_executor(env.scheduler, here, n) for n in range(50)]
+    given = await asyncio.gather(*calls)
+    assert [n for n, _ in given] == list(range(50))
+    assert {worker for _, worker in given} <= set(range(env.scheduler.workers))
+
+
+@overlapping
+async def check_run_in_executor_returns_while_the_call_runs(env: Environment) -> None:
+    loop, gate = asyncio.get_running_loop(), env.gate()
+    call = loop.run_in_executor(env.scheduler, pass_through, gate, "passed")
+    await asyncio.sleep(0)
+    assert not call.done()
+    gate.open()
+    assert await call == "passed"
 
 
 async def check_wrap_future(env: Environment) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 
-from conformance import Environment, busy, overlapping, pass_through, raises
+from conformance import Environment, busy, idle, overlapping, pass_through, raises
 
 
 def nap(seconds: float) -> float:
@@ -13,6 +13,7 @@ def nap(seconds: float) -> float:
     return seconds
 
 
+@idle
 def check_nothing_is_taken_after_shutdown(env: Environment) -> None:
     s = env.open(workers=1)
     s.register(abs, id=1)
@@ -69,6 +70,7 @@ def check_shutdown_that_cancels(env: Environment) -> None:
     s.shutdown()
 
 
+@idle
 @overlapping
 def check_shutdown_after_all_is_cancelled(env: Environment) -> None:
     s = env.open(workers=1)

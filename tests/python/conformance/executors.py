@@ -10,7 +10,7 @@ import time
 import weakref
 
 import penny
-from conformance import Environment, busy, overlapping, pass_through, raises
+from conformance import Environment, busy, idle, overlapping, pass_through, raises
 
 
 class Thing:
@@ -42,6 +42,7 @@ def check_submit_positional_and_keyword_arguments(env: Environment) -> None:
     assert s.submit(capture, 1, self=2, fn=3).result() == ((1,), {"self": 2, "fn": 3})
 
 
+@idle
 def check_submit_without_a_function(env: Environment) -> None:
     with raises(TypeError):
         env.scheduler.submit(fn=capture, arg=1)
@@ -85,10 +86,12 @@ def check_map_ends_with_the_shortest_iterable(env: Environment) -> None:
     assert list(env.scheduler.map(pow, [], [2, 2])) == []
 
 
+@idle
 def check_map_without_an_iterable(env: Environment) -> None:
     assert list(env.scheduler.map(capture)) == []
 
 
+@idle
 def check_map_of_a_function_without_arguments_for_it(env: Environment) -> None:
     with raises(TypeError):
         env.scheduler.map()
@@ -141,6 +144,7 @@ def check_map_buffers_chunks(env: Environment) -> None:
     results.close()
 
 
+@idle
 def check_map_sizes(env: Environment) -> None:
     s = env.scheduler
     for size in (0, -1):
@@ -153,6 +157,7 @@ def check_map_sizes(env: Environment) -> None:
             s.map(str, range(4), buffersize=size)
 
 
+@idle
 def check_map_passes_on_what_its_iterable_raises(env: Environment) -> None:
     def broken():
         yield 1
@@ -299,6 +304,7 @@ def check_a_failed_future_is_let_go_without_the_collector(env: Environment) -> N
         gc.enable()
 
 
+@idle
 def check_workers_must_be_positive(env: Environment) -> None:
     for number in (0, -1):
         with raises(ValueError, "workers must be greater than 0"):

@@ -6,7 +6,7 @@ import concurrent.futures
 import time
 
 import penny
-from conformance import Environment, raises
+from conformance import Environment, idle, raises
 
 
 def fib(n: int) -> int:
@@ -95,6 +95,7 @@ def polling() -> int:
     return future.result(timeout=0)
 
 
+@idle
 def check_outside_of_tasks_there_is_none(env: Environment) -> None:
     with raises(RuntimeError, "penny.Scheduler()"):
         penny.current_scheduler()

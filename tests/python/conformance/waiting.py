@@ -10,7 +10,7 @@ import weakref
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, as_completed, wait
 
 import penny
-from conformance import Environment, busy, overlapping, pass_through, raises
+from conformance import Environment, busy, idle, overlapping, pass_through, raises
 
 
 def settled(env: Environment) -> list[concurrent.futures.Future]:
@@ -28,6 +28,7 @@ def cancelled(env: Environment) -> concurrent.futures.Future:
     return future
 
 
+@idle
 def check_wait_for_none(env: Environment) -> None:
     assert wait([]) == (set(), set())
     assert wait([], timeout=0, return_when=FIRST_COMPLETED) == (set(), set())
@@ -47,6 +48,7 @@ def check_wait_for_what_is_done(env: Environment) -> None:
         assert done == set(futures) and not pending
 
 
+@idle
 def check_wait_refuses_other_words(env: Environment) -> None:
     with raises(ValueError, "Invalid return condition"):
         wait([env.scheduler.submit(abs, -1), penny_future(env)], return_when="SOON", timeout=0)

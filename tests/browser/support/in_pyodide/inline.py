@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import forkjoin
+from gates import Gate
+
 import penny
 import penny.scheduler
 from penny.engines.serial import SerialEngine
@@ -27,3 +30,11 @@ def replace() -> None:
     """Have Schedulers from now on run their tasks inline, and nobody be in a worker."""
     penny.scheduler.open_engine = _Inline
     penny.current_worker = lambda: None
+    # Who waits for what only another could do would wait for ever.
+    Gate.wait = lambda gate: None
+    Gate.reached = _reached
+    forkjoin.SECONDS = 0.1
+
+
+async def _reached(gate: Gate) -> None:
+    pass

@@ -165,6 +165,7 @@ async def test_nothing_is_left_when_the_last_has_let_go(selenium_penny):
     await own.aclose()
 
 
+@pytest.mark.idle
 @run_in_pyodide
 async def test_no_room_says_so(selenium_penny):
     from pool import shared

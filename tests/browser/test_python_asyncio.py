@@ -1,5 +1,6 @@
 """Python on a page: a Scheduler and its futures among asyncio's."""
 
+import pytest
 from pytest_pyodide import run_in_pyodide
 
 
@@ -114,6 +115,7 @@ async def test_several_tasks_await_one_future(selenium_penny):
     assert await looks == [1, 1, 1]
 
 
+@pytest.mark.idle
 @run_in_pyodide
 async def test_cancelling_the_awaiting_task_withdraws_a_pending_call(selenium_penny):
     import asyncio
@@ -158,6 +160,7 @@ async def test_a_timeout_leaves_a_running_call_alone(selenium_penny):
     assert await future == "done"
 
 
+@pytest.mark.idle
 @run_in_pyodide
 async def test_a_cancelled_future_raises_asyncio_s_error_when_awaited(selenium_penny):
     import asyncio

@@ -46,6 +46,7 @@ def test_blocking_calls_under_run_python_name_the_way_out(selenium_penny, blocki
     assert "await" in message or "async for" in message
 
 
+@pytest.mark.idle
 def test_with_under_run_python_fails_at_its_beginning(selenium_penny):
     message, entered = run_plainly(
         selenium_penny,

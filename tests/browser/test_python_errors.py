@@ -68,6 +68,7 @@ async def test_causes_and_notes_come_along(selenium_penny):
         raise AssertionError("no ValueError")
 
 
+@pytest.mark.idle
 @run_in_pyodide
 async def test_an_unpicklable_argument_is_named_and_nothing_is_queued(selenium_penny):
     import _thread
@@ -90,6 +91,7 @@ async def test_an_unpicklable_argument_is_named_and_nothing_is_queued(selenium_p
     assert shared.stats()["pending"] == 0
 
 
+@pytest.mark.idle
 @run_in_pyodide
 async def test_an_unpicklable_function_names_its_variable(selenium_penny):
     import _thread
@@ -261,6 +263,7 @@ async def test_exits_and_interrupts_are_a_task_s_outcome(selenium_penny):
         assert s.stats()["workers"][0]["deaths"] == 0
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize(
     ("workers", "error"), [(0, "ValueError"), (-1, "ValueError"), ("x", "TypeError")]
 )

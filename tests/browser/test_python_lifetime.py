@@ -4,6 +4,7 @@ import pytest
 from pytest_pyodide import run_in_pyodide
 
 
+@pytest.mark.idle
 @run_in_pyodide
 async def test_submit_after_shutdown_is_refused(selenium_penny):
     import penny
@@ -51,6 +52,7 @@ async def test_shutdown_cancels_what_has_not_begun(selenium_penny):
     assert s.stats()["workers"][0]["run"] == 1
 
 
+@pytest.mark.idle
 @run_in_pyodide
 async def test_shutdown_twice_is_no_error(selenium_penny):
     import penny
@@ -61,6 +63,7 @@ async def test_shutdown_twice_is_no_error(selenium_penny):
     s.shutdown(wait=False)
 
 
+@pytest.mark.idle
 @run_in_pyodide
 async def test_the_number_of_workers_is_the_machine_s_by_default(selenium_penny):
     from js import navigator

@@ -65,6 +65,14 @@ def idle(check: Check) -> Check:
     return check
 
 
+def uncounted(check: Check) -> Check:
+    """Marks a scenario of coroutine tasks alone, which assert themselves that they are in a worker.
+
+    In a browser the worker that they share is none of those that `stats` counts.
+    """
+    return idle(check)
+
+
 @contextlib.contextmanager
 def watched(env: Environment, check: Check) -> Iterator[None]:
     """A block in which a scenario runs: it fails if no worker has run a task, unless `@idle`.

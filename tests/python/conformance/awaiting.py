@@ -7,15 +7,17 @@ import concurrent.futures
 import functools
 
 import penny
-from conformance import Environment, overlapping, pass_through, raises
+from conformance import Environment, overlapping, pass_through, raises, uncounted
 
 
 async def slow_double(n: int, seconds: float = 0) -> int:
+    assert penny.current_worker() is not None
     await asyncio.sleep(seconds)
     return 2 * n
 
 
 async def fail_slowly() -> None:
+    assert penny.current_worker() is not None
     await asyncio.sleep(0)
     raise LookupError("in the coroutine")
 
@@ -163,6 +165,7 @@ async def check_a_time_limit(env: Environment) -> None:
         await future
 
 
+@uncounted
 async def check_coroutine_tasks(env: Environment) -> None:
     s = env.scheduler
     assert await s.submit(slow_double, 21) == 42
@@ -173,11 +176,13 @@ async def check_coroutine_tasks(env: Environment) -> None:
         await s.submit(fail_slowly)
 
 
+@uncounted
 async def check_coroutine_tasks_wait_side_by_side(env: Environment) -> None:
     futures = [env.scheduler.submit(slow_double, n, 0.01) for n in range(20)]
     assert await asyncio.gather(*futures) == [2 * n for n in range(20)]
 
 
+@uncounted
 async def check_coroutine_tasks_of_imap(env: Environment) -> None:
     for chunksize in (1, 4):
         results = env.scheduler.imap(slow_double, range(10), chunksize=chunksize)
@@ -188,6 +193,7 @@ async def check_coroutine_tasks_submit(env: Environment) -> None:
     assert await env.scheduler.submit(forward, -7) == 7
 
 
+@uncounted
 @overlapping
 async def check_a_coroutine_task_is_told_to_end(env: Environment) -> None:
     future = env.scheduler.submit(slow_double, 1, 60)
@@ -198,6 +204,7 @@ async def check_a_coroutine_task_is_told_to_end(env: Environment) -> None:
         await future
 
 
+@uncounted
 async def check_a_coroutine_task_s_time_limit(env: Environment) -> None:
     future = env.scheduler.options(timeout=0.1).submit(slow_double, 1, 60)
     with raises(TimeoutError, "slow_double took longer than its timeout of 0.1 s"):

@@ -277,8 +277,7 @@ def _bridge() -> Any:
     raise RuntimeError(
         "penny.Scheduler needs the page's help here, since the page alone can start workers. On "
         "the page, load penny.js and call `await Penny.install(pyodide)`; or run this code in a "
-        '<script type="text/python" data-penny> element, or with `penny run`. Inside a task there '
-        "is no Scheduler to open: the task runs on one"
+        '<script type="text/python" data-penny> element, or with `penny run`'
     )
 
 

@@ -71,14 +71,15 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
 
     def run_forever(self) -> None:
         """As asyncio's. Raises Cancelled if the task that runs it is cancelled."""
-        global _holding_off
+        global _loops
         self._interrupt = jobs.innermost.interrupt
         outer = put_aside()
+        _loops += 1
         try:
-            _holding_off = True
             super().run_forever()
         finally:
             jobs.masked = True
+            _loops -= 1
             put_back(outer)
 
     def run_until_complete(self, future: Any) -> Any:
@@ -197,8 +198,8 @@ class _Promise(asyncio.Future[Any]):
 
 # -- Cancelling ----------------------------------------------------------------------------------
 
-_holding_off = False
-"""Whether a loop runs, on top of the stack."""
+_loops = 0
+"""How many loops run on this stack."""
 
 _ASYNCIO = os.path.dirname(asyncio.__file__) + os.sep
 # What asyncio calls is not the coroutines', either.
@@ -206,12 +207,14 @@ _LIBRARY = os.path.dirname(_ASYNCIO.rstrip(os.sep)) + os.sep, "<frozen "
 
 
 def holds_off(frame: FrameType | None) -> bool:
-    """Whether Cancelled must not be raised in this frame, since it is the loop's own.
+    """Whether Cancelled must not be raised in this frame, since it is asyncio's own.
 
     Between two lines of asyncio a step would be lost, and with it whoever waits for that step. So
-    it is raised in what the coroutines themselves do, or else when the loop comes round.
+    it is raised in what the coroutines themselves do, or else when the loop comes round, or whoever
+    has put it aside puts it back. Also while another task runs on top, which may complete what a
+    coroutine below awaits.
     """
-    if not _holding_off:
+    if not _loops:
         return False
     while frame is not None:
         name = frame.f_code.co_filename
@@ -233,7 +236,6 @@ class _Outer(NamedTuple):
     task: asyncio.Task[Any] | None
     current: asyncio.AbstractEventLoop | None
     masked: bool
-    holding_off: bool
 
 
 # Since Python 3.12; before, each loop has a current task of its own.
@@ -248,17 +250,17 @@ def put_aside() -> _Outer:
     Either is done as a whole, whenever the doorbell is rung: `jobs.catch_up` sees to what was noted
     meanwhile.
     """
-    global _holding_off
     masked, jobs.masked = jobs.masked, True
-    holding_off, _holding_off = _holding_off, False
     running = events._get_running_loop()
     task = None
     if running is not None:
         task = _swap_task(running, None)
         events._set_running_loop(None)
     current, _policy.loop = _policy.loop, None
+    outer = _Outer(running, task, current, masked)
+    # From here to the caller's `try` there is neither a call nor a loop, where the handler comes.
     jobs.masked = masked
-    return _Outer(running, task, current, masked, holding_off)
+    return outer
 
 
 def put_back(outer: _Outer) -> None:
@@ -267,9 +269,7 @@ def put_back(outer: _Outer) -> None:
     Raises:
         Cancelled: It is due for the innermost execution.
     """
-    global _holding_off
     _policy.loop = outer.current
-    _holding_off = outer.holding_off
     if outer.running is not None:
         events._set_running_loop(outer.running)
         _swap_task(outer.running, outer.task)

@@ -203,6 +203,47 @@ def test_cancelling_and_ends(printed: str) -> None:
 
 
 @part("""
+    import random
+
+    async def sleeps():
+        await asyncio.sleep(60)
+
+    async def steps():
+        while True:
+            await asyncio.sleep(0)
+
+    async def spins():
+        while True:
+            pass
+
+    async def awaits():
+        while True:
+            await asyncio.gather(*[current().submit(square, n) for n in range(5)])
+
+    async def blocks():
+        while True:
+            current().submit(square, 3).result()
+
+    async def among_others(coroutine):
+        others = [asyncio.create_task(sleeps()) for _ in range(3)]
+        one = asyncio.create_task(coroutine())
+        await asyncio.sleep(60)
+
+    def task(coroutine):
+        asyncio.run(among_others(coroutine))
+
+    kinds = [sleeps, steps, spins, awaits, blocks]
+    futures = [
+        shared.options(timeout=random.uniform(0.001, 0.05)).submit(task, kind) for kind in kinds * 8
+    ]
+    print({repr(outcome(future)).partition("(")[0] for future in futures})
+    print(sorted({shared.submit(square, 3).result() for _ in range(10)}))
+""")
+def test_cancelled_at_any_moment(printed: str) -> None:
+    assert printed == "{'TimeoutError'}\n[9]\n"
+
+
+@part("""
     def inner():
         'What a task sees that runs on top of a coroutine.'
         try:

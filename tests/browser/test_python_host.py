@@ -224,22 +224,6 @@ def test_awaiting_and_blocking_mix_in_one_program(printed: str) -> None:
 
 
 @pytest.mark.part("""
-    import penny
-    from pool import shared
-
-    def nest():
-        penny.Scheduler()
-
-    try:
-        shared.submit(nest).result()
-    except RuntimeError as error:
-        print(error)
-""")
-def test_a_task_can_open_no_scheduler(printed: str) -> None:
-    assert "Inside a task" in printed
-
-
-@pytest.mark.part("""
     import random
     from pool import shared
     from gates import Gate
@@ -275,6 +259,7 @@ def test_a_lost_worker_is_replaced_while_the_host_blocks(printed: str) -> None:
     assert printed == "1\nworker 0 died while it ran __main__.descend; other tasks go on\n"
 
 
+@pytest.mark.idle
 @pytest.mark.part("""
     import penny
     try:

@@ -21,7 +21,7 @@ import time
 from asyncio import events
 from collections.abc import Callable, Generator
 from types import FrameType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from penny import _bridge, event_loop, jobs
 from penny.errors import BlockingError, Cancelled
@@ -45,8 +45,8 @@ STUCK = (
     f"JavaScript that is awaited: {WAY_OUT}"
 )
 PROMISE = (
-    "a JavaScript promise can't be awaited under asyncio.run() here, where JavaScript stands still "
-    f"meanwhile: {WAY_OUT}"
+    "a JavaScript promise can't be awaited here, since JavaScript stands still while Python runs: "
+    f"{WAY_OUT}"
 )
 
 
@@ -194,6 +194,12 @@ class _Promise(asyncio.Future[Any]):
         if not self.done():
             raise BlockingError(PROMISE)
         super().add_done_callback(fn, context=context)
+
+    def then(self, *_: Any) -> NoReturn:
+        """Of Pyodide's futures. Raises BlockingError: it would never be called."""
+        raise BlockingError(PROMISE)
+
+    catch = finally_ = then
 
 
 # -- Cancelling ----------------------------------------------------------------------------------

@@ -24,7 +24,16 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any, Self, TypeVar
 
-from penny import _bridge, event_loop, kernels, mirror, shared_memory, surroundings
+from penny import (
+    _bridge,
+    blocking_loop,
+    event_loop,
+    jobs,
+    kernels,
+    mirror,
+    shared_memory,
+    surroundings,
+)
 from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.by_value import set_names
 from penny.engines.outcomes import fail, overtime
@@ -621,7 +630,12 @@ class SharedEngine:
     def _close_when_idle(self) -> None:
         if self._stopped is not None and not self._pending and not self._closing:
             self._closing = True
-            self._port.close().then(_bridge.once(lambda _: self._finish_closing()))
+            outer = blocking_loop.put_aside()  # it is JavaScript's loop that hears of it
+            try:
+                self._port.close().then(_bridge.once(lambda _: self._finish_closing()))
+            finally:
+                jobs.masked = True
+                blocking_loop.put_back(outer)
 
     def _finish_closing(self) -> bool:
         """True if the pool has just closed."""

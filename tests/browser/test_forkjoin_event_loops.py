@@ -457,3 +457,33 @@ def test_run_in_executor_in_a_host_worker(printed: str) -> None:
 """)
 def test_asyncio_run_in_the_script(printed: str) -> None:
     assert printed == "(0, 9, 'slept') (0, 9, 'slept')\n(0, 9, 'slept')\n"
+
+
+@part("""
+    from pyodide.http import pyfetch
+    from pyodide.webloop import WebLoop
+    from penny import _bridge, blocking_loop
+    from penny.engines.shared import LiveEngines
+
+    async def main():
+        async with penny.Scheduler(workers=1) as s:
+            where = asyncio.get_running_loop().run_in_executor(s, penny.current_worker)
+            both = await asyncio.gather(where, shared.submit(square, 4))
+            return *both, await asyncio.sleep(0.01, "slept")
+
+    async def fetches():
+        await pyfetch("/")
+
+    before = asyncio.current_task(), asyncio.get_running_loop()
+    can_run_sync, run_until_complete = _bridge.can_run_sync, WebLoop.run_until_complete
+    _bridge.can_run_sync = lambda: False
+    blocking_loop.stand_in(LiveEngines())
+    try:
+        print(asyncio.run(main()))
+        print("`await main()`" in str(outcome(lambda: asyncio.run(fetches()))))
+    finally:
+        _bridge.can_run_sync, WebLoop.run_until_complete = can_run_sync, run_until_complete
+    print(before == (asyncio.current_task(), asyncio.get_running_loop()))
+""")
+def test_asyncio_run_where_python_can_not_be_suspended(printed: str) -> None:
+    assert printed == "(0, 16, 'slept')\nTrue\nTrue\n"

@@ -102,7 +102,7 @@ const STAGES = {
   'waits for a job': task('waits_for_a_job', 'ended'),
   'reads a job’s outcome': task('reads_an_outcome', '2'),
   'runs a part of a loop': task('maps', '3001'),
-  'waits for a job, with a job of that on top': task('waits_below_a_job_of_its_job', '100000'),
+  'waits for a job, with a job of that on top': task('waits_below_a_job_of_its', '100000'),
   'runs an urgent task on top of another': {
     async play(halts) {
       const flag = s.array(1, 'int32');

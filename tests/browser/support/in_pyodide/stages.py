@@ -207,7 +207,7 @@ def waits_for_a_job(halts: bool) -> str:
     return job.join()
 
 
-def waits_below_a_job_of_its_job(halts: bool) -> int:
+def waits_below_a_job_of_its(halts: bool) -> int:
     return stolen(penny.spawn(_gives_back, halts)).join()
 
 

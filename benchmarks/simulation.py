@@ -5,7 +5,7 @@ checked; predictions.py prints what measured costs predict. Times are in seconds
 
 The model is that of penny/wasm_core/promotion.md and parking.md, for Python's jobs: private jobs in
 each worker, promotion of the oldest when a hungry worker rings, theft from a random victim, one
-spinner, parking, joins that help. Each worker has a core of its own.
+spinner, parking, joins that run what belongs to them. Each worker has a core of its own.
 """
 
 from __future__ import annotations
@@ -154,23 +154,36 @@ class State(Enum):
 class Job:
     """A spawned call."""
 
-    __slots__ = ("node", "owner", "state")
+    __slots__ = ("node", "owner", "state", "task")
 
-    def __init__(self, node: Node, owner: Worker) -> None:
+    def __init__(self, node: Node, owner: Worker, task: Job | None) -> None:
         self.node = node
         self.owner = owner
         self.state = State.PRIVATE
+        self.task = task
+        """The stolen job that it was spawned in; None: the program."""
+
+    def is_below(self, task: Job) -> bool:
+        """Whether it belongs to a stolen job, or to one of its jobs, and so on."""
+        above = self.task
+        while above is not None:
+            if above is task:
+                return True
+            above = above.task
+        return False
 
 
 class Frame:
     """A call on a worker's stack."""
 
-    __slots__ = ("entered", "jobs", "node", "root")
+    __slots__ = ("entered", "jobs", "node", "root", "task")
 
-    def __init__(self, node: Node, root: Job | None) -> None:
+    def __init__(self, node: Node, root: Job | None, task: Job | None) -> None:
         self.node = node
         self.root = root
         """The job that it ends; None: its caller goes on by itself."""
+        self.task = task
+        """The stolen job that it is a part of; None: the program."""
         self.entered = False
         self.jobs: list[Job] = []
 
@@ -223,7 +236,9 @@ class Simulation:
         self.costs = costs
         self.workers = [Worker(number) for number in range(workers)]
         self.idle: set[int] = set(range(1, workers))  # asleep, or about to be
+        self.waiting: set[int] = set()  # asleep in a join
         self.spinner: Worker | None = None
+        self.onlooker: Worker | None = None  # that spins in a join
         self.queued = 0  # jobs that are visible
         self.promotions = self.steals = self.wakes = 0
         self._random = random.Random(seed)
@@ -233,8 +248,8 @@ class Simulation:
         first = self.workers[0]
         for worker in self.workers[1:]:
             worker.asleep_since = 0.0
-        first.frames.append(Frame(program, None))
-        first.attention = self._hungry()
+        first.frames.append(Frame(program, None, None))
+        first.attention = self._hungry(None)
         self._at(first, 0.0, self._step)
 
     def run(self) -> Run:
@@ -265,12 +280,12 @@ class Simulation:
             if not frame.entered:
                 frame.entered = True
                 spawned = node.children[:-1] if node.inline else node.children
-                frame.jobs = [Job(child, worker) for child in spawned]
+                frame.jobs = [Job(child, worker, frame.task) for child in spawned]
                 worker.private.extend(frame.jobs)
                 spent = node.calls * costs.call + (node.spawns + len(spawned)) * costs.spawn
                 worker.busy += spent
                 if node.inline:
-                    worker.frames.append(Frame(node.children[-1], None))
+                    worker.frames.append(Frame(node.children[-1], None, frame.task))
                 if worker.attention and frame.jobs:
                     worker.rung = now  # heard when this piece is over
                 self._at(worker, now + spent, self._step)
@@ -294,7 +309,7 @@ class Simulation:
                 job.state = State.RUNNING
                 self._drop_stale(worker)
                 frame.jobs.pop()
-                worker.frames.append(Frame(job.node, None))
+                worker.frames.append(Frame(job.node, None, frame.task))
             elif job.state is State.ENDED:
                 frame.jobs.pop()
             else:
@@ -310,10 +325,10 @@ class Simulation:
         """The job has ended. Returns how long that takes."""
         job.state = State.ENDED
         owner = job.owner
-        if owner.number in self.idle and self._awaited(owner) is job:
-            self.idle.remove(owner.number)
+        if owner.number in self.waiting and self._awaited(owner) is job:
+            self.waiting.remove(owner.number)
             return self._wake(owner, now)
-        if self.spinner is owner and self._awaited(owner) is job:
+        if self.onlooker is owner and self._awaited(owner) is job:
             self._at(owner, now, self._found)
         return 0.0
 
@@ -333,7 +348,7 @@ class Simulation:
         if worker.private:
             job = worker.private.pop()
             job.state = State.RUNNING
-            worker.frames.append(Frame(job.node, job))
+            worker.frames.append(Frame(job.node, job, worker.frames[-1].task))
             self._step(worker, now)
             return
         job = self._take(worker)
@@ -341,11 +356,14 @@ class Simulation:
             job.state = State.RUNNING
             self.queued -= 1
             self.steals += 1
-            worker.frames.append(Frame(job.node, job))
+            worker.frames.append(Frame(job.node, job, job))
             self._resume(worker, now, self.costs.steal)
-        elif not worker.has_spun and self.spinner is None:
+        elif not worker.has_spun and (self.spinner if awaited is None else self.onlooker) is None:
             worker.has_spun = True
-            self.spinner = worker
+            if awaited is None:
+                self.spinner = worker
+            else:
+                self.onlooker = worker
             self._ring_busy(worker, now)
             self._at(worker, now + worker.spin, self._gives_up)
         else:
@@ -356,14 +374,17 @@ class Simulation:
         if worker.passes_on and self.queued:
             after += self._wake_one(now)
         worker.has_spun = worker.passes_on = False
-        worker.attention = self._hungry()
+        worker.attention = self._hungry(worker.frames[-1].task)
         worker.rung = None
         self._at(worker, now + after, self._step)
 
     def _take(self, worker: Worker) -> Job | None:
         """Its own newest public job, or the oldest of another's, from a random one on."""
-        while worker.public:
-            job = worker.public.pop()
+        public = worker.public
+        while public and (
+            public[-1].state is not State.QUEUED or self._may_take(worker, public[-1])
+        ):
+            job = public.pop()
             if job.state is State.QUEUED:
                 return job
         if not self.queued:
@@ -371,26 +392,38 @@ class Simulation:
         first = self._random.randrange(len(self.workers))
         for i in range(len(self.workers)):
             public = self.workers[(first + i) % len(self.workers)].public
-            while public:
+            while public and (
+                public[0].state is not State.QUEUED or self._may_take(worker, public[0])
+            ):
                 job = public.popleft()
                 if job.state is State.QUEUED:
                     return job
         return None
 
+    def _may_take(self, worker: Worker, job: Job) -> bool:
+        awaited = self._awaited(worker)
+        return awaited is None or job.is_below(awaited)
+
+    def _stops_spinning(self, worker: Worker) -> None:
+        if self.spinner is worker:
+            self.spinner = None
+        if self.onlooker is worker:
+            self.onlooker = None
+
     def _found(self, worker: Worker, now: float) -> None:
-        self.spinner = None
+        self._stops_spinning(worker)
         worker.spin = SPIN_MAX
         worker.passes_on = True
         self._look(worker, now)
 
     def _gives_up(self, worker: Worker, now: float) -> None:
-        self.spinner = None
+        self._stops_spinning(worker)
         worker.spin = max(worker.spin / 2, SPIN_MIN)
         worker.passes_on = True
         self._look(worker, now)
 
     def _park(self, worker: Worker, now: float) -> None:
-        self.idle.add(worker.number)
+        (self.waiting if worker.frames else self.idle).add(worker.number)
         worker.asleep_since = now
         worker.turn += 1
         self._ring_busy(worker, now)
@@ -418,12 +451,25 @@ class Simulation:
 
     # -- Demand and promotion --------------------------------------------------------------------
 
-    def _hungry(self) -> bool:
-        return bool(self.idle) or (self.spinner is not None and not self.queued)
+    def _hungry(self, task: Job | None) -> bool:
+        """Whether anybody is, for jobs of that task."""
+        if self.idle or (self.spinner is not None and not self.queued):
+            return True
+        waiters = [self.workers[number] for number in self.waiting]
+        if self.onlooker is not None:
+            waiters.append(self.onlooker)
+        return any(self._feeds(waiter, task) for waiter in waiters)
+
+    def _feeds(self, waiter: Worker, task: Job | None) -> bool:
+        awaited = self._awaited(waiter)
+        if task is None or awaited is None:
+            return False
+        return task is awaited or task.is_below(awaited)
 
     def _ring_busy(self, caller: Worker, now: float) -> None:
         for worker in self.workers:
-            if worker is not caller and worker.number not in self.idle and worker.rung is None:
+            asleep = worker.number in self.idle or worker.number in self.waiting
+            if worker is not caller and not asleep and worker.rung is None:
                 worker.rung = now + self.costs.request
 
     def _answers(self, worker: Worker, now: float) -> bool:
@@ -432,7 +478,8 @@ class Simulation:
             if worker.rung is None or worker.rung > now:
                 return False
             worker.rung = None
-            worker.attention = self._hungry()
+            task = worker.frames[-1].task if worker.frames else None
+            worker.attention = self._hungry(task)
             if not worker.attention:
                 return False
             job = self._oldest(worker)
@@ -475,6 +522,14 @@ class Simulation:
         self.promotions += 1
         if self.spinner is not None:
             self._at(self.spinner, now, self._found)
+        if self.onlooker is not None and self._may_take(self.onlooker, job):
+            self._at(self.onlooker, now, self._found)
+        elif self.spinner is None and not self.idle:
+            for number in self.waiting:
+                if self._may_take(self.workers[number], job):
+                    self.waiting.remove(number)
+                    self._at(worker, now + self._wake(self.workers[number], now), self._step)
+                    return
         self._at(worker, now + self._wake_one(now), self._step)
 
 

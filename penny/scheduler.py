@@ -283,10 +283,11 @@ def current_scheduler() -> Scheduler:
     """The scheduler that runs the task which asks.
 
     In a pool worker, what is submitted to it without options becomes a job of this very worker, as
-    by `spawn`, and others steal it when they are idle; `result()` and all that waits helps
-    meanwhile. What nobody has waited for is done before the task ends. Functions are known to
-    `new_task` by the names that `penny.task` gave them, not by what was registered elsewhere. The
-    scheduler can't be shut down by a task, so that it can't be used in a `with` either.
+    by `spawn`, and others steal it when they are idle; `result()` and all that waits runs
+    meanwhile what belongs to that job, as `Job.join` does. What nobody has waited for is done
+    before the task ends. Functions are known to `new_task` by the names that `penny.task` gave
+    them, not by what was registered elsewhere. The scheduler can't be shut down by a task, so that
+    it can't be used in a `with` either.
 
     Raises:
         RuntimeError: No task runs here.

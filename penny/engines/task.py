@@ -1,9 +1,9 @@
 """The engine of futures inside tasks: what a task in a pool worker submits is that worker's job.
 
 As with `spawn`, it costs next to nothing until another worker asks for it. Whoever waits for a
-future runs its job, or, if another worker has it, helps until it has ended; so nobody ever waits
-for a worker to be free. What has options, and coroutines, are public from the start. What nobody
-has waited for is done when the function of the task has ended, before the task has.
+future runs its job, or, if another worker has it, what belongs to it until it has ended; so nobody
+ever waits for a worker to be free. What has options, and coroutines, are public from the start.
+What nobody has waited for is done when the function of the task has ended, before the task has.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class TaskEngine:
         wanted: Future[Any] | None = None,
         since: int | None = None,
     ) -> bool:
-        """Run the wanted job, or help until it has ended.
+        """Run the wanted job, or what belongs to it until it has ended.
 
         A job that is run here can't be interrupted when the time is over.
         """

@@ -109,17 +109,7 @@ const STAGES = {
   'waits for a job': task('waits_for_a_job', 'ended'),
   'reads a job’s outcome': task('reads_an_outcome', '2'),
   'runs a part of a loop': task('maps', '3001'),
-  'waits for a job, with another task on top': {
-    async play(halts) {
-      const below = outcomeOf(s.submit('stages.waits_for_a_job', halts));
-      if (halts) await said('halted');
-      const urgent = Penny.options({priority: 'interactive'});
-      const above = outcomeOf(s.submit('stages.runs', halts, urgent));
-      if (halts) victim = await said('halted');
-      return [below, above];
-    },
-    killed: ['WorkerLost', 'WorkerLost'], ended: ['ended', bytes(100_000)],
-  },
+  'waits for a job, with a job of that on top': task('waits_below_a_job_of_its', '100000'),
   'runs an urgent task on top of another': {
     async play(halts) {
       const flag = s.array(1, 'int32');

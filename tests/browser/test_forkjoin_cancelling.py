@@ -103,7 +103,7 @@ def test_a_task_that_waits_in_a_join(printed: str) -> None:
 
 @pytest.mark.part("""
     import penny
-    from forkjoin import forever, stolen
+    from forkjoin import forever
     from gates import Gate
     from pool import shared
 
@@ -116,8 +116,11 @@ def test_a_task_that_waits_in_a_join(printed: str) -> None:
         return "ended"
 
     def task(gate):
+        job = penny.current_scheduler().options(priority="interactive").submit(forever, gate)
         try:
-            return stolen(penny.spawn(forever, gate)).join()
+            while not job.running():
+                pass
+            return job.result()
         except penny.Cancelled:
             return "caught"
 
@@ -125,7 +128,8 @@ def test_a_task_that_waits_in_a_join(printed: str) -> None:
     gate = Gate()
     future = shared.submit(task, gate)
     gate.wait()
-    other = shared.submit(on_top, gates)  # only the worker that waits in the join can take it
+    # On top of the one that waits in the join: not on top of its job, which is interactive itself.
+    other = shared.options(priority="interactive").submit(on_top, gates)
     began.wait()
     print(future.cancel(running=True))
     asked.open()

@@ -207,6 +207,14 @@ def waits_for_a_job(halts: bool) -> str:
     return job.join()
 
 
+def waits_below_a_job_of_its(halts: bool) -> int:
+    return stolen(penny.spawn(_gives_back, halts)).join()
+
+
+def _gives_back(halts: bool) -> int:
+    return len(stolen(penny.spawn(runs, halts)).join())  # by the worker that waits for this
+
+
 def _returns_what_halts(halts: bool) -> list[Any]:
     return [bytes(SIZE), Unpickled(halts)]
 

@@ -23,7 +23,8 @@
  *
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('./site.js').Parts, extras: Extras, workers: number | null,
- *            trace: boolean, waitAsync: boolean}} StartHost
+ *            trace: boolean, waitAsync: boolean, lock: string}} StartHost
+ *   lock: as a pool worker's
  * @typedef {{type: 'run'} & import('./program.js').Script} RunScript
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions
@@ -34,12 +35,16 @@
  * Any worker to the page.
  * @typedef {{type: 'output', stream: 'stdout' | 'stderr', text: string}} Output
  * @typedef {{type: 'failed', error: string}} Failed
- *   could not start, or died of a fatal error
+ *   could not start, or broke down
+ * @typedef {{type: 'died'} & import('./boot.js').Death} Died
+ *   its Python is dead; the last message
  * @typedef {{type: 'snapshot', snapshot: Uint8Array}} SnapshotMade
  *
- * Pool worker to the page.
+ * Pool worker or host worker to the page.
  * @typedef {{type: 'held'}} Held
  *   holds its lock: from now on the page can tell when it is gone
+ *
+ * Pool worker to the page.
  * @typedef {{type: 'ready'}} Ready
  * @typedef {{type: 'completed'}} Completed
  * @typedef {{type: 'watch'}} WatchTasks
@@ -59,7 +64,7 @@
  * @typedef {{type: 'exit', status: number}} Exit
  *   the script has ended
  *
- * @typedef {Output | Failed | SnapshotMade | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
+ * @typedef {Output | Failed | Died | SnapshotMade | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
  *           Open | Close | WatchPool | StartPoolCoroutines | Exit} ToPage
  */
 

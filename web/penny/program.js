@@ -1,18 +1,19 @@
 // Running a Python program: in a host worker of its own, where it may block, or on the page's Pyodide.
-import {bootPyodide} from './boot.js';
+import {bootPyodide, onDeath} from './boot.js';
 import {chromeTrace} from './chrome_trace.js';
 import {Core, KEEPER} from './core.js';
 import {requireIsolation} from './isolation.js';
 import {checkWorkers} from './limits.js';
 import {hasWaitAsync, installOnPage, poolOptions, toConsole} from './page_pool.js';
 import {Pool} from './pool.js';
-import {indexURL, newWorker, site, startingParts, tell} from './starter.js';
+import {indexURL, newLock, newWorker, notStarted, site, startingParts, tell} from './starter.js';
 
 /**
  * @typedef {import('./pool.js').Output} Output
  * @typedef {import('./pool.js').WorkerChange} WorkerChange
  * @typedef {import('./messages.js').ToPage} ToPage
  * @typedef {import('./boot.js').Pyodide} Pyodide
+ * @typedef {import('./boot.js').Death} Death
  * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
  *            workers?: number, files?: ArrayBuffer[], output?: Output,
  *            worker?: (change: WorkerChange) => void,
@@ -28,7 +29,7 @@ import {indexURL, newWorker, site, startingParts, tell} from './starter.js';
  * Runs a Python program.
  * @param {string} source
  * @param {RunOptions} [options]
- * @returns {Promise<number>} its exit status; a traceback has gone to stderr
+ * @returns {Promise<number>} its exit status; a traceback has gone to stderr, or a line about what its Python died of
  */
 export async function run(source, options = {}) {
   requireIsolation();
@@ -52,7 +53,10 @@ export async function run(source, options = {}) {
 
 // ---- on the page ---------------------------------------------------------------------------------
 
-/** @type {Promise<Pyodide> | undefined} */
+/**
+ * Its death is a program's that runs there, and the next one gets a new Pyodide.
+ * @type {Promise<{pyodide: Pyodide, death: Promise<Death>}> | undefined}
+ */
 let pagePyodide;
 /** The last program on the page: they share one Python and take turns. @type {Promise<unknown>} */
 let turn = Promise.resolve();
@@ -77,11 +81,16 @@ function runOnPage(script, options, traced) {
 async function runNow(script, {workers, files = [], output = toConsole}, traced) {
   pagePyodide ??= startingParts()
     .then(parts => bootPyodide(parts))
+    .then(pyodide => {
+      const death = new Promise(resolve => onDeath(pyodide, {ends: resolve}));
+      death.then(() => (pagePyodide = undefined));
+      return {pyodide, death};
+    })
     .catch(error => {
       pagePyodide = undefined; // the next one tries again
       throw error;
     });
-  const pyodide = await pagePyodide;
+  const {pyodide, death} = await pagePyodide;
   for (const stream of /** @type {const} */ (['stdout', 'stderr'])) {
     const decoder = new TextDecoder();
     const set = stream === 'stdout' ? pyodide.setStdout : pyodide.setStderr;
@@ -96,10 +105,29 @@ async function runNow(script, {workers, files = [], output = toConsole}, traced)
   const trace = traced !== undefined;
   installOnPage(pyodide, await site.core(), {workers, files, trace, output}, script, traced);
   const {source, filename, argv, dedent} = script;
-  return await pyodide.pyimport('penny.script').run(source, filename, argv, dedent);
+  const status = pyodide.pyimport('penny.script').run(source, filename, argv, dedent);
+  return await Promise.race([status, death.then(death => statusOfDead(death, output))]);
+}
+
+/**
+ * Says what a program's Python died of.
+ * @param {Death} death
+ * @param {Output} output
+ */
+function statusOfDead({status, reason}, output) {
+  if (status) {
+    output('stderr', `penny: ${reason}\n`, null);
+    if (output !== toConsole) toConsole('stderr', `penny: ${reason}\n`, null);
+  }
+  return status;
 }
 
 // ---- in a host worker ----------------------------------------------------------------------------
+
+/** The exit status of a program whose worker has gone without a word, as a shell has it: 128 + SIGKILL. */
+const KILLED = 137;
+/** How long what such a worker may have said is waited for, ms. */
+const LAST_WORDS = 1_000;
 
 /**
  * @param {Script} script
@@ -109,28 +137,44 @@ async function runNow(script, {workers, files = [], output = toConsole}, traced)
  */
 async function runInHost(script, {signal, workers, files = [], ...options}, traced) {
   signal?.throwIfAborted();
-  const worker = newWorker('penny host');
+  let worker;
+  try {
+    worker = newWorker('penny host');
+  } catch (error) {
+    throw new Error(notStarted(error));
+  }
+  const lock = newLock();
+  /** @type {WebAssembly.Module} */
+  let core;
   /** @type {Map<number, Pool>} */
   const pools = new Map();
   try {
-    tell(worker, {type: 'prepare', indexURL: await indexURL()});
-    const [module, parts] = await Promise.all([site.core(), startingParts()]);
-    signal?.throwIfAborted(); // while all that was loaded
+    // From the beginning: it may fail, and be gone, before all that it needs is loaded.
     const ended = new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason));
-      worker.onerror = event => reject(new Error(event.message || 'the host worker did not load'));
-      worker.onmessage = answerHost(worker, module, pools, {...options, files, script, traced}, resolve, reject);
+      worker.onerror = event => {
+        event.preventDefault();
+        reject(new Error(notStarted(event)));
+      };
+      worker.onmessage = answerHost(worker, () => core, pools, {...options, files, script, traced, lock}, resolve, reject);
     });
-    tell(worker, {
-      type: 'host',
-      parts,
-      extras: {packages: [], files},
-      workers: workers ?? null,
-      trace: traced !== undefined,
-      waitAsync: hasWaitAsync,
-    });
-    tell(worker, {type: 'run', ...script});
-    return await ended;
+    const start = async () => {
+      tell(worker, {type: 'prepare', indexURL: await indexURL()});
+      const parts = await startingParts();
+      core = parts.core;
+      tell(worker, {
+        type: 'host',
+        parts,
+        extras: {packages: [], files},
+        workers: workers ?? null,
+        trace: traced !== undefined,
+        waitAsync: hasWaitAsync,
+        lock,
+      });
+      tell(worker, {type: 'run', ...script});
+      return await ended;
+    };
+    return await Promise.race([ended, start()]);
   } finally {
     worker.terminate();
     for (const pool of pools.values()) pool.close({now: true});
@@ -140,25 +184,44 @@ async function runInHost(script, {signal, workers, files = [], ...options}, trac
 /**
  * What the page does for a host worker: it keeps the pools that the host opens.
  * @param {Worker} worker
- * @param {WebAssembly.Module} module
+ * @param {() => WebAssembly.Module} module the core
  * @param {Map<number, Pool>} pools
  * @param {{files: ArrayBuffer[], output?: Output, worker?: (change: WorkerChange) => void,
- *          script: Script, traced: Traced}} options
+ *          script: Script, traced: Traced, lock: string}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(event: MessageEvent<ToPage>) => void}
  */
 function answerHost(worker, module, pools, options, resolve, reject) {
-  const {files, output = toConsole, worker: told, script, traced} = options;
+  const {files, output = toConsole, worker: told, script, traced, lock} = options;
+  /** @param {Death} death */
+  const die = death => {
+    if (over) return;
+    over = true;
+    resolve(statusOfDead(death, output));
+  };
+  let over = false;
   return ({data}) => {
+    if (over) return;
     switch (data.type) {
+      case 'held':
+        // It may go without a word: closed by its script, or ended by the browser for want of memory.
+        navigator.locks.request(lock, () => {
+          const gone = {status: KILLED, reason: "the script's worker is gone: closed, or out of memory", details: ''};
+          // What it has said comes before the lock is free, but may be heard after.
+          setTimeout(() => die(gone), LAST_WORDS);
+        });
+        break;
+      case 'died':
+        die(data);
+        break;
       case 'output':
         output(data.stream, data.text, null);
         break;
       case 'open': {
         const {pool: number} = data;
         const {packages} = poolOptions({packages: data.packages});
-        const pool = new Pool(new Core(module, data.memory, KEEPER), data.workers, {
+        const pool = new Pool(new Core(module(), data.memory, KEEPER), data.workers, {
           extras: {packages, files, script},
           output,
           check: data.check,
@@ -185,9 +248,11 @@ function answerHost(worker, module, pools, options, resolve, reject) {
         break;
       }
       case 'exit':
+        over = true;
         resolve(data.status);
         break;
       case 'failed':
+        over = true;
         reject(new Error(data.error));
         break;
     }

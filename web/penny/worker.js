@@ -1,5 +1,5 @@
 // A worker's entry: pool worker, host worker or snapshot maker, as the page's first message says.
-import {bootPyodide, hearDoorbell, makeSnapshot, onFatal, prepare} from './boot.js';
+import {bootPyodide, hearDoorbell, makeSnapshot, onDeath, prepare} from './boot.js';
 import {installBridge} from './bridge.js';
 import {Client} from './client.js';
 import {ClientPort} from './client_port.js';
@@ -48,13 +48,19 @@ async function addExtras(python, {packages, files, script}) {
 }
 
 /**
- * Sends what Python prints to the page, as Python flushes it; whole lines where `lines`.
+ * Sends what Python prints to the page, as Python flushes it; whole lines where `lines`. And its death.
  * @param {Pyodide} python
  * @param {boolean} lines
  */
-function sendOutput(python, lines) {
+function report(python, lines) {
   let dying = false;
-  onFatal(python, () => (dying = true)); // its stack goes to stdout otherwise
+  onDeath(python, {
+    begins: () => (dying = true), // its stack goes to stdout otherwise
+    ends(death) {
+      post({type: 'died', ...death});
+      self.close(); // nothing that is still waiting here may go on in a dead Python
+    },
+  });
   for (const stream of /** @type {const} */ (['stdout', 'stderr'])) {
     const set = stream === 'stdout' ? python.setStdout : python.setStderr;
     if (lines) {
@@ -67,7 +73,7 @@ function sendOutput(python, lines) {
     const decoder = new TextDecoder();
     set({
       write: (/** @type {Uint8Array} */ bytes) => {
-        post({type: 'output', stream, text: decoder.decode(bytes.slice(), {stream: true})});
+        post({type: 'output', stream: dying ? 'stderr' : stream, text: decoder.decode(bytes.slice(), {stream: true})});
         return bytes.length;
       },
     });
@@ -89,7 +95,7 @@ async function holdLock(name) {
 async function runPool({parts, memory, worker, workers, check, extras, lock, announce}) {
   await holdLock(lock);
   pyodide = await bootPyodide(parts);
-  sendOutput(pyodide, true);
+  report(pyodide, true);
   await addExtras(pyodide, extras);
   const core = new Core(parts.core, memory, worker);
   const pool = {
@@ -141,9 +147,10 @@ async function runCoroutines(module, core, pool) {
 }
 
 /** @param {StartHost} message */
-async function startHost({parts, extras, workers, trace, waitAsync}) {
+async function startHost({parts, extras, workers, trace, waitAsync, lock}) {
+  await holdLock(lock);
   pyodide = await bootPyodide(parts);
-  sendOutput(pyodide, false);
+  report(pyodide, false);
   await addExtras(pyodide, extras);
   pools = hostPools(parts.core, post, waitAsync);
   installBridge(pyodide, {
@@ -153,6 +160,8 @@ async function startHost({parts, extras, workers, trace, waitAsync}) {
     openPool: pools.open,
   });
 }
+
+self.onmessageerror = () => post({type: 'failed', error: "the page's message could not be read"});
 
 /** @type {Promise<void>} */
 let started = Promise.resolve();

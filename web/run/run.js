@@ -97,7 +97,23 @@ socket.addEventListener("message", ({ data }) => {
   else if (message.type === "stop") stopping.abort();
   else if (start) run(start, data).catch(fail);
 });
-addEventListener("error", (event) => fail(event.error ?? event.message));
-addEventListener("unhandledrejection", (event) => fail(event.reason));
+addEventListener("error", (event) => {
+  if (!isScripts(event.error)) fail(event.error ?? event.message);
+});
+addEventListener("unhandledrejection", (event) => {
+  if (!isScripts(event.reason)) fail(event.reason);
+});
+
+/**
+ * Whether it is the script's, which may run on this page: the death of its Python, which Penny.run tells, or what an
+ * event handler or a promise of its own was left with, harmless as in a worker.
+ * @param {any} reason
+ */
+function isScripts(reason) {
+  if (reason?.pyodide_fatal_error) return true;
+  if (start?.on !== "page") return false;
+  send({ type: "output", stream: "stderr", text: `${inWords(reason)}\n`, worker: null });
+  return true;
+}
 
 export {};

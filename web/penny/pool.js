@@ -152,7 +152,10 @@ export class Pool extends EventTarget {
     );
     worker.onerror = event => {
       event.preventDefault();
-      fail(`worker ${number}: ${notStarted(event)}`);
+      // Once it runs, what nobody catches there is some task's timer's or event handler's: no more than on a page.
+      if (held && reason !== undefined) return; // it is what it died of
+      if (held) options.output('stderr', `${event.message}\n`, number);
+      else fail(`worker ${number}: ${notStarted(event)}`);
     };
     worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => {
       switch (data.type) {

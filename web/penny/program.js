@@ -82,7 +82,7 @@ async function runNow(script, {workers, files = [], output = toConsole}, traced)
   pagePyodide ??= startingParts()
     .then(parts => bootPyodide(parts))
     .then(pyodide => {
-      const death = new Promise(resolve => onDeath(pyodide, {ends: resolve}));
+      const death = new Promise(ends => onDeath(pyodide, {ends}));
       death.then(() => (pagePyodide = undefined));
       return {pyodide, death};
     })
@@ -91,12 +91,15 @@ async function runNow(script, {workers, files = [], output = toConsole}, traced)
       throw error;
     });
   const {pyodide, death} = await pagePyodide;
+  let dying = false;
+  onDeath(pyodide, {begins: () => (dying = true), ends() {}});
   for (const stream of /** @type {const} */ (['stdout', 'stderr'])) {
     const decoder = new TextDecoder();
     const set = stream === 'stdout' ? pyodide.setStdout : pyodide.setStderr;
     set({
       write: (/** @type {Uint8Array} */ bytes) => {
-        output(stream, decoder.decode(bytes.slice(), {stream: true}), null);
+        const text = decoder.decode(bytes.slice(), {stream: true});
+        output(dying ? 'stderr' : stream, text, null); // its stack goes to stdout otherwise
         return bytes.length;
       },
     });
@@ -143,9 +146,8 @@ async function runInHost(script, {signal, workers, files = [], ...options}, trac
   } catch (error) {
     throw new Error(notStarted(error));
   }
-  const lock = newLock();
-  /** @type {WebAssembly.Module} */
-  let core;
+  /** @type {Host} */
+  const host = {worker, lock: newLock(), runs: false, over: false, core: null};
   /** @type {Map<number, Pool>} */
   const pools = new Map();
   try {
@@ -154,14 +156,17 @@ async function runInHost(script, {signal, workers, files = [], ...options}, trac
       signal?.addEventListener('abort', () => reject(signal.reason));
       worker.onerror = event => {
         event.preventDefault();
-        reject(new Error(notStarted(event)));
+        if (host.over) return;
+        // As of a pool's worker.
+        if (host.runs) (options.output ?? toConsole)('stderr', `${event.message}\n`, null);
+        else reject(new Error(notStarted(event)));
       };
-      worker.onmessage = answerHost(worker, () => core, pools, {...options, files, script, traced, lock}, resolve, reject);
+      worker.onmessage = answerHost(host, pools, {...options, files, script, traced}, resolve, reject);
     });
     const start = async () => {
       tell(worker, {type: 'prepare', indexURL: await indexURL()});
       const parts = await startingParts();
-      core = parts.core;
+      host.core = parts.core;
       tell(worker, {
         type: 'host',
         parts,
@@ -169,7 +174,7 @@ async function runInHost(script, {signal, workers, files = [], ...options}, trac
         workers: workers ?? null,
         trace: traced !== undefined,
         waitAsync: hasWaitAsync,
-        lock,
+        lock: host.lock,
       });
       tell(worker, {type: 'run', ...script});
       return await ended;
@@ -182,29 +187,32 @@ async function runInHost(script, {signal, workers, files = [], ...options}, trac
 }
 
 /**
+ * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start
+ * @typedef {{worker: Worker, lock: string, runs: boolean, over: boolean, core: WebAssembly.Module | null}} Host
+ *
  * What the page does for a host worker: it keeps the pools that the host opens.
- * @param {Worker} worker
- * @param {() => WebAssembly.Module} module the core
+ * @param {Host} host
  * @param {Map<number, Pool>} pools
  * @param {{files: ArrayBuffer[], output?: Output, worker?: (change: WorkerChange) => void,
- *          script: Script, traced: Traced, lock: string}} options
+ *          script: Script, traced: Traced}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(event: MessageEvent<ToPage>) => void}
  */
-function answerHost(worker, module, pools, options, resolve, reject) {
-  const {files, output = toConsole, worker: told, script, traced, lock} = options;
+function answerHost(host, pools, options, resolve, reject) {
+  const {files, output = toConsole, worker: told, script, traced} = options;
+  const {worker, lock} = host;
   /** @param {Death} death */
   const die = death => {
-    if (over) return;
-    over = true;
+    if (host.over) return;
+    host.over = true;
     resolve(statusOfDead(death, output));
   };
-  let over = false;
   return ({data}) => {
-    if (over) return;
+    if (host.over) return;
     switch (data.type) {
       case 'held':
+        host.runs = true;
         // It may go without a word: closed by its script, or ended by the browser for want of memory.
         navigator.locks.request(lock, () => {
           const gone = {status: KILLED, reason: "the script's worker is gone: closed, or out of memory", details: ''};
@@ -221,7 +229,7 @@ function answerHost(worker, module, pools, options, resolve, reject) {
       case 'open': {
         const {pool: number} = data;
         const {packages} = poolOptions({packages: data.packages});
-        const pool = new Pool(new Core(module(), data.memory, KEEPER), data.workers, {
+        const pool = new Pool(new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER), data.workers, {
           extras: {packages, files, script},
           output,
           check: data.check,
@@ -248,11 +256,11 @@ function answerHost(worker, module, pools, options, resolve, reject) {
         break;
       }
       case 'exit':
-        over = true;
+        host.over = true;
         resolve(data.status);
         break;
       case 'failed':
-        over = true;
+        host.over = true;
         reject(new Error(data.error));
         break;
     }

@@ -112,7 +112,8 @@ def test_policy_of_the_page_without_webassembly(
 @pytest.mark.parametrize(
     ("path", "name", "value", "why"),
     [
-        ("/penny/worker.js", "Content-Security-Policy", "script-src 'self'", "Content Security"),
+        ("/penny/worker.js", "Content-Security-Policy", "script-src 'none'", "pyodide.mjs"),
+        ("/penny/worker.js", "Cross-Origin-Embedder-Policy", "unsafe-none", "/penny/worker.js"),
         ("/penny/worker_port.js", "Content-Type", "text/plain", "/penny/worker.js"),
     ],
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import linecache
 import os
+import signal
 import sys
 import textwrap
 import traceback
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,15 +64,24 @@ async def run(
         status = _exit_status(error.code)
     except BaseException as error:
         _print_exception(error, filename)
-        status = 1
+        status = 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
     try:
         await _finish_tasks()
     except BaseException as error:
         _print_exception(error, filename)
         status = status or 1
+    _run_exit_handlers()
     sys.stdout.flush()
     sys.stderr.flush()
     return status
+
+
+def _run_exit_handlers() -> None:
+    """Run what was registered with `atexit` and `weakref.finalize`. On a page Python lives on."""
+    atexit._run_exitfuncs()
+    # Else finalizers of what is made from now on would not run, neither at once nor at an exit.
+    weakref.finalize._shutdown = False  # type: ignore[attr-defined]
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
 
 
 def _exit_status(code: object) -> int:

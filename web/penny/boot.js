@@ -1,6 +1,7 @@
 // Starting Pyodide from shared parts: a compiled module, one memory snapshot. The one place that
 // uses Pyodide's private options; where they fail, Pyodide starts plainly.
 import {setClock} from './clock.js';
+import {inWords} from './errors.js';
 
 /**
  * @typedef {import('./site.js').Parts} Parts
@@ -77,17 +78,81 @@ export function addPython(pyodide, python) {
   path.destroy();
 }
 
+/** What a program ends with that calls abort(), as a shell has it: 128 + SIGABRT. */
+const ABORTED = 134;
+
 /**
- * Calls `callback` when Pyodide is about to die of a fatal error, before it dumps its stack.
- * @param {Pyodide} pyodide
- * @param {() => void} callback
+ * How a Python died. status: its exit status; reason: in a line; details: with where it was, if that is known.
+ * @typedef {{status: number, reason: string, details: string}} Death
+ * begins(): it is about to, before it dumps its stack; ends(): nothing in it can be used any more
+ * @typedef {{begins?: () => void, ends: (death: Death) => void}} DeathListener
  */
-export function onFatal(pyodide, callback) {
-  const fatal = pyodide._api.fatal_error;
-  pyodide._api.fatal_error = (/** @type {unknown} */ error) => {
-    callback();
-    return fatal(error);
+
+/** Who wants to hear of the death of a Pyodide, by its API. @type {WeakMap<object, DeathListener[]>} */
+const deathListeners = new WeakMap();
+
+/**
+ * Tells of the death of a Pyodide, once: of a trap, a stack overflow, abort(), or an exit at once (os._exit, a signal).
+ * Whatever called into Python and does not return from there passes through Pyodide's fatal_error. What that throws
+ * says nothing: it may end as the unhandled rejection of some callback of the event loop's, or be caught.
+ * @param {Pyodide} pyodide
+ * @param {DeathListener} listener
+ */
+export function onDeath(pyodide, listener) {
+  const api = pyodide._api;
+  const known = deathListeners.get(api);
+  if (known) {
+    known.push(listener);
+    return;
+  }
+  const listeners = [listener];
+  deathListeners.set(api, listeners);
+  // abort() ends in a trap that says "unreachable".
+  const {onAbort} = pyodide._module;
+  let aborted = false;
+  pyodide._module.onAbort = (/** @type {unknown[]} */ ...what) => {
+    aborted = true;
+    onAbort?.(...what);
   };
+  const fatal = api.fatal_error;
+  let told = false;
+  const tell = (/** @type {Death} */ death) => {
+    if (told) return;
+    told = true;
+    for (const {ends} of listeners) ends(death);
+  };
+  api.fatal_error = (/** @type {any} */ error) => {
+    // No death: Python was called in the midst of its own.
+    if (error instanceof api.NoGilError) return fatal(error);
+    for (const {begins} of listeners) begins?.();
+    try {
+      return fatal(error);
+    } catch (thrown) {
+      error = thrown; // what is thrown for an exit is another object
+      throw thrown;
+    } finally {
+      // At the end of the engine's stack all this may fail half-way: the callers of the one that died call it again.
+      tell(deathOf(error, aborted));
+    }
+  };
+}
+
+/**
+ * @param {any} error what Pyodide died of
+ * @param {boolean} aborted whether abort() was called
+ * @returns {Death}
+ */
+function deathOf(error, aborted) {
+  if (typeof error?.status === 'number') {
+    const {status} = error;
+    const signal = status > 128 ? ` or signal ${status - 128}` : '';
+    const reason = `Python exited at once with status ${status} (os._exit${signal})`;
+    return {status, reason, details: reason};
+  }
+  const died = aborted
+    ? 'Python aborted (a fatal error, os.abort or a signal)'
+    : `Python died of a fatal error: ${error}`;
+  return {status: ABORTED, reason: died, details: `${died}\n${inWords(error)}`};
 }
 
 /**

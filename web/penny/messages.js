@@ -25,9 +25,10 @@
  *
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('./site.js').Parts, clock: import('./clock.js').Clock,
- *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean, counts: Int32Array,
- *            input: {buffer: SharedArrayBuffer, terminal: boolean} | null}} StartHost
- *   input: where the page puts what the script reads from stdin (input.js), and whether that is a terminal
+ *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean, lock: string,
+ *            counts: Int32Array, input: {buffer: SharedArrayBuffer, terminal: boolean} | null}} StartHost
+ *   lock, counts: as a pool worker's; input: where the page puts what the script reads from stdin (input.js), and whether that is a
+ *   terminal
  * @typedef {{type: 'run'} & import('./program.js').Script} RunScript
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions
@@ -40,12 +41,16 @@
  *            after?: Int32Array}} Output
  *   what was printed, as it was flushed; after: see InOrder in output.js
  * @typedef {{type: 'failed', error: string}} Failed
- *   could not start, or died of a fatal error
+ *   could not start, or broke down
+ * @typedef {{type: 'died'} & import('./boot.js').Death} Died
+ *   its Python is dead; the last message
  * @typedef {{type: 'snapshot', snapshot: Uint8Array}} SnapshotMade
  *
- * Pool worker to the page.
+ * Pool worker or host worker to the page.
  * @typedef {{type: 'held'}} Held
  *   holds its lock: from now on the page can tell when it is gone
+ *
+ * Pool worker to the page.
  * @typedef {{type: 'ready'}} Ready
  * @typedef {{type: 'completed'}} Completed
  * @typedef {{type: 'watch'}} WatchTasks
@@ -67,7 +72,7 @@
  * @typedef {{type: 'exit', status: number}} Exit
  *   the script has ended
  *
- * @typedef {Output | Failed | SnapshotMade | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
+ * @typedef {Output | Failed | Died | SnapshotMade | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
  *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit} ToPage
  */
 

@@ -39,6 +39,17 @@ export function decoded(output, worker) {
     output(stream, decoders[stream].decode(bytes, {stream: true}), worker, bytes);
 }
 
+/**
+ * Says on stderr what no program has printed.
+ * @param {Output} output
+ * @param {string} text a line
+ * @param {number | null} worker
+ */
+export function tellError(output, text, worker) {
+  const line = `${text}\n`;
+  output('stderr', line, worker, new TextEncoder().encode(line));
+}
+
 /** Who prints in a program: a worker by its number, also the one for coroutines; and the script. */
 export const SCRIPT = ASYNC_WORKER + 1;
 

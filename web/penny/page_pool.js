@@ -1,4 +1,5 @@
 // Pools whose client is the page itself: for schedulers of its JavaScript and of its own Pyodide.
+import {onDeath} from './boot.js';
 import {installBridge} from './bridge.js';
 import {Client} from './client.js';
 import {Core, KEEPER, PAGE, createMemory} from './core.js';
@@ -74,6 +75,14 @@ export function openPagePool(module, options, script, traced) {
  * @param {(recording: import('./trace.js').Recording) => void} [traced] as in openPagePool
  */
 export function installOnPage(pyodide, module, options, script, traced) {
+  /** @type {Set<Pool>} */
+  const pools = new Set();
+  onDeath(pyodide, {
+    ends() {
+      // Nobody can wait for them any more.
+      for (const pool of pools) pool.close({now: true});
+    },
+  });
   installBridge(pyodide, {
     role: 'page',
     defaultWorkers: options.workers ?? null,
@@ -82,10 +91,14 @@ export function installOnPage(pyodide, module, options, script, traced) {
       const own = poolOptions({...options, ...opened});
       const {workers} = own;
       const {client, pool} = openPagePool(module, own, script, traced);
+      pools.add(pool);
       return {
         client,
         workers,
-        close: () => pool.close(),
+        async close() {
+          pools.delete(pool);
+          await pool.close();
+        },
       };
     },
   });

@@ -3,11 +3,11 @@
 // would not start while its parent blocks.
 import {clockHere} from './clock.js';
 import {KEEPER} from './core.js';
-import {ASYNC_WORKER} from './layout.js';
-import {decoded} from './output.js';
+import {ASYNC_WORKER, HEAP_ADDRESS} from './layout.js';
+import {decoded, tellError} from './output.js';
 import {Tracer, readTrace} from './trace.js';
 import {Watch} from './watch.js';
-import {WORKER_URL, indexURL, newWorker, startingParts, tell} from './starter.js';
+import {indexURL, newLock, newWorker, notStarted, startingParts, tell} from './starter.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
@@ -22,9 +22,6 @@ import {WORKER_URL, indexURL, newWorker, startingParts, tell} from './starter.js
 const ATTEMPTS = 3;
 /** A worker that is not ready by then will not be, ms. */
 const START_TIMEOUT = 120_000;
-
-let locks = 0;
-const pageId = Math.random().toString(36).slice(2);
 
 /** How long workers have to print what they hold and leave by themselves, ms. */
 const GRACE = 2_000;
@@ -96,9 +93,15 @@ export class Pool extends EventTarget {
   async #start(number) {
     const {core, options} = this;
     const {inOrder} = options;
-    const worker = newWorker(`penny worker ${number}`);
     this.#tell(number, 'starting');
-    const lock = `penny-${pageId}-${locks++}`;
+    let worker;
+    try {
+      worker = newWorker(`penny worker ${number}`);
+    } catch (error) {
+      this.#break(notStarted(error));
+      return;
+    }
+    const lock = newLock();
     let held = false;
     let ready = false;
     let over = false;
@@ -149,7 +152,10 @@ export class Pool extends EventTarget {
     );
     worker.onerror = event => {
       event.preventDefault();
-      fail(`worker ${number}: ${event.message || `${WORKER_URL} could not be loaded`}`);
+      // Once it runs, what nobody catches there is some task's timer's or event handler's: no more than on a page.
+      if (held && reason !== undefined) return; // it is what it died of
+      if (held) tellError(options.output, event.message, number);
+      else fail(`worker ${number}: ${notStarted(event)}`);
     };
     const print = decoded((stream, text, _, bytes) => {
       options.output(stream, text, number, bytes);
@@ -191,6 +197,10 @@ export class Pool extends EventTarget {
         case 'failed':
           left();
           fail(data.error);
+          break;
+        case 'died':
+          left();
+          fail(data.details);
           break;
       }
     };
@@ -250,10 +260,15 @@ export class Pool extends EventTarget {
     const {core} = this;
     const text = new TextEncoder().encode(reason);
     const block = core.exports.heap_allocate(KEEPER, text.length) >>> 0;
-    if (!block) throw new Error(`no room in the heap to say: ${reason}`);
-    core.reach(block + text.length);
-    core.bytes.set(text, block);
-    core.exports.break_pool(block, text.length);
+    if (block) {
+      core.reach(block + text.length);
+      core.bytes.set(text, block);
+      core.exports.break_pool(block, text.length);
+    } else {
+      // No room for the reason: it is on the console, and in the last 'lost' event.
+      console.error(`Penny: the workers could not be started: ${reason}`);
+      core.exports.break_pool(HEAP_ADDRESS, 0);
+    }
     this.options.announce?.();
   }
 

@@ -1,21 +1,22 @@
 // Running a Python program: in a host worker of its own, where it may block, or on the page's Pyodide.
-import {bootPyodide} from './boot.js';
+import {bootPyodide, onDeath} from './boot.js';
 import {chromeTrace} from './chrome_trace.js';
 import {clockHere} from './clock.js';
 import {Core, KEEPER} from './core.js';
 import {requireIsolation} from './isolation.js';
 import {checkWorkers} from './limits.js';
 import {answer, inPieces, inputBuffer} from './input.js';
-import {InOrder, SCRIPT, decoded, newCounts, toConsole, writeTo} from './output.js';
+import {InOrder, SCRIPT, decoded, newCounts, tellError, toConsole, writeTo} from './output.js';
 import {hasWaitAsync, installOnPage, poolOptions} from './page_pool.js';
 import {Pool} from './pool.js';
-import {indexURL, newWorker, site, startingParts, tell} from './starter.js';
+import {indexURL, newLock, newWorker, notStarted, site, startingParts, tell} from './starter.js';
 
 /**
  * @typedef {import('./output.js').Output} Output
  * @typedef {import('./pool.js').WorkerChange} WorkerChange
  * @typedef {import('./messages.js').ToPage} ToPage
  * @typedef {import('./boot.js').Pyodide} Pyodide
+ * @typedef {import('./boot.js').Death} Death
  * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
  *            workers?: number, files?: ArrayBuffer[], output?: Output,
  *            input?: import('./input.js').Input, terminal?: boolean, environment?: Record<string, string>,
@@ -35,7 +36,7 @@ import {indexURL, newWorker, site, startingParts, tell} from './starter.js';
  * Runs a Python program.
  * @param {string} source
  * @param {RunOptions} [options]
- * @returns {Promise<number>} its exit status; a traceback has gone to stderr
+ * @returns {Promise<number>} its exit status; a traceback has gone to stderr, or a line about what its Python died of
  */
 export async function run(source, options = {}) {
   requireIsolation();
@@ -59,7 +60,10 @@ export async function run(source, options = {}) {
 
 // ---- on the page ---------------------------------------------------------------------------------
 
-/** @type {Promise<Pyodide> | undefined} */
+/**
+ * Its death is a program's that runs there, and the next one gets a new Pyodide.
+ * @type {Promise<{pyodide: Pyodide, death: Promise<Death>}> | undefined}
+ */
 let pagePyodide;
 /** The last program on the page: they share one Python and take turns. @type {Promise<unknown>} */
 let turn = Promise.resolve();
@@ -81,15 +85,24 @@ function runOnPage(script, options, traced) {
  * @param {RunOptions} options
  * @param {Traced} traced
  */
-async function runNow(script, {workers, files = [], output = toConsole(), input}, traced) {
+async function runNow(script, {workers, files = [], output: shown, input}, traced) {
+  const output = shown ?? toConsole();
   pagePyodide ??= startingParts()
     .then(parts => bootPyodide(parts))
+    .then(pyodide => {
+      const death = new Promise(ends => onDeath(pyodide, {ends}));
+      death.then(() => (pagePyodide = undefined));
+      return {pyodide, death};
+    })
     .catch(error => {
       pagePyodide = undefined; // the next one tries again
       throw error;
     });
-  const pyodide = await pagePyodide;
-  writeTo(pyodide, decoded(output, null));
+  const {pyodide, death} = await pagePyodide;
+  let dying = false;
+  onDeath(pyodide, {begins: () => (dying = true), ends() {}});
+  const print = decoded(output, null);
+  writeTo(pyodide, (stream, bytes) => print(dying ? 'stderr' : stream, bytes)); // its stack goes to stdout otherwise
   pyodide.pyimport('penny.input').read_by(input && inPieces(input));
   for (const zip of files) pyodide.unpackArchive(zip.slice(0), 'zip', {extractDir: '/home/pyodide'});
   const trace = traced !== undefined;
@@ -97,13 +110,33 @@ async function runNow(script, {workers, files = [], output = toConsole(), input}
   const {source, filename, argv, dedent, environment} = script;
   const {run} = pyodide.pyimport('penny.script');
   try {
-    return await run(source, filename, argv, dedent, environment);
+    const status = run(source, filename, argv, dedent, environment);
+    return await Promise.race([status, death.then(death => statusOfDead(death, output, shown !== undefined))]);
   } finally {
     output.end?.();
   }
 }
 
+/**
+ * Says what a program's Python died of.
+ * @param {Death} death
+ * @param {Output} output
+ * @param {boolean} onConsole whether to say it there, too
+ */
+function statusOfDead({status, reason}, output, onConsole) {
+  if (status) {
+    tellError(output, `penny: ${reason}`, null);
+    if (onConsole) console.error(`penny: ${reason}`);
+  }
+  return status;
+}
+
 // ---- in a host worker ----------------------------------------------------------------------------
+
+/** The exit status of a program whose worker has gone without a word, as a shell has it: 128 + SIGKILL. */
+const KILLED = 137;
+/** How long what such a worker may have said is waited for, ms. */
+const LAST_WORDS = 1_000;
 
 /**
  * @param {Script} script
@@ -111,35 +144,55 @@ async function runNow(script, {workers, files = [], output = toConsole(), input}
  * @param {Traced} traced
  * @returns {Promise<number>}
  */
-async function runInHost(script, {signal, workers, files = [], output = toConsole(), input, terminal, ...options}, traced) {
+async function runInHost(script, {signal, workers, files = [], output: shown, input, terminal, ...options}, traced) {
+  const output = shown ?? toConsole();
   signal?.throwIfAborted();
-  const worker = newWorker('penny host');
+  let worker;
+  try {
+    worker = newWorker('penny host');
+  } catch (error) {
+    throw new Error(notStarted(error));
+  }
+  /** @type {Host} */
+  const host = {worker, lock: newLock(), runs: false, over: false, core: null};
   /** @type {Map<number, Pool>} */
   const pools = new Map();
   const inOrder = new InOrder(newCounts());
   const stdin = input && {buffer: inputBuffer(), terminal: terminal ?? false, read: inPieces(input)};
   try {
-    tell(worker, {type: 'prepare', indexURL: await indexURL()});
-    const [module, parts] = await Promise.all([site.core(), startingParts()]);
-    signal?.throwIfAborted(); // while all that was loaded
+    // From the beginning: it may fail, and be gone, before all that it needs is loaded.
     const ended = new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason));
-      worker.onerror = event => reject(new Error(event.message || 'the host worker did not load'));
-      worker.onmessage = answerHost(worker, module, pools, {...options, output, inOrder, stdin, files, script, traced}, resolve, reject);
+      worker.onerror = event => {
+        event.preventDefault();
+        if (host.over) return;
+        // As of a pool's worker.
+        if (host.runs) tellError(output, event.message, null);
+        else reject(new Error(notStarted(event)));
+      };
+      const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, script, traced};
+      worker.onmessage = answerHost(host, pools, answered, resolve, reject);
     });
-    tell(worker, {
-      type: 'host',
-      parts,
-      clock: clockHere(),
-      extras: {packages: [], files},
-      workers: workers ?? null,
-      trace: traced !== undefined,
-      waitAsync: hasWaitAsync,
-      counts: inOrder.counts,
-      input: stdin ? {buffer: stdin.buffer, terminal: stdin.terminal} : null,
-    });
-    tell(worker, {type: 'run', ...script});
-    return await ended;
+    const start = async () => {
+      tell(worker, {type: 'prepare', indexURL: await indexURL()});
+      const parts = await startingParts();
+      host.core = parts.core;
+      tell(worker, {
+        type: 'host',
+        parts,
+        clock: clockHere(),
+        extras: {packages: [], files},
+        workers: workers ?? null,
+        trace: traced !== undefined,
+        waitAsync: hasWaitAsync,
+        lock: host.lock,
+        counts: inOrder.counts,
+        input: stdin ? {buffer: stdin.buffer, terminal: stdin.terminal} : null,
+      });
+      tell(worker, {type: 'run', ...script});
+      return await ended;
+    };
+    return await Promise.race([ended, start()]);
   } finally {
     worker.terminate();
     for (const pool of pools.values()) pool.close({now: true});
@@ -148,22 +201,49 @@ async function runInHost(script, {signal, workers, files = [], output = toConsol
 }
 
 /**
+ * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start
+ * @typedef {{worker: Worker, lock: string, runs: boolean, over: boolean, core: WebAssembly.Module | null}} Host
+ *
  * What the page does for a host worker: it keeps the pools that the host opens.
- * @param {Worker} worker
- * @param {WebAssembly.Module} module
+ * @param {Host} host
  * @param {Map<number, Pool>} pools
- * @param {{files: ArrayBuffer[], output: Output, inOrder: InOrder, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ * @param {{files: ArrayBuffer[], output: Output, onConsole: boolean, inOrder: InOrder, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
  *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(event: MessageEvent<ToPage>) => void}
  */
-function answerHost(worker, module, pools, options, resolve, reject) {
-  const {files, output, inOrder, stdin, worker: told, script, traced} = options;
+function answerHost(host, pools, options, resolve, reject) {
+  const {files, output, onConsole, inOrder, stdin, worker: told, script, traced} = options;
+  const {worker, lock} = host;
   const print = decoded(output, null);
   const none = new Int32Array();
+  /**
+   * The last word, after all that was printed until now.
+   * @param {() => number} status
+   */
+  const end = status => {
+    if (host.over) return;
+    host.over = true;
+    inOrder.take(SCRIPT, new Int32Array(inOrder.counts), () => resolve(status()));
+  };
+  /** @param {Death} death */
+  const die = death => end(() => statusOfDead(death, output, onConsole));
   return ({data}) => {
+    if (host.over) return;
     switch (data.type) {
+      case 'held':
+        host.runs = true;
+        // It may go without a word: closed by its script, or ended by the browser for want of memory.
+        navigator.locks.request(lock, () => {
+          const gone = {status: KILLED, reason: "the script's worker is gone: closed, or out of memory", details: ''};
+          // What it has said comes before the lock is free, but may be heard after.
+          setTimeout(() => die(gone), LAST_WORDS);
+        });
+        break;
+      case 'died':
+        die(data);
+        break;
       case 'output':
         inOrder.take(SCRIPT, data.after ?? none, () => print(data.stream, data.bytes));
         break;
@@ -173,7 +253,7 @@ function answerHost(worker, module, pools, options, resolve, reject) {
       case 'open': {
         const {pool: number} = data;
         const {packages} = poolOptions({packages: data.packages});
-        const pool = new Pool(new Core(module, data.memory, KEEPER), data.workers, {
+        const pool = new Pool(new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER), data.workers, {
           extras: {packages, files, script},
           output,
           inOrder,
@@ -201,10 +281,10 @@ function answerHost(worker, module, pools, options, resolve, reject) {
         break;
       }
       case 'exit':
-        // After all that was printed until now.
-        inOrder.take(SCRIPT, new Int32Array(inOrder.counts), () => resolve(data.status));
+        end(() => data.status);
         break;
       case 'failed':
+        host.over = true;
         reject(new Error(data.error));
         break;
     }

@@ -47,7 +47,7 @@ async function makeSnapshot(parts) {
   const worker = newWorker('penny snapshot');
   try {
     return await new Promise((resolve, reject) => {
-      worker.onerror = event => reject(new Error(event.message));
+      worker.onerror = event => reject(new Error(notStarted(event)));
       worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => {
         if (data.type === 'snapshot') resolve(data.snapshot);
         else if (data.type === 'failed') reject(new Error(data.error));
@@ -69,6 +69,26 @@ export const WORKER_URL = new URL('./worker.js', import.meta.url);
 
 /** @param {string} name */
 export const newWorker = name => new Worker(WORKER_URL, {type: 'module', name});
+
+/**
+ * Why a worker could not be started, in words.
+ * @param {unknown} reason what the constructor threw, or the worker's error event
+ */
+export function notStarted(reason) {
+  if (reason instanceof ErrorEvent && reason.message) return reason.message;
+  const said = reason instanceof Event ? '' : `: ${reason}`;
+  const hint =
+    WORKER_URL.origin === location.origin
+      ? "is it there, does it have the page's Cross-Origin-Embedder-Policy, does the page's Content-Security-Policy allow it?"
+      : `it has to be of the page's own origin, ${location.origin}`;
+  return `${WORKER_URL} could not be loaded as a worker${said} (${hint})`;
+}
+
+let locks = 0;
+const pageId = Math.random().toString(36).slice(2);
+
+/** The name of a Web Lock, a new one. */
+export const newLock = () => `penny-${pageId}-${locks++}`;
 
 /** @param {Worker} worker @param {ToWorker} message */
 export const tell = (worker, message) => worker.postMessage(message);

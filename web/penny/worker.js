@@ -1,5 +1,5 @@
 // A worker's entry: pool worker, host worker or snapshot maker, as the page's first message says.
-import {bootPyodide, hearDoorbell, makeSnapshot, onFatal, prepare} from './boot.js';
+import {bootPyodide, hearDoorbell, makeSnapshot, onDeath, prepare} from './boot.js';
 import {installBridge} from './bridge.js';
 import {Client} from './client.js';
 import {ClientPort} from './client_port.js';
@@ -51,14 +51,20 @@ async function addExtras(python, {packages, files, script}) {
 }
 
 /**
- * Sends what Python prints to the page, as Python flushes it.
+ * Sends what Python prints to the page, as Python flushes it. And its death.
  * @param {Pyodide} python
  * @param {number} who
  * @param {Int32Array} [counts]
  */
-function sendOutput(python, who, counts) {
+function report(python, who, counts) {
   let dying = false;
-  onFatal(python, () => (dying = true)); // its stack goes to stdout otherwise
+  onDeath(python, {
+    begins: () => (dying = true), // its stack goes to stdout otherwise
+    ends(death) {
+      post({type: 'died', ...death});
+      self.close(); // nothing that is still waiting here may go on in a dead Python
+    },
+  });
   writeTo(python, (stream, bytes) => {
     const after = counts && new Int32Array(counts);
     post({type: 'output', stream: dying ? 'stderr' : stream, bytes, after}, [bytes.buffer]);
@@ -91,7 +97,7 @@ async function runPool(message) {
   const ahead = followClock(clock);
   await holdLock(lock);
   pyodide = await bootPyodide(parts, {ahead});
-  sendOutput(pyodide, worker, counts);
+  report(pyodide, worker, counts);
   removeTerminals(pyodide);
   pyodide.pyimport('penny.input').refuse();
   await addExtras(pyodide, extras);
@@ -145,10 +151,11 @@ async function runCoroutines(module, core, pool) {
 }
 
 /** @param {StartHost} message */
-async function startHost({parts, clock, extras, workers, trace, input, counts, waitAsync}) {
+async function startHost({parts, clock, extras, workers, trace, input, counts, waitAsync, lock}) {
   const ahead = followClock(clock);
+  await holdLock(lock);
   pyodide = await bootPyodide(parts, {ahead});
-  sendOutput(pyodide, SCRIPT, counts);
+  report(pyodide, SCRIPT, counts);
   removeTerminals(pyodide);
   if (input) {
     const read = blockingRead(input.buffer, size => post({type: 'input', size}));
@@ -166,6 +173,8 @@ async function startHost({parts, clock, extras, workers, trace, input, counts, w
     openPool: pools.open,
   });
 }
+
+self.onmessageerror = () => post({type: 'failed', error: "the page's message could not be read"});
 
 /** @type {Promise<void>} */
 let started = Promise.resolve();

@@ -131,7 +131,23 @@ socket.addEventListener("message", ({ data }) => {
     run(start, data).catch(fail);
   }
 });
-addEventListener("error", (event) => fail(event.error ?? event.message));
-addEventListener("unhandledrejection", (event) => fail(event.reason));
+addEventListener("error", (event) => {
+  if (!isScripts(event.error)) fail(event.error ?? event.message);
+});
+addEventListener("unhandledrejection", (event) => {
+  if (!isScripts(event.reason)) fail(event.reason);
+});
+
+/**
+ * Whether it is the script's, which may run on this page: the death of its Python, which Penny.run tells, or what an
+ * event handler or a promise of its own was left with, harmless as in a worker.
+ * @param {any} reason
+ */
+function isScripts(reason) {
+  if (reason?.pyodide_fatal_error) return true;
+  if (start?.on !== "page") return false;
+  sendOutput("stderr", new TextEncoder().encode(`${inWords(reason)}\n`));
+  return true;
+}
 
 export {};

@@ -51,6 +51,8 @@ class Server:
         """URL path of the prebuilt memory snapshot."""
         self.requests: list[str] = []
         """Paths asked for, in order. Clear it before what you want to observe."""
+        self.headers: dict[str, dict[str, str]] = {}
+        """Headers of the answers to paths that end so."""
         self.url = ""
         self._site = site
         self._answers: dict[str, _Answer] = {}
@@ -60,6 +62,7 @@ class Server:
     def serving(self) -> Iterator[Server]:
         app = application(self._site, isolated=self.isolated)
         app.middlewares.append(self._middleware())
+        app.on_response_prepare.append(self._add_headers)
         with background(app) as self.url:
             yield self
 
@@ -117,6 +120,11 @@ class Server:
             yield
         finally:
             del self._answers[path]
+
+    async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        for path, headers in self.headers.items():
+            if request.path.endswith(path):
+                response.headers.update(headers)
 
     def _middleware(self) -> Any:
         @web.middleware

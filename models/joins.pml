@@ -29,7 +29,7 @@
  */
 
 #ifndef CHILDREN
-#define CHILDREN 2
+#define CHILDREN 1
 #endif
 #define NONE 3
 #define BIT(w) (1 << (w))

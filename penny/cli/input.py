@@ -22,8 +22,12 @@ class StandardInput:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        # Where there is none, its number may be another file's.
-        self._descriptor = None if sys.stdin is None else sys.stdin.fileno()
+        # Where there is none, its number may be another file's; somebody may have put what is no
+        # file in its place.
+        self._descriptor: int | None = None
+        if sys.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._descriptor = sys.stdin.fileno()
         self._wanted: queue.SimpleQueue[tuple[int, asyncio.Future[bytes]]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, daemon=True)
 

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 import penny
 import penny.scheduler
-from penny import by_value, jobs, mirror, shared_memory
+from penny import by_value, jobs, kernels, mirror, shared_memory
 
 # The same examples each time, so that a change fails by what it changes; `make stress` looks for
 # new ones (HYPOTHESIS_PROFILE=default).
@@ -32,7 +32,9 @@ def own_memory() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_worker() -> Iterator[None]:
     """What a test has made of this interpreter, a worker for instance, ends with it."""
+    home = kernels.home
     yield
+    kernels.home = home
     mirror.stop()
     by_value.set_names(None)
 

@@ -18,6 +18,7 @@ from fake_arrays import FakeArraysPort
 from penny import _bridge, futures, wire
 from penny.engines import shared
 from penny.engines.shared import SharedEngine, Waiting
+from penny.raised import dumps_exception
 
 LOST, RETURNED, RAISED = shared.LOST, shared.RETURNED, shared.RAISED
 
@@ -92,7 +93,7 @@ class MeanPort:
         if outcome == RETURNED:
             data = wire.dumps((number, "x" * self.random.choice([0, 3, 60])))
         elif outcome == RAISED:
-            data = wire.dumps_exception(KeyError(number))
+            data = dumps_exception(KeyError(number))
         self.outcomes[number] = outcome, None
         self.ended.insert(self.random.randrange(len(self.ended) + 1), (ticket, outcome, data))
         return True
@@ -201,6 +202,12 @@ class MeanPort:
         return 1
 
     def drop_function(self, function):
+        pass
+
+    def add_bundle(self, data):
+        return 1
+
+    def drop_bundle(self, place):
         pass
 
     def close(self):

@@ -53,6 +53,12 @@ class FakeClientPort:
     def drop_function(self, function):
         pass
 
+    def add_bundle(self, data):
+        return 1
+
+    def drop_bundle(self, place):
+        pass
+
     def cancel(self, ticket):
         return ticket - 1 not in self.asked
 

@@ -585,7 +585,7 @@ def test_a_module_is_sent_once_and_a_kernel_is_a_handle(k):
         assert pickle.loads(form) is kernel
         kernel(5)
         assert fake.called == [(1, "wide", [5])]
-        assert pickle.dumps(kernel, 5) == form, "it goes on as it came"
+        assert form.endswith(pickle.dumps(kernel, 5)), "it goes on as it came"
 
 
 def test_kernels_of_one_module_are_one(k):

@@ -196,7 +196,7 @@ def test_a_file_that_is_only_here_is_named(engine, tmp_path, monkeypatch):
 
     def arrived(error):
         future = submit(engine, double, 1)
-        engine._port.end((future.ticket, shared.RAISED, raised(error)))
+        engine._port.end((future.ticket - 1, shared.RAISED, raised(error)))
         return future.exception()
 
     def missing(name):

@@ -116,7 +116,12 @@ class SharedEngine:
         # A worker's modules stand for the submitter's: what they have is told on, not sent anew.
         self._originals = None if mirror.here is not None else Originals(self._store_bundle)
         self._names = self._originals if mirror.here is None else mirror.here.jobs
-        self._records = FunctionRecords(self._add_function, port.drop_function, self._originals)
+        self._records = FunctionRecords(
+            self._add_function,
+            port.drop_function,
+            self._originals,
+            None if mirror.here is None else mirror.header_now,
+        )
         self._pending: dict[int, tuple[Future[Any], Record, Options]] = {}
         self._broken: str | None = None
         self._stopped: Future[None] | None = None

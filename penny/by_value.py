@@ -65,10 +65,10 @@ class Pickling(Protocol):
         NotImplemented: as plain pickle does it.
         """
 
-    def module_of(self, function: FunctionType) -> str | None:
+    def module_of(self, function: FunctionType) -> Any:
         """The name by which the other side finds what are the function's globals here.
 
-        None: they are nobody's, and go along.
+        Or what pickles as these. None: they are nobody's, and go along.
         """
 
     def by_value(self, value: Any, uses: Iterable[str], hard: bool) -> None:
@@ -139,6 +139,8 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         protocol: Of pickle.
         pickling: What knows modules; None: those that can be imported are, all else goes by value.
         top: A function or class that is to be pickled itself, although it has a name.
+        kept: A function that keeps what it has there when it is pickled again: only what has
+            changed here is new.
         state: Whether what is pickled is the state of a module. Then locks in it, which can't
             travel, are made anew there, as in a process that runs the module.
     """
@@ -150,9 +152,11 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         pickling: Pickling | None = None,
         *,
         top: Any = None,
+        kept: Any = None,
         state: bool = False,
     ) -> None:
         super().__init__(file, protocol)
+        self._kept = kept
         self._pickling = pickling
         self._state = state
         self._top = top
@@ -238,7 +242,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         for name, value in function.__dict__.items():
             parts["." + name] = value
         uid = identity = None
-        if function is self._top:
+        if function is self._top or function is self._kept:
             identity = identity_of(function)
             uid = identity.uid
         numbered = identity.numbered(parts) if identity else {n: (1, v) for n, v in parts.items()}

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 
-__all__ = ["global_names", "submodules_used"]
+__all__ = ["attribute_names", "global_names", "submodules_used"]
 
 _OPS = frozenset(
     opcode.opmap[name]
@@ -24,6 +24,7 @@ _OPS = frozenset(
 _EXTENDED_ARG = opcode.opmap["EXTENDED_ARG"]
 _LOAD_GLOBAL = opcode.opmap["LOAD_GLOBAL"]
 
+_all: weakref.WeakKeyDictionary[CodeType, tuple[str, ...]] = weakref.WeakKeyDictionary()
 _found: weakref.WeakKeyDictionary[CodeType, tuple[str, ...]] = weakref.WeakKeyDictionary()
 
 
@@ -62,7 +63,7 @@ def submodules_used(function: FunctionType, used: Iterable[str]) -> list[str]:
         if type(package) is not ModuleType or not hasattr(package, "__path__"):
             continue
         if names is None:
-            names = set(_attribute_names(function.__code__))
+            names = set(attribute_names(function.__code__))
         prefix = package.__name__ + "."
         for module in list(sys.modules):
             if module.startswith(prefix) and names.issuperset(module[len(prefix) :].split(".")):
@@ -70,8 +71,13 @@ def submodules_used(function: FunctionType, used: Iterable[str]) -> list[str]:
     return found
 
 
-def _attribute_names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _attribute_names(constant)
+def attribute_names(code: CodeType) -> tuple[str, ...]:
+    """All names in the code, or in code inside it: of globals, attributes, what it imports."""
+    names = _all.get(code)
+    if names is None:
+        collected = dict.fromkeys(code.co_names)
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                collected.update(dict.fromkeys(attribute_names(constant)))
+        names = _all[code] = tuple(collected)
+    return names

@@ -83,10 +83,10 @@ class Coroutines:
         self._outbox = memoryview(outbox)
         self._traced = port.traced
         self._functions = FunctionCache()
-        stands_for = mirror.start(self._bundle)
-        stands_for.on_change = self._functions.set_aside
-        stands_for.apply_surroundings = surroundings.apply
-        set_names(stands_for.results)
+        self._mirror = mirror.start(self._bundle)
+        self._mirror.on_change = self._functions.set_aside
+        self._mirror.apply_surroundings = surroundings.apply
+        set_names(self._mirror.results)
         self._running: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[int] = set()
 
@@ -114,7 +114,10 @@ class Coroutines:
         try:
             function = self._load(handle)
             name = qualified_name(function)
+            self._mirror.last = b""
             arguments = self._arguments(handle)
+            function_header = self._functions.header(port.serial(handle))
+            mirror.of_task(self._mirror.joined(function_header, self._mirror.last))
             if port.has_kwargs(handle):
                 result = await function(*arguments[0], **arguments[1])
             else:

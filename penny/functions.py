@@ -108,14 +108,17 @@ def _pack_function(
     function: AnyFunction, originals: Originals | None
 ) -> tuple[Payload, list[Any], Needs | None]:
     """The pickled form; functions and classes in it that go by value; what it needs beside."""
+    kept = function if type(function) is FunctionType and has_state(function) else None
     try:
         register_numpy()
         with generators_anew():
             if originals is None:
-                return stream(function, by_value=True), [function], None
+                # Not in check mode, where each pickle is to be a copy.
+                kept = None if mirror.here is None else kept
+                return stream(function, by_value=True, kept=kept), [function], None
             sending = originals.begin()
             sending.entry = True
-            payload = stream(function, by_value=True, pickling=sending)
+            payload = stream(function, by_value=True, pickling=sending, kept=kept)
             return payload, sending.taken_along, sending.needs
     except MemoryError:
         raise
@@ -166,6 +169,10 @@ class FunctionCache(dict[int, AnyFunction]):
             del self._headers[oldest]
             self.forgotten(kept.pop(oldest))
         return function
+
+    def header(self, serial: int) -> bytes:
+        """What a function needs of the submitter's modules: the header of its pickled form."""
+        return self._headers.get(serial, b"")
 
     def set_aside(self) -> None:
         """Look at each before its next call: names have other values than before."""

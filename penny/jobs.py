@@ -318,6 +318,7 @@ class Execution:
         "cancelled",
         "code",
         "handle",
+        "header",
         "interrupt",
         "jobs",
         "overflowed",
@@ -331,6 +332,8 @@ class Execution:
         """Of its task, from the port; what `penny.promotion` needs of it is its priority."""
         self.handle = handle
         """Of its task, or -1 where it has none, or nobody has asked for it."""
+        self.header = b""
+        """What its task's arguments need of the submitter's modules: `penny.mirror`."""
         self.jobs: Deque = [None] * SENTINELS
         """Its deque: sentinels, then private jobs, the newest last; among them stale entries."""
         self.pinned: dict[Job[Any], int] = {}
@@ -566,6 +569,7 @@ def run_apart(job: Job[Any], owner: Execution) -> None:
     function = claim(job)
     keep_unjoined(job, owner)
     execution = Execution(owner.code, owner.handle)
+    execution.header = owner.header
     execution.cancelled = owner.cancelled
     execution.cancel_due = owner.cancel_due
     execution.touched = True

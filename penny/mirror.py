@@ -13,30 +13,37 @@ place of the function table, which maps numbers to forms.
 
 from __future__ import annotations
 
+import builtins
+import contextlib
+import importlib
 import io
 import pickle
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from penny import rebuilding
-from penny.by_value import Names, Pickling, is_importable, set_names
+from penny import defined, rebuilding
+from penny.by_value import Pickling, is_importable, set_names
 from penny.identities import known
 
 __all__ = [
+    "GONE",
     "OFFERS",
     "SURROUNDINGS",
     "Item",
     "Mirror",
+    "agrees",
     "for_jobs",
+    "header_now",
     "header_opcodes",
     "here",
     "install",
+    "of_task",
     "refer",
     "start",
-    "state",
 ]
 
 SURROUNDINGS = ""
@@ -44,6 +51,16 @@ SURROUNDINGS = ""
 
 OFFERS = "?"
 """The module of items that say what else a module has, their name, in case somebody asks for it."""
+
+
+GONE = b"gone"
+"""The form of a name that the submitter has deleted."""
+
+
+_DEFINED = defined.DEFINED.encode()
+
+
+_ORDER = {SURROUNDINGS: 0, OFFERS: 1}
 
 
 class Item(NamedTuple):
@@ -86,6 +103,14 @@ def stop() -> None:
 _namespaces_before = rebuilding.namespaces
 
 
+def part(uid: int, index: int) -> Any:
+    """One of several values that contain each other, and are there together. Called by pickles."""
+    together = None if here is None else here.load(uid)
+    if together is None:
+        raise LookupError("values that contain each other are here no more")
+    return together[index]
+
+
 def install(header: bytes) -> None:
     """See to it that what a header names is here. Called by pickles."""
     if here is not None:
@@ -116,7 +141,10 @@ def refer(uid: int, module: str, path: str) -> Any:
 
 def header_opcodes(items: Iterable[Item]) -> bytes:
     """What is put before a pickle so that loading it installs the items first."""
-    data = pickle.dumps([tuple(item) for item in items], 5)
+    return _opcodes(pickle.dumps([tuple(item) for item in items], 5))
+
+
+def _opcodes(data: bytes) -> bytes:
     # Called, and its result dropped. No memo: the pickle that follows counts its own from 0.
     size = len(data).to_bytes(4, "little")
     opcodes = b"cpenny.mirror\ninstall\nB" + size + data + b"\x85R0"
@@ -134,6 +162,9 @@ class MirrorModule(ModuleType):
         """What somebody asks for by name, `pickle` for instance, and nothing else has needed."""
         if here is not None and here.offer(self.__name__, name):
             return self.__dict__[name]
+        submodule = sys.modules.get(f"{self.__name__}.{name}")
+        if submodule is not None:
+            return submodule
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
@@ -158,6 +189,9 @@ class Mirror:
     HEADERS = 256
     """Headers that are remembered as seen to."""
 
+    KEPT = 1024
+    """Functions and classes that are kept although their names have others now."""
+
     def __init__(self, fetch: Callable[[int], bytes | None]) -> None:
         self._fetch = fetch
         self._modules: dict[str, MirrorModule] = {}
@@ -172,7 +206,9 @@ class Mirror:
         self._seen: OrderedDict[bytes, int] = OrderedDict()
         self._epoch = 0
         self._loading: set[int] = set()
-        self._header: tuple[tuple[int, int], bytes] = (-1, -1), b""
+        # Of each header: its items, numbers and names in it.
+        self._read: OrderedDict[bytes, _Needs] = OrderedDict()
+        self._joined: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
         self.last: bytes = b""
         """The header that was installed last."""
         self.on_change: Callable[[], None] = lambda: None
@@ -191,17 +227,24 @@ class Mirror:
         """The module of that name; `name#number`: of that name, and not the one in sys.modules."""
         module = self._modules.get(name)
         if module is None:
+            if name != "__main__" and "#" not in name:
+                with contextlib.suppress(ImportError):
+                    return importlib.import_module(name)
+            module = self._mirrored(name)
+        return module
+
+    def _mirrored(self, name: str) -> MirrorModule:
+        """The module of the submitter's that workers lack: what is here by that name is another."""
+        module = self._modules.get(name)
+        if module is None:
             plain = name.partition("#")[0]
-            if plain != "__main__" and plain == name:
-                try:
-                    return _imported(name)
-                except ImportError:
-                    pass
-            module = MirrorModule(plain)
-            module.__dict__["__builtins__"] = __builtins__
-            self._modules[name] = module
-            if plain == name or not isinstance(sys.modules.get(plain), MirrorModule):
+            module = self._modules[name] = MirrorModule(plain)
+            module.__dict__["__builtins__"] = builtins
+            if plain == name or (plain and plain not in sys.modules):
                 sys.modules[plain] = module
+                package = plain.rpartition(".")[0]
+                if package:  # `import package.module` looks for both
+                    self.module(package)
         return module
 
     # -- Installing ------------------------------------------------------------------------------
@@ -225,6 +268,8 @@ class Mirror:
         """See to it that each name has its value."""
         for item in items:
             self._items[item.uid] = item
+            if item.module not in self._modules and item.module not in (SURROUNDINGS, OFFERS):
+                self._mirrored(item.module)
         missing = [
             item
             for item in items
@@ -236,39 +281,62 @@ class Mirror:
         ]
         if not missing:
             return
-        # Where modules are found comes before what imports them.
-        missing.sort(key=lambda item: item.module != SURROUNDINGS)
+        # Where modules are found comes before what imports them; then what is offered, which takes
+        # old values away.
+        missing.sort(key=lambda item: _ORDER.get(item.module, 2))
         renewed = False
         try:
             for item in missing:
-                renewed = self._install(item) or renewed
+                renewed = self._install(item, items) or renewed
         finally:
             if renewed:
                 self._epoch += 1
                 self.on_change()
 
-    def _install(self, item: Item) -> bool:
+    def _install(self, item: Item, items: list[Item]) -> bool:
         """See to it that a name has its value. Returns whether it had another one."""
         key = item.module, item.name or ""
+        had = key in self._installed
         if item.module == SURROUNDINGS:
             self.apply_surroundings(self._form(item))
         elif item.module == OFFERS:
-            items, offers = pickle.loads(self._form(item))
-            found = [Item(*each) for each in items]
-            self._offers[key[1]] = {
+            every, offers = pickle.loads(self._form(item))
+            found = [Item(*each) for each in every]
+            before = self._offers.get(key[1], {})
+            self._offers[key[1]] = now = {
                 name: [found[i] for i in numbers] for name, numbers in offers.items()
             }
-            self.module(key[1])
+            self._withdraw(key[1], before, now, {(each.module, each.name) for each in items})
+            self._mirrored(key[1])
+            had = False
+        elif item.form == GONE and item.name is not None:
+            if had:
+                self.namespace(item.module).pop(item.name, None)
         else:
             value = self._load(item)
             if item.name is None:
                 return False
-            had = key in self._installed
             self._bind(item, value)
             return had
-        had = key in self._installed and item.module == SURROUNDINGS
         self._installed[key] = item.uid, item.version
         return had
+
+    def _withdraw(
+        self,
+        module: str,
+        before: dict[str, list[Item]],
+        now: dict[str, list[Item]],
+        wanted: set[tuple[str, str | None]],
+    ) -> None:
+        """Let go of what nothing but its name has asked for, and that is another thing now."""
+        for name in before:
+            installed = self._installed.get((module, name))
+            if installed is None or (module, name) in wanted:
+                continue
+            offered = (item for item in now.get(name, ()) if item.name == name)
+            if installed not in ((item.uid, item.version) for item in offered):
+                del self._installed[module, name]
+                self.namespace(module).pop(name, None)
 
     def _bind(self, item: Item, value: Any) -> None:
         assert item.name is not None
@@ -277,6 +345,8 @@ class Mirror:
         # The same function or class as before: tasks may have put another one in its place.
         if before is None or before[0] != item.uid or item.name not in self.namespace(item.module):
             self.namespace(item.module)[item.name] = value
+        if before is not None and before[0] != item.uid:
+            self._forget(before[0])
 
     def _version(self, uid: int) -> int | None:
         entry = self._loaded.get(uid)
@@ -290,6 +360,8 @@ class Mirror:
     def value_of(self, module: str, name: str, uid: int) -> Any:
         """What has that name, for another value that refers to it."""
         item = self._items[uid]
+        if item.form == GONE:
+            raise LookupError(f"{name} of {module} is no more")
         value = self._load(item)
         if item.name is not None and self._installed.get((module, name)) is None:
             self._bind(item, value)
@@ -309,19 +381,19 @@ class Mirror:
         finally:
             self._loading.discard(item.uid)
         self._loaded[item.uid] = item.version, value
-        if item.name is not None:
-            # What had the name before is wanted no more, unless older tasks come.
-            before = self._installed.get((item.module, item.name))
-            if before is not None and before[0] != item.uid:
-                self._forget_some()
         return value
 
-    def _forget_some(self) -> None:
-        if len(self._loaded) > 4096:
+    def _forget(self, uid: int) -> None:
+        """A value whose name has another one now. An older task may ask for it again."""
+        entry = self._loaded.get(uid)
+        if entry is not None and known(uid) is None:  # data, which may be large
+            del self._loaded[uid]
+            self._items.pop(uid, None)
+        if len(self._loaded) > self.KEPT:
             current = {uid for uid, _ in self._installed.values()}
-            for uid in [uid for uid in self._loaded if uid not in current][:2048]:
-                del self._loaded[uid]
-                self._items.pop(uid, None)
+            for old in [uid for uid in self._loaded if uid not in current][: self.KEPT // 2]:
+                del self._loaded[old]
+                self._items.pop(old, None)
 
     def _form(self, item: Item) -> bytes:
         if not item.place:
@@ -334,9 +406,11 @@ class Mirror:
                     f"{item.name or 'a value'} of {item.module} is in the scheduler's table no "
                     "more: the task that needs it was submitted by one that has ended"
                 )
-            bundle = self._bundles[item.place] = pickle.loads(data)
-            if len(self._bundles) > 8:
-                self._bundles.popitem(last=False)
+            bundle = pickle.loads(data)
+            if len(bundle) > 1:  # what is large has one of its own, and is loaded now
+                self._bundles[item.place] = bundle
+                if len(self._bundles) > 8:
+                    self._bundles.popitem(last=False)
         return bundle[item.uid]
 
     # -- What is there in case somebody asks -----------------------------------------------------
@@ -360,7 +434,9 @@ class Mirror:
 
     def looks_foreign(self, data: bytes) -> bool:
         """Whether a plain pickle refers to one of the modules; or, seldom, seems to."""
-        return any(module.__name__.encode() in data for module in self._modules.values())
+        return _DEFINED in data or any(
+            module.__name__.encode() in data for module in self._modules.values()
+        )
 
     # -- For those who pickle here ---------------------------------------------------------------
 
@@ -401,44 +477,91 @@ class Mirror:
                     return installed[0]
         return None
 
-    def header(self) -> bytes:
-        """The header by which a worker gets all that this one has."""
-        if self._header[0] != self.state:
-            items = [self._items[uid] for uid, _ in self._installed.values() if uid in self._items]
-            self._header = self.state, header_opcodes(items) if items else b""
-        return self._header[1]
+    def needs_of(self, header: bytes) -> _Needs:
+        """What a header says."""
+        needs = self._read.get(header)
+        if needs is None:
+            items = [Item(*item) for item in pickle.loads(header)] if header else []
+            needs = self._read[header] = _Needs(
+                items,
+                frozenset(items),
+                {item.uid for item in items},
+                {(item.module, item.name) for item in items if item.name is not None},
+            )
+            if len(self._read) > self.HEADERS:
+                self._read.popitem(last=False)
+        return needs
 
-    @property
-    def state(self) -> tuple[int, int]:
-        """Another one with each name that gets another value, and with each new name."""
-        return self._epoch, len(self._installed)
+    def joined(self, function: bytes, arguments: bytes) -> bytes:
+        """The header that says what two say: a task's function and its arguments have one each."""
+        if not arguments or function == arguments:
+            return function
+        if not function:
+            return arguments
+        header = self._joined.get((function, arguments))
+        if header is None:
+            items = dict.fromkeys(self.needs_of(function).items)
+            items.update(dict.fromkeys(self.needs_of(arguments).items))
+            header = pickle.dumps([tuple(item) for item in items], 5)
+            self._joined[function, arguments] = header
+            if len(self._joined) > self.HEADERS:
+                self._joined.popitem(last=False)
+        return header
+
+    def is_part(self, header: bytes, whole: bytes) -> bool:
+        """Whether another header says all that one says."""
+        items = self.needs_of(whole).every
+        return all(item in items for item in self.needs_of(header).items)
+
+    def item_of(self, module: str, name: str) -> Item | None:
+        """The item of what a name is here; None: it is a task's own."""
+        installed = self._installed.get((module, name))
+        return None if installed is None else self._items.get(installed[0])
 
 
-def _imported(name: str) -> ModuleType:
-    import importlib
+class _Needs(NamedTuple):
+    items: list[Item]
+    every: frozenset[Item]
+    uids: set[int]
+    names: set[tuple[str, str]]
 
-    return importlib.import_module(name)
 
+class for_jobs:
+    """While it is entered, what is pickled here is for another worker.
 
-class _ForJobs:
-    """While it is entered, what is pickled here is for another worker."""
+    Args:
+        header: What the task needs whose jobs they are: that is still in the table.
+    """
 
-    def __init__(self) -> None:
-        self._outer: list[Names | None] = []
+    def __init__(self, header: bytes) -> None:
+        self._header = header
 
     def __enter__(self) -> None:
-        self._outer.append(set_names(None if here is None else here.jobs))
+        self._outer = _header_of_task.set(self._header)
+        self._names = set_names(None if here is None else here.jobs)
 
     def __exit__(self, *_: object) -> None:
-        set_names(self._outer.pop())
+        set_names(self._names)
+        _header_of_task.reset(self._outer)
 
 
-for_jobs = _ForJobs()
+_header_of_task: ContextVar[bytes] = ContextVar("header_of_task", default=b"")
 
 
-def state() -> object:
-    """Equal for as long as no name here gets another value by what arrives."""
-    return None if here is None else here.state
+def of_task(header: bytes) -> None:
+    """From now on, in this context, what is pickled for jobs is for those of a task."""
+    _header_of_task.set(header)
+
+
+def header_now() -> bytes:
+    """What the task needs for whose jobs is pickled now."""
+    return _header_of_task.get()
+
+
+def agrees(header: bytes) -> bool:
+    """Whether what a header says is part of what the task needs for whose jobs is pickled now."""
+    now = header_now()
+    return not header or header == now or (here is not None and here.is_part(header, now))
 
 
 class _Results:
@@ -470,6 +593,9 @@ class _Returning:
         self.used: dict[tuple[str, str], None] = {}
 
     def reference(self, value: Any) -> Any:
+        by_source = defined.reference(value)
+        if by_source is not None:
+            return by_source
         found = self._mirror.reference(value)
         if found is not None:
             self.items[found[0].uid] = found[0]
@@ -479,7 +605,10 @@ class _Returning:
     def _mirrors(self, value: Any) -> bool:
         return isinstance(sys.modules.get(value.__module__), MirrorModule)
 
-    def module_of(self, function: FunctionType) -> str | None:
+    def module_of(self, function: FunctionType) -> Any:
+        by_source = defined.globals_of(function)
+        if by_source is not None:
+            return by_source
         for key, module in self._mirror._modules.items():
             if function.__globals__ is module.__dict__:
                 return key
@@ -490,7 +619,7 @@ class _Returning:
     def by_value(self, value: Any, uses: Iterable[str], hard: bool) -> None:
         if type(value) is FunctionType:
             module = self.module_of(value)
-            if module is not None:
+            if isinstance(module, str):
                 self.used.update(((module, name), None) for name in uses)
 
     def named(self, value: Any, name: str) -> Any:
@@ -507,4 +636,18 @@ class _Handing(_Returning):
     """One pickling of a worker's, of a job."""
 
     def header(self) -> bytes:
-        return self._mirror.header() if self.items or self.used else b""
+        if not self.items and not self.used:
+            return b""
+        # What its task needs is in the table for as long as that runs, and jobs end before.
+        # Of anything else that is here, what it uses at least.
+        mirrored, header = self._mirror, header_now()
+        needs = mirrored.needs_of(header)
+        more = [item for uid, item in self.items.items() if uid not in needs.uids]
+        for module, name in self.used:
+            if (module, name) not in needs.names:
+                item = mirrored.item_of(module, name)
+                if item is not None and item.uid not in self.items:
+                    more.append(item)
+        if more:
+            return header_opcodes([*needs.items, *more])
+        return _opcodes(header) if header else b""

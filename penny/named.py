@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import builtins
 import pkgutil
-import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
+from penny.defined import DEFINED, define
 from penny.kernels import Kernel, kernel_at
 
 __all__ = ["define", "find", "kernel", "shown_name"]
-
-DEFINED = "penny.defined."
-"""Before the name, in the `__module__` of what was defined."""
 
 
 def find(name: str) -> Callable[..., Any]:
@@ -37,30 +33,6 @@ def find(name: str) -> Callable[..., Any]:
             ) from error
     if not callable(found):
         raise LookupError(f"{name!r} is not a function but a {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
-
-
-def define(name: str, source: str) -> Callable[..., Any]:
-    """The function `name` that `source` defines, or the value of `source` if it is an expression.
-
-    Raises:
-        SyntaxError: In the source.
-        LookupError: The source defines no function of that name.
-    """
-    filename = f"<{name}>"
-    # A module, as classes, annotations and pickles expect it. Not __main__: that is the page's.
-    module = ModuleType(DEFINED + name)
-    namespace = module.__dict__
-    sys.modules[module.__name__] = module
-    try:
-        expression = compile(source.strip(), filename, "eval")
-    except SyntaxError:
-        exec(compile(source, filename, "exec"), namespace)
-        found = namespace.get(name)
-    else:
-        found = eval(expression, namespace)
-    if not callable(found):
-        raise LookupError(f"the source defines no function {name!r}")
     return found  # type: ignore[no-any-return]
 
 

@@ -18,16 +18,18 @@ import sys
 import sysconfig
 import typing
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from operator import is_
 from types import FunctionType, ModuleType
 from typing import Any, Protocol
 
 from penny import identities, rebuilding
 from penny.by_value import PROTOCOL, CachedFunction, is_importable, may_be_name
+from penny.code_names import attribute_names
 from penny.errors import Untravelled
-from penny.mirror import OFFERS, SURROUNDINGS, Item, header_opcodes, refer
-from penny.payload import ATOMS, dump_definition
+from penny.mirror import GONE, OFFERS, SURROUNDINGS, Item, header_opcodes, part, refer
+from penny.payload import ATOMS, LARGE, Tangled, dump_definition
 from penny.random_streams import generators_anew
 from penny.watching import Watch
 
@@ -38,6 +40,8 @@ INLINE = 128
 
 OFFERED_ITEMS = 10_000
 """Items up to which a global goes along that nothing is known to need: somebody may ask for it."""
+
+VERSIONS = 1 << 14
 
 REMEMBERED = 256
 """Combinations of definitions whose header is kept."""
@@ -75,14 +79,28 @@ def came_along(folder: str) -> None:
 
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_FOLDERS = tuple(
-    {os.path.join(path, "") for path in (*sysconfig.get_paths().values(), _OWN_FOLDER)}
-)
+# Not all of `get_paths`: in Pyodide data may lie anywhere.
+_LIBRARIES = [sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+_FOLDERS = tuple({os.path.join(path, "") for path in (*_LIBRARIES, _OWN_FOLDER)})
+
+
+def _name_of(namespace: dict[str, Any]) -> str:
+    """The name under which a module is imported; its own may be another, as that of `_io`."""
+    name = namespace.get("__name__", "")
+    if not isinstance(name, str):
+        return ""
+    found = sys.modules.get(name)
+    if found is None or found.__dict__ is not namespace:
+        imported = getattr(namespace.get("__spec__"), "name", name)
+        found = sys.modules.get(imported)
+        if found is not None and found.__dict__ is namespace:
+            return str(imported)
+    return name
 
 
 def everywhere(module: ModuleType) -> bool:
     """Whether every worker can import the module."""
-    name = module.__name__
+    name = _name_of(module.__dict__)
     if name == "__main__" or sys.modules.get(name) is not module:
         return False
     if sys.platform != "emscripten":  # processes and serial engines: files are the machine's
@@ -101,10 +119,27 @@ class _Module:
         """Its name, and a number where that is another module's in `sys.modules`."""
         self.namespace = namespace
         self.definitions: dict[str, Definition] = {}
+        self.sent: set[str] = set()
+        """Names that workers may have."""
+        self.gone: dict[str, Definition] = {}
         self.looked_through = -1
         """How many names it had when it was last looked through for what to offer."""
         self.offers: Definition | None = None
+        self.offered: tuple[tuple[str, ...], tuple[Any, ...]] = (), ()
+        self.others: dict[str, Any] = {}
 
+    def is_as_offered(self) -> bool:
+        """Whether what was offered is what it has now."""
+        names, values = self.offered
+        return self.looked_through == len(self.namespace) and all(
+            map(is_, map(self.namespace.get, names), values)
+        )
+
+
+APART = 1024
+"""Namespaces that are known without being in `sys.modules`, as `exec` is given them."""
+
+_apart: deque[int] = deque()
 
 # Dictionaries that functions have as globals, by the key of their module; for what comes back.
 _namespaces: dict[str, dict[str, Any]] = {}
@@ -124,8 +159,8 @@ def _key_of(namespace: dict[str, Any]) -> str | None:
     found = _modules.get(id(namespace))
     if found is not None:
         return found[0]
-    name = namespace.get("__name__")
-    if not isinstance(name, str) or namespace.get("__builtins__") == {}:
+    name = _name_of(namespace)
+    if namespace.get("__builtins__") == {}:
         return None
     module = sys.modules.get(name)
     if module is not None and module.__dict__ is namespace:
@@ -134,6 +169,11 @@ def _key_of(namespace: dict[str, Any]) -> str | None:
         key = name
     else:
         key = f"{name}#{identities.next_uid()}"
+        # A dictionary can't be weakly referenced: of a program that makes one each time, the last.
+        _apart.append(id(namespace))
+        if len(_apart) > APART:
+            gone, _ = _modules.pop(_apart.popleft())
+            del _namespaces[gone]
     _modules[id(namespace)] = key, namespace
     _namespaces[key] = namespace
     return key
@@ -152,12 +192,13 @@ def _namespace_of(value: Any) -> dict[str, Any] | None:
     root = getattr(value, "__qualname__", "").partition(".")[0]
     if module is not None and root in module.__dict__:
         return module.__dict__
-    for _, namespace in _modules.values():  # a program in a namespace of its own
-        if namespace.get("__name__") == name and root in namespace:
+    # A program in a namespace of its own: where that has no name, Python takes that of builtins.
+    for _, namespace in _modules.values():
+        if namespace.get("__name__", "builtins") == name and namespace.get(root) is value:
             return namespace
     for member in vars(value).values() if isinstance(value, type) else ():
         member = getattr(member, "__func__", member)
-        if type(member) is FunctionType and member.__globals__.get("__name__") == name:
+        if type(member) is FunctionType and member.__globals__.get("__name__", "builtins") == name:
             return member.__globals__
     return None if module is None else module.__dict__
 
@@ -197,6 +238,7 @@ class Definition:
         refers: Definitions whose values it contains.
         names: Names that its code looks up; whether it is lost without them.
         absent: Names that were not there.
+        modules: Keys of modules that it refers to as such.
         watch: Whether it has changed within; None: it can't.
         doubtful: Whether it may have changed unnoticed.
         digest: Of its pickled form.
@@ -210,6 +252,7 @@ class Definition:
         "form",
         "holds",
         "item",
+        "modules",
         "names",
         "refers",
         "value",
@@ -222,6 +265,7 @@ class Definition:
         self.refers: dict[int, Definition] = {}
         self.names: dict[Key, bool] = {}
         self.absent: dict[Key, None] = {}
+        self.modules: dict[str, None] = {}
         self.watch: Watch | None = None
         self.doubtful = False
         self.digest = b""
@@ -231,6 +275,16 @@ class Definition:
     def is_fresh(self) -> bool:
         """Whether the value is, within, what was sent."""
         return not self.doubtful and (self.watch is None or not self.watch.changed())
+
+
+class _Part:
+    """Pickles as one of several values that are there together."""
+
+    def __init__(self, uid: int, index: int) -> None:
+        self.arguments = uid, index
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return part, self.arguments
 
 
 class Needs:
@@ -245,6 +299,7 @@ class Needs:
         "_absent",
         "_checks",
         "_doubts",
+        "_modules",
         "_named",
         "_names",
         "_originals",
@@ -266,12 +321,17 @@ class Needs:
         self._surroundings = surroundings
         self._doubts = originals.doubts
         modules = originals.modules
+        self._modules = [
+            modules[item.name].is_as_offered
+            for item, _ in needed
+            if item.module == OFFERS and item.name in modules
+        ]
         # Flat lists of what is bound: this is asked at each submission.
         # Functions and classes are not kept alive by it: a notebook defines many of one name.
         self._names: list[tuple[Any, str, Any]] = []
         self._named: list[tuple[Any, str, weakref.ref[Any]]] = []
         for item, definition in needed:
-            if item.module in modules and item.name is not None:
+            if item.module in modules and item.name is not None and item.form != GONE:
                 get, value = modules[item.module].namespace.get, definition.value
                 if _is_named(value):
                     self._named.append((get, item.name, weakref.ref(value)))
@@ -301,6 +361,9 @@ class Needs:
             if get(name, self) is not refer_to():
                 return False
         for check in self._checks:
+            if not check():
+                return False
+        for check in self._modules:
             if not check():
                 return False
         for are_absent, names in self._absent:
@@ -340,6 +403,8 @@ class Originals:
         # Pickled, and not in the table yet; and what is being pickled, outermost first.
         self._unstored: list[Definition] = []
         self._building: list[tuple[str, str]] = []
+        # Names whose values have been found to contain each other.
+        self._tangled: set[str] = set()
         self._offering = False
         # How often each function or class has been sent, by number.
         self._versions: dict[int, int] = {}
@@ -406,6 +471,7 @@ class Originals:
         """
         module = self.modules[key]
         if name not in module.namespace:
+            module.definitions.pop(name, None)
             raise LookupError(name)
         value = module.namespace[name]
         before = module.definitions.get(name)
@@ -419,6 +485,9 @@ class Originals:
         if top:
             uid = identities.identity_of(value).uid
             version = self._versions[uid] = self._versions.get(uid, 0) + 1
+            if len(self._versions) > VERSIONS:
+                alive = {n: v for n, v in self._versions.items() if identities.known(n) is not None}
+                self._versions = alive
         else:
             uid, version = identities.next_uid(), 1
         made = Definition(Item(key, name, uid, version, 0, b""), value)
@@ -427,6 +496,15 @@ class Originals:
         self._building.append((key, name))
         try:
             self._pickle(made, module, name, value, top)
+        except Tangled as tangled:
+            module.definitions.pop(name)
+            self._tangled.add(name)
+            if tangled.outer != (key, name):
+                raise
+            self._building.pop()
+            made = self._together(module, name, tangled)
+            self._building.append((key, name))
+            return made
         except BaseException as error:
             if before is None:
                 del module.definitions[name]
@@ -449,6 +527,7 @@ class Originals:
             same.watch, same.doubtful = made.watch, False
             same.names, same.absent = made.names, made.absent
             module.definitions[name] = same
+            same.modules = made.modules
             return same
         self._keep(made)
         return made
@@ -462,32 +541,98 @@ class Originals:
             made.form = pickle.dumps(value, PROTOCOL)
         else:
             sending = Sending(self)
-            aliases = {} if top else self._aliases(module, name, value)
+            aliases, busy = ({}, {}) if top else self._aliases(module, {name})
             with generators_anew():
                 form, arrays = dump_definition(
-                    value, sending, top=top, names=aliases, refer=sending.refer_to
+                    value, sending, top=top, names=aliases, refer=sending.refer_to, busy=busy
                 )
             made.form = form
             made.holds += arrays
             made.refers, made.names, made.absent = sending.refers, sending.names, sending.absent
+            made.modules = sending.modules
             if type(value) is not ModuleType:
                 made.watch = Watch(value)
         made.digest = hashlib.sha256(made.form).digest()
 
+    def gone(self, key: str, name: str) -> Definition | None:
+        """What tells workers that a name is there no more; None: they never had it."""
+        module = self.modules[key]
+        if name not in module.sent:
+            return None
+        made = module.gone.get(name)
+        if made is None:
+            item = Item(key, name, identities.next_uid(), 1, 0, GONE)
+            made = module.gone[name] = Definition(item, None)
+        return made
+
     def _keep(self, made: Definition) -> None:
+        module = self.modules.get(made.item.module)
+        if module is not None and made.item.name is not None:
+            module.sent.add(made.item.name)
+            module.gone.pop(made.item.name, None)
         if len(made.form) <= INLINE:
             made.item = made.item._replace(form=made.form)
         else:
             self._unstored.append(made)
 
-    def _aliases(self, module: _Module, name: str, value: Any) -> dict[int, Key]:
-        """Names of the module's other values, by identity: what contains one refers to it."""
-        busy = {other for key, other in self._building if key == module.key}
+    def _aliases(self, module: _Module, within: set[str]) -> tuple[dict[int, Key], dict[int, Key]]:
+        """Names of the module's other values, by identity: what contains one refers to it.
+
+        Args:
+            module: The module.
+            within: Names whose values are being pickled in this pickle.
+
+        Returns:
+            Those that can be referred to, and those that are being pickled elsewhere.
+        """
+        building = {other for key, other in self._building if key == module.key} - within
         first: dict[int, str] = {}
         for other, data in module.namespace.items():
             if _may_be_shared(data):
                 first.setdefault(id(data), other)
-        return {i: (module.key, other) for i, other in first.items() if other not in busy}
+        for name in within:
+            first.pop(id(module.namespace[name]), None)
+        names: dict[int, Key] = {}
+        busy: dict[int, Key] = {}
+        for i, other in first.items():
+            (busy if other in building else names)[i] = module.key, other
+        return names, busy
+
+    def _together(self, module: _Module, name: str, tangled: Tangled) -> Definition:
+        """Definitions of values that contain each other: they are pickled in one."""
+        names = {name: None}
+        while True:
+            names.update(dict.fromkeys(self._tangled))
+            self._tangled.clear()
+            values = tuple(module.namespace[each] for each in names)
+            sending = Sending(self)
+            aliases, busy = self._aliases(module, set(names))
+            self._building += [(module.key, each) for each in names]
+            try:
+                form, arrays = dump_definition(
+                    values, sending, top=False, names=aliases, refer=sending.refer_to, busy=busy
+                )
+                break
+            except Tangled as more:
+                if more.outer[1] not in names:
+                    self._tangled.update(names)
+                    raise
+            finally:
+                del self._building[-len(names) :]
+        whole = Definition(Item(module.key, None, identities.next_uid(), 1, 0, b""), values)
+        whole.form, whole.holds = form, list(arrays)
+        whole.refers, whole.names = sending.refers, sending.names
+        whole.absent, whole.modules = sending.absent, sending.modules
+        self._keep(whole)
+        for i, (each, value) in enumerate(zip(names, values, strict=True)):
+            made = Definition(Item(module.key, each, identities.next_uid(), 1, 0, b""), value)
+            made.form = pickle.dumps(_Part(whole.item.uid, i), PROTOCOL)
+            made.refers = {whole.item.uid: whole}
+            made.watch = Watch(value)
+            made.digest = made.form
+            module.definitions[each] = made
+            self._keep(made)
+        return module.definitions[name]
 
     # -- What a pickle needs ---------------------------------------------------------------------
 
@@ -501,14 +646,33 @@ class Originals:
         Raises:
             PickleError: Something of it can't travel; says what needs it.
         """
-        roots = tuple(sending.refers), tuple(sending.names.items()), tuple(sending.absent), entry
+        roots = (
+            tuple(sending.refers),
+            tuple(sending.names.items()),
+            tuple(sending.absent),
+            tuple(sending.modules),
+            entry,
+        )
         needs = self._remembered.get(roots)
         if needs is None or not needs.fresh():
             needs = self._gather(sending, entry)
             self._remembered[roots] = needs
-            if len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
+            self._tidy()
         return needs
+
+    def _tidy(self) -> None:
+        """Keep nothing alive that the program has let go of: it may be large."""
+        for _ in range(min(4, len(self._remembered))):
+            roots, needs = self._remembered.popitem(last=False)
+            if needs.fresh() and len(self._remembered) < REMEMBERED:
+                self._remembered[roots] = needs
+        for module in self.modules.values():
+            get = module.namespace.get
+            old = [n for n, d in module.definitions.items() if get(n, self) is not d.value]
+            for name in old:
+                del module.definitions[name]
+        if len(self.modules) > 2 * APART:
+            self.modules = {k: m for k, m in self.modules.items() if k in _namespaces}
 
     def _gather(self, sending: Sending, entry: bool) -> Needs:
         closure = _Closure(self)
@@ -516,9 +680,11 @@ class Originals:
             closure.add(definition, "")
         for name, hard in sending.names.items():
             closure.add_name(name, hard, "")
-        closure.absent.update(sending.absent)
+        for absent in sending.absent:
+            closure.add_absent(absent)
+        closure.modules.update(sending.modules)
         needed = closure.items
-        for key in {item.module for item, _ in needed.values()}:
+        for key in dict.fromkeys([*(item.module for item, _ in needed.values()), *closure.modules]):
             offers = self._offers_of(self.modules[key])
             if offers is not None:
                 needed[OFFERS, key, 0] = offers.item, offers
@@ -548,14 +714,16 @@ class Originals:
 
     def _offers_of(self, module: _Module) -> Definition | None:
         """What else a module has: functions and classes, and what they use as far as it goes."""
-        if module.looked_through == len(module.namespace) or self._offering:
+        if self._offering or (module.is_as_offered() and self._are_offered(module)):
             return module.offers
         module.looked_through = len(module.namespace)
         self._offering = True
         try:
             closures = {}
             for name, value in list(module.namespace.items()):
-                if not name.startswith("__") and _may_be_asked_for(value):
+                if not name.startswith("__") and (
+                    module.key != "__main__" or _may_be_asked_for(value)
+                ):
                     closure = _Closure(self, offered=True)
                     try:
                         closure.add_name((module.key, name), True, "")
@@ -566,6 +734,11 @@ class Originals:
         finally:
             self._offering = False
         every: list[Any] = closures.pop("", [])
+        # Classes, whose objects tasks pickle. To look at each function would cost more than it is
+        # worth: one that only a pickle names is offered anew when anything else is.
+        module.others = {name: module.namespace[name] for name in closures if name}
+        classes = [name for name in closures if isinstance(module.namespace.get(name), type)]
+        module.offered = tuple(classes), tuple(module.namespace[name] for name in classes)
         if not every:
             return module.offers
         self._store_all()
@@ -587,34 +760,38 @@ class Originals:
         module.offers = made
         return made
 
+    def _are_offered(self, module: _Module) -> bool:
+        return all(module.namespace.get(name) is value for name, value in module.others.items())
+
     def is_large(self, key: str, name: str) -> bool:
         """Whether a global is too large to go along where nothing is known to need it."""
         module = self.modules[key]
         value = module.namespace.get(name)
-        if name in module.definitions or _is_named(value) or type(value) in ATOMS:
-            return False
-        try:
-            return len(value) > OFFERED_ITEMS  # type: ignore[arg-type]
-        except Exception:
-            return False
+        return name not in module.definitions and _is_larger(value)
 
     # -- The table -------------------------------------------------------------------------------
 
     def _store_all(self) -> None:
-        """Put what has been pickled since into the function table, in one bundle."""
+        """Put what has been pickled since into the function table, what is small in one bundle."""
         unstored, self._unstored = self._unstored, []
-        if not unstored:
+        self._store_together([each for each in unstored if len(each.form) < LARGE])
+        for each in unstored:
+            if len(each.form) >= LARGE:
+                self._store_together([each])
+
+    def _store_together(self, definitions: list[Definition]) -> None:
+        if not definitions:
             return
         bundle = self._store(
-            pickle.dumps({each.item.uid: each.form for each in unstored}, PROTOCOL)
+            pickle.dumps({each.item.uid: each.form for each in definitions}, PROTOCOL)
         )
-        for each in unstored:
+        for each in definitions:
             if bundle is None:  # each pickle takes it along
                 each.item = each.item._replace(form=each.form)
             else:
                 each.item = each.item._replace(place=bundle.place)
                 each.holds.append(bundle)
-                each.form = b""
+            each.form = b""
 
 
 class _Closure:
@@ -625,6 +802,16 @@ class _Closure:
         self._offered = offered
         self.items: dict[tuple[str, str | None, int], tuple[Item, Definition]] = {}
         self.absent: dict[Key, None] = {}
+        self.modules: dict[str, None] = {}
+        self._met: set[tuple[str, str | None, int]] = set()
+
+    def add_absent(self, key: Key) -> None:
+        """A name that is not there; workers may have had it."""
+        if key not in self.absent:
+            self.absent[key] = None
+            gone = self._originals.gone(*key)
+            if gone is not None:
+                self.items[*key, gone.item.uid] = gone.item, gone
 
     def add_name(self, key: Key, hard: bool, path: str) -> None:
         """What a name is now.
@@ -640,7 +827,7 @@ class _Closure:
         try:
             definition = originals.definition(*key)
         except LookupError:
-            self.absent[key] = None
+            self.add_absent(key)
             return
         except MemoryError:
             raise
@@ -661,16 +848,33 @@ class _Closure:
             self._add(item._replace(name=None), definition, True, path)
 
     def _add(self, item: Item, definition: Definition, hard: bool, path: str) -> None:
-        if (item.module, item.name, item.uid) in self.items:
+        entry = item.module, item.name, item.uid
+        if entry in self._met:
             return
-        self.items[item.module, item.name, item.uid] = item, definition
-        self.absent.update(definition.absent)
+        self._met.add(entry)
+        for key in definition.absent:
+            self.add_absent(key)
+        self.modules.update(definition.modules)
         path = f"{path}global {definition.item.name}: "
         for each in list(definition.refers.values()):
             if each is not definition:
                 self.add(each, path)
         for key, own in list(definition.names.items()):
             self.add_name(key, hard and own, path)
+        # After what it needs: loading it may run code of the program's, as `__setstate__`.
+        self.items[entry] = item, definition
+
+
+_ASK_BY_TEXT = frozenset({"globals", "eval", "exec", "vars", "locals"})
+
+
+def _is_larger(value: Any) -> bool:
+    if _is_named(value) or type(value) in ATOMS or type(value) is ModuleType:
+        return False
+    try:
+        return len(value) > OFFERED_ITEMS
+    except Exception:
+        return False
 
 
 def _is_named(value: Any) -> bool:
@@ -709,6 +913,7 @@ class Sending:
         refers: Definitions that it refers to, by number.
         names: Names that its functions look up; whether they are lost without them.
         absent: Names that were not there.
+        modules: Keys of modules that it refers to as such.
         taken_along: Functions and classes in it that go by value.
         entry: Whether it is of a function for the table.
         needs: What it needs, once the header has been made.
@@ -719,6 +924,7 @@ class Sending:
         self.refers: dict[int, Definition] = {}
         self.names: dict[Key, bool] = {}
         self.absent: dict[Key, None] = {}
+        self.modules: dict[str, None] = {}
         self.taken_along: list[Any] = []
         self.entry = False
         self.needs: Needs | None = None
@@ -767,6 +973,39 @@ class Sending:
                 self.names[key] = self.names.get(key, False) or hard
             else:
                 self.absent[key] = None
+        attributes = attribute_names(value.__code__)
+        package = module.namespace.get("__package__") or ""
+        for name in (*uses, *attributes):
+            found = module.namespace.get(name)
+            if type(found) is ModuleType:
+                self._use(found, attributes, hard)
+            # `import …` within the function
+            for path in (name, f"{package}.{name}") if package else (name,):
+                found = sys.modules.get(path)
+                if type(found) is ModuleType:
+                    self._use(found, attributes, hard)
+        if not _ASK_BY_TEXT.isdisjoint(uses):
+            for name, data in module.namespace.items():
+                if not name.startswith("__") and not _is_larger(data):
+                    self.names.setdefault((module.key, name), False)
+
+    def _use(self, found: ModuleType, attributes: tuple[str, ...], hard: bool) -> None:
+        """Note that code uses a module, by some of these names."""
+        module = self._originals.module_for(found.__dict__)
+        if module is None or (module.key in self.modules and module.key != "__main__"):
+            return
+        self.modules[module.key] = None
+        if "__package__" in found.__dict__ and module.key != "__main__":
+            self.names.setdefault((module.key, "__package__"), False)
+        for name in attributes:
+            if name in module.namespace:
+                key = module.key, name
+                self.names[key] = self.names.get(key, False) or hard
+                inner = module.namespace[name]
+                if type(inner) is ModuleType and inner is not found:
+                    self._use(inner, attributes, hard)
+            else:
+                self.absent[module.key, name] = None
 
     def named(self, value: Any, name: str) -> Any:
         """See `by_value.Pickling`."""
@@ -780,11 +1019,14 @@ class Sending:
 
     def imports(self, module: ModuleType) -> bool:
         """See `by_value.Pickling`."""
-        return self._originals.module_for(module.__dict__) is None
+        lacking = self._originals.module_for(module.__dict__)
+        if lacking is not None:
+            self.modules[lacking.key] = None
+        return lacking is None
 
     def header(self) -> bytes:
         """See `by_value.Pickling`."""
-        if not (self.refers or self.names or self.absent or self.entry):
+        if not (self.refers or self.names or self.absent or self.modules or self.entry):
             return b""
         self.needs = self._originals.gather(self, self.entry)
         self._originals.used.append(self.needs)

@@ -23,6 +23,7 @@ __all__ = [
     "Carried",
     "Payload",
     "Reader",
+    "Tangled",
     "is_large",
     "load",
     "pieces_of",
@@ -167,9 +168,10 @@ class _ByValuePickler(ByValuePickler):
         pickling: Pickling | None = None,
         *,
         top: Any = None,
+        kept: Any = None,
         state: bool = False,
     ) -> None:
-        super().__init__(sink, PROTOCOL, pickling, top=top, state=state)
+        super().__init__(sink, PROTOCOL, pickling, top=top, kept=kept, state=state)
         self._arrays = arrays
 
     def reducer_override(self, obj: Any) -> Any:
@@ -177,13 +179,20 @@ class _ByValuePickler(ByValuePickler):
         return super().reducer_override(obj) if reduced is NotImplemented else reduced
 
 
-def stream(value: object, *, by_value: bool = False, pickling: Pickling | None = None) -> Payload:
+def stream(
+    value: object,
+    *,
+    by_value: bool = False,
+    pickling: Pickling | None = None,
+    kept: object = None,
+) -> Payload:
     """The pickled form in pieces. Raises whatever pickling raises.
 
     Args:
         value: Anything.
         by_value: Send functions and classes by value where they can't be imported.
         pickling: What knows the modules of the side that it is for; None: who is known now.
+        kept: See `ByValuePickler`.
     """
     sink = _Sink()
     arrays: dict[int, Carried] = {}
@@ -192,10 +201,18 @@ def stream(value: object, *, by_value: bool = False, pickling: Pickling | None =
         return Payload(_merged(sink.pieces), arrays.values())
     if pickling is None and (names := those_known()) is not None:
         pickling = names.begin()
-    _ByValuePickler(sink, arrays, pickling).dump(value)
+    _ByValuePickler(sink, arrays, pickling, kept=kept).dump(value)
     header = header_of(pickling)
     pieces = _merged(sink.pieces)
     return Payload([header, *pieces] if header else pieces, arrays.values())
+
+
+class Tangled(Exception):
+    """The value of a name contains that of another one, which contains it."""
+
+    def __init__(self, key: str, name: str) -> None:
+        super().__init__(key, name)
+        self.outer = key, name
 
 
 class _DefinitionPickler(_ByValuePickler):
@@ -208,14 +225,20 @@ class _DefinitionPickler(_ByValuePickler):
         pickling: Pickling,
         names: dict[int, tuple[str, str]],
         refer: Callable[[str, str], int],
+        busy: dict[int, tuple[str, str]],
     ) -> None:
         super().__init__(sink, arrays, pickling, state=True)
         self._names = names
         self._refer = refer
+        self._busy = busy
 
     def persistent_id(self, obj: Any) -> Any:
         found = self._names.get(id(obj))
-        return None if found is None else (*found, self._refer(*found))
+        if found is not None:
+            return *found, self._refer(*found)
+        if id(obj) in self._busy:
+            raise Tangled(*self._busy[id(obj)])
+        return None
 
 
 def dump_definition(
@@ -225,6 +248,7 @@ def dump_definition(
     top: bool,
     names: dict[int, tuple[str, str]],
     refer: Callable[[str, str], int],
+    busy: dict[int, tuple[str, str]],
 ) -> tuple[bytes, list[Carried]]:
     """The pickled form of a name's value, for the unpickler of `penny.mirror`; and its arrays.
 
@@ -235,15 +259,19 @@ def dump_definition(
             itself.
         names: Module and name of other values, by identity.
         refer: Called with the module and name of one that `value` contains; gives its number.
+        busy: Of values that are being pickled, and contain `value`: the same.
+
+    Raises:
+        Tangled: `value` contains one of those.
     """
     sink = _Sink()
     arrays: dict[int, Carried] = {}
-    if top or not names:
+    if top or not (names or busy):
         pickler: Any = _ByValuePickler(
             sink, arrays, pickling, top=value if top else None, state=True
         )
     else:
-        pickler = _DefinitionPickler(sink, arrays, pickling, names, refer)
+        pickler = _DefinitionPickler(sink, arrays, pickling, names, refer, busy)
     pickler.dump(value)
     return b"".join(map(bytes, sink.pieces)), list(arrays.values())
 

@@ -40,7 +40,7 @@ from penny.checking import unchecked
 from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.jobs import Execution, Failure, Job, Promotion
-from penny.mirror import for_jobs, state
+from penny.mirror import agrees, for_jobs, header_now
 from penny.missing_files import explained
 from penny.options import Options
 from penny.payload import Payload, Reader, load, pieces_of
@@ -108,8 +108,8 @@ class Promoter:
         self._parcel = memoryview(parcel)
         self._run_task = run_task
         # Functions that were loaded from the table, by identity, with their place in it.
-        self._loaded: dict[int, tuple[Callable[..., Any], int, int]] = {}
-        self._records = FunctionRecords(self._add_function, self._drop_function, stamp=state)
+        self._loaded: dict[int, tuple[Callable[..., Any], int, int, bytes]] = {}
+        self._records = FunctionRecords(self._add_function, self._drop_function, stamp=header_now)
         # Why the doorbell was rung, as far as that has not been seen to.
         self._reasons = 0
         self._waiting = 0
@@ -123,6 +123,8 @@ class Promoter:
         # Functions some of whose jobs could not be pickled, by identity.
         self._unsendable: dict[int, _Patience] = {}
         self._told = False
+        self.header_of: Callable[[Execution], bytes] = lambda _: b""
+        """Gives what the task of an execution needs of the submitter's modules."""
 
     # -- The doorbell ----------------------------------------------------------------------------
 
@@ -305,7 +307,7 @@ class Promoter:
             execution.touched = True
             return None
         try:
-            with for_jobs:
+            with for_jobs(self.header_of(execution)):
                 data = pack(arguments)
                 place = self._place_of(function)
         except MemoryError:
@@ -357,7 +359,7 @@ class Promoter:
             if handle != ENTRY_GONE:
                 break
             self._loaded.pop(id(function), None)
-            with for_jobs:
+            with for_jobs(self.header_of(execution)):
                 place = self._place_of(function)
         if handle >= 0:
             # No call from here on, which might find the stack too deep.
@@ -408,7 +410,7 @@ class Promoter:
         if interactive is None:
             interactive = bool(jobs.innermost.code & INTERACTIVE)
         try:
-            with for_jobs:
+            with for_jobs(self.header_of(jobs.innermost)):
                 place = self._place_of(function)
                 data = pack(arguments)
         except MemoryError:
@@ -431,9 +433,11 @@ class Promoter:
 
     # -- Functions -------------------------------------------------------------------------------
 
-    def loaded(self, function: Callable[..., Any], entry: int, serial: int) -> None:
+    def loaded(
+        self, function: Callable[..., Any], entry: int, serial: int, header: bytes = b""
+    ) -> None:
         """Remember where in the table a function comes from: it need not be pickled again."""
-        self._loaded[id(function)] = function, entry, serial
+        self._loaded[id(function)] = function, entry, serial, header
 
     def unloaded(self, function: Callable[..., Any]) -> None:
         """Forget it."""
@@ -443,7 +447,7 @@ class Promoter:
         """Make later promotions use the function's present form. Raises PickleError."""
         function = split_call(function, ())[0]
         self.unloaded(function)
-        with for_jobs:
+        with for_jobs(self.header_of(jobs.innermost)):
             self._records.publish(function)
 
     def _place_of(self, function: Callable[..., Any]) -> tuple[int, int, Record | None]:
@@ -454,7 +458,8 @@ class Promoter:
             MemoryError: There is no room for it.
         """
         known = self._loaded.get(id(function))
-        if known is not None:
+        # There it is with the names of one submission: the job's may be another.
+        if known is not None and agrees(known[3]):
             return known[1], known[2], None
         record = self._records.record_for(function)
         return record.handle & ((1 << ENTRY_BITS) - 1), record.handle >> ENTRY_BITS, record

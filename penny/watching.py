@@ -7,13 +7,26 @@ costs some ten nanoseconds an item.
 
 from __future__ import annotations
 
+import abc
+import functools
+import pickle
+import struct
 import weakref
 from array import array
 from collections import deque
 from collections.abc import Callable
 from operator import is_
-from types import CellType, FunctionType, ModuleType
-from typing import Any
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    FunctionType,
+    GenericAlias,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any, cast
 
 __all__ = ["WATCHED_ITEMS", "Watch", "is_filled"]
 
@@ -25,6 +38,31 @@ _WATCHED_BYTES = 1 << 14
 _ATOMS = frozenset({int, float, complex, str, bytes, bool, type(None), type(...), ModuleType})
 
 _Check = Callable[[], bool]
+
+# Types in C whose objects never change, or whose parts are looked at.
+_CHANGELESS_MODULES = frozenset({"datetime", "decimal", "re", "types", "typing", "_typing"})
+_PLAIN = (
+    *(dict, list, deque, set, frozenset, tuple, bytearray, array, memoryview, BaseException),
+    *(int, float, complex, str, bytes, range, slice, functools.partial),
+    *(BuiltinFunctionType, GenericAlias),
+)
+_POINTER = struct.calcsize("P")
+
+
+@functools.cache
+def _keeps_state(kind: type) -> bool:
+    """Whether objects have fields of C's beside attributes and slots."""
+    if issubclass(kind, _PLAIN):
+        return False
+    for cls in kind.__mro__[:-1]:
+        base = cls.__base__
+        assert base is not None
+        slots = sum(type(each) is MemberDescriptorType for each in vars(cls).values())
+        # A dictionary and a list of weak references may be among them.
+        fields = cls.__basicsize__ - base.__basicsize__ - (slots + 2) * _POINTER
+        if fields > 0 and cls.__module__ not in _CHANGELESS_MODULES:
+            return True
+    return False
 
 
 class Watch:
@@ -39,20 +77,28 @@ class Watch:
         whole: False if there is more than `WATCHED_ITEMS`: what is beyond is not looked at.
     """
 
-    __slots__ = ("_room", "_seen", "checks", "whole")
+    __slots__ = ("_room", "_seen", "_todo", "checks", "whole")
 
     def __init__(self, value: Any) -> None:
         self.checks: list[_Check] = []
-        self._seen: set[int] | None = set()
+        self._seen: set[int] = set()
         self._room = WATCHED_ITEMS
         self.whole = True
+        # What is still to be looked at; not by recursion, lists may be nested deeply.
+        self._todo: list[Any] = []
         if type(value) is FunctionType:
             self._function(value)
         elif isinstance(value, type):
             self._class(value)
         else:
-            self._any(value)
-        self._seen = None
+            self._todo.append(value)
+        while self._todo:
+            if self._room < 0:
+                self.whole = False
+                break
+            self._any(self._todo.pop())
+        self._todo = []
+        self._seen = set()
 
     def changed(self) -> bool:
         """Whether the value has changed since."""
@@ -86,22 +132,28 @@ class Watch:
             )
 
         self.checks.append(check)
-        for value in defaults or ():
-            self._any(value)
+        self._todo += defaults or ()
         if keywords:
-            self._any(keywords)
-        for cell in function.__closure__ or ():
-            self._any(cell)
+            self._todo.append(keywords)
+        self._todo += function.__closure__ or ()
         registry = getattr(function, "registry", None)
         if registry is not None and hasattr(registry, "copy"):  # of functools.singledispatch
             self._mapping(registry)
 
+    def _inner_function(self, function: FunctionType) -> None:
+        """A function within a value: only what it keeps; what has a name is watched by itself."""
+        if function.__closure__ or function.__dict__ or function.__defaults__:
+            if function.__module__ == "__main__" or "<" in function.__qualname__:
+                self._function(function)
+        elif function.__kwdefaults__:
+            self._function(function)
+
     def _class(self, cls: type) -> None:
         # Caches of Python's own come and go.
         cache = "__annotations_cache__"
-        names = [name for name in vars(cls) if name != cache]
-        values = [vars(cls)[name] for name in names]
-        attributes = cls.__dict__
+        attributes = type.__dict__["__dict__"].__get__(cls)
+        names = [name for name in attributes if name != cache]
+        values = [attributes[name] for name in names]
 
         def check() -> bool:
             return len(attributes) - (cache in attributes) == len(names) and all(
@@ -109,31 +161,34 @@ class Watch:
             )
 
         self._add(0, check)
-        for value in values:
-            value = getattr(value, "__func__", value)
-            if type(value) is FunctionType:
-                for kept in value.__defaults__ or ():
-                    self._any(kept)
-                if value.__kwdefaults__:
-                    self._any(value.__kwdefaults__)
-            else:
-                self._any(value)
+        if isinstance(cls, abc.ABCMeta):  # whom it knows by `register`
+            token = abc.get_cache_token()
+            self._add(0, lambda: abc.get_cache_token() == token)
+        self._todo += values
 
     def _any(self, value: Any) -> None:
         kind = type(value)
-        if kind in _ATOMS or kind is FunctionType or isinstance(value, type):
-            return
-        assert self._seen is not None
-        if id(value) in self._seen or self._room < 0:
+        if kind in _ATOMS or id(value) in self._seen:
             return
         self._seen.add(id(value))
+        if kind is FunctionType:
+            self._inner_function(value)
+            return
+        if isinstance(value, type):
+            # One that a function has made has no name by which it would be watched.
+            if "<locals>" in getattr(value, "__qualname__", ""):
+                self._class(value)
+            return
         if isinstance(value, dict):
             self._mapping(value)
-        elif isinstance(value, list | deque):
-            self._sequence(value)
-        elif isinstance(value, tuple | frozenset):
-            for item in value:
-                self._any(item)
+        elif isinstance(value, list):
+            self._sequence(list, value)
+        elif isinstance(value, deque):
+            self._sequence(deque, value)
+        elif isinstance(value, tuple):
+            self._todo += tuple.__iter__(value)
+        elif isinstance(value, frozenset):
+            self._todo += frozenset.__iter__(value)
         elif isinstance(value, set):
             self._set(value)
         elif isinstance(value, bytearray | array | memoryview):
@@ -144,55 +199,96 @@ class Watch:
         elif kind is CellType:
             self._cell(value)
             return
+        elif kind is MethodType:
+            self._todo += value.__self__, value.__func__
+            return
+        elif kind is classmethod or kind is staticmethod:
+            self._todo.append(value.__func__)
+            return
+        elif kind is property:
+            self._todo += value.fget, value.fset, value.fdel
+            return
+        elif isinstance(value, functools.partial):
+            self._todo += value.func, value.args, value.keywords
+        elif kind is MappingProxyType:
+            self._mapping(value)
+            return
+        elif _keeps_state(cast(Any, kind)):
+            self._state(value)
         self._attributes(value)
 
-    def _length(self, value: Any, size: int) -> bool:
+    def _state(self, value: Any) -> None:
+        """What a type that is written in C keeps where only its pickle shows it."""
+        try:
+            before = pickle.dumps(value, 5)
+        except Exception:
+            return
+        if len(before) > _WATCHED_BYTES:
+            self.whole = False
+            return
+
+        def check() -> bool:
+            try:
+                return pickle.dumps(value, 5) == before
+            except Exception:
+                return False
+
+        self._add(10, check)
+
+    def _length(self, value: Any, size: int, length: Callable[[Any], int]) -> bool:
         """Whether the items are too many, and only their number is looked at."""
         if size <= self._room:
             return False
         self.whole = False
-        self.checks.append(lambda: len(value) == size)
+        self.checks.append(lambda: length(value) == size)
         return True
 
     def _mapping(self, value: Any) -> None:
-        size = len(value)
-        if self._length(value, size):
-            return
         # A subclass may have methods of its own.
         kind: Any = dict if isinstance(value, dict) else type(value)
+        size = kind.__len__(value)
+        if self._length(value, size, kind.__len__):
+            return
         keys, values = list(kind.keys(value)), list(kind.values(value))
         self._add(
             size,
             lambda: (
-                len(value) == size
+                kind.__len__(value) == size
                 and all(map(is_, kind.keys(value), keys))
                 and all(map(is_, kind.values(value), values))
             ),
         )
-        for item in values:
-            self._any(item)
+        self._todo += values
 
-    def _sequence(self, value: Any) -> None:
-        size = len(value)
-        if self._length(value, size):
+    def _sequence(self, kind: Any, value: Any) -> None:
+        size = kind.__len__(value)
+        if self._length(value, size, kind.__len__):
             return
-        items = list(value)
-        self._add(size, lambda: len(value) == size and all(map(is_, value, items)))
-        for item in items:
-            self._any(item)
+        iterate, length = kind.__iter__, kind.__len__
+        items = list(iterate(value))
+        self._add(size, lambda: length(value) == size and all(map(is_, iterate(value), items)))
+        self._todo += items
 
     def _set(self, value: Any) -> None:
-        size = len(value)
-        if self._length(value, size):
+        size = set.__len__(value)
+        if self._length(value, size, set.__len__):
             return
-        items = set(map(id, value))
-        kept = list(value)
-        self._add(size, lambda: len(value) == len(kept) and items.issuperset(map(id, value)))
+        kept = list(set.__iter__(value))
+        items = set(map(id, kept))
+        self._add(
+            size,
+            lambda: (
+                set.__len__(value) == len(kept) and items.issuperset(map(id, set.__iter__(value)))
+            ),
+        )
+        self._todo += kept
 
     def _buffer(self, value: Any) -> None:
         view = memoryview(value)
         if view.nbytes > _WATCHED_BYTES:
             self.whole = False
+            size = view.nbytes
+            self.checks.append(lambda: memoryview(value).nbytes == size)
             return
         data = view.tobytes()
         self._add(1, lambda: memoryview(value).tobytes() == data)
@@ -221,7 +317,7 @@ class Watch:
                 return False
 
         self._add(1, check)
-        self._any(content)
+        self._todo.append(content)
 
     def _attributes(self, value: Any) -> None:
         try:
@@ -251,8 +347,7 @@ class Watch:
 
         before = read()
         if self._add(len(slots), lambda: all(map(is_, read(), before))):
-            for item in before:
-                self._any(item)
+            self._todo += before
 
 
 def is_filled(cell: CellType) -> bool:

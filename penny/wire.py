@@ -55,7 +55,9 @@ def pack(value: object) -> bytes | Payload:
         raise
     except Exception:
         return _pack_slowly(value)
-    return _pack_slowly(value) if _ARRAYS in data or _is_foreign(data) else data
+    if _is_foreign(data):
+        return _pack_by_value(value)
+    return _pack_slowly(value) if _ARRAYS in data else data
 
 
 def _is_foreign(data: bytes) -> bool:
@@ -69,11 +71,18 @@ def _pack_slowly(value: object) -> bytes | Payload:
     except MemoryError:
         raise
     except Exception:
-        payload = stream(value, by_value=True)
-    else:
-        # Large pieces are data: names lie between them.
-        if any(_is_foreign(piece) for piece in payload.pieces if type(piece) is bytes):
-            payload = stream(value, by_value=True)
+        return _pack_by_value(value)
+    # Large pieces are data: names lie between them.
+    if any(_is_foreign(piece) for piece in payload.pieces if type(piece) is bytes):
+        return _pack_by_value(value)
+    return _whole(payload)
+
+
+def _pack_by_value(value: object) -> bytes | Payload:
+    return _whole(stream(value, by_value=True))
+
+
+def _whole(payload: Payload) -> bytes | Payload:
     if payload.size < LARGE and not payload.arrays:
         return payload.joined()
     return payload

@@ -86,10 +86,11 @@ class Worker:
         self._traced = self._port.traced
         self._functions = FunctionCache()
         self._functions.forgotten = self._promoter.unloaded  # type: ignore[method-assign]
-        stands_for = mirror.start(self._bundle)
-        stands_for.on_change = self._functions.set_aside
-        stands_for.apply_surroundings = surroundings.apply
-        set_names(stands_for.results)
+        self._mirror = mirror.start(self._bundle)
+        self._mirror.on_change = self._functions.set_aside
+        self._mirror.apply_surroundings = surroundings.apply
+        set_names(self._mirror.results)
+        self._promoter.header_of = self._header_of
 
     def run(self) -> None:
         """Run tasks until the scheduler stops."""
@@ -151,6 +152,7 @@ class Worker:
             start: The code of the next, or -1.
         """
         port, inbox, outbox, functions = self._port, self._inbox, self._outbox, self._functions
+        here = self._mirror
         always = jobs.checking
         while code >= 0:
             execution.code = code
@@ -160,7 +162,9 @@ class Worker:
                 function = functions.get(code >> SERIAL_SHIFT)
                 if function is None:
                     function = self._load(code >> SERIAL_SHIFT)
+                here.last = b""
                 arguments = self._load_large() if code & IS_LARGE else loads(inbox)
+                execution.header = here.last
             except BaseException as raised:
                 error = raised
                 error.add_note("(while unpickling a task in a worker)")
@@ -214,6 +218,10 @@ class Worker:
                 data = None  # it holds arrays, or is large
                 code = start()
 
+    def _header_of(self, execution: Execution) -> bytes:
+        function = self._functions.header(execution.code >> SERIAL_SHIFT)
+        return self._mirror.joined(function, execution.header)
+
     def _bundle(self, place: int) -> bytes | None:
         data = self._port.bundle(place)
         return None if data is None else bytes(data.to_bytes())
@@ -221,7 +229,8 @@ class Worker:
     def _load(self, serial: int) -> Callable[..., Any]:
         """The innermost task's function, unpickled if it is new here."""
         function = self._functions.load(serial, lambda: self._port.function().to_bytes())
-        self._promoter.loaded(function, self._port.entry(), serial)
+        header = self._functions.header(serial)
+        self._promoter.loaded(function, self._port.entry(), serial, header)
         if self._traced:
             self._port.name_function(serial, shown_name(function))
         return function

@@ -174,7 +174,12 @@ class SharedEngine:
             None if mirror.here is not None else Originals(self._store_bundle, surroundings)
         )
         self._names = self._originals if mirror.here is None else mirror.here.jobs
-        self._records = FunctionRecords(self._add_function, port.drop_function, self._originals)
+        self._records = FunctionRecords(
+            self._add_function,
+            port.drop_function,
+            self._originals,
+            None if mirror.here is None else mirror.header_now,
+        )
         # Numbers that are never used again: an outcome can only be that of the call it names.
         self._tickets = itertools.count(1)
         self._pending: dict[int, tuple[Future[Any], Record, Options]] = {}

@@ -202,6 +202,7 @@ def test_for_calls_with_each(what):
 
 
 _calls: list[int] = []
+_calls_by_worker: list[tuple[int | None, int]] = []
 
 
 def note(x):
@@ -358,17 +359,22 @@ def test_the_first_failure_in_order_is_raised(run, limit, grain):
 
 def test_nothing_runs_after_a_failure_but_what_was_stolen(port):
     def function(x):
-        _calls.append(x)
+        _calls_by_worker.append((penny.current_worker(), x))
         if x == 1:
             port.knock()
             raise LookupError
 
-    for steal in port.steal, lambda handle=None: None:
+    stealing = port.steal
+    for steal in stealing, lambda handle=None: None:
         port.steal = steal
-        _calls.clear()
+        _calls_by_worker.clear()
         with pytest.raises(LookupError):
             port.run(lambda: parallel_for(function, 100, grain=10))
-        assert _calls == [0, 1]
+        calls = _calls_by_worker
+        assert [x for worker, x in calls if worker == 0] == [0, 1]
+        # The thief is in this interpreter, so what it runs has the same globals.
+        stolen = [x for worker, x in calls if worker != 0]
+        assert stolen == (list(range(55, 100)) if steal == stealing else [])
     assert len(port.parts) == 2
     assert port.taken_back == 1
 

@@ -1,0 +1,469 @@
+"""What tasks of a script see of its module, in workers that are processes."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+
+import pytest
+from mirror_pool import Script
+
+from penny.errors import PickleError
+
+
+@pytest.fixture
+def script(monkeypatch):
+    made = Script()
+    monkeypatch.setitem(sys.modules, "__main__", made.module)
+    yield made
+    made.close()
+
+
+# -- What the submitter changes ------------------------------------------------------------------
+
+
+def test_functions_share_the_globals_of_their_module(script):
+    script.run("""
+        table = None
+        calls = 0
+        def load(n):
+            global table
+            table = [i * i for i in range(n)]
+        def look(i):
+            global calls
+            calls += 1
+            return table[i]
+        def count():
+            return calls
+    """)
+    script.call("load", 10)
+    assert [script.call("look", i) for i in (1, 2, 3)] == [1, 4, 9]
+    script.records.publish(script.look)
+    assert script.call("look", 4) == 16
+    assert script.call("count") == 4
+    assert script.call("count", worker=1) == 0
+
+
+@pytest.mark.parametrize("kept", ["3", "[3]", "bytes(200) + b'3'"])
+def test_each_submission_sees_the_values_of_its_moment_in_any_order(script, kept):
+    script.run("def see(): return factor")
+    waiting = []
+    for k in range(4):
+        script.run(f"factor = {kept} * {k}")
+        waiting.append((script.put("see"), script.factor))
+    for i in (2, 0, 3, 1, 2):
+        for worker in (0, 1):
+            assert waiting[i][0].run(worker) == waiting[i][1]
+
+
+def test_a_deleted_name_is_gone_and_may_come_back(script):
+    script.run("limit = 5\ndef see(): return limit")
+    before = script.put("see")
+    assert before.run() == 5
+    del script.module.limit
+    after = script.put("see")
+    with pytest.raises(NameError):
+        after.run()
+    assert before.run() == 5
+    script.run("limit = 6")
+    assert script.call("see") == 6
+    with pytest.raises(NameError):
+        after.run(1)
+
+
+def test_what_only_tasks_have_set_is_not_deleted(script):
+    script.run("""
+        def set_it():
+            global mine
+            mine = 1
+        def see():
+            return mine
+    """)
+    script.call("set_it")
+    assert script.call("see") == 1
+    script.run("def other(): return mine")
+    assert script.call("other") == 1
+
+
+def test_a_redefined_helper_and_class_take_effect(script):
+    script.run("""
+        def helper(): return 1
+        class Shape:
+            def area(self): return helper()
+        class Square(Shape): pass
+        def area(s): return s.area(), type(s) is Square
+    """)
+    old = script.Square()
+    waiting = script.put("area", old)
+    assert script.call("area", script.Square()) == (1, True)
+    script.run("def helper(): return 2")
+    assert script.call("area", script.Square()) == (2, True)
+    script.run("""
+        class Shape:
+            def area(self): return helper() * 10
+        class Square(Shape): pass
+    """)
+    assert script.call("area", script.Square()) == (20, True)
+    assert script.call("area", old) == (2, False)  # an object of the old class
+    assert waiting.run() == (1, True)
+    assert script.call("area", script.Square()) == (20, True)
+
+
+CHANGES = [
+    ("state = {'a': [1]}", "state['a'].append(2)"),
+    ("state = [[[]]]", "state[0][0].append(1)"),
+    ("import collections; state = collections.Counter()", "state['x'] += 1"),
+    ("import collections; state = collections.deque([1], 3)", "state.append(2)"),
+    ("class C: pass\nstate = C(); state.x = 1", "state.x = 2"),
+    ("class C:\n    __slots__ = ('x',)\nstate = C(); state.x = 1", "state.x = 2"),
+    ("import functools; state = functools.partial(max, [1])", "state.args[0].append(2)"),
+    ("import random; state = random.Random(1)", "state.random()"),
+    ("import io; state = io.BytesIO(b'a')", "state.seek(0, 2); state.write(b'b')"),
+    ("import array; state = array.array('i', [1])", "state[0] = 2"),
+    ("state = bytearray(b'a')", "state[0] = 66"),
+    ("state = {1}", "state.add(2)"),
+    ("def f():\n    n = [1]\n    return lambda: n\nstate = [f()]", "state[0]().append(2)"),
+    ("def f(x=[]): return x\nstate = {'f': f}", "f().append(1)"),
+    ("def f():\n    class L: a = 1\n    return L\nstate = (f(),)", "state[0].a = 2"),
+    ("class C:\n    def m(self): return 1\nstate = C().m", "state.__self__.x = 1"),
+    ("import types; state = types.SimpleNamespace(a=[1])", "state.a.append(2)"),
+]
+
+
+@pytest.mark.parametrize(("made", "change"), CHANGES)
+def test_changes_within_a_value_are_noticed(script, made, change):
+    script.run(made)
+    script.run("def see(): return show(state)")
+    script.run("""
+        import pickle
+        def show(s):
+            if isinstance(s, type): return s.a
+            if callable(s) and not hasattr(s, "__self__") and not hasattr(s, "args"): return s()
+            if type(s) in (list, tuple): return [show(i) for i in s]
+            if isinstance(s, type): return s.a
+            if hasattr(s, "args"): return s.args
+            if hasattr(s, "getstate"): return s.getstate()
+            if hasattr(s, "getvalue"): return s.getvalue()
+            if hasattr(s, "__self__"): return vars(s.__self__)
+            if hasattr(s, "__dict__") and not isinstance(s, dict): return vars(s)
+            if hasattr(s, "x"): return s.x
+            if isinstance(s, dict): return {k: show(v) for k, v in s.items()}
+            return s
+    """)
+    seen = script.call("see")
+    assert seen == script.see()
+    script.run(change)
+    assert script.call("see") == script.see() != seen
+
+
+def test_changes_in_a_class_are_noticed_one_by_one(script):
+    script.run("""
+        class Ticket:
+            made = 0
+            prefix = "T"
+            @classmethod
+            def make(cls):
+                cls.made += 1
+                return cls.made
+            def label(self):
+                return self.prefix
+    """)
+    assert [script.call(script.Ticket.make) for _ in range(3)] == [1, 2, 3]
+    script.run("Ticket.prefix = 'K'; Ticket.label = lambda self: self.prefix * 2")
+    assert script.call(script.Ticket().label) == "KK"
+    assert script.call(script.Ticket.make) == 4  # not reset by that
+    script.run("Ticket.made = 10")
+    assert script.call(script.Ticket.make) == 11
+    assert script.Ticket.made == 10
+
+
+def test_registrations_are_noticed(script):
+    script.run("""
+        import abc, functools
+        class Shape(abc.ABC): pass
+        class Round: pass
+        def known(s): return isinstance(s, Shape)
+        @functools.singledispatch
+        def kind(x): return "?"
+        class Writer:
+            @functools.singledispatchmethod
+            def write(self, x): return "?"
+        def write(x): return Writer().write(x)
+    """)
+    assert script.call("known", script.Round()) is False
+    assert script.call("kind", 1) == script.call("write", 1) == "?"
+    script.run("""
+        Shape.register(Round)
+        kind.register(int)(lambda x: "int")
+        Writer.write.register(int)(lambda self, x: "int")
+    """)
+    assert script.call("known", script.Round()) is True
+    assert script.call("kind", 1) == script.call("write", 1) == "int"
+
+
+# -- State in the worker -------------------------------------------------------------------------
+
+
+def test_closures_do_not_share_state(script):
+    script.run("""
+        factor = 1
+        def counter():
+            n = 0
+            def step():
+                nonlocal n
+                n += factor
+                return n
+            return step
+    """)
+    a, b = script.counter(), script.counter()
+    assert [script.call(f) for f in (a, a, b)] == [1, 2, 1]
+    script.run("factor = 10")
+    assert script.call(a) == 12  # what is new is the factor
+    script.run("factor = 1")
+    assert a() == 1
+    assert script.call(a) == 2  # what it kept here is new as well
+
+
+def test_aliases_and_cycles_among_globals(script):
+    script.run("""
+        a = [1]
+        b = {"a": a}
+        a.append(b)
+        def same():
+            a.append(3)
+            return b["a"] is a and a[1] is b and len(a)
+    """)
+    assert script.call("same") == 3
+    assert script.call("same") == 4
+
+
+def test_values_that_contain_each_other(script):
+    script.run("""
+        class Node:
+            def __init__(self, other): self.other = other
+        top = Node(None); left = Node(top); right = Node(left); top.other = right
+        extra = [left, right]
+        apart = [extra]
+        def see():
+            return top.other is right and right.other is left and left.other is top
+        def more():
+            return extra[0] is left and apart[0] is extra and extra[1] is right
+    """)
+    assert script.call("see") and script.call("more")
+    assert script.call("more", worker=1) and script.call("see", worker=1)
+    script.run("left.other = None")
+    assert not script.call("see")
+    assert script.call("more")
+
+
+def test_what_is_loaded_may_use_what_it_needs(script):
+    script.run("""
+        scale = 3
+        def helper(n): return n * scale
+        class Lens:
+            def __init__(self, n): self.n = n
+            def __getstate__(self): return {"n": self.n}
+            def __setstate__(self, state): self.n = helper(state["n"])
+        lens = Lens(2)
+        def see(): return lens.n
+    """)
+    assert script.call("see") == 6
+
+
+def test_a_successor_has_all_of_it_again(script):
+    script.run("""
+        n = 0
+        def count():
+            global n
+            n += 1
+            return n
+    """)
+    assert [script.call("count") for _ in range(2)] == [1, 2]
+    script.kill(0)
+    assert script.call("count") == 1
+
+
+# -- Modules -------------------------------------------------------------------------------------
+
+
+def test_a_namespace_without_a_name(script):
+    names = {}
+    script.run("factor = 2\ndef twice(x): return x * factor\ndef user(x): return twice(x)", names)
+    assert script.call(names["user"], 4) == 8
+    names["factor"] = 3
+    assert script.call(names["user"], 4) == 12
+    script.run("class P:\n    def m(self): return twice(1)\ndef twice(x): return -x", names)
+    assert script.call(names["user"], 4) == -4
+    got = script.call(lambda p: (p.m(), p), names["P"]())
+    assert got[0] == -1 and type(got[1]) is names["P"]
+
+
+def test_a_module_that_only_the_submitter_has(script, monkeypatch):
+    import types
+
+    package, inner = types.ModuleType("attic"), types.ModuleType("attic.box")
+    package.box = inner
+    monkeypatch.setitem(sys.modules, "attic", package)
+    monkeypatch.setitem(sys.modules, "attic.box", inner)
+    script.run(
+        "KEY = 4\nlocks = {'a': 1}\ndef open_it(): return KEY, sorted(locks)", inner.__dict__
+    )
+    script.run("""
+        import attic
+        from attic import box
+        from attic.box import open_it
+        def by_package(): return attic.box.KEY, attic.box.open_it()
+        def by_module(): return box.locks
+        def by_name(): return open_it()
+        def inside():
+            import attic.box as b
+            from attic.box import KEY
+            return b.KEY + KEY
+        def dynamic(m): return getattr(m, "K" + "EY")
+    """)
+    assert script.call("by_package") == (4, (4, ["a"]))
+    assert script.call("by_module") == {"a": 1}
+    assert script.call("by_name") == (4, ["a"])
+    assert script.call("inside", worker=1) == 8
+    assert script.call("dynamic", inner, worker=2) == 4
+    inner.KEY = 5
+    assert script.call("by_package") == (5, (5, ["a"]))
+    assert script.call("inside") == 10
+
+
+def test_a_module_in_place_of_one_that_workers_have(script, monkeypatch):
+    import types
+
+    fake = types.ModuleType("colorsys")
+    monkeypatch.setitem(sys.modules, "colorsys", fake)
+    script.run("def rgb(): return 'fake'", fake.__dict__)
+    script.run("import colorsys\ndef see(): return colorsys.rgb()")
+    assert script.call("see") == "fake"
+
+
+def test_names_that_are_asked_for_by_text(script):
+    script.run("""
+        config = {"depth": 3}
+        def helper(): return config["depth"]
+        def by_globals(): return globals()["helper"](), globals()["config"]
+        def by_eval(): return eval("helper() + config['depth']")
+        def by_main():
+            import __main__
+            return __main__.config, getattr(__main__, "help" + "er")()
+    """)
+    for worker, name in enumerate(("by_globals", "by_eval", "by_main")):
+        assert script.call(name, worker=worker) == getattr(script, name)()
+
+
+def test_pickle_in_tasks(script):
+    script.run("""
+        import pickle
+        class Point:
+            def __init__(self, x): self.x = x
+        def pack(x): return pickle.dumps(Point(x))
+        def unpack(data): return pickle.loads(data).x
+    """)
+    assert pickle.loads(script.call("pack", 2)).x == 2
+    assert script.call("unpack", pickle.dumps(script.Point(3)), worker=1) == 3
+
+
+def test_what_pickle_finds_by_name_is_what_the_name_is_now(script):
+    script.run("""
+        import pickle
+        class Point:
+            def shown(self): return "old"
+        def unpack(data): return pickle.loads(data).shown()
+    """)
+    assert script.call("unpack", pickle.dumps(script.Point())) == "old"
+    script.run("""
+        class Point:
+            def shown(self): return "new"
+        class Other(Point): pass
+    """)
+    assert script.call("unpack", pickle.dumps(script.Point())) == "new"
+    assert script.call("unpack", pickle.dumps(script.Other())) == "new"
+
+
+# -- Jobs between workers ------------------------------------------------------------------------
+
+
+JOBS = """
+    factor = 2
+    def scale(x): return x * factor
+    class Point:
+        def __init__(self, x): self.x = x
+        def scaled(self): return scale(self.x)
+    def by_name(x): return scale, x
+    def by_method(x): return Point(x).scaled,
+    def by_closure(x):
+        def inner(y): return scale(x + y)
+        return inner, 1
+    def by_class(x): return lambda p: (p.scaled(), type(p) is Point), Point(x)
+"""
+
+
+def test_jobs_see_what_their_task_sees(script):
+    script.run(JOBS)
+    script.run("def unrelated(): return '%s'" % ("x" * 300))
+    script.call("unrelated")
+    script.run("def unrelated(): return '%s'" % ("y" * 300))  # what giver has is in no table now
+    script.run("factor = 3")
+    for name, result in {
+        "by_name": 15,
+        "by_method": 15,
+        "by_closure": 18,
+        "by_class": (15, True),
+    }.items():
+        assert script.hand(name, 5, giver=0, taker=1) == result
+    script.run("factor = 4")
+    assert script.hand("by_name", 5, giver=1, taker=0) == 20
+    assert script.hand("by_closure", 5, giver=0, taker=2) == 24
+
+
+def test_jobs_do_not_bring_what_other_tasks_needed(script):
+    script.run(JOBS)
+    script.run("table = list(range(20_000))\ndef look(i): return table[i]")
+    assert script.call("look", 7) == 7
+    assert script.hand("by_closure", 5, giver=0, taker=1) == 12
+    # Its bundle is not fetched.
+    script.run("def has(): return 'table' in globals().keys()")
+    assert script.hand("by_class", 5, giver=0, taker=1) == (10, True)
+
+
+# -- Errors --------------------------------------------------------------------------------------
+
+
+def test_a_global_that_cannot_travel_is_named_with_a_way_out(script):
+    script.run("""
+        letters = (c for c in "abc")
+        def inner(): return next(letters)
+        def outer(): return inner()
+        def other(): return 1
+    """)
+    with pytest.raises(PickleError, match=r"global inner: global letters .*as a list"):
+        script.put("outer")
+    assert script.call("other") == 1
+
+
+# -- What is kept --------------------------------------------------------------------------------
+
+
+def test_nothing_is_left_of_what_was_redefined(script):
+    script.run("def use(): return helper(), factor")
+    for i in range(300):
+        script.run(f"factor = [{i}] * 100\ndef helper(): return '{'x' * 200}{i}'")
+        script.put("use")
+    script.call("use")
+    assert len(script.rows) < 40
+    assert len(script.originals._remembered) < 40
+
+
+def test_a_large_global_that_is_let_go(script):
+    script.run("big = [bytes(100)] * 5000\ndef use(): return len(big)\ndef other(): return 1")
+    assert script.call("use") == 5000
+    script.run("big = None\ndef use(): return big")
+    assert script.call("use") is None
+    for i in range(8):
+        script.run(f"factor = {i}\ndef other(): return factor")
+        script.call("other")
+    assert not any(len(form) > 100_000 for form in script.rows.values())

@@ -16,7 +16,7 @@ import textwrap
 from multiprocessing.connection import Connection
 from types import ModuleType
 
-from penny import by_value, functions, mirror, originals, wire
+from penny import by_value, functions, mirror, originals, raised, wire
 
 
 class Bundle:
@@ -111,7 +111,7 @@ class Script:
             if kind == "row":
                 connection.send_bytes(pickle.dumps(self.rows.get(answer[0])))
             elif kind == "raised":
-                raise wire.loads_exception(answer[0])
+                raise raised.loads_exception(answer[0])
             elif kind == "handed":
                 return answer
             else:
@@ -190,7 +190,7 @@ def serve(connection):
             else:
                 answer = "returned", wire.dumps_result("task", result)
         except BaseException as error:
-            answer = "raised", wire.dumps_exception(error)
+            answer = "raised", raised.dumps_exception(error)
         connection.send_bytes(pickle.dumps(answer))
 
 

@@ -117,7 +117,6 @@ CHANGES = [
     ("class C: pass\nstate = C(); state.x = 1", "state.x = 2"),
     ("class C:\n    __slots__ = ('x',)\nstate = C(); state.x = 1", "state.x = 2"),
     ("import functools; state = functools.partial(max, [1])", "state.args[0].append(2)"),
-    ("import random; state = random.Random(1)", "state.random()"),
     ("import io; state = io.BytesIO(b'a')", "state.seek(0, 2); state.write(b'b')"),
     ("import array; state = array.array('i', [1])", "state[0] = 2"),
     ("state = bytearray(b'a')", "state[0] = 66"),

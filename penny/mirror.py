@@ -301,10 +301,12 @@ class Mirror:
                 continue
             if item.form == GONE and item.name is not None:
                 key = item.module, item.name
-                if key in self._installed:
+                if key in self._installed:  # else it is a task's own, if it is there
                     self.namespace(item.module).pop(item.name, None)
+                    self._installed[key] = item.uid, item.version
                     renewed = True
-                self._installed[key] = item.uid, item.version
+                elif item.uid:
+                    self._installed[key] = item.uid, item.version
                 continue
             value = self._load(item)
             if item.name is not None:

@@ -154,7 +154,8 @@ CASES = {
         from pyodide.code import eval_code
         apart = {}
         for names in (globals(), apart):
-            eval_code("factor = 2\\ndef helper(x): return x * factor\\ndef use(x): return helper(x)", names)
+            eval_code("factor = 2\\ndef helper(x): return x * factor", names)
+            eval_code("def use(x): return helper(x)", names)
             waiting = s.submit(names["use"], 1)
             assert s.submit(names["use"], 5).result() == 10
             eval_code("factor = 3", names)
@@ -210,7 +211,8 @@ CASES = {
 
 
 def program(body: str) -> str:
-    return f"import penny\nwith penny.Scheduler(workers=1) as s:\n{body.replace(chr(10) + ' ' * 4, chr(10))}"
+    begin = "import penny\nwith penny.Scheduler(workers=1) as s:\n"
+    return begin + body.replace("\n" + " " * 4, "\n")
 
 
 @pytest.mark.parametrize(

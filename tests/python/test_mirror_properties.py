@@ -29,8 +29,12 @@ class Notebook(RuleBasedStateMachine):
                 def read(self): return type(self) is Box, self.kind, self.value, helper()
             def helper(): return 0
             def see():
-                return [show(name, globals().get(name)) for name in "abc"], helper(), Box.kind
-            def show(name, value):
+                return [show(f) for f in (lambda: a, lambda: b, lambda: c)], helper(), Box.kind
+            def show(f):
+                try:
+                    value = f()
+                except NameError:
+                    return "nothing"
                 return value.read() if type(value).__name__ == "Box" else value
             def read(box): return box.read()
             def linked():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 
 from hypothesis import settings
@@ -90,7 +91,7 @@ class Notebook(RuleBasedStateMachine):
     def submit(self, name):
         submitted = self.script.put(name)
         try:
-            self.waiting.append((submitted, getattr(self.script, name)()))
+            self.waiting.append((submitted, copy.deepcopy(getattr(self.script, name)())))
         except NameError:
             self.waiting.append((submitted, NameError))
 
@@ -98,7 +99,7 @@ class Notebook(RuleBasedStateMachine):
     def submit_a_box(self, name):
         box = getattr(self.script.module, name, None)
         if type(box).__name__ == "Box":
-            self.waiting.append((self.script.put("read", box), box.read()))
+            self.waiting.append((self.script.put("read", box), copy.deepcopy(box.read())))
 
     @rule(data=st.data(), worker=WORKERS)
     def run_one(self, data, worker):

@@ -310,8 +310,10 @@ class Mirror:
             self._mirrored(key[1])
             had = False
         elif item.form == GONE and item.name is not None:
-            if had:
+            if had:  # else it is a task's own, if it is there
                 self.namespace(item.module).pop(item.name, None)
+            elif not item.uid:
+                return False
         else:
             value = self._load(item)
             if item.name is None:

@@ -11,6 +11,7 @@ workers' side.
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import os
 import pickle
@@ -239,6 +240,7 @@ class Definition:
         names: Names that its code looks up; whether it is lost without them.
         absent: Names that were not there.
         modules: Keys of modules that it refers to as such.
+        wide: Keys of modules whose names it asks for by text, and the names that they had.
         watch: Whether it has changed within; None: it can't.
         doubtful: Whether it may have changed unnoticed.
         digest: Of its pickled form.
@@ -257,6 +259,7 @@ class Definition:
         "refers",
         "value",
         "watch",
+        "wide",
     )
 
     def __init__(self, item: Item, value: Any) -> None:
@@ -266,6 +269,7 @@ class Definition:
         self.names: dict[Key, bool] = {}
         self.absent: dict[Key, None] = {}
         self.modules: dict[str, None] = {}
+        self.wide: dict[str, frozenset[str]] = {}
         self.watch: Watch | None = None
         self.doubtful = False
         self.digest = b""
@@ -287,6 +291,11 @@ class _Part:
         return part, self.arguments
 
 
+def _never(key: str, name: str) -> Item:
+    """The item of a name that the submitter has not had so far."""
+    return Item(key, name, 0, 0, 0, GONE)
+
+
 class Needs:
     """What a pickle needs: definitions, and all that these need in turn.
 
@@ -304,6 +313,7 @@ class Needs:
         "_names",
         "_originals",
         "_surroundings",
+        "_wide",
         "header",
         "held",
     )
@@ -312,7 +322,7 @@ class Needs:
         self,
         originals: Originals,
         needed: list[tuple[Item, Definition]],
-        absent: Iterable[Key],
+        closure: _Closure,
         surroundings: int | None,
     ) -> None:
         self.header = header_opcodes(item for item, _ in needed) if needed else b""
@@ -344,8 +354,9 @@ class Needs:
             for check in definition.watch.checks
         ]
         missing: dict[str, list[str]] = {}
-        for key, name in absent:
+        for key, name in closure.absent:
             missing.setdefault(key, []).append(name)
+        self._wide = closure.wide
         self._absent = [
             (modules[key].namespace.keys().isdisjoint, tuple(names))
             for key, names in missing.items()
@@ -370,6 +381,8 @@ class Needs:
             if not are_absent(names):
                 return False
         originals = self._originals
+        if self._wide and not originals.are_all(self._wide):
+            return False
         return self._doubts == originals.doubts and (
             self._surroundings is None or originals.surroundings_version() == self._surroundings
         )
@@ -527,14 +540,20 @@ class Originals:
             same.watch, same.doubtful = made.watch, False
             same.names, same.absent = made.names, made.absent
             module.definitions[name] = same
-            same.modules = made.modules
+            same.modules, same.wide = made.modules, made.wide
             return same
         self._keep(made)
         return made
 
     def _are_absent(self, definition: Definition) -> bool:
         """Whether names that were not there when it was pickled still are not."""
-        return all(name not in self.modules[key].namespace for key, name in definition.absent)
+        return all(
+            name not in self.modules[key].namespace for key, name in definition.absent
+        ) and self.are_all(definition.wide)
+
+    def are_all(self, wide: dict[str, frozenset[str]]) -> bool:
+        """Whether modules have the same names as then."""
+        return all(self.modules[key].namespace.keys() == names for key, names in wide.items())
 
     def _pickle(self, made: Definition, module: _Module, name: str, value: Any, top: bool) -> None:
         if type(value) in ATOMS:
@@ -549,16 +568,17 @@ class Originals:
             made.form = form
             made.holds += arrays
             made.refers, made.names, made.absent = sending.refers, sending.names, sending.absent
-            made.modules = sending.modules
+            made.modules, made.wide = sending.modules, sending.wide
             if type(value) is not ModuleType:
                 made.watch = Watch(value)
         made.digest = hashlib.sha256(made.form).digest()
 
     def gone(self, key: str, name: str) -> Definition | None:
-        """What tells workers that a name is there no more; None: they never had it."""
+        """What tells workers that a name is not there; None: it is one of Python's own."""
         module = self.modules[key]
         if name not in module.sent:
-            return None
+            # A later submission may bring it, and run before.
+            return None if hasattr(builtins, name) else Definition(_never(key, name), None)
         made = module.gone.get(name)
         if made is None:
             item = Item(key, name, identities.next_uid(), 1, 0, GONE)
@@ -623,6 +643,7 @@ class Originals:
         whole.form, whole.holds = form, list(arrays)
         whole.refers, whole.names = sending.refers, sending.names
         whole.absent, whole.modules = sending.absent, sending.modules
+        whole.wide = sending.wide
         self._keep(whole)
         for i, (each, value) in enumerate(zip(names, values, strict=True)):
             made = Definition(Item(module.key, each, identities.next_uid(), 1, 0, b""), value)
@@ -651,6 +672,7 @@ class Originals:
             tuple(sending.names.items()),
             tuple(sending.absent),
             tuple(sending.modules),
+            tuple(sending.wide.items()),
             entry,
         )
         needs = self._remembered.get(roots)
@@ -683,6 +705,7 @@ class Originals:
         for absent in sending.absent:
             closure.add_absent(absent)
         closure.modules.update(sending.modules)
+        closure.wide.update(sending.wide)
         needed = closure.items
         for key in dict.fromkeys([*(item.module for item, _ in needed.values()), *closure.modules]):
             offers = self._offers_of(self.modules[key])
@@ -698,7 +721,7 @@ class Originals:
             (definition.item._replace(name=item.name), definition)
             for item, definition in needed.values()
         ]
-        return Needs(self, final, closure.absent, version if entry else None)
+        return Needs(self, final, closure, version if entry else None)
 
     def _around_now(self, version: int) -> Definition:
         around = self._around
@@ -803,6 +826,7 @@ class _Closure:
         self.items: dict[tuple[str, str | None, int], tuple[Item, Definition]] = {}
         self.absent: dict[Key, None] = {}
         self.modules: dict[str, None] = {}
+        self.wide: dict[str, frozenset[str]] = {}
         self._met: set[tuple[str, str | None, int]] = set()
 
     def add_absent(self, key: Key) -> None:
@@ -855,6 +879,7 @@ class _Closure:
         for key in definition.absent:
             self.add_absent(key)
         self.modules.update(definition.modules)
+        self.wide.update(definition.wide)
         path = f"{path}global {definition.item.name}: "
         for each in list(definition.refers.values()):
             if each is not definition:
@@ -914,6 +939,7 @@ class Sending:
         names: Names that its functions look up; whether they are lost without them.
         absent: Names that were not there.
         modules: Keys of modules that it refers to as such.
+        wide: Keys of modules whose names it asks for by text, and the names that they had.
         taken_along: Functions and classes in it that go by value.
         entry: Whether it is of a function for the table.
         needs: What it needs, once the header has been made.
@@ -925,6 +951,7 @@ class Sending:
         self.names: dict[Key, bool] = {}
         self.absent: dict[Key, None] = {}
         self.modules: dict[str, None] = {}
+        self.wide: dict[str, frozenset[str]] = {}
         self.taken_along: list[Any] = []
         self.entry = False
         self.needs: Needs | None = None
@@ -985,6 +1012,7 @@ class Sending:
                 if type(found) is ModuleType:
                     self._use(found, attributes, hard)
         if not _ASK_BY_TEXT.isdisjoint(uses):
+            self.wide[module.key] = frozenset(module.namespace)
             for name, data in module.namespace.items():
                 if not name.startswith("__") and not _is_larger(data):
                     self.names.setdefault((module.key, name), False)

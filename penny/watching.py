@@ -167,31 +167,31 @@ class Watch:
         self._todo += values
 
     def _any(self, value: Any) -> None:
-        kind = type(value)
+        kind: Any = type(value)
         if kind in _ATOMS or id(value) in self._seen:
             return
         self._seen.add(id(value))
         if kind is FunctionType:
             self._inner_function(value)
             return
-        if isinstance(value, type):
+        if issubclass(kind, type):
             # One that a function has made has no name by which it would be watched.
             if "<locals>" in getattr(value, "__qualname__", ""):
                 self._class(value)
             return
-        if isinstance(value, dict):
+        if issubclass(kind, dict):
             self._mapping(value)
-        elif isinstance(value, list):
+        elif issubclass(kind, list):
             self._sequence(list, value)
-        elif isinstance(value, deque):
+        elif issubclass(kind, deque):
             self._sequence(deque, value)
-        elif isinstance(value, tuple):
+        elif issubclass(kind, tuple):
             self._todo += tuple.__iter__(value)
-        elif isinstance(value, frozenset):
+        elif issubclass(kind, frozenset):
             self._todo += frozenset.__iter__(value)
-        elif isinstance(value, set):
+        elif issubclass(kind, set):
             self._set(value)
-        elif isinstance(value, bytearray | array | memoryview):
+        elif issubclass(kind, bytearray | array | memoryview):
             self._buffer(value)
         elif kind.__module__ == "numpy" and hasattr(value, "nbytes"):
             self._numpy(value)
@@ -208,7 +208,7 @@ class Watch:
         elif kind is property:
             self._todo += value.fget, value.fset, value.fdel
             return
-        elif isinstance(value, functools.partial):
+        elif issubclass(kind, functools.partial):
             self._todo += value.func, value.args, value.keywords
         elif kind is MappingProxyType:
             self._mapping(value)
@@ -245,7 +245,7 @@ class Watch:
 
     def _mapping(self, value: Any) -> None:
         # A subclass may have methods of its own.
-        kind: Any = dict if isinstance(value, dict) else type(value)
+        kind: Any = dict if issubclass(type(value), dict) else type(value)
         size = kind.__len__(value)
         if self._length(value, size, kind.__len__):
             return

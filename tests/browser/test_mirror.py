@@ -211,8 +211,8 @@ CASES = {
 
 
 def program(body: str) -> str:
-    lines = body.replace("\n    ", "\n")
-    return f"import penny\nwith penny.Scheduler(workers=1) as s:\n{lines}"
+    begin = "import penny\nwith penny.Scheduler(workers=1) as s:\n"
+    return begin + body.replace("\n" + " " * 4, "\n")
 
 
 @pytest.mark.parametrize(

@@ -117,14 +117,16 @@ async def test_registering_again_takes_effect_for_later_tasks(selenium_penny):
 async def test_registering_again_takes_a_function_with_its_present_globals(selenium_penny):
     from pool import shared
 
-    namespace = {"greeting": "hello"}
-    exec("def greet(): return greeting", namespace)
+    namespace = {"greeting": "hello", "others": ["hi"] * 5000}
+    exec("def greet(): return greeting, others[0]", namespace)
     greet = namespace["greet"]
-    assert await shared.submit(greet) == "hello"
+    assert await shared.submit(greet) == ("hello", "hi")
     namespace["greeting"] = "good evening"
-    assert await shared.submit(greet) == "hello"
+    assert await shared.submit(greet) == ("good evening", "hi")
+    namespace["others"][0] = "hey"  # too many to be looked at each time
+    assert await shared.submit(greet) == ("good evening", "hi")
     shared.register(greet)
-    assert await shared.submit(greet) == "good evening"
+    assert await shared.submit(greet) == ("good evening", "hey")
 
 
 @run_in_pyodide

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 
 from hypothesis import settings
@@ -29,8 +30,12 @@ class Notebook(RuleBasedStateMachine):
                 def read(self): return type(self) is Box, self.kind, self.value, helper()
             def helper(): return 0
             def see():
-                return [show(name, globals().get(name)) for name in "abc"], helper(), Box.kind
-            def show(name, value):
+                return [show(f) for f in (lambda: a, lambda: b, lambda: c)], helper(), Box.kind
+            def show(f):
+                try:
+                    value = f()
+                except NameError:
+                    return "nothing"
                 return value.read() if type(value).__name__ == "Box" else value
             def read(box): return box.read()
             def linked():
@@ -86,7 +91,7 @@ class Notebook(RuleBasedStateMachine):
     def submit(self, name):
         submitted = self.script.put(name)
         try:
-            self.waiting.append((submitted, getattr(self.script, name)()))
+            self.waiting.append((submitted, copy.deepcopy(getattr(self.script, name)())))
         except NameError:
             self.waiting.append((submitted, NameError))
 
@@ -94,7 +99,7 @@ class Notebook(RuleBasedStateMachine):
     def submit_a_box(self, name):
         box = getattr(self.script.module, name, None)
         if type(box).__name__ == "Box":
-            self.waiting.append((self.script.put("read", box), box.read()))
+            self.waiting.append((self.script.put("read", box), copy.deepcopy(box.read())))
 
     @rule(data=st.data(), worker=WORKERS)
     def run_one(self, data, worker):

@@ -21,13 +21,15 @@ def explained(error: E) -> E:
 
     So are those of a group.
     """
-    if isinstance(error, FileNotFoundError):
-        name = error.filename
-        if isinstance(name, str | bytes) and os.path.exists(name):
-            note = NOTE.format(name=name)
-            if note not in getattr(error, "__notes__", ()):
-                error.add_note(note)
-    elif isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            explained(each)
+    waiting: list[BaseException] = [error]  # groups may be nested deeper than the stack goes
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, FileNotFoundError):
+            name = each.filename
+            if isinstance(name, str | bytes) and os.path.exists(name):
+                note = NOTE.format(name=name)
+                if note not in getattr(each, "__notes__", ()):
+                    each.add_note(note)
+        elif isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions
     return error

@@ -538,7 +538,7 @@ class SharedEngine:
             elif error is None:
                 future.set_result(result)
             elif outcome == RAISED:
-                fail(future, explained(error), record.name, options)
+                fail(future, error, record.name, options)
             else:
                 future.set_exception(error)
         finally:
@@ -566,7 +566,7 @@ class SharedEngine:
     ) -> BaseException | None:
         """What an outcome without a result means; None: it was cancelled."""
         if outcome == RAISED:
-            return _taken(payload, loads_exception)
+            return explained(_taken(payload, loads_exception))
         if outcome == CANCELLED:
             return None
         if outcome == TIMED_OUT:

@@ -67,6 +67,7 @@ def test_workers_follow_a_page_with_a_pyodide_of_its_own(selenium_penny):
     assert printed == AS_ONE
 
 
+@pytest.mark.idle
 @run_in_pyodide
 async def test_a_page_s_own_clock_stays_the_browser_s(selenium_penny):
     import time

@@ -12,6 +12,7 @@ def run_plainly(selenium, code: str):
     return selenium.run(textwrap.dedent(code))
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize(
     "blocking",
     [

@@ -54,6 +54,7 @@ def test_map_with_a_buffer_consumes_an_endless_iterable(printed: str) -> None:
     assert printed == "[0, 1, 2, 3, 4] 9\n"
 
 
+@pytest.mark.idle
 @pytest.mark.part("""
     from pool import shared
     from gates import Gate

@@ -194,6 +194,7 @@ async function runInHost(script, {signal, workers, files = [], output: shown, in
     };
     return await Promise.race([ended, start()]);
   } finally {
+    host.over = true; // it is ended, and has not died
     worker.terminate();
     for (const pool of pools.values()) pool.close({now: true});
     output.end?.();

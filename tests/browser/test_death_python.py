@@ -200,7 +200,7 @@ ENDS = {
     "os._exit(0)": (0, ""),
     "os.abort()": (134, "abort"),
     "os.kill(os.getpid(), signal.SIGTERM)": (143, "signal 15"),
-    "ctypes.string_at(0xFFFFFFF0, 100)": (134, "memory"),
+    "ctypes.string_at(0xFFFFFFF0, 100)": (134, "out of bounds"),
     "loop.call_soon(os._exit, 7); await asyncio.Event().wait()": (7, "status 7"),
     "s.submit(abs, -1).add_done_callback(lambda _: os._exit(7)); await asyncio.Event().wait()": (
         7,

@@ -73,8 +73,14 @@ def test_two_tasks_that_wait_for_each_other_meet(printed: str) -> None:
 
 
 @pytest.mark.part("""
+    from gates import Gate
     from joins import found, node, size
     from pool import shared
+
+    def found_beside(gate):
+        notes = found()
+        gate.wait()
+        return notes
 
     def stolen():
         return sum(worker["stolen"] for worker in shared.stats()["workers"])
@@ -82,7 +88,12 @@ def test_two_tasks_that_wait_for_each_other_meet(printed: str) -> None:
     before = stolen()
     futures = [shared.submit(node, (n,), 4) for n in range(30)]
     print([future.result() for future in futures] == [size((n,), 4) for n in range(30)])
-    notes = [shared.submit(found).result() for _ in range(50)]
+    gate = Gate()
+    first = shared.submit(found_beside, gate)
+    await gate.reached()
+    second = shared.submit(found).result()
+    gate.open()
+    notes = [first.result(), second]
     print(sorted({worker for worker, _ in notes}), [each for _, each in notes if each])
     print(stolen() - before > 5)
 """)

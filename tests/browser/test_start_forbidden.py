@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.support.wait import WebDriverWait
+from support import browsers
 from support.pages import Page
 from support.servers import Server
 
@@ -70,7 +72,7 @@ def assert_broken(outcome: Any, why: str) -> None:
     lines = outcome["printed"].splitlines()
     assert [line[:12] for line in lines] == ["BrokenPool: "] * 2
     for said in (outcome["javascript"], outcome["host"], *lines):
-        assert why in said
+        assert re.search(why, said), said
 
 
 @pytest.fixture
@@ -89,7 +91,8 @@ def test_penny_of_another_origin(
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
     found = outcome(new_page, server, plain_server.url + "penny.js")
-    assert_broken(found, f"it has to be of the page's own origin, {server.url[:-1]}")
+    said = f"it has to be of the page's own origin, {server.url[:-1]}"
+    assert_broken(found, re.escape(said))
 
 
 @pytest.mark.usefixtures("clean")
@@ -105,16 +108,30 @@ def test_policy_of_the_page_without_webassembly(
     server.headers["forbidden.html"] = {"Content-Security-Policy": "script-src 'self'"}
     found = outcome(new_page, server)
     for where in ("javascript", "host", "page"):
-        assert "Content Security Policy" in found[where], found
+        assert re.search("Content Security Policy|CSP", found[where]), found
 
 
 @pytest.mark.usefixtures("clean")
 @pytest.mark.parametrize(
     ("path", "name", "value", "why"),
     [
-        ("/penny/worker.js", "Content-Security-Policy", "script-src 'none'", "pyodide.mjs"),
+        (
+            "/penny/worker.js",
+            "Content-Security-Policy",
+            "script-src 'none'",
+            "pyodide.mjs|/worker.js",
+        ),
         ("/penny/worker.js", "Cross-Origin-Embedder-Policy", "unsafe-none", "/penny/worker.js"),
-        ("/penny/worker_port.js", "Content-Type", "text/plain", "/penny/worker.js"),
+        pytest.param(
+            "/penny/worker_port.js",
+            "Content-Type",
+            "text/plain",
+            "/penny/worker.js",
+            marks=pytest.mark.skipif(
+                browsers.NAME == "firefox",
+                reason="Firefox tells nobody: it takes the two minutes of START_TIMEOUT",
+            ),
+        ),
     ],
 )
 def test_answers_that_forbid_the_workers(

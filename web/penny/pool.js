@@ -21,7 +21,7 @@ import {indexURL, newLock, newWorker, notStarted, startingParts, tell} from './s
 /** So many failed starts in a row, and the pool gives up. */
 const ATTEMPTS = 3;
 /** A worker that is not ready by then will not be, ms. */
-const START_TIMEOUT = 120_000;
+export const START_TIMEOUT = 120_000;
 
 /** How long workers have to print what they hold and leave by themselves, ms. */
 const GRACE = 2_000;

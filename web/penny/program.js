@@ -8,7 +8,7 @@ import {checkWorkers} from './limits.js';
 import {answer, inPieces, inputBuffer} from './input.js';
 import {InOrder, SCRIPT, decoded, newCounts, tellError, toConsole, writeTo} from './output.js';
 import {hasWaitAsync, installOnPage, poolOptions} from './page_pool.js';
-import {Pool} from './pool.js';
+import {Pool, START_TIMEOUT} from './pool.js';
 import {indexURL, newLock, newWorker, notStarted, site, startingParts, tell} from './starter.js';
 
 /**
@@ -170,6 +170,10 @@ async function runInHost(script, {signal, workers, files = [], output: shown, in
         if (host.runs) tellError(output, event.message, null);
         else reject(new Error(notStarted(event)));
       };
+      // Firefox has no error event for a module whose imports have a wrong type.
+      setTimeout(() => {
+        if (!host.runs) reject(new Error(`the host worker did not begin within ${START_TIMEOUT / 1000} s: does it get what it imports?`));
+      }, START_TIMEOUT);
       const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, script, traced};
       worker.onmessage = answerHost(host, pools, answered, resolve, reject);
     });

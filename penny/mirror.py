@@ -195,6 +195,8 @@ class Mirror:
     def __init__(self, fetch: Callable[[int], bytes | None]) -> None:
         self._fetch = fetch
         self._modules: dict[str, MirrorModule] = {}
+        # Their names, as plain pickles have them.
+        self._foreign: tuple[bytes, ...] = (_DEFINED,)
         # What of each name is here: number and version.
         self._installed: dict[tuple[str, str], tuple[int, int]] = {}
         # What is here by number: the version, and the value.
@@ -239,6 +241,7 @@ class Mirror:
         if module is None:
             plain = name.partition("#")[0]
             module = self._modules[name] = MirrorModule(plain)
+            self._foreign = _DEFINED, *{m.__name__.encode() for m in self._modules.values()}
             module.__dict__["__builtins__"] = builtins
             if plain == name or (plain and plain not in sys.modules):
                 sys.modules[plain] = module
@@ -436,9 +439,10 @@ class Mirror:
 
     def looks_foreign(self, data: bytes) -> bool:
         """Whether a plain pickle refers to one of the modules; or, seldom, seems to."""
-        return _DEFINED in data or any(
-            module.__name__.encode() in data for module in self._modules.values()
-        )
+        for name in self._foreign:  # noqa: SIM110 - asked for each result: no generator
+            if name in data:
+                return True
+        return False
 
     # -- For those who pickle here ---------------------------------------------------------------
 

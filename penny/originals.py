@@ -443,7 +443,10 @@ class Originals:
         """Whether a plain pickle refers to a module that workers lack; or, seldom, seems to."""
         if len(sys.modules) != self._modules_seen:
             self._look_around()
-        return any(name in data for name in self.foreign)
+        for name in self.foreign:  # noqa: SIM110 - asked at each submission: no generator
+            if name in data:
+                return True
+        return False
 
     def take_used(self) -> list[Needs]:
         """What was needed by the pickles since the last call."""

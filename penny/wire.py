@@ -43,11 +43,19 @@ _ARRAYS = b"penny.arrays"
 
 def pack(value: object) -> bytes | Payload:
     """The pickled form of a value, for a slot. Raises whatever pickling raises."""
-    if type(value) is tuple:
-        for item in value:
-            if type(item) not in ATOMS and is_large(item):
-                return _pack_slowly(value)
-    elif type(value) not in ATOMS and is_large(value):
+    kind = type(value)
+    if kind in ATOMS:  # refers to nothing
+        return _dumps(value, PROTOCOL)
+    if kind is tuple:
+        plain = True
+        for item in value:  # type: ignore[attr-defined]
+            if type(item) not in ATOMS:
+                plain = False
+                if is_large(item):
+                    return _pack_slowly(value)
+        if plain:
+            return _dumps(value, PROTOCOL)
+    elif is_large(value):
         return _pack_slowly(value)
     try:
         data = _dumps(value, PROTOCOL)

@@ -188,6 +188,7 @@ class SharedEngine:
         self._arrived: deque[_Arrived] = deque()
         self._batches = 0
         self.completed = 0
+        self._suspended = 0  # how many wait suspended, and have to be told
         self._writing = False
         self._broken: str | None = None
         self._stopped: Future[None] | None = None
@@ -404,10 +405,14 @@ class SharedEngine:
                 return False
             if self._waiting is Waiting.SUSPENDED:
                 # Before looking once more: from now on, whoever completes a future resolves it.
-                told = self._port.next_told(remaining)
-                if self.completed == since:
-                    _bridge.run_sync(told)
-                    self._deliver()
+                self._suspended += 1
+                try:
+                    told = self._port.next_told(remaining)
+                    if self.completed == since:
+                        _bridge.run_sync(told)
+                        self._deliver()
+                finally:
+                    self._suspended -= 1
                 return True  # also if it was the event loop that delivered
             if self.completed != since:
                 return True
@@ -547,7 +552,7 @@ class SharedEngine:
     def _settling(self, future: Future[Any]) -> None:
         """Let those who wait look again once this future is done, and before its callbacks run."""
         self.completed += 1
-        if self._waiting is Waiting.SUSPENDED:
+        if self._suspended:
             future._done_callbacks.insert(0, self._tell)
 
     def _tell(self, future: Future[Any]) -> None:

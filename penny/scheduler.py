@@ -112,7 +112,9 @@ class Scheduler(Submitter, concurrent.futures.Executor):
         """Enter a function into the function table, for `new_task`.
 
         A function that is registered again, or another one under the same number or the same name
-        (`module.qualname`, or what `penny.task` named it), takes effect for later submissions.
+        (`module.qualname`, or what `penny.task` named it), takes effect for later submissions. What
+        has changed within it, or within a global it uses, does so without being registered; but in
+        values of more than 1,000 items, which are looked at here only.
 
         Args:
             fn: Any callable. Without it, `@s.register(id=1)` decorates a function and leaves it as

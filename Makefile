@@ -110,11 +110,12 @@ stress-browser: build     ## random trees and faults, in headless Chromium
 soak: build               ## mixed load for MINUTES (10), then everything must be as before
 	$(PYTHON) -m pytest tests/browser/test_soak.py -m soak -s
 
-lint: core                ## style and types, Python and JavaScript
+lint: core                ## style, types and imports, Python and JavaScript
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy penny
 	npx --no-install tsc -p .
+	npx --no-install depcruise --config dependency-cruiser.cjs --output-type err web
 
 # ---- the core, native ----------------------------------------------------------------------------
 

@@ -61,7 +61,7 @@ class _Part(NamedTuple):
 class _Record(NamedTuple):
     """One exception among those that travel together; it refers to others by their index.
 
-    JavaScript reads it, too: `decodeException` in web/penny/errors.js.
+    JavaScript reads it, too: `decodeException` in web/penny/wire/exceptions.js.
     """
 
     cls: bytes | None

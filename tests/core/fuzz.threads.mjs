@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 
 import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
 import {HOST, KEEPER, MEBIBYTE, clientParticipant, createMemory} from '../../web/penny/core.js';
-import {CorruptionError} from '../../web/penny/errors.js';
+import {CorruptionError} from '../../web/penny/core/corruption.js';
 import {KernelError, KernelModules, Kernels} from '../../web/penny/kernels.js';
 import * as L from '../../web/penny/layout.js';
 import {SharedArray} from '../../web/penny/shared_array.js';

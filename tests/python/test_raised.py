@@ -20,7 +20,7 @@ from penny.raised import dumps_exception, loads_exception
 
 LOCK = threading.Lock()
 
-ERRORS_JS = Path(__file__).parents[2] / "web/penny/errors.js"
+ERRORS_JS = Path(__file__).parents[2] / "web/penny/wire/exceptions.js"
 
 
 def travelled(error: BaseException) -> BaseException:

@@ -1,6 +1,6 @@
 // The page that `penny bench` opens: measures, and sends each row to the command as it comes.
 // penny/cli/bench.py describes the messages.
-import {inWords} from '../penny/errors.js';
+import {inWords} from '../penny/hosts/in_words.js';
 import {measureOverhead} from './overhead.js';
 import {messagePool} from './pools.js';
 

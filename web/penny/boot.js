@@ -1,7 +1,7 @@
 // Starting Pyodide from shared parts: a compiled module, one memory snapshot. The one place that
 // uses Pyodide's private options; where they fail, Pyodide starts plainly.
 import {setClock} from './clock.js';
-import {inWords} from './errors.js';
+import {inWords} from './hosts/in_words.js';
 
 /**
  * @typedef {import('./site.js').Parts} Parts

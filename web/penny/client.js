@@ -4,7 +4,7 @@
 import * as L from './layout.js';
 import {clientParticipant} from './core.js';
 import {Completed} from './completed.js';
-import {CorruptionError} from './errors.js';
+import {CorruptionError} from './core/corruption.js';
 import {Listener} from './listening.js';
 import {joined, lengthOf, writePieces} from './payload.js';
 

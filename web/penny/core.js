@@ -3,7 +3,7 @@
 import {Arrays} from './arrays.js';
 import {clock} from './clock.js';
 import * as L from './layout.js';
-import {CorruptionError} from './errors.js';
+import {CorruptionError} from './core/corruption.js';
 import {nameFunction} from './trace.js';
 
 /**

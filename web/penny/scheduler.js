@@ -1,11 +1,13 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
 import {Client, HAS_KWARGS, HeapLimitError, Outcome, PLAIN} from './client.js';
-import {BrokenPool, CorruptionError, WorkerLost, decodeException} from './errors.js';
+import {CorruptionError} from './core/corruption.js';
+import {BrokenPool, WorkerLost} from './errors.js';
 import {pickledKernel, pickledName, pickledSource} from './functions.js';
 import {KernelModule, KernelModules} from './kernels.js';
 import {SharedArray} from './shared_array.js';
 import {chromeTrace} from './chrome_trace.js';
 import {PickleError, decode, encodeArguments, measureArguments} from './wire.js';
+import {decodeException} from './wire/exceptions.js';
 
 /**
  * @typedef {import('./pool.js').Pool} Pool

@@ -1,6 +1,6 @@
 // Shared arrays for JavaScript: typed arrays over the memory that the workers share.
 import {TYPES} from './elements.js';
-import {CorruptionError} from './errors.js';
+import {CorruptionError} from './core/corruption.js';
 import {HANDLE} from './wire.js';
 
 /** @typedef {import('./core.js').Core} Core */

@@ -8,7 +8,7 @@ import {ASYNC, Core, clientParticipant} from './core.js';
 import {CoroutinePort} from './coroutine_port.js';
 import {hostPools} from './host.js';
 import {blockingRead} from './input.js';
-import {inWords} from './errors.js';
+import {inWords} from './hosts/in_words.js';
 import {SCRIPT, writeTo} from './output.js';
 import {ASYNC_WORKER} from './layout.js';
 import {WorkerPort} from './worker_port.js';

@@ -11,7 +11,7 @@ import {Box, traceAsJson} from './client_port.js';
 import {Kernels} from './kernels.js';
 import {lengthOf, writePieces} from './payload.js';
 import {withBytes, withPieces} from './python_buffers.js';
-import {CorruptionError} from './errors.js';
+import {CorruptionError} from './core/corruption.js';
 
 /**
  * @typedef {import('./core.js').Core} Core

@@ -1,6 +1,6 @@
 // The page that `penny run` opens: takes a script from the command, runs it, sends its output and
 // its exit status back. penny/cli/session.py describes the messages.
-import { inWords } from "../penny/errors.js";
+import { inWords } from "../penny/hosts/in_words.js";
 
 /**
  * @typedef {object} Start What to run.

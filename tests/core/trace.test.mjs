@@ -7,6 +7,7 @@ import {chromeTrace, jsonPieces} from '../../web/penny/chrome_trace.js';
 import {KEEPER, MEBIBYTE} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 import {Tracer, lostEvents, readTrace} from '../../web/penny/trace.js';
+import {nameFunction} from '../../web/penny/trace/names.js';
 import {endTask, runTask, submitTask} from './pool.threads.mjs';
 import {generator, scene} from './threads.mjs';
 import {said} from './trace.threads.mjs';
@@ -60,7 +61,7 @@ test('without trace nothing is there', t => {
   assert.equal(core.exports.heap_used(), 0);
   const fn = core.exports.function_new(KEEPER, 0);
   submitTask(core, fn, 1);
-  core.nameFunction(1, 'f'); // does nothing
+  nameFunction(core, 1, 'f'); // does nothing
 });
 
 test('a trace takes nothing of the heap', t => {
@@ -81,7 +82,7 @@ for (const firstPosition of [0, 2 ** 32 - 100])
     const tasks = 3000;
     const {core, crew} = scene(t, {workers, trace: true, firstPosition});
     const fn = core.exports.function_new(KEEPER, 0);
-    core.nameFunction(core.exports.function_serial(fn), 'module.task');
+    nameFunction(core, core.exports.function_serial(fn), 'module.task');
     for (let id = 0; id < tasks; id++) submitTask(core, fn, id);
     for (let worker = 0; worker < workers; worker++) crew.start(POOL, 'worker', worker, {});
     await crew.go();
@@ -304,11 +305,11 @@ test('a death ends the spans of the dead, and its successor goes on in the same 
 
 test('names: the first of a function stays, long ones lose their beginning, and so many are kept', t => {
   const {core} = scene(t, {workers: 1, trace: true});
-  core.nameFunction(7, 'module.first');
-  core.nameFunction(7, 'module.second');
+  nameFunction(core, 7, 'module.first');
+  nameFunction(core, 7, 'module.second');
   const long = `${'é'.repeat(200)}.name`;
-  core.nameFunction(8, long);
-  for (let key = 10; key < 10 + L.TRACE_NAMES; key++) core.nameFunction(key, `f${key}`);
+  nameFunction(core, 8, long);
+  for (let key = 10; key < 10 + L.TRACE_NAMES; key++) nameFunction(core, key, `f${key}`);
   const {names} = readTrace(core);
   assert.equal(names.get(7), 'module.first');
   const shortened = names.get(8) ?? '';

@@ -3,13 +3,17 @@
 // holds an array once in shared memory however many objects it has for it.
 import * as L from './layout.js';
 
-/** @typedef {import('./core.js').Core} Core */
+/**
+ * What this needs of a participant's core.
+ * @typedef {{participant: number, exports: import('./core/exports.js').CoreExports, words: Int32Array,
+ *            reach(end: number): void, checkBlock(block: number, size: number): void}} Participant
+ */
 
 export class Arrays {
   /** What this participant holds, by number. @type {Map<number, {serial: number, holders: number}>} */
   #held = new Map();
 
-  /** @param {Core} core */
+  /** @param {Participant} core */
   constructor(core) {
     this.core = core;
   }

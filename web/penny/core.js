@@ -4,96 +4,8 @@ import {Arrays} from './arrays.js';
 import {clock} from './clock.js';
 import * as L from './layout.js';
 import {CorruptionError} from './core/corruption.js';
-import {nameFunction} from './trace.js';
 
-/**
- * The exported functions of penny/wasm_core; each is documented there.
- * @typedef {{
- *   __stack_pointer: WebAssembly.Global,
- *   initialise(workers: number, granules: number, firstPosition: number): void,
- *   task_new(client: number): number,
- *   task_limit(index: number, milliseconds: number): void,
- *   task_parent(index: number, hint: number, alone: number): void,
- *   task_submit(index: number, fn: number, queue: number, flags: number, size: number,
- *               block: number): number,
- *   task_ask_cancel(index: number): number,
- *   task_was_asked(index: number): number,
- *   task_cancel(index: number, client: number): number,
- *   task_free(index: number, client: number): void,
- *   task_arguments_read(index: number, worker: number): void,
- *   task_finish(index: number, worker: number, state: number, size: number, block: number): number,
- *   all_quiet(): number,
- *   quiescent(): number,
- *   arguments_allocate(participant: number, size: number): number,
- *   completions_take(client: number): number,
- *   completions_arm(client: number): number,
- *   completions_disarm(client: number): void,
- *   completions_wait(client: number, seen: number, milliseconds: number): void,
- *   client_wake(client: number): void,
- *   worker_start(worker: number): void,
- *   worker_next(worker: number, milliseconds: number): number,
- *   worker_wants_room(worker: number, wants: number): void,
- *   worker_join(worker: number, hint: number, help: number, hears: number, milliseconds: number): number,
- *   urgent_next(worker: number): number,
- *   coroutine_next(): number,
- *   promotion_slot(worker: number): number,
- *   promotion_withdraw(index: number, worker: number): void,
- *   promote(index: number, worker: number, fn: number, serial: number, queue: number,
- *           flags: number, size: number, block: number): number,
- *   take_back(hint: number, worker: number): number,
- *   job_ended(hint: number): number,
- *   job_free(hint: number, worker: number): void,
- *   job_ask_cancel(hint: number): number,
- *   cancel_asked(hint: number): number,
- *   hungry(hint: number): number,
- *   doorbell_take(worker: number): number,
- *   doorbell_reasons(worker: number): number,
- *   watch_next(from: number): number, watch_needed(): number,
- *   kernel_module_new(participant: number, size: number, data: number, functions: number): number,
- *   kernel_module_drop(module: number, participant: number): void,
- *   kernel_module_publish(module: number): void,
- *   kernel_module_ready(module: number): number, kernels_added(): number,
- *   kernel_module_block(module: number): number, kernel_module_size(module: number): number,
- *   kernel_module_data(module: number): number, kernel_module_table(module: number): number,
- *   kernel_stack(worker: number): number,
- *   kernel_enter(worker: number, entry: number): number,
- *   kernel_leave(worker: number): number,
- *   kernel_unwind(worker: number): void,
- *   kernel_begin(worker: number, index: number): number,
- *   kernel_end(worker: number, outer: number): void,
- *   kernel_spawn(job: number): void, kernel_join(job: number): number, kernel_ran(job: number): void,
- *   kernel_fork(call: number): number, kernel_wait(call: number): number,
- *   kernel_open(worker: number): number, kernel_close(worker: number): void,
- *   kernel_allocate(worker: number, size: number): number,
- *   kernel_cancelled(worker: number): number,
- *   heap_allocate(participant: number, size: number): number,
- *   heap_free(participant: number, address: number): void,
- *   heap_used(): number, heap_size(): number, heap_limit(): number,
- *   function_new(participant: number, size: number): number,
- *   function_drop(participant: number, fn: number): void,
- *   function_serial(fn: number): number,
- *   function_block(fn: number): number,
- *   function_size(fn: number): number,
- *   array_new(participant: number, size: number): number,
- *   array_hold(participant: number, number: number, serial: number): number,
- *   array_drop(participant: number, number: number): void,
- *   array_block(number: number): number,
- *   array_size(number: number): number,
- *   array_serial(number: number): number,
- *   list_new(participant: number, count: number): number,
- *   task_carry(index: number, list: number): void,
- *   task_uncarry(index: number, participant: number): void,
- *   recover(worker: number): number, reinject(): number, deaths(): number,
- *   adrift_next(client: number, from: number): number,
- *   trace_start(firstPosition: number): number,
- *   trace_name(): number,
- *   trace_aside(index: number): void,
- *   trace_head(ring: number): number,
- *   trace_read(ring: number, from: number): number,
- *   trace_log(ring: number, from: number): number,
- *   break_pool(block: number, size: number): void, close_pool(): void, stop(): void,
- * }} CoreExports
- */
+/** @typedef {import('./core/exports.js').CoreExports} CoreExports */
 
 /** The page is client 0 of every scheduler and its keeper; a host worker is client 1; what the async
  * worker's coroutines submit is client 2's. */
@@ -146,9 +58,15 @@ export function createMemory(heapLimit, tracedWorkers = 0) {
 /** @param {number} bytes */
 const granules = bytes => Math.floor(bytes / L.GRANULE_BYTES);
 
+/**
+ * What the core calls where a kernel runs. help: runs a task that the kernel's join has found; fail: leaves the kernel
+ * by an exception (kernels.js)
+ * @typedef {{help(task: number): void, fail(failure: number, task: number): never}} RunsKernels
+ */
+
 /** One participant's instance of the core. */
 export class Core {
-  /** Where this participant is a worker that runs kernels. @type {import('./kernels.js').Kernels | null} */
+  /** Where this participant is a worker that runs kernels. @type {RunsKernels | null} */
   kernels = null;
 
   /**
@@ -199,15 +117,6 @@ export class Core {
   /** Whether what happens is recorded. */
   get traced() {
     return this.words[L.TRACE_WORD] !== 0;
-  }
-
-  /**
-   * Lets a trace know what a function is called.
-   * @param {number} key its serial; L.NAME_IS_PLACE + place in the workers' function tables
-   * @param {string} name
-   */
-  nameFunction(key, name) {
-    if (this.traced) nameFunction(this, key, name);
   }
 
   /**

@@ -5,6 +5,7 @@ import {Aside} from './aside.js';
 import {HAS_KWARGS} from './client.js';
 import {Box} from './client_port.js';
 import {withBytes, withPieces} from './python_buffers.js';
+import {nameFunction} from './trace/names.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
@@ -152,7 +153,7 @@ export class CoroutinePort {
    * @param {string} name
    */
   name_function(serial, name) {
-    this.core.nameFunction(serial, name);
+    nameFunction(this.core, serial, name);
   }
 
   /** Bytes that the shared heap can hold at most. */

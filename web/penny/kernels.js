@@ -3,6 +3,7 @@
 // each step: penny/wasm_core/kernels.md.
 import * as L from './layout.js';
 import {LIMIT, withStackCheck} from './stack_check.js';
+import {nameFunction} from './trace/names.js';
 
 /** @typedef {import('./core.js').Core} Core */
 
@@ -506,7 +507,7 @@ export class Kernels extends KernelModules {
     this.#named.add(place);
     for (const instance of this.instances)
       for (const [name, value] of Object.entries(instance?.exports ?? {}))
-        if (value === this.table.get(place)) this.core.nameFunction(L.NAME_IS_PLACE + place, name);
+        if (value === this.table.get(place)) nameFunction(this.core, L.NAME_IS_PLACE + place, name);
   }
   /** @type {Set<number>} */
   #named = new Set();

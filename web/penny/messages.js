@@ -8,6 +8,11 @@
  *   packages: names of Pyodide packages, URLs of wheels; files: zip archives, unpacked into the
  *   working directory, which is importable; script: the program, for the source lines in tracebacks
  *
+ * A program.
+ * @typedef {{source: string, filename: string, argv: string[], dedent: boolean,
+ *            environment: Record<string, string>}} Script
+ *   argv: sys.argv; dedent: the source may be indented as a whole; environment: set in os.environ
+ *
  * Page to any worker.
  * @typedef {{type: 'prepare', indexURL: string}} Prepare
  *   sent at once, so that scripts load while the page still fetches the parts
@@ -29,7 +34,7 @@
  *            counts: Int32Array, input: {buffer: SharedArrayBuffer, terminal: boolean} | null}} StartHost
  *   lock, counts: as a pool worker's; input: where the page puts what the script reads from stdin (input.js), and whether that is a
  *   terminal
- * @typedef {{type: 'run'} & import('./program.js').Script} RunScript
+ * @typedef {{type: 'run'} & Script} RunScript
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions
  * @typedef {{type: 'closed', pool: number}} Closed

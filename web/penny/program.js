@@ -15,6 +15,7 @@ import {indexURL, newLock, newWorker, notStarted, site, startingParts, tell} fro
  * @typedef {import('./output.js').Output} Output
  * @typedef {import('./pool.js').WorkerChange} WorkerChange
  * @typedef {import('./messages.js').ToPage} ToPage
+ * @typedef {import('./messages.js').Script} Script
  * @typedef {import('./boot.js').Pyodide} Pyodide
  * @typedef {import('./boot.js').Death} Death
  * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
@@ -28,8 +29,6 @@ import {indexURL, newLock, newWorker, notStarted, site, startingParts, tell} fro
  *   in os.environ; worker: told what becomes of
  *   the pool's workers; trace: its schedulers record what workers do, and this gets it, once, when the program
  *   has ended, however that was; signal: ends the program, in a host worker only
- * @typedef {{source: string, filename: string, argv: string[], dedent: boolean,
- *            environment: Record<string, string>}} Script
  */
 
 /**

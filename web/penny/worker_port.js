@@ -11,6 +11,7 @@ import {Box, traceAsJson} from './client_port.js';
 import {Kernels} from './kernels.js';
 import {lengthOf, writePieces} from './payload.js';
 import {withBytes, withPieces} from './python_buffers.js';
+import {nameFunction} from './trace/names.js';
 import {CorruptionError} from './core/corruption.js';
 
 /**
@@ -535,7 +536,7 @@ export class WorkerPort {
    * @param {string} name
    */
   name_function(serial, name) {
-    this.core.nameFunction(serial, name);
+    nameFunction(this.core, serial, name);
   }
 
   /** As ClientPort.trace(). */

@@ -1,7 +1,8 @@
 // Outcomes on their way into shared memory. One that finds no room in the heap is laid aside, the worker goes
 // on with other tasks, and tries again: tasks that start and end meanwhile free some.
+import {FULL, fill, fillSmall} from './core/slots.js';
 import * as L from './layout.js';
-import {joined, lengthOf, writePieces} from './payload.js';
+import {joined, lengthOf} from './payload.js';
 
 /** How long a worker that holds an outcome without room waits for tasks before it tries again, ms. */
 const ROOM_INTERVAL = 5;
@@ -41,9 +42,7 @@ export class Aside {
     if (this.#outcomes.length) this.#retry();
     this.core.arrays.uncarry(task); // what the arguments referred to
     if (size <= L.TASK_PAYLOAD_BYTES) {
-      const to = L.TASK_ADDRESS + task * L.TASK_BYTES + L.TASK_PAYLOAD;
-      const {bytes} = this.core;
-      for (let i = 0; i < size; i++) bytes[to + i] = source[from + i];
+      fillSmall(this.core, task, source, from, size);
       this.#end(task, state, size, 0);
     } else {
       this.#finishOrLayAside(task, state, source.subarray(from, from + size), []);
@@ -70,7 +69,7 @@ export class Aside {
    * @param {number[]} arrays
    */
   #finishOrLayAside(task, state, pieces, arrays) {
-    if (this.#finishInHeap(task, state, pieces, arrays)) return;
+    if (this.#finish(task, state, pieces, arrays)) return;
     this.#outcomes.push({task, state, bytes: joined(pieces), arrays});
     this.core.arrays.holdAll(arrays);
     this.core.exports.worker_wants_room(this.worker, 1);
@@ -82,23 +81,13 @@ export class Aside {
    * @param {number} state
    * @param {import('./payload.js').Pieces} pieces
    * @param {number[]} arrays
-   * @returns {boolean} whether the heap had room
+   * @returns {boolean} whether there was room
    */
-  #finishInHeap(task, state, pieces, arrays) {
+  #finish(task, state, pieces, arrays) {
     const {core} = this;
     const size = lengthOf(pieces);
-    let address = L.TASK_ADDRESS + task * L.TASK_BYTES + L.TASK_PAYLOAD;
-    let block = 0;
-    if (size > L.TASK_PAYLOAD_BYTES) {
-      address = block = core.exports.heap_allocate(this.worker, size) >>> 0;
-      if (!block) return false;
-    }
-    if (!core.arrays.carry(task, arrays)) {
-      if (block) core.exports.heap_free(this.worker, block);
-      return false;
-    }
-    core.reach(address + size);
-    writePieces(pieces, core.bytes, address);
+    const block = fill(core, task, size, pieces, arrays, core.exports.heap_allocate);
+    if (block === FULL) return false;
     this.#end(task, state, size, block);
     return true;
   }
@@ -117,7 +106,7 @@ export class Aside {
   #retry() {
     while (this.#outcomes.length) {
       const {task, state, bytes, arrays} = this.#outcomes[0];
-      if (!this.#finishInHeap(task, state, bytes, arrays)) return;
+      if (!this.#finish(task, state, bytes, arrays)) return;
       this.#outcomes.shift();
       this.core.arrays.dropAll(arrays);
     }

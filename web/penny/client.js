@@ -5,8 +5,9 @@ import * as L from './layout.js';
 import {clientParticipant} from './core.js';
 import {Completed} from './completed.js';
 import {CorruptionError} from './core/corruption.js';
+import {FULL, fill, roomOf} from './core/slots.js';
 import {Listener} from './listening.js';
-import {joined, lengthOf, writePieces} from './payload.js';
+import {joined, lengthOf} from './payload.js';
 
 /** @typedef {import('./core.js').Core} Core */
 
@@ -256,7 +257,7 @@ export class Client {
     const {core} = this;
     const index = core.exports.task_new(this.number) >>> 0;
     if (index === L.NONE) return false;
-    const payload = L.TASK_ADDRESS + index * L.TASK_BYTES + L.TASK_PAYLOAD;
+    const payload = roomOf(index);
     let size = -1;
     try {
       size = write(core.bytes, payload, payload + L.TASK_PAYLOAD_BYTES);
@@ -332,21 +333,11 @@ export class Client {
     if (!entry) return false;
     const index = core.exports.task_new(number) >>> 0;
     if (index === L.NONE) return false;
-    let address = L.TASK_ADDRESS + index * L.TASK_BYTES + L.TASK_PAYLOAD;
-    let block = 0;
-    if (!core.arrays.carry(index, arrays)) {
+    const block = fill(core, index, size, pieces, arrays, core.exports.arguments_allocate);
+    if (block === FULL) {
       core.exports.task_free(index, number);
       return false;
     }
-    if (size > L.TASK_PAYLOAD_BYTES) {
-      address = block = core.exports.arguments_allocate(this.participant, size) >>> 0;
-      if (!block) {
-        core.exports.task_free(index, number);
-        return false;
-      }
-      core.reach(block + size);
-    }
-    writePieces(pieces, core.bytes, address);
     if (limit) core.exports.task_limit(index, limit);
     if (parent >= 0) core.exports.task_parent(index, parent, 0);
     if (!this.#publish(ticket, index, entry, queue, flags, size, block)) return false;

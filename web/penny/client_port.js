@@ -11,6 +11,7 @@ import {HAS_KWARGS, HeapLimitError, KEEP, Outcome, queueOf} from './client.js';
 import {PLACE_ENTRIES} from './core.js';
 import {KernelModules} from './kernels.js';
 import * as L from './layout.js';
+import {copyBytes} from './payload.js';
 import {withBytes, withPieces} from './python_buffers.js';
 import {readTrace} from './trace.js';
 
@@ -242,8 +243,7 @@ export class ClientPort {
         return slot === L.NONE ? true : KEEP;
       }
       const to = address + offset + HEADER;
-      if (size <= 64) for (let i = 0; i < size; i++) memory[to + i] = core.bytes[from + i];
-      else memory.set(core.bytes.subarray(from, from + size), to);
+      copyBytes(core.bytes, from, size, memory, to);
       this.#used = offset + HEADER + ((size + 3) & ~3);
       return true;
     }, BATCH);

@@ -2,8 +2,8 @@
 // of them, and ends each when it is done. Nothing here blocks.
 import * as L from './layout.js';
 import {Aside} from './aside.js';
-import {HAS_KWARGS} from './client.js';
 import {Box} from './client_port.js';
+import {TaskReader} from './jobs/reader.js';
 import {withBytes, withPieces} from './python_buffers.js';
 import {nameFunction} from './trace/names.js';
 
@@ -36,6 +36,7 @@ export class CoroutinePort {
   constructor(module, core, outbox, pool) {
     this.core = core;
     this.outbox = new Box(module, outbox);
+    this.reader = new TaskReader(core);
     this.aside = new Aside(core, L.ASYNC_WORKER, pool.announce);
     core.exports.worker_start(L.ASYNC_WORKER);
   }
@@ -49,26 +50,17 @@ export class CoroutinePort {
 
   /** @param {number} handle @returns {number} serial of its function */
   serial(handle) {
-    return this.core.exports.function_serial(this.#entry(handle)) >>> 0;
-  }
-
-  /** @param {number} handle */
-  #entry(handle) {
-    return this.core.taskWord(handle & L.INDEX_MASK, L.TASK_FUNCTION_WORD);
+    return this.reader.serial(handle & L.INDEX_MASK);
   }
 
   /** @param {number} handle @returns {boolean} whether its arguments have keywords */
   has_kwargs(handle) {
-    return (this.core.taskWord(handle & L.INDEX_MASK, L.TASK_FLAGS_WORD) & HAS_KWARGS) !== 0;
+    return this.reader.flags(handle & L.INDEX_MASK) !== 0;
   }
 
   /** @param {number} handle @returns {Uint8Array} its pickled function, a copy */
   function(handle) {
-    const {core} = this;
-    const block = core.exports.function_block(this.#entry(handle)) >>> 0;
-    const size = core.exports.function_size(this.#entry(handle)) >>> 0;
-    core.checkBlock(block, size);
-    return core.bytes.slice(block, block + size);
+    return this.reader.function(handle & L.INDEX_MASK);
   }
 
   /** @param {number} place in the function table @returns {Uint8Array | undefined} what is there; undefined: no more */
@@ -78,7 +70,7 @@ export class CoroutinePort {
 
   /** @param {number} handle @returns {number} bytes of its pickled arguments */
   arguments_size(handle) {
-    return this.core.taskWord(handle & L.INDEX_MASK, L.TASK_SIZE_WORD);
+    return this.reader.size(handle & L.INDEX_MASK);
   }
 
   /**
@@ -87,14 +79,12 @@ export class CoroutinePort {
    * @param {Buffer} buffer as long as what is to be read
    */
   read_arguments(handle, offset, buffer) {
-    const {core} = this;
-    const from = core.payload(handle & L.INDEX_MASK) + offset;
-    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from, from + bytes.length)));
+    withBytes(buffer, bytes => this.reader.read(handle & L.INDEX_MASK, offset, bytes));
   }
 
   /** All of the arguments that is wanted has been read. @param {number} handle */
   arguments_read(handle) {
-    this.core.exports.task_arguments_read(handle & L.INDEX_MASK, L.ASYNC_WORKER);
+    this.reader.argumentsRead(handle & L.INDEX_MASK);
   }
 
   /**

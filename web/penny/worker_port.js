@@ -9,10 +9,12 @@ import {HAS_KWARGS, queueOf} from './client.js';
 import {ArraysPort} from './arrays_port.js';
 import {Box, traceAsJson} from './client_port.js';
 import {Kernels} from './kernels.js';
-import {lengthOf, writePieces} from './payload.js';
+import {copyBytes, lengthOf} from './payload.js';
 import {withBytes, withPieces} from './python_buffers.js';
 import {nameFunction} from './trace/names.js';
 import {CorruptionError} from './core/corruption.js';
+import {FULL, fill} from './core/slots.js';
+import {TaskReader} from './jobs/reader.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
@@ -67,6 +69,7 @@ export class WorkerPort {
     this.parcel = new Box(module, parcel);
     this.pool = pool;
     this.arrays = new ArraysPort(core);
+    this.reader = new TaskReader(core);
     this.aside = new Aside(core, worker, pool.announce);
     this.kernels = new Kernels(core, task => this.#onTask(task));
     core.exports.worker_start(worker);
@@ -142,24 +145,18 @@ export class WorkerPort {
    * @returns {number} its code
    */
   #begin(task) {
-    const {core} = this;
-    const {exports} = core;
+    const {core, reader} = this;
     this.#tasks.push(task);
     this.#tellInnermost();
-    let code =
-      (exports.function_serial(core.taskWord(task, L.TASK_FUNCTION_WORD)) >>> 0) * CODE_SERIAL +
-      (core.taskWord(task, L.TASK_FLAGS_WORD) & HAS_KWARGS);
-    if (exports.hungry(this.task())) code += HUNGRY;
+    let code = reader.serial(task) * CODE_SERIAL + reader.flags(task);
+    if (core.exports.hungry(this.task())) code += HUNGRY;
     if (core.taskWord(task, L.TASK_QUEUE_WORD) === L.INTERACTIVE) code += IS_INTERACTIVE;
     const from = core.payload(task);
-    const size = core.taskWord(task, L.TASK_SIZE_WORD);
+    const size = reader.size(task);
     if (size > this.inbox.size) return code + IS_LARGE;
     const {memory, address} = this.inbox;
-    if (size <= 64) for (let i = 0; i < size; i++) memory[address + i] = core.bytes[from + i];
-    else {
-      memory.set(core.bytes.subarray(from, from + size), address);
-      exports.task_arguments_read(task, this.worker);
-    }
+    copyBytes(core.bytes, from, size, memory, address);
+    if (size > L.TASK_PAYLOAD_BYTES) reader.argumentsRead(task);
     return code;
   }
 
@@ -176,7 +173,7 @@ export class WorkerPort {
 
   /** Bytes of its arguments. */
   arguments_size() {
-    return this.core.taskWord(this.#innermost, L.TASK_SIZE_WORD);
+    return this.reader.size(this.#innermost);
   }
 
   /**
@@ -184,41 +181,22 @@ export class WorkerPort {
    * @param {Buffer} buffer as long as what is to be read
    */
   read_arguments(offset, buffer) {
-    this.#read(this.#innermost, offset, buffer);
+    withBytes(buffer, bytes => this.reader.read(this.#innermost, offset, bytes));
   }
 
   /** All of the arguments that is wanted has been read. */
   arguments_read() {
-    this.core.exports.task_arguments_read(this.#innermost, this.worker);
-  }
-
-  /**
-   * @param {number} task
-   * @param {number} offset
-   * @param {Buffer} buffer
-   */
-  #read(task, offset, buffer) {
-    const {core} = this;
-    const size = core.taskWord(task, L.TASK_SIZE_WORD);
-    const from = core.payload(task) + offset;
-    withBytes(buffer, bytes =>
-      bytes.set(core.bytes.subarray(from, from + Math.max(0, Math.min(size - offset, bytes.length)))),
-    );
+    this.reader.argumentsRead(this.#innermost);
   }
 
   /** Its function's number in the table. */
   entry() {
-    return this.core.taskWord(this.#innermost, L.TASK_FUNCTION_WORD);
+    return this.reader.entry(this.#innermost);
   }
 
   /** Its pickled function, a copy. */
   function() {
-    const {core} = this;
-    const entry = this.entry();
-    const block = core.exports.function_block(entry) >>> 0;
-    const size = core.exports.function_size(entry) >>> 0;
-    core.checkBlock(block, size);
-    return core.bytes.slice(block, block + size);
+    return this.reader.function(this.#innermost);
   }
 
   /** @param {number} handle of a task on the stack @returns {number} 0: not asked to end; 1: asked; 2: timed out */
@@ -302,21 +280,11 @@ export class WorkerPort {
     const size = lengthOf(pieces);
     const index = exports.promotion_slot(worker) >>> 0;
     if (index === L.NONE) return NO_ROOM;
-    let address = core.taskAddress(index) + L.TASK_PAYLOAD;
-    let block = 0;
-    if (!core.arrays.carry(index, arrays)) {
+    const block = fill(core, index, size, pieces, arrays, exports.arguments_allocate);
+    if (block === FULL) {
       exports.promotion_withdraw(index, worker);
       return NO_ROOM;
     }
-    if (size > L.TASK_PAYLOAD_BYTES) {
-      address = block = exports.arguments_allocate(worker, size) >>> 0;
-      if (!block) {
-        exports.promotion_withdraw(index, worker);
-        return NO_ROOM;
-      }
-      core.reach(block + size);
-    }
-    writePieces(pieces, core.bytes, address);
     if (limit) exports.task_limit(index, limit);
     exports.task_parent(index, parent, alone ? 1 : 0);
     const queue = queueOf(flags, interactive);
@@ -416,16 +384,14 @@ export class WorkerPort {
     const state = core.taskWord(task, L.TASK_STATE_WORD) & L.STATE_MASK;
     if (state === L.STATE_LOST) return JOINED.LOST;
     const from = core.payload(task);
-    const size = core.taskWord(task, L.TASK_SIZE_WORD);
-    if (size <= this.inbox.size) {
-      this.inbox.memory.set(core.bytes.subarray(from, from + size), this.inbox.address);
-    }
+    const size = this.reader.size(task);
+    if (size <= this.inbox.size) copyBytes(core.bytes, from, size, this.inbox.memory, this.inbox.address);
     return state === L.STATE_RETURNED ? JOINED.RETURNED : JOINED.RAISED;
   }
 
   /** Bytes of the outcome that join() found. */
   outcome_size() {
-    return this.core.taskWord(this.#joined, L.TASK_SIZE_WORD);
+    return this.reader.size(this.#joined);
   }
 
   /**
@@ -433,7 +399,7 @@ export class WorkerPort {
    * @param {Buffer} buffer as long as what is to be read
    */
   read_outcome(offset, buffer) {
-    this.#read(this.#joined, offset, buffer);
+    withBytes(buffer, bytes => this.reader.read(this.#joined, offset, bytes));
   }
 
   /** The worker that ran the job that join() found. */

@@ -535,7 +535,7 @@ def _handle_of(block: Block, layout: Layout, type: ElementType) -> bytes:
 
 
 def _attached(handle: bytes) -> SharedArray:
-    """The array that a handle is of; named in pickles, also by web/penny/wire.js.
+    """The array that a handle is of; named in pickles, also by web/penny/wire/.
 
     Raises:
         ValueError: It has been freed, or is in the memory of another scheduler; or the handle was

@@ -8,7 +8,7 @@ import {CorruptionError} from '../../web/penny/core/corruption.js';
 import {KernelError, KernelModules, Kernels} from '../../web/penny/kernels.js';
 import * as L from '../../web/penny/layout.js';
 import {SharedArray} from '../../web/penny/shared_array.js';
-import {HANDLE} from '../../web/penny/wire.js';
+import {HANDLE} from '../../web/penny/wire/opcodes.js';
 import {WorkerPort} from '../../web/penny/worker_port.js';
 import {NOTHING, STOPPED, TestCore, generator} from './threads.mjs';
 

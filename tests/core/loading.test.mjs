@@ -15,7 +15,7 @@ function loaded(entry) {
 }
 
 test('a worker loads no pickle codec: it hands bytes to Python', () => {
-  const codec = ['wire.js', 'wire/exceptions.js'];
+  const codec = ['wire.js', 'wire/read.js', 'wire/exceptions.js'];
   const page = loaded('page.js');
   for (const file of codec) assert.ok(page.includes(file), `${file} is not where it was`);
   assert.deepEqual(loaded('worker.js').filter(file => codec.includes(file)), []);

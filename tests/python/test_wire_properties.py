@@ -1,6 +1,6 @@
 """The wire format from Python to JavaScript and back, for values that Hypothesis makes up.
 
-The JavaScript half (web/penny/wire.js) runs in Node, which answers each pickle with the pickle of
+The JavaScript half (web/penny/wire/) runs in Node, which answers each pickle with the pickle of
 what it has read.
 """
 

@@ -1,9 +1,11 @@
-// Reads frames from stdin, decodes each by web/penny/wire.js, encodes what came out, and writes a frame in answer. A
+// Reads frames from stdin, decodes each by web/penny/wire/, encodes what came out, and writes a frame in answer. A
 // frame is a length of 4 bytes, little-endian, and so many bytes. An answer begins with a letter: V, and a pickle;
 // or E, and the error's name and message.
 import {readSync, writeSync} from 'node:fs';
 
-import {PickleError, UnpicklingError, decode, encode} from '../../web/penny/wire.js';
+import {encode} from '../../web/penny/wire.js';
+import {PickleError, UnpicklingError} from '../../web/penny/wire/errors.js';
+import {decode} from '../../web/penny/wire/read.js';
 
 /** @param {number} length @returns {Buffer | null} null at the end */
 function read(length) {

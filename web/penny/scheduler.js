@@ -6,8 +6,10 @@ import {pickledKernel, pickledName, pickledSource} from './functions.js';
 import {KernelModule, KernelModules} from './kernels.js';
 import {SharedArray} from './shared_array.js';
 import {chromeTrace} from './chrome_trace.js';
-import {PickleError, decode, encodeArguments, measureArguments} from './wire.js';
+import {encodeArguments, measureArguments} from './wire.js';
+import {PickleError} from './wire/errors.js';
 import {decodeException} from './wire/exceptions.js';
+import {decode} from './wire/read.js';
 
 /**
  * @typedef {import('./pool.js').Pool} Pool

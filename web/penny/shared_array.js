@@ -1,7 +1,7 @@
 // Shared arrays for JavaScript: typed arrays over the memory that the workers share.
 import {TYPES} from './elements.js';
 import {CorruptionError} from './core/corruption.js';
-import {HANDLE} from './wire.js';
+import {HANDLE} from './wire/opcodes.js';
 
 /** @typedef {import('./core.js').Core} Core */
 /** @typedef {typeof TYPES[number]} Type */

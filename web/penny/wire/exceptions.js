@@ -1,5 +1,6 @@
 // Exceptions of Python's in JavaScript, from the records that penny/raised.py makes of them.
-import {UnpicklingError, decode} from '../wire.js';
+import {UnpicklingError} from './errors.js';
+import {decode} from './read.js';
 
 /**
  * What a Python exception is made of.

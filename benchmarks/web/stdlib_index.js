@@ -14,8 +14,10 @@ def count(module):
 export async function stdlibIndex() {
   const {Penny} = /** @type {any} */ (globalThis);
   const source = await indexSource();
+  const {Page} = await import('./penny/hosts/browser.js');
   const {Site} = await import('./penny/site.js');
-  const parts = await new Site(new URL('./penny/', import.meta.url).href).parts();
+  const base = new URL('./penny/', import.meta.url);
+  const parts = await new Site(new Page(new URL('worker.js', base)), base.href).parts();
 
   const plain = await Promise.all([0, 1].map(() => plainWorker(parts, source)));
   /** @type {string[]} */

@@ -119,11 +119,11 @@ def test_policy_of_the_page_without_webassembly(
             "/penny/worker.js",
             "Content-Security-Policy",
             "script-src 'none'",
-            "pyodide.mjs|/worker.js",
+            "/workers/[a-z]+_worker.js|/worker.js",
         ),
         ("/penny/worker.js", "Cross-Origin-Embedder-Policy", "unsafe-none", "/penny/worker.js"),
         pytest.param(
-            "/penny/worker_port.js",
+            "/penny/workers/serve.js",
             "Content-Type",
             "text/plain",
             "/penny/worker.js",

@@ -197,7 +197,7 @@ async function withModule(parts, ahead, load) {
   const placeholder = new Response();
   // Not even a fetch of its own: unread bodies would use up the browser's connections.
   globalThis.fetch = async (input, init) =>
-    new URL(input instanceof Request ? input.url : input, location.href).href === wasmURL
+    new URL(input instanceof Request ? input.url : input, parts.indexURL).href === wasmURL
       ? placeholder
       : fetch(input, init);
   WebAssembly.instantiateStreaming = async (source, imports) => {

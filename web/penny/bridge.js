@@ -4,19 +4,11 @@ import {ClientPort} from './client_port.js';
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from './limits.js';
 
 /**
- * @typedef {{workers: number, memory: number, packages: string[], check: boolean, trace: boolean}} PoolOptions memory:
- *     heap limit, bytes; check: every job through pickle; trace: record what workers do
- * @typedef {{client: import('./client.js').Client, workers: number, close(): Promise<void>}} OpenedPool
- * @callback OpenPool returns at once; workers come up by and by
- * @param {PoolOptions} options
- * @returns {OpenedPool}
- */
-
-/**
  * @param {import('./boot.js').Pyodide} pyodide
- * @param {{role: 'page' | 'host', defaultWorkers: number | null, defaultTrace: boolean, openPool: OpenPool}} options
+ * @param {{role: 'page' | 'host', processors: number, defaultWorkers: number | null, defaultTrace: boolean,
+ *          openPool: import('./limits.js').OpenPool}} options
  */
-export function installBridge(pyodide, {role, defaultWorkers, defaultTrace, openPool}) {
+export function installBridge(pyodide, {role, processors, defaultWorkers, defaultTrace, openPool}) {
   // Python keeps a module that it has imported: without this a second installation had no effect.
   pyodide.pyimport('sys').modules.pop('_penny_bridge', undefined);
   pyodide.registerJsModule('_penny_bridge', {
@@ -33,7 +25,7 @@ export function installBridge(pyodide, {role, defaultWorkers, defaultTrace, open
      */
     open(workers, memory, packages, check, trace, inbox, outbox) {
       const pool = openPool({
-        workers: workersOrDefault(workers ?? defaultWorkers),
+        workers: workersOrDefault(workers ?? defaultWorkers, processors),
         memory: memoryOrDefault(memory),
         packages: packages.toJs(),
         check,

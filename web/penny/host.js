@@ -3,10 +3,7 @@
 import {Client} from './client.js';
 import {Core, HOST, clientParticipant, createMemory} from './core.js';
 
-/**
- * @typedef {import('./bridge.js').PoolOptions} PoolOptions
- * @typedef {import('./bridge.js').OpenPool} OpenPool
- */
+/** @typedef {import('./limits.js').OpenPool} OpenPool */
 
 /**
  * @param {WebAssembly.Module} module the core

@@ -60,18 +60,18 @@ export function blockingRead(buffer, ask) {
  * The page's half: answers one request.
  * @param {SharedArrayBuffer} buffer
  * @param {Promise<Uint8Array>} reading
+ * @throws {unknown} what `reading` has; the reader has got its answer then, too
  */
 export async function answer(buffer, reading) {
   const words = new Int32Array(buffer, 0, 2);
-  let state = ANSWERED;
+  let state = FAILED;
   try {
     const bytes = await reading;
     new Uint8Array(buffer, HEADER_BYTES).set(bytes);
     words[1] = bytes.length;
-  } catch (error) {
-    state = FAILED;
-    reportError(error);
+    state = ANSWERED;
+  } finally {
+    Atomics.store(words, 0, state);
+    Atomics.notify(words, 0);
   }
-  Atomics.store(words, 0, state);
-  Atomics.notify(words, 0);
 }

@@ -4,15 +4,25 @@ import {WORKERS_MAX} from './layout.js';
 
 export {WORKERS_MAX};
 
+/**
+ * What a pool is opened with. memory: heap limit, bytes; check: every job through pickle; trace: record what workers do
+ * @typedef {{workers: number, memory: number, packages: string[], check: boolean, trace: boolean}} PoolOptions
+ * @typedef {{client: import('./client.js').Client, workers: number, close(): Promise<void>}} OpenedPool
+ * @callback OpenPool returns at once; workers come up by and by
+ * @param {PoolOptions} options
+ * @returns {OpenedPool}
+ */
+
 const DEFAULT_MEMORY = 512 * 2 ** 20;
 
 /**
  * Number of workers: as asked for, else one for each processor.
  * @param {number | null | undefined} workers
+ * @param {number} processors
  */
-export function workersOrDefault(workers) {
+export function workersOrDefault(workers, processors) {
   checkWorkers(workers);
-  return workers ?? Math.min(navigator.hardwareConcurrency, WORKERS_MAX);
+  return workers ?? Math.min(processors, WORKERS_MAX);
 }
 
 /** @param {unknown} value */

@@ -2,11 +2,7 @@
 // through shared memory, and a busy worker gets no messages anyway.
 
 /**
- * Things a worker unpacks or loads before it runs anything.
- * @typedef {{packages: string[], files: ArrayBuffer[],
- *            script?: {filename: string, source: string}}} Extras
- *   packages: names of Pyodide packages, URLs of wheels; files: zip archives, unpacked into the
- *   working directory, which is importable; script: the program, for the source lines in tracebacks
+ * @typedef {import('./boot/extras.js').Extras} Extras
  *
  * A program.
  * @typedef {{source: string, filename: string, argv: string[], dedent: boolean,
@@ -14,13 +10,14 @@
  *   argv: sys.argv; dedent: the source may be indented as a whole; environment: set in os.environ
  *
  * Page to any worker.
- * @typedef {{type: 'prepare', indexURL: string}} Prepare
+ * @typedef {'pool' | 'coroutines'} PoolRole
+ * @typedef {{type: 'prepare', indexURL: string, role: PoolRole | 'host'}} Prepare
  *   sent at once, so that scripts load while the page still fetches the parts
  * @typedef {{type: 'snapshot', parts: import('./site.js').Parts}} MakeSnapshot
  *   start plainly, make a memory snapshot, post it
  *
  * Page to a pool worker, after which the worker reads no more messages.
- * @typedef {{type: 'pool', parts: import('./site.js').Parts, clock: import('./clock.js').Clock,
+ * @typedef {{type: 'pool', role: PoolRole, parts: import('./site.js').Parts, clock: import('./clock.js').Clock,
  *            memory: WebAssembly.Memory,
  *            worker: number, workers: number, check: boolean, extras: Extras, lock: string,
  *            counts?: Int32Array, announce: boolean}} StartPool

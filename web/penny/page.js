@@ -1,26 +1,28 @@
 // What a page can do with Penny: `Penny.*` of penny.js.
 import {addPython} from './boot.js';
-import {requireIsolation} from './isolation.js';
+import {Page} from './hosts/browser.js';
 import {checkWorkers} from './limits.js';
-import {installOnPage, openPagePool, poolOptions} from './page_pool.js';
+import {openPagePool, poolOptions} from './page_pool.js';
+import {installOnPage} from './ports/on_page.js';
+import * as program from './program.js';
 import {Scheduler} from './scheduler.js';
-import {site} from './starter.js';
-
-export {run} from './program.js';
-export {memorySnapshot} from './starter.js';
+import {Starter} from './starter.js';
 
 /**
  * @typedef {import('./page_pool.js').SchedulerOptions} SchedulerOptions
  * @typedef {import('./program.js').RunOptions} RunOptions
  */
 
+const host = new Page(new URL('./worker.js', import.meta.url));
+const starter = new Starter(host, new URL('.', import.meta.url).href);
+
 /**
  * A Scheduler for JavaScript. Resolves before its workers are up: tasks may be submitted at once.
  * @param {SchedulerOptions} [options]
  */
 export async function scheduler(options = {}) {
-  requireIsolation();
-  const {client, pool} = openPagePool(await site.core(), poolOptions(options));
+  host.requireSharedMemory();
+  const {client, pool} = openPagePool(starter, await starter.site.core(), poolOptions(host, options));
   return new Scheduler(client, pool);
 }
 
@@ -31,9 +33,21 @@ export async function scheduler(options = {}) {
  *     files, output
  */
 export async function install(pyodide, options = {}) {
-  requireIsolation();
+  host.requireSharedMemory();
   checkWorkers(options.workers);
+  const {site} = starter;
   const [module, python] = await Promise.all([site.core(), site.python()]);
   addPython(pyodide, python);
-  installOnPage(pyodide, module, options);
+  installOnPage(starter, pyodide, module, options);
 }
+
+/**
+ * Runs a Python program.
+ * @param {string} source
+ * @param {RunOptions} [options]
+ * @returns {Promise<number>} its exit status; a traceback has gone to stderr, or a line about what its Python died of
+ */
+export const run = (source, options) => program.run(starter, source, options);
+
+/** Makes the memory snapshot that a site may ship (see manifest.json). */
+export const memorySnapshot = () => starter.memorySnapshot();

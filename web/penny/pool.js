@@ -1,45 +1,33 @@
 // The keeper's part: starts the workers of one scheduler, notices deaths, recovers what the dead left
 // in shared memory, starts successors. Runs on the page, whoever submits: a worker started by a worker
 // would not start while its parent blocks.
-import {clockHere} from './clock.js';
 import {KEEPER} from './core.js';
 import {ASYNC_WORKER, HEAP_ADDRESS} from './layout.js';
 import {decoded, tellError} from './output.js';
+import {Life} from './pool/life.js';
 import {Tracer, readTrace} from './trace.js';
 import {Watch} from './watch.js';
-import {indexURL, newLock, newWorker, notStarted, startingParts, tell} from './starter.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
  * @typedef {import('./messages.js').ToPage} ToPage
  * @typedef {import('./messages.js').Extras} Extras
- * @typedef {'starting' | 'ready' | 'lost' | 'stopped'} WorkerState
- * @typedef {{worker: number, state: WorkerState, error?: string}} WorkerChange
+ * @typedef {import('./pool/life.js').State} State
+ * @typedef {{worker: number, state: State, error?: string}} WorkerChange
  * @typedef {import('./output.js').Output} Output
  */
 
 /** So many failed starts in a row, and the pool gives up. */
 const ATTEMPTS = 3;
-/** A worker that is not ready by then will not be, ms. */
-export const START_TIMEOUT = 120_000;
-
-/** How long workers have to print what they hold and leave by themselves, ms. */
-const GRACE = 2_000;
-
-/**
- * A worker as the pool sees it. terminate(): at once, unnoticed; leave(): resolves once it has left by
- * itself, with all it printed; kill(): as a crash would.
- * @typedef {{terminate(): void, leave(): Promise<void>, kill(): void}} Running
- */
-
 /** Announces what becomes of the workers: `worker` events with {worker, state, error?}. */
 export class Pool extends EventTarget {
-  /** @type {(Running | null)[]} by number */
+  /** By number; null: it is lost, or stopped. @type {(Life | null)[]} */
   #workers = [];
   #failures = 0;
   #ended = false;
 
   /**
+   * @param {import('./starter.js').Starter} starter
    * @param {Core} core the page's instance on the scheduler's memory
    * @param {number} workers
    * @param {{extras: Extras, output: Output, inOrder?: import('./output.js').InOrder, check: boolean, announce?: () => void,
@@ -47,8 +35,9 @@ export class Pool extends EventTarget {
    *     job through pickle; announce: tells the client that there are completions, only where it has to be
    *     told by message; traced: gets what a traced pool has done when it has closed
    */
-  constructor(core, workers, options) {
+  constructor(starter, core, workers, options) {
     super();
+    this.starter = starter;
     this.core = core;
     this.size = workers;
     this.options = options;
@@ -82,7 +71,7 @@ export class Pool extends EventTarget {
 
   /**
    * @param {number} number
-   * @param {WorkerState} state
+   * @param {State} state
    * @param {string} [error]
    */
   #tell(number, state, error) {
@@ -91,134 +80,26 @@ export class Pool extends EventTarget {
 
   /** @param {number} number */
   async #start(number) {
-    const {core, options} = this;
-    const {inOrder} = options;
+    const {options} = this;
     this.#tell(number, 'starting');
-    let worker;
-    try {
-      worker = newWorker(`penny worker ${number}`);
-    } catch (error) {
-      this.#break(notStarted(error));
-      return;
-    }
-    const lock = newLock();
-    let held = false;
-    let ready = false;
-    let over = false;
-
-    /** Why it can run no more, if it said so. @type {string | undefined} */
-    let reason;
-    /** Its thread is gone, or never touched the shared memory. @param {string} [error] */
-    const lost = error => {
-      if (over) return;
-      over = true;
-      clearTimeout(timeout);
-      worker.terminate();
-      if (this.#ended) return;
-      this.#lost(number, ready, reason ?? error);
-    };
-    /**
-     * It can run no more. Recovery waits for its lock, since its thread may go on for a while.
-     * @param {string} error
-     */
-    const fail = error => {
-      reason ??= error;
-      worker.terminate();
-      if (!held) lost();
-    };
-    /** @type {(value?: undefined) => void} */
-    let left = () => {};
-    const hasLeft = new Promise(resolve => (left = resolve));
-    const terminate = () => {
-      over = true;
-      clearTimeout(timeout);
-      worker.terminate();
-    };
-    this.#workers[number] = {
-      terminate,
-      async leave() {
-        // Its last outputs come before its 'ended'. What it does not do in time, it will not do.
-        // Tasks complete through shared memory, which may be faster than its 'ready'.
-        const hasRun = core.tasksRun(number) > 0;
-        if (ready || hasRun)
-          await Promise.race([hasLeft, new Promise(late => setTimeout(late, GRACE))]);
-        terminate();
-      },
-      kill: () => fail(`worker ${number} was killed`),
-    };
-    const timeout = setTimeout(
-      () => fail(`worker ${number} was not ready within ${START_TIMEOUT / 1000} s`),
-      START_TIMEOUT,
-    );
-    worker.onerror = event => {
-      event.preventDefault();
-      // Once it runs, what nobody catches there is some task's timer's or event handler's: no more than on a page.
-      if (held && reason !== undefined) return; // it is what it died of
-      if (held) tellError(options.output, event.message, number);
-      else fail(`worker ${number}: ${notStarted(event)}`);
-    };
     const print = decoded((stream, text, _, bytes) => {
       options.output(stream, text, number, bytes);
       if (!text) return;
       this.dispatchEvent(new CustomEvent('output', {detail: {stream, text, worker: number}}));
     }, number);
-    worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => {
-      switch (data.type) {
-        case 'held':
-          // terminate() and crashes fire no event; but its lock is free once it is gone.
-          held = true;
-          navigator.locks.request(lock, () => {
-            left();
-            lost();
-          });
-          break;
-        case 'ready':
-          clearTimeout(timeout);
-          ready = true;
-          this.#failures = 0;
-          this.#tell(number, 'ready');
-          break;
-        case 'output':
-          if (!inOrder || !data.after) print(data.stream, data.bytes);
-          else inOrder.take(number, data.after, () => print(data.stream, data.bytes));
-          break;
-        case 'completed':
-          options.announce?.();
-          break;
-        case 'watch':
-          this.watch();
-          break;
-        case 'coroutine':
-          this.startAsync();
-          break;
-        case 'ended':
-          left();
-          break;
-        case 'failed':
-          left();
-          fail(data.error);
-          break;
-        case 'died':
-          left();
-          fail(data.details);
-          break;
-      }
-    };
     try {
-      tell(worker, {type: 'prepare', indexURL: await indexURL()});
-      const parts = await startingParts();
-      if (over || this.#ended) return;
-      tell(worker, {
-        type: 'pool',
-        parts,
-        clock: clockHere(),
+      const life = new Life(this.starter, number, {
+        became: life => (life.state === 'ready' ? this.#ready(life) : this.#lost(life)),
+        heard: message => this.#hear(number, message, print),
+        uncaught: error => tellError(options.output, error, number),
+      });
+      this.#workers[number] = life;
+      await life.begin({
         memory: this.core.memory,
-        worker: number,
         workers: this.size,
         check: options.check,
         extras: options.extras,
-        lock,
-        counts: inOrder?.counts,
+        counts: options.inOrder?.counts,
         announce: options.announce !== undefined,
       });
     } catch (error) {
@@ -228,19 +109,46 @@ export class Pool extends EventTarget {
 
   /**
    * @param {number} number
-   * @param {boolean} ready
-   * @param {string} [error]
+   * @param {ToPage} message
+   * @param {(stream: import('./output.js').Stream, bytes: Uint8Array) => void} print
    */
-  #lost(number, ready, error) {
+  #hear(number, message, print) {
+    const {inOrder, announce} = this.options;
+    switch (message.type) {
+      case 'output':
+        if (!inOrder || !message.after) print(message.stream, message.bytes);
+        else inOrder.take(number, message.after, () => print(message.stream, message.bytes));
+        break;
+      case 'completed':
+        announce?.();
+        break;
+      case 'watch':
+        this.watch();
+        break;
+      case 'coroutine':
+        this.startAsync();
+        break;
+    }
+  }
+
+  /** @param {Life} life */
+  #ready({number}) {
+    this.#failures = 0;
+    this.#tell(number, 'ready');
+  }
+
+  /** @param {Life} life */
+  #lost({number, wasReady, reason}) {
+    if (this.#ended) return;
     this.#workers[number] = null;
     this.options.inOrder?.gone(number);
-    this.#tell(number, 'lost', error);
+    this.#tell(number, 'lost', reason);
     this.core.exports.recover(number);
     this.watch(); // what it had promoted was asked to end
     this.options.announce?.();
     this.#reinject();
-    if (!ready && ++this.#failures >= ATTEMPTS) {
-      this.#break(error ?? `${ATTEMPTS} workers in a row died while they started`);
+    if (!wasReady && ++this.#failures >= ATTEMPTS) {
+      this.#break(reason ?? `${ATTEMPTS} workers in a row died while they started`);
       return;
     }
     this.#start(number);
@@ -256,7 +164,7 @@ export class Pool extends EventTarget {
    */
   #break(reason) {
     if (this.#ended) return;
-    this.#end(worker => worker.terminate());
+    this.#end(life => life.stop());
     const {core} = this;
     const text = new TextEncoder().encode(reason);
     const block = core.exports.heap_allocate(KEEPER, text.length) >>> 0;
@@ -272,14 +180,14 @@ export class Pool extends EventTarget {
     this.options.announce?.();
   }
 
-  /** @param {(worker: Running) => Promise<void> | void} end */
+  /** @param {(life: Life) => Promise<void> | void} end */
   async #end(end) {
     this.#ended = true;
     this.#watch.stop();
     this.core.exports.stop();
     await Promise.all(
-      this.#workers.map(async (worker, number) => {
-        if (worker) await end(worker);
+      this.#workers.map(async (life, number) => {
+        if (life) await end(life);
         this.#workers[number] = null;
         this.options.inOrder?.gone(number);
         this.#tell(number, 'stopped');
@@ -293,8 +201,8 @@ export class Pool extends EventTarget {
    *     what they printed is seen first.
    */
   async close({now = false} = {}) {
-    this.#closed ??= this.#ended ? Promise.resolve() : this.#end(worker => worker.leave());
-    if (now) for (const worker of this.#workers) worker?.terminate();
+    this.#closed ??= this.#ended ? Promise.resolve() : this.#end(life => life.leave(this.core.tasksRun(life.number) > 0));
+    if (now) for (const life of this.#workers) life?.stop();
     else await this.#closed;
     this.options.output.end?.();
     this.#endTrace();

@@ -1,19 +1,22 @@
 // Running a Python program: in a host worker of its own, where it may block, or on the page's Pyodide.
 import {bootPyodide, onDeath} from './boot.js';
+import {unpack} from './boot/extras.js';
 import {chromeTrace} from './chrome_trace.js';
 import {clockHere} from './clock.js';
 import {Core, KEEPER} from './core.js';
-import {requireIsolation} from './isolation.js';
 import {checkWorkers} from './limits.js';
 import {answer, inPieces, inputBuffer} from './input.js';
 import {InOrder, SCRIPT, decoded, newCounts, tellError, toConsole, writeTo} from './output.js';
-import {hasWaitAsync, installOnPage, poolOptions} from './page_pool.js';
-import {Pool, START_TIMEOUT} from './pool.js';
-import {indexURL, newLock, newWorker, notStarted, site, startingParts, tell} from './starter.js';
+import {hasWaitAsync, packagesFrom} from './page_pool.js';
+import {Pool} from './pool.js';
+import {START_TIMEOUT} from './pool/life.js';
+import {installOnPage} from './ports/on_page.js';
+import {tell} from './starter.js';
 
 /**
  * @typedef {import('./output.js').Output} Output
  * @typedef {import('./pool.js').WorkerChange} WorkerChange
+ * @typedef {import('./starter.js').Starter} Starter
  * @typedef {import('./messages.js').ToPage} ToPage
  * @typedef {import('./messages.js').Script} Script
  * @typedef {import('./boot.js').Pyodide} Pyodide
@@ -33,12 +36,13 @@ import {indexURL, newLock, newWorker, notStarted, site, startingParts, tell} fro
 
 /**
  * Runs a Python program.
+ * @param {Starter} starter
  * @param {string} source
  * @param {RunOptions} [options]
  * @returns {Promise<number>} its exit status; a traceback has gone to stderr, or a line about what its Python died of
  */
-export async function run(source, options = {}) {
-  requireIsolation();
+export async function run(starter, source, options = {}) {
+  starter.host.requireSharedMemory();
   checkWorkers(options.workers);
   const {filename = '<script>', argv = [filename], dedent = false, environment = {}} = options;
   const runIt = options.on === 'page' ? runOnPage : runInHost;
@@ -46,7 +50,7 @@ export async function run(source, options = {}) {
   const recordings = [];
   const traced = options.trace && recordings.push.bind(recordings);
   try {
-    return await runIt({source, filename, argv, dedent, environment}, options, traced);
+    return await runIt(starter, {source, filename, argv, dedent, environment}, options, traced);
   } finally {
     options.trace?.(chromeTrace(recordings));
   }
@@ -68,25 +72,28 @@ let pagePyodide;
 let turn = Promise.resolve();
 
 /**
+ * @param {Starter} starter
  * @param {Script} script
  * @param {RunOptions} options
  * @param {Traced} traced
  * @returns {Promise<number>}
  */
-function runOnPage(script, options, traced) {
-  const mine = turn.then(() => runNow(script, options, traced));
+function runOnPage(starter, script, options, traced) {
+  const mine = turn.then(() => runNow(starter, script, options, traced));
   turn = mine.catch(() => {});
   return mine;
 }
 
 /**
+ * @param {Starter} starter
  * @param {Script} script
  * @param {RunOptions} options
  * @param {Traced} traced
  */
-async function runNow(script, {workers, files = [], output: shown, input}, traced) {
+async function runNow(starter, script, {workers, files = [], output: shown, input}, traced) {
   const output = shown ?? toConsole();
-  pagePyodide ??= startingParts()
+  pagePyodide ??= starter
+    .parts()
     .then(parts => bootPyodide(parts))
     .then(pyodide => {
       const death = new Promise(ends => onDeath(pyodide, {ends}));
@@ -103,9 +110,9 @@ async function runNow(script, {workers, files = [], output: shown, input}, trace
   const print = decoded(output, null);
   writeTo(pyodide, (stream, bytes) => print(dying ? 'stderr' : stream, bytes)); // its stack goes to stdout otherwise
   pyodide.pyimport('penny.input').read_by(input && inPieces(input));
-  for (const zip of files) pyodide.unpackArchive(zip.slice(0), 'zip', {extractDir: '/home/pyodide'});
+  unpack(pyodide, files);
   const trace = traced !== undefined;
-  installOnPage(pyodide, await site.core(), {workers, files, trace, output}, script, traced);
+  installOnPage(starter, pyodide, await starter.site.core(), {workers, files, trace, output}, script, traced);
   const {source, filename, argv, dedent, environment} = script;
   const {run} = pyodide.pyimport('penny.script');
   try {
@@ -138,22 +145,23 @@ const KILLED = 137;
 const LAST_WORDS = 1_000;
 
 /**
+ * @param {Starter} starter
  * @param {Script} script
  * @param {RunOptions} options
  * @param {Traced} traced
  * @returns {Promise<number>}
  */
-async function runInHost(script, {signal, workers, files = [], output: shown, input, terminal, ...options}, traced) {
+async function runInHost(starter, script, {signal, workers, files = [], output: shown, input, terminal, ...options}, traced) {
   const output = shown ?? toConsole();
   signal?.throwIfAborted();
-  let worker;
-  try {
-    worker = newWorker('penny host');
-  } catch (error) {
-    throw new Error(notStarted(error));
-  }
-  /** @type {Host} */
-  const host = {worker, lock: newLock(), runs: false, over: false, core: null};
+  /** @type {import('./hosts/host.js').Hearing} what is heard of it comes in later turns */
+  const hear = {message() {}, error() {}};
+  const worker = starter.host.startWorker('penny host', {
+    message: message => hear.message(message),
+    error: error => hear.error(error),
+  });
+  /** @type {HostWorker} */
+  const host = {starter, worker, runs: false, over: false, core: null};
   /** @type {Map<number, Pool>} */
   const pools = new Map();
   const inOrder = new InOrder(newCounts());
@@ -162,23 +170,22 @@ async function runInHost(script, {signal, workers, files = [], output: shown, in
     // From the beginning: it may fail, and be gone, before all that it needs is loaded.
     const ended = new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason));
-      worker.onerror = event => {
-        event.preventDefault();
+      hear.error = ({said, notStarted}) => {
         if (host.over) return;
         // As of a pool's worker.
-        if (host.runs) tellError(output, event.message, null);
-        else reject(new Error(notStarted(event)));
+        if (host.runs) tellError(output, said, null);
+        else reject(new Error(notStarted));
       };
       // Firefox has no error event for a module whose imports have a wrong type.
       setTimeout(() => {
         if (!host.runs) reject(new Error(`the host worker did not begin within ${START_TIMEOUT / 1000} s: does it get what it imports?`));
       }, START_TIMEOUT);
       const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, script, traced};
-      worker.onmessage = answerHost(host, pools, answered, resolve, reject);
+      hear.message = answerHost(host, pools, answered, resolve, reject);
     });
     const start = async () => {
-      tell(worker, {type: 'prepare', indexURL: await indexURL()});
-      const parts = await startingParts();
+      tell(worker, {type: 'prepare', role: 'host', indexURL: await starter.indexURL()});
+      const parts = await starter.parts();
       host.core = parts.core;
       tell(worker, {
         type: 'host',
@@ -188,7 +195,7 @@ async function runInHost(script, {signal, workers, files = [], output: shown, in
         workers: workers ?? null,
         trace: traced !== undefined,
         waitAsync: hasWaitAsync,
-        lock: host.lock,
+        lock: worker.life,
         counts: inOrder.counts,
         input: stdin ? {buffer: stdin.buffer, terminal: stdin.terminal} : null,
       });
@@ -206,20 +213,21 @@ async function runInHost(script, {signal, workers, files = [], output: shown, in
 
 /**
  * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start
- * @typedef {{worker: Worker, lock: string, runs: boolean, over: boolean, core: WebAssembly.Module | null}} Host
+ * @typedef {{starter: Starter, worker: import('./hosts/host.js').Thread, runs: boolean, over: boolean,
+ *            core: WebAssembly.Module | null}} HostWorker
  *
  * What the page does for a host worker: it keeps the pools that the host opens.
- * @param {Host} host
+ * @param {HostWorker} host
  * @param {Map<number, Pool>} pools
  * @param {{files: ArrayBuffer[], output: Output, onConsole: boolean, inOrder: InOrder, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
  *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
- * @returns {(event: MessageEvent<ToPage>) => void}
+ * @returns {(message: ToPage) => void}
  */
 function answerHost(host, pools, options, resolve, reject) {
   const {files, output, onConsole, inOrder, stdin, worker: told, script, traced} = options;
-  const {worker, lock} = host;
+  const {starter, worker} = host;
   const print = decoded(output, null);
   const none = new Int32Array();
   /**
@@ -233,13 +241,13 @@ function answerHost(host, pools, options, resolve, reject) {
   };
   /** @param {Death} death */
   const die = death => end(() => statusOfDead(death, output, onConsole));
-  return ({data}) => {
+  return data => {
     if (host.over) return;
     switch (data.type) {
       case 'held':
         host.runs = true;
         // It may go without a word: closed by its script, or ended by the browser for want of memory.
-        navigator.locks.request(lock, () => {
+        starter.host.whenGone(worker, () => {
           const gone = {status: KILLED, reason: "the script's worker is gone: closed, or out of memory", details: ''};
           // What it has said comes before the lock is free, but may be heard after.
           setTimeout(() => die(gone), LAST_WORDS);
@@ -252,12 +260,13 @@ function answerHost(host, pools, options, resolve, reject) {
         inOrder.take(SCRIPT, data.after ?? none, () => print(data.stream, data.bytes));
         break;
       case 'input':
-        if (stdin) answer(stdin.buffer, stdin.read(data.size));
+        if (stdin) answer(stdin.buffer, stdin.read(data.size)).catch(reportError);
         break;
       case 'open': {
         const {pool: number} = data;
-        const {packages} = poolOptions({packages: data.packages});
-        const pool = new Pool(new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER), data.workers, {
+        const packages = packagesFrom(starter.host, data.packages);
+        const core = new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER);
+        const pool = new Pool(starter, core, data.workers, {
           extras: {packages, files, script},
           output,
           inOrder,

@@ -1,6 +1,5 @@
 // Where Penny's files are, and loading them once for all workers: the page fetches and compiles,
 // workers get the compiled modules and the bytes by message.
-import {requireIsolation} from './isolation.js';
 
 /**
  * manifest.json, beside this file.
@@ -20,18 +19,6 @@ import {requireIsolation} from './isolation.js';
  *   memory: passing them on costs nothing.
  */
 
-/** @param {string} url */
-async function load(url) {
-  let response;
-  try {
-    response = await fetch(url);
-  } catch (error) {
-    throw new Error(`Penny could not load ${url}: ${error}`);
-  }
-  if (!response.ok) throw new Error(`Penny could not load ${url}: HTTP status ${response.status}`);
-  return response;
-}
-
 /**
  * A copy in shared memory.
  * @param {Uint8Array} bytes
@@ -44,18 +31,6 @@ export function share(bytes) {
 
 /** @param {Response} response */
 const bytesOf = async response => new Uint8Array(await response.arrayBuffer());
-
-/**
- * Whether a snapshot made elsewhere may be used here. Pyodide decides at its start, by what the engine
- * can do, how it calls C functions, and a snapshot holds the decision: where the engine has WebAssembly
- * GC, and is not iOS. (JSPI is asked for again at each use.)
- */
-function acceptsSnapshots() {
-  const structType = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 3, 1, 0x5f, 0]);
-  const {userAgent, platform, maxTouchPoints} = navigator;
-  const iOS = /iPad|iPhone|iPod/.test(userAgent) || (platform === 'MacIntel' && maxTouchPoints > 1);
-  return !iOS && WebAssembly.validate(structType);
-}
 
 /**
  * @template T
@@ -75,21 +50,25 @@ function once(make) {
 }
 
 export class Site {
-  /** @param {string} base URL of the folder with manifest.json */
-  constructor(base) {
+  /**
+   * @param {import('./hosts/host.js').Host} host
+   * @param {string} base URL of the folder with manifest.json
+   */
+  constructor(host, base) {
+    this.host = host;
     this.base = base;
     this.manifest = once(async () => {
       const url = new URL('manifest.json', base).href;
-      return /** @type {Manifest} */ (await (await load(url)).json());
+      return /** @type {Manifest} */ (await (await host.load(url)).json());
     });
     /** The compiled core. */
     this.core = once(async () => {
-      requireIsolation();
+      host.requireSharedMemory();
       return await this.#compile((await this.manifest()).core);
     });
     /** The zip with the packages penny and cloudpickle, in shared memory. */
     this.python = once(async () =>
-      share(await bytesOf(await load(this.url((await this.manifest()).python)))),
+      share(await bytesOf(await host.load(this.url((await this.manifest()).python)))),
     );
     /** All a worker needs. */
     this.parts = once(() => this.#parts());
@@ -105,20 +84,21 @@ export class Site {
 
   /** @param {string} path */
   async #compile(path) {
-    return await WebAssembly.compileStreaming(load(this.url(path)));
+    return await WebAssembly.compileStreaming(this.host.load(this.url(path)));
   }
 
   /** @returns {Promise<Parts>} */
   async #parts() {
+    const {host} = this;
     const manifest = await this.manifest();
     const pyodideFile = (/** @type {string} */ name) => manifest.pyodide + name;
     const [core, pyodide, stdlib, lock, python, snapshot] = await Promise.all([
       this.core(),
       this.#compile(pyodideFile('pyodide.asm.wasm')),
-      load(this.url(pyodideFile('python_stdlib.zip'))).then(r => r.blob()),
-      load(this.url(pyodideFile('pyodide-lock.json'))).then(r => r.text()),
+      host.load(this.url(pyodideFile('python_stdlib.zip'))).then(r => r.blob()),
+      host.load(this.url(pyodideFile('pyodide-lock.json'))).then(r => r.text()),
       this.python(),
-      manifest.snapshot && acceptsSnapshots() ? this.#snapshot(manifest.snapshot) : null,
+      manifest.snapshot && host.takesSnapshots() ? this.#snapshot(manifest.snapshot) : null,
     ]);
     return {
       indexURL: this.url(manifest.pyodide),
@@ -137,7 +117,7 @@ export class Site {
    */
   async #snapshot(path) {
     try {
-      let response = await load(this.url(path));
+      let response = await this.host.load(this.url(path));
       if (path.endsWith('.gz'))
         response = new Response(response.body?.pipeThrough(new DecompressionStream('gzip')));
       return share(await bytesOf(response));

@@ -1,94 +1,82 @@
-// What the page shares between all schedulers and programs: the site's files, loaded once, and the
-// memory snapshot from which workers start.
-import {requireIsolation} from './isolation.js';
+// What a page shares between all schedulers and programs: the site's files, loaded once, and the memory snapshot from
+// which workers start.
 import {Site, share} from './site.js';
 
 /**
  * @typedef {import('./site.js').Parts} Parts
  * @typedef {import('./messages.js').ToPage} ToPage
  * @typedef {import('./messages.js').ToWorker} ToWorker
+ * @typedef {import('./hosts/host.js').Thread} Thread
  */
 
-export const site = new Site(new URL('.', import.meta.url).href);
-
-/** @type {Promise<Parts> | undefined} */
-let parts;
-
-/** The parts from which workers start, with a snapshot made here if the site ships none. */
-export function startingParts() {
-  parts ??= load().catch(error => {
-    parts = undefined; // whoever asks next tries again
-    throw error;
-  });
-  return parts;
-}
-
-/** @returns {Promise<Parts>} */
-async function load() {
-  const parts = await site.parts();
-  if (parts.snapshot) return parts;
-  try {
-    return {...parts, snapshot: share(await makeSnapshot(parts))};
-  } catch (error) {
-    console.warn(`Penny starts without a memory snapshot: ${error}`);
-    return parts;
+export class Starter {
+  /**
+   * @param {import('./hosts/host.js').Host} host
+   * @param {string} base URL of the folder with manifest.json
+   */
+  constructor(host, base) {
+    this.host = host;
+    this.site = new Site(host, base);
   }
-}
 
-/** Where Pyodide's scripts lie. */
-export const indexURL = async () => site.url((await site.manifest()).pyodide);
-
-/**
- * Has a worker make the memory snapshot from which all others start.
- * @param {Parts} parts
- * @returns {Promise<Uint8Array>}
- */
-async function makeSnapshot(parts) {
-  const worker = newWorker('penny snapshot');
-  try {
-    return await new Promise((resolve, reject) => {
-      worker.onerror = event => reject(new Error(notStarted(event)));
-      worker.onmessage = (/** @type {MessageEvent<ToPage>} */ {data}) => {
-        if (data.type === 'snapshot') resolve(data.snapshot);
-        else if (data.type === 'failed') reject(new Error(data.error));
-      };
-      tell(worker, {type: 'snapshot', parts});
+  /** The parts from which workers start, with a snapshot made here if the site ships none. */
+  parts() {
+    this.#parts ??= this.#load().catch(error => {
+      this.#parts = undefined; // whoever asks next tries again
+      throw error;
     });
-  } finally {
-    worker.terminate();
+    return this.#parts;
+  }
+  /** @type {Promise<Parts> | undefined} */
+  #parts;
+
+  /** @returns {Promise<Parts>} */
+  async #load() {
+    const parts = await this.site.parts();
+    if (parts.snapshot) return parts;
+    try {
+      return {...parts, snapshot: share(await this.#makeSnapshot(parts))};
+    } catch (error) {
+      console.warn(`Penny starts without a memory snapshot: ${error}`);
+      return parts;
+    }
+  }
+
+  /** Where Pyodide's scripts lie. */
+  async indexURL() {
+    return this.site.url((await this.site.manifest()).pyodide);
+  }
+
+  /** Makes the memory snapshot that a site may ship (see manifest.json). */
+  async memorySnapshot() {
+    this.host.requireSharedMemory();
+    return await this.#makeSnapshot(await this.site.parts());
+  }
+
+  /**
+   * Has a worker make the memory snapshot from which all others start.
+   * @param {Parts} parts
+   * @returns {Promise<Uint8Array>}
+   */
+  async #makeSnapshot(parts) {
+    /** @type {Thread | undefined} */
+    let worker;
+    try {
+      return await new Promise((resolve, reject) => {
+        worker = this.host.startWorker('penny snapshot', {
+          message(/** @type {ToPage} */ message) {
+            if (message.type === 'snapshot') resolve(message.snapshot);
+            else if (message.type === 'failed') reject(new Error(message.error));
+          },
+          error: ({notStarted}) => reject(new Error(notStarted)),
+        });
+        tell(worker, {type: 'snapshot', parts});
+      });
+    } finally {
+      worker?.terminate();
+    }
   }
 }
 
-/** Makes the memory snapshot that a site may ship (see manifest.json). */
-export async function memorySnapshot() {
-  requireIsolation();
-  return await makeSnapshot(await site.parts());
-}
-
-export const WORKER_URL = new URL('./worker.js', import.meta.url);
-
-/** @param {string} name */
-export const newWorker = name => new Worker(WORKER_URL, {type: 'module', name});
-
-/**
- * Why a worker could not be started, in words.
- * @param {unknown} reason what the constructor threw, or the worker's error event
- */
-export function notStarted(reason) {
-  if (reason instanceof ErrorEvent && reason.message) return reason.message;
-  const said = reason instanceof Event ? '' : `: ${reason}`;
-  const hint =
-    WORKER_URL.origin === location.origin
-      ? "is it there, does it have the page's Cross-Origin-Embedder-Policy, does the page's Content-Security-Policy allow it?"
-      : `it has to be of the page's own origin, ${location.origin}`;
-  return `${WORKER_URL} could not be loaded as a worker${said} (${hint})`;
-}
-
-let locks = 0;
-const pageId = Math.random().toString(36).slice(2);
-
-/** The name of a Web Lock, a new one. */
-export const newLock = () => `penny-${pageId}-${locks++}`;
-
-/** @param {Worker} worker @param {ToWorker} message */
-export const tell = (worker, message) => worker.postMessage(message);
+/** @param {Thread} worker @param {ToWorker} message */
+export const tell = (worker, message) => worker.post(message);

@@ -1,0 +1,38 @@
+// What a worker unpacks or loads before it runs anything.
+
+/** The working directory of each Pyodide, which is importable where something was unpacked into it. */
+const HOME = '/home/pyodide';
+
+/**
+ * What is added to a Python. packages: names of Pyodide packages, URLs of wheels; files: zip archives, unpacked into
+ * the working directory; script: the program, for the source lines in tracebacks
+ * @typedef {{packages: string[], files: ArrayBuffer[],
+ *            script?: {filename: string, source: string}}} Extras
+ */
+
+/**
+ * Unpacks zip archives into the working directory.
+ * @param {import('../boot.js').Pyodide} pyodide
+ * @param {ArrayBuffer[]} files
+ */
+export function unpack(pyodide, files) {
+  for (const zip of files) pyodide.unpackArchive(zip.slice(0), 'zip', {extractDir: HOME});
+}
+
+/**
+ * @param {import('../boot.js').Pyodide} pyodide
+ * @param {Extras} extras
+ */
+export async function addExtras(pyodide, {packages, files, script}) {
+  if (script) pyodide.pyimport('penny.script').remember(script.filename, script.source);
+  unpack(pyodide, files);
+  if (files.length) pyodide.runPython(`import sys; sys.path.insert(0, "${HOME}")`);
+  if (!packages.length) return;
+  /** @type {string[]} */
+  const errors = [];
+  await pyodide.loadPackage(packages, {
+    messageCallback: () => {},
+    errorCallback: (/** @type {string} */ message) => errors.push(message),
+  });
+  if (errors.length) throw new Error(`could not load packages ${packages.join(', ')}: ${errors.join('; ')}`);
+}

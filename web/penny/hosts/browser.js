@@ -1,0 +1,103 @@
+// A page of a browser.
+import {requireIsolation} from './isolation.js';
+
+/**
+ * @typedef {import('./host.js').Host} Host
+ * @typedef {import('./host.js').Hearing} Hearing
+ * @typedef {import('./host.js').Thread} Thread
+ */
+
+let lives = 0;
+const pageId = Math.random().toString(36).slice(2);
+
+/**
+ * A page.
+ * @implements {Host}
+ */
+export class Page {
+  requireSharedMemory = requireIsolation;
+
+  /** @param {URL} script of its workers: a module */
+  constructor(script) {
+    this.script = script;
+  }
+
+  get base() {
+    return document.baseURI;
+  }
+
+  processors() {
+    return navigator.hardwareConcurrency;
+  }
+
+  /** @param {string} url */
+  async load(url) {
+    let response;
+    try {
+      response = await fetch(url);
+    } catch (error) {
+      throw new Error(`Penny could not load ${url}: ${error}`);
+    }
+    if (!response.ok) throw new Error(`Penny could not load ${url}: HTTP status ${response.status}`);
+    return response;
+  }
+
+  /**
+   * Pyodide decides at its start, by what the engine can do, how it calls C functions, and a snapshot holds the
+   * decision: where the engine has WebAssembly GC, and is not iOS. (JSPI is asked for again at each use.)
+   */
+  takesSnapshots() {
+    const structType = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 3, 1, 0x5f, 0]);
+    const {userAgent, platform, maxTouchPoints} = navigator;
+    const iOS = /iPad|iPhone|iPod/.test(userAgent) || (platform === 'MacIntel' && maxTouchPoints > 1);
+    return !iOS && WebAssembly.validate(structType);
+  }
+
+  /**
+   * @param {string} name
+   * @param {Hearing} hear
+   * @returns {Thread}
+   */
+  startWorker(name, hear) {
+    let worker;
+    try {
+      worker = new Worker(this.script, {type: 'module', name});
+    } catch (error) {
+      throw new Error(this.#notStarted(error));
+    }
+    worker.onmessage = ({data}) => hear.message(data);
+    worker.onerror = event => {
+      event.preventDefault();
+      hear.error({said: event.message, notStarted: this.#notStarted(event)});
+    };
+    return {
+      life: `penny-${pageId}-${lives++}`,
+      post: (message, transfer = []) => worker.postMessage(message, transfer),
+      terminate: () => worker.terminate(),
+    };
+  }
+
+  /**
+   * Why a worker could not be started, in words.
+   * @param {unknown} reason what the constructor threw, or the worker's error event
+   */
+  #notStarted(reason) {
+    if (reason instanceof ErrorEvent && reason.message) return reason.message;
+    const said = reason instanceof Event ? '' : `: ${reason}`;
+    const hint =
+      this.script.origin === location.origin
+        ? "is it there, does it have the page's Cross-Origin-Embedder-Policy, does the page's Content-Security-Policy allow it?"
+        : `it has to be of the page's own origin, ${location.origin}`;
+    return `${this.script} could not be loaded as a worker${said} (${hint})`;
+  }
+
+  /**
+   * By a Web Lock that the worker holds: terminate() and crashes fire no event, but a lock is free once its holder is
+   * gone.
+   * @param {Thread} thread
+   * @param {() => void} then
+   */
+  whenGone({life}, then) {
+    navigator.locks.request(life, then);
+  }
+}

@@ -1,0 +1,35 @@
+// A worker that a page has started.
+
+/** @typedef {import('./host.js').Self} Self */
+
+/** @implements {Self} */
+export class PageWorker {
+  processors() {
+    return navigator.hardwareConcurrency;
+  }
+
+  /** @param {any} message @param {any[]} [transfer] */
+  post(message, transfer = []) {
+    self.postMessage(message, {transfer});
+  }
+
+  /** @param {(message: any) => void} message @param {() => void} unreadable */
+  hear(message, unreadable) {
+    self.onmessageerror = unreadable;
+    self.onmessage = ({data}) => message(data);
+  }
+
+  /** @param {string} life */
+  async live(life) {
+    await new Promise(held => {
+      navigator.locks.request(life, () => {
+        held(undefined);
+        return new Promise(() => {}); // until this worker is gone
+      });
+    });
+  }
+
+  close() {
+    self.close();
+  }
+}

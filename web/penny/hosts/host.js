@@ -1,0 +1,39 @@
+// What Penny asks of the surroundings that JavaScript runs in. Which they are, the entries (page.js, worker.js) say,
+// and hand them in: nothing else knows what a page is.
+
+/**
+ * Where workers are started from.
+ * @typedef {object} Host
+ * @property {string} base what relative URLs of users are relative to
+ * @property {() => void} requireSharedMemory throws an error that says what to do, where there is no shared memory
+ * @property {() => number} processors how many there are
+ * @property {(url: string) => Promise<Response>} load rejected with an Error that says what could not be loaded, and why
+ * @property {() => boolean} takesSnapshots whether a memory snapshot of another engine's may be used here
+ * @property {(name: string, hear: Hearing) => Thread} startWorker throws an Error that says why there is none
+ * @property {(thread: Thread, then: () => void) => void} whenGone calls `then` once nothing of a worker runs any more,
+ *     however it ended; to be asked when the worker has said that it holds on to its life
+ *
+ * A worker, for whoever has started it.
+ * @typedef {object} Thread
+ * @property {string} life names its life: what the worker gives to Self.live()
+ * @property {(message: any, transfer?: any[]) => void} post
+ * @property {() => void} terminate ends it at once; it says nothing any more
+ *
+ * What is heard of a worker.
+ * @typedef {object} Hearing
+ * @property {(message: any) => void} message it has sent one
+ * @property {(error: WorkerError) => void} error nobody has caught an error in it, or it could not be loaded
+ * @typedef {{said: string, notStarted: string}} WorkerError
+ *     said: what was not caught; notStarted: why there is no worker, if that is what it means
+ *
+ * A worker, for itself.
+ * @typedef {object} Self
+ * @property {() => number} processors
+ * @property {(message: any, transfer?: any[]) => void} post to whoever has started it
+ * @property {(message: (message: any) => void, unreadable: () => void) => void} hear what it is sent; or that that
+ *     could not be read
+ * @property {(life: string) => Promise<void>} live holds on to its life, for as long as it runs
+ * @property {() => void} close ends it: nothing that still waits in it goes on
+ */
+
+export {};

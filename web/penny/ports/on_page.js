@@ -1,0 +1,51 @@
+// Penny in a Pyodide of the page's own, whose schedulers' client is the page.
+import {onDeath} from '../boot.js';
+import {installBridge} from '../bridge.js';
+import {openPagePool, poolOptions} from '../page_pool.js';
+
+/**
+ * @typedef {import('../boot.js').Pyodide} Pyodide
+ * @typedef {import('../page_pool.js').Program} Program
+ * @typedef {import('../page_pool.js').SchedulerOptions} SchedulerOptions
+ * @typedef {import('../pool.js').Pool} Pool
+ */
+
+/**
+ * Makes `import penny` work in the page's Pyodide, in which its files lie already.
+ * @param {import('../starter.js').Starter} starter
+ * @param {Pyodide} pyodide
+ * @param {WebAssembly.Module} module
+ * @param {SchedulerOptions} options
+ * @param {Program} [script]
+ * @param {(recording: import('../trace.js').Recording) => void} [traced] as in openPagePool
+ */
+export function installOnPage(starter, pyodide, module, options, script, traced) {
+  /** @type {Set<Pool>} */
+  const pools = new Set();
+  onDeath(pyodide, {
+    ends() {
+      // Nobody can wait for them any more.
+      for (const pool of pools) pool.close({now: true});
+    },
+  });
+  installBridge(pyodide, {
+    role: 'page',
+    processors: starter.host.processors(),
+    defaultWorkers: options.workers ?? null,
+    defaultTrace: options.trace ?? false,
+    openPool(opened) {
+      const own = poolOptions(starter.host, {...options, ...opened});
+      const {workers} = own;
+      const {client, pool} = openPagePool(starter, module, own, script, traced);
+      pools.add(pool);
+      return {
+        client,
+        workers,
+        async close() {
+          pools.delete(pool);
+          await pool.close();
+        },
+      };
+    },
+  });
+}

@@ -1,0 +1,35 @@
+// The async worker of a pool: its Python runs coroutines, on the event loop, and nothing in it blocks.
+import {Client} from '../client.js';
+import {ClientPort} from '../client_port.js';
+import {ASYNC, Core, clientParticipant} from '../core.js';
+import {CoroutinePort} from '../coroutine_port.js';
+import {poolOf, startPoolPython, tellPage} from './python.js';
+
+/**
+ * Runs coroutines until the scheduler stops.
+ * @param {import('../hosts/host.js').Self} here
+ * @param {import('../messages.js').StartPool} message
+ */
+export async function start(here, message) {
+  const {parts, memory, worker} = message;
+  const pyodide = await startPoolPython(here, message);
+  const core = new Core(parts.core, memory, worker);
+  const pool = poolOf(here, message);
+  // What its coroutines submit.
+  const client = new Client(new Core(parts.core, memory, clientParticipant(ASYNC)), ASYNC);
+  client.onwatch = pool.watch;
+  client.oncoroutine = pool.coroutine;
+  const {_module} = pyodide;
+  const main = pyodide.pyimport('penny.coroutines').main;
+  tellPage(here, {type: 'ready'});
+  await main(
+    worker,
+    (/** @type {any} */ outbox) => new CoroutinePort(_module, core, outbox, pool),
+    (/** @type {any} */ inbox, /** @type {any} */ outbox) =>
+      new ClientPort(_module, client, inbox, outbox, {
+        workers: pool.workers,
+        close: async () => {}, // the pool is the page's
+      }),
+  );
+  tellPage(here, {type: 'ended'});
+}

@@ -1,0 +1,47 @@
+// A host worker: runs a program, which may block, and opens pools that the page keeps.
+import {addExtras} from '../boot/extras.js';
+import {installBridge} from '../bridge.js';
+import {hostPools} from '../host.js';
+import {blockingRead} from '../input.js';
+import {SCRIPT} from '../output.js';
+import {startPython, tellPage} from './python.js';
+
+/**
+ * @typedef {import('../hosts/host.js').Self} Self
+ * @typedef {import('../messages.js').StartHost} StartHost
+ * @typedef {import('../messages.js').Script} Script
+ */
+
+/**
+ * Makes ready for programs.
+ * @param {Self} here
+ * @param {StartHost} message
+ */
+export async function start(here, message) {
+  const {parts, extras, workers, trace, input, waitAsync} = message;
+  const pyodide = await startPython(here, message, SCRIPT);
+  if (input) {
+    const read = blockingRead(input.buffer, size => tellPage(here, {type: 'input', size}));
+    pyodide.setStdin({read, isatty: input.terminal});
+  } else {
+    const {refuse, NO_STDIN} = pyodide.pyimport('penny.input');
+    refuse(NO_STDIN);
+  }
+  await addExtras(pyodide, extras);
+  const pools = hostPools(parts.core, message => tellPage(here, message), waitAsync);
+  installBridge(pyodide, {
+    role: 'host',
+    processors: here.processors(),
+    defaultWorkers: workers,
+    defaultTrace: trace,
+    openPool: pools.open,
+  });
+  return {
+    pools,
+    /** @param {Script} script */
+    async run({source, filename, argv, dedent, environment}) {
+      const run = pyodide.pyimport('penny.script').run;
+      tellPage(here, {type: 'exit', status: await run(source, filename, argv, dedent, environment)});
+    },
+  };
+}

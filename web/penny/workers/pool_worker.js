@@ -1,0 +1,33 @@
+// A pool worker: runs tasks, one on top of another, and blocks while there are none.
+import {hearDoorbell} from '../boot.js';
+import {Core} from '../core.js';
+import {WorkerPort} from '../worker_port.js';
+import {poolOf, startPoolPython, tellPage} from './python.js';
+
+/**
+ * @typedef {import('../hosts/host.js').Self} Self
+ * @typedef {import('../messages.js').StartPool} StartPool
+ */
+
+/**
+ * Runs tasks until the scheduler stops. It reads no messages meanwhile.
+ * @param {Self} here
+ * @param {StartPool} message
+ */
+export async function start(here, message) {
+  const {parts, memory, worker, check} = message;
+  const pyodide = await startPoolPython(here, message);
+  const core = new Core(parts.core, memory, worker);
+  hearDoorbell(pyodide, core);
+  const main = pyodide.pyimport('penny.worker').main;
+  const pool = poolOf(here, message);
+  tellPage(here, {type: 'ready'});
+  // Blocks in the core while there is nothing to do; returns when the scheduler stops.
+  main(
+    worker,
+    (/** @type {any} */ inbox, /** @type {any} */ outbox, /** @type {any} */ parcel) =>
+      new WorkerPort(pyodide._module, core, worker, {inbox, outbox, parcel}, pool),
+    check,
+  );
+  tellPage(here, {type: 'ended'});
+}

@@ -1,0 +1,81 @@
+// What workers have in common: a Python, which begins when the worker holds on to its life, and says how it dies; and
+// whom they tell what.
+import {bootPyodide, onDeath} from '../boot.js';
+import {addExtras} from '../boot/extras.js';
+import {followClock} from '../clock.js';
+import {writeTo} from '../output.js';
+
+/**
+ * @typedef {import('../hosts/host.js').Self} Self
+ * @typedef {import('../messages.js').ToPage} ToPage
+ * @typedef {import('../messages.js').StartPool} StartPool
+ * @typedef {import('../boot.js').Pyodide} Pyodide
+ */
+
+/** @param {Self} here @param {ToPage} message @param {any[]} [transfer] */
+export const tellPage = (here, message, transfer) => here.post(message, transfer);
+
+/**
+ * @param {Self} here
+ * @param {Pick<StartPool, 'parts' | 'clock' | 'lock' | 'counts'>} message
+ * @param {number} who prints: a worker's number, or SCRIPT
+ * @returns {Promise<Pyodide>}
+ */
+export async function startPython(here, {parts, clock, lock, counts}, who) {
+  const ahead = followClock(clock);
+  await here.live(lock);
+  tellPage(here, {type: 'held'});
+  const pyodide = await bootPyodide(parts, {ahead});
+  report(here, pyodide, who, counts);
+  // Emscripten's terminals end at once: whoever asks for a password there had better ask stdin.
+  for (const path of ['/dev/tty', '/dev/tty1']) pyodide.FS.unlink(path);
+  return pyodide;
+}
+
+/**
+ * That of a pool's worker, which has no stdin.
+ * @param {Self} here
+ * @param {StartPool} message
+ */
+export async function startPoolPython(here, message) {
+  const pyodide = await startPython(here, message, message.worker);
+  pyodide.pyimport('penny.input').refuse();
+  await addExtras(pyodide, message.extras);
+  return pyodide;
+}
+
+/**
+ * What a worker has to say to the page.
+ * @param {Self} here
+ * @param {StartPool} message
+ * @returns {import('../worker_port.js').PoolOfWorker}
+ */
+export const poolOf = (here, {workers, announce}) => ({
+  workers,
+  announce: announce ? () => tellPage(here, {type: 'completed'}) : undefined,
+  watch: () => tellPage(here, {type: 'watch'}),
+  coroutine: () => tellPage(here, {type: 'coroutine'}),
+});
+
+/**
+ * Sends what Python prints to the page, as Python flushes it. And its death.
+ * @param {Self} here
+ * @param {Pyodide} pyodide
+ * @param {number} who
+ * @param {Int32Array} [counts]
+ */
+function report(here, pyodide, who, counts) {
+  let dying = false;
+  onDeath(pyodide, {
+    begins: () => (dying = true), // its stack goes to stdout otherwise
+    ends(death) {
+      tellPage(here, {type: 'died', ...death});
+      here.close(); // nothing that is still waiting here may go on in a dead Python
+    },
+  });
+  writeTo(pyodide, (stream, bytes) => {
+    const after = counts && new Int32Array(counts);
+    tellPage(here, {type: 'output', stream: dying ? 'stderr' : stream, bytes, after}, [bytes.buffer]);
+    if (counts) Atomics.add(counts, who, 1);
+  });
+}

@@ -1,0 +1,58 @@
+// What a worker does at the page's word. Each loads only what its role needs: so a pool has its workers sooner.
+import {bootPyodide, makeSnapshot, prepare} from '../boot.js';
+import {inWords} from '../hosts/in_words.js';
+import {tellPage} from './python.js';
+
+/**
+ * @typedef {import('../hosts/host.js').Self} Self
+ * @typedef {import('../messages.js').ToWorker} ToWorker
+ */
+
+const ROLES = {
+  pool: () => import('./pool_worker.js'),
+  coroutines: () => import('./coroutine_worker.js'),
+  host: () => import('./host_worker.js'),
+};
+
+/** @param {Self} here */
+export function serve(here) {
+  /** @type {Promise<Awaited<ReturnType<typeof import('./host_worker.js').start>>> | undefined} */
+  let host;
+
+  /** @param {ToWorker} message */
+  async function obey(message) {
+    switch (message.type) {
+      case 'prepare':
+        await Promise.all([ROLES[message.role](), prepare(message.indexURL)]);
+        break;
+      case 'snapshot': {
+        const bytes = makeSnapshot(await bootPyodide(message.parts, {makeSnapshot: true}));
+        tellPage(here, {type: 'snapshot', snapshot: bytes}, [bytes.buffer]);
+        break;
+      }
+      case 'pool': {
+        const {start} = await ROLES[message.role]();
+        await start(here, message);
+        break;
+      }
+      case 'host':
+        host = ROLES.host().then(({start}) => start(here, message));
+        await host;
+        break;
+      case 'run':
+        await (await host)?.run(message);
+        break;
+      case 'completed':
+        (await host)?.pools.announce(message.pool);
+        break;
+      case 'closed':
+        (await host)?.pools.closed(message.pool);
+        break;
+    }
+  }
+
+  here.hear(
+    message => obey(message).catch(error => tellPage(here, {type: 'failed', error: inWords(error)})),
+    () => tellPage(here, {type: 'failed', error: "the page's message could not be read"}),
+  );
+}

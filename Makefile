@@ -25,8 +25,10 @@ $(SETUP) &: pyproject.toml package.json package-lock.json scripts/setup
 # ---- the core: C to WebAssembly ------------------------------------------------------------------
 
 CORE := penny/wasm_core/core.wasm
-LAYOUT := web/penny/layout.js
-OBJECTS := $(patsubst penny/wasm_core/%.c,build/core/%.o,$(wildcard penny/wasm_core/*.c))
+# What the two languages know of the core; layout.c is in no core.
+LAYOUT := web/penny/layout.js penny/numbers.py
+SOURCES := $(filter-out %/layout.c,$(wildcard penny/wasm_core/*.c))
+OBJECTS := $(SOURCES:penny/wasm_core/%.c=build/core/%.o)
 
 # Freestanding: no libc and no JavaScript runtime, only the shared memory. See docs/architecture.md.
 CORE_CFLAGS := -O3 -std=c11 -Wall -Wextra -Werror -ffreestanding \
@@ -46,7 +48,7 @@ KERNEL_CFLAGS := -O3 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -Ipenny/was
 KERNEL_LDFLAGS := -shared --experimental-pic --no-entry --import-memory --shared-memory \
 	--max-memory=$(CORE_MAX_MEMORY)
 
-core: $(CORE) $(LAYOUT)   ## compile penny/wasm_core to core.wasm
+core: $(CORE) $(LAYOUT)   ## compile penny/wasm_core to core.wasm, and say its numbers to the other languages
 
 build/core/%.o: penny/wasm_core/%.c Makefile | $(SETUP)
 	@mkdir -p $(@D)
@@ -55,10 +57,13 @@ build/core/%.o: penny/wasm_core/%.c Makefile | $(SETUP)
 $(CORE): $(OBJECTS) Makefile scripts/wasm-ld
 	scripts/wasm-ld $(CORE_LDFLAGS) $(OBJECTS) -o $@
 
-$(LAYOUT): $(CORE) scripts/layout.mjs
-	node scripts/layout.mjs $(CORE) $@
+build/layout.wasm: build/core/layout.o Makefile scripts/wasm-ld
+	scripts/wasm-ld $(CORE_LDFLAGS) $< -o $@
 
--include $(OBJECTS:.o=.d)
+$(LAYOUT) &: build/layout.wasm scripts/layout.mjs
+	node scripts/layout.mjs $< $(LAYOUT)
+
+-include $(OBJECTS:.o=.d) build/core/layout.d
 
 # ---- building and running ------------------------------------------------------------------------
 
@@ -121,7 +126,6 @@ lint: core                ## style and types, Python and JavaScript
 # The core's own files with tests/native, as a program: once for each sanitizer, with threads, and once
 # without, whose actors take turns. See tests/native/native.h. For the last one the tables are made small in a
 # copy: a recovery looks at 64 slots instead of 16384, so more of its steps meet what others do.
-NATIVE_CORE := $(wildcard penny/wasm_core/*.c)
 NATIVE_TESTS := $(patsubst %.c,%.o,$(wildcard tests/native/*.c))
 NATIVE_SMALL := 's/TASKS = 16384,/TASKS = 64,/; s/TASK_BITS = 14,/TASK_BITS = 6,/; \
 	s/FUNCTIONS = 8192,/FUNCTIONS = 16,/; s/ARRAYS = 8192,/ARRAYS = 32,/; s/INJECTOR_CELLS = 32768,/INJECTOR_CELLS = 128,/; \
@@ -147,7 +151,7 @@ build/native/$(1)/core/%.o: $(if $(filter interleave,$(1)),build/native/small,pe
 	@mkdir -p $$(@D)
 	$$(CC) $$(NATIVE_CFLAGS) $$(NATIVE_$(1)) -MMD -c $$< -o $$@
 build/native/$(1)/play: $$(NATIVE_TESTS:%=build/native/$(1)/%) \
-		$$(NATIVE_CORE:penny/wasm_core/%.c=build/native/$(1)/core/%.o)
+		$$(SOURCES:penny/wasm_core/%.c=build/native/$(1)/core/%.o)
 	$$(CC) $$(NATIVE_$(1)) $$^ -o $$@ -lpthread
 -include $$(wildcard build/native/$(1)/core/*.d build/native/$(1)/tests/native/*.d)
 endef

@@ -16,10 +16,8 @@
 #include "shared.h"
 
 enum {
-  SMALL_BYTES = 512,
   ARENA_WORDS = ARENA_BYTES / SMALL_BYTES,
   ARENA_MAP_GRANULES = ARENA_WORDS * 4 / SMALL_BYTES, /* the map's own granules: never given out */
-  SMALL_MAX = 32768,                                  /* larger blocks take granules of 64 KiB */
   RETIRING = 2,                                       /* + owner: state of an arena */
 };
 

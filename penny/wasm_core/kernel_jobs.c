@@ -16,9 +16,6 @@ enum {
  * within that time promotes nothing so early: to wake a thief costs more than such a call. */
 static const double BEAT = 0.1;
 
-/* worker_join()'s answers, as in stealing.c. */
-enum { ENDED = -3, INTERRUPTED = -4 };
-
 /* `older` of a job that is on no list any more. */
 #define RUNS_HERE ((struct penny_job *)1)
 #define RAN_HERE ((struct penny_job *)2)

@@ -32,8 +32,7 @@ int publish(u32 index, u32 worker, u32 queue) {
 }
 
 /* Makes a filled slot stealable. `function` is its number, `serial` what it is remembered by. Returns the
- * task's hint; or, with the slot still the worker's, -1 if there is no room, -2 if the function has left
- * the table. */
+ * task's hint; or, with the slot still the worker's, NO_ROOM, or ENTRY_GONE if the function has left the table. */
 EXPORT(promote)
 i32 promote(u32 index, u32 worker, u32 function, u32 serial, u32 queue, u32 flags, u32 size,
             u32 block) {
@@ -41,9 +40,9 @@ i32 promote(u32 index, u32 worker, u32 function, u32 serial, u32 queue, u32 flag
   u32 generation = generation_of(load(&task->state));
   u32 hint = hint_of(index, generation);
   task_fill(index, 0, queue, flags, size, block);
-  if (!function_retain(function, serial)) return -2;
+  if (!function_retain(function, serial)) return ENTRY_GONE;
   task->function = function;
-  return publish(index, worker, queue) ? (i32)hint : -1;
+  return publish(index, worker, queue) ? (i32)hint : NO_ROOM;
 }
 
 /* Takes a promoted job back that nobody has claimed: its slot is free, and the worker runs the job itself.

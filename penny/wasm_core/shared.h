@@ -13,6 +13,7 @@
 #ifndef PENNY_SHARED_H
 #define PENNY_SHARED_H
 
+#include "numbers.h"
 #include "platform.h"
 
 #define PENNY_CORE
@@ -50,41 +51,23 @@ enum {
   GRANULES_MAX = 65536,  /* 4 GiB */
   ARENA_GRANULES = 16,   /* an arena holds small blocks: 1 MiB, aligned to its size */
   ARENAS_MAX = GRANULES_MAX / ARENA_GRANULES,
+  SMALL_BYTES = 512,     /* granule of an arena, so what each block is aligned to */
+  SMALL_MAX = 32768,     /* larger blocks take granules of the heap */
 };
 
 /* ---- tasks (tasks.c) -------------------------------------------------------------------------- */
 
 /* A slot's state word decides alone who owns the task:
  *   bits 0-7 state | bits 8-15 participant | bits 16-31 generation
- * The generation counts the slot's uses, so that a hint or handle of an earlier use is recognised. */
-enum task_state {
-  FREE = 0,      /* nobody's; whoever wins FREE -> FILLING has it */
-  FILLING = 1,   /* participant is writing function and arguments */
-  QUEUED = 2,    /* may be claimed; hints to it lie in deques or the injector */
-  RUNNING = 3,   /* participant (a worker) has it on its stack */
-  RETURNED = 4,  /* payload is the pickled result */
-  RAISED = 5,    /* payload is the pickled exception */
-  CANCELLED = 6, /* withdrawn by its owner; on the way to FREE */
-  LOST = 7,      /* its worker died while running it; no payload */
-};
+ * The generation counts the slot's uses, so that a hint or handle of an earlier use is recognised. The state is one of
+ * enum task_state. */
 enum {
+  PARTICIPANT_SHIFT = 8,
+  PARTICIPANT_MASK = 0xff,
+  GENERATION_SHIFT = 16,
   STATE_MASK = 0x7,
   ADRIFT = 0x8, /* flag on RETURNED, RAISED, LOST: its worker is dead and may not have told its owner
                    (see recovery.c) */
-};
-
-/* Flags of a task beside those of the arguments, which are the two languages'. */
-enum task_flag {
-  KERNEL = 0x100, /* a kernel's job (kernel_jobs.c): no function of the table. The payload is a struct
-                     kernel_payload */
-};
-
-/* Where a task waits for a worker: urgent things first. */
-enum queue {
-  INTERACTIVE = 0,
-  BATCH = 1,
-  COROUTINES = 2, /* of the async worker alone */
-  QUEUES = 3,
 };
 
 /* Latch of a task whose owner is a worker (latch.c): generation << 16 | what the owner does | SET. */
@@ -97,15 +80,12 @@ enum latch_state {
                     owner touches the slot any more */
 };
 
-/* Why a running task was asked to end (cancellation.c): generation << 16 | one of these. */
-enum cancel_reason { NOT_ASKED = 0, ASKED = 1, TIMED_OUT = 2 };
-
 static inline u32 state_word(u32 generation, u32 participant, u32 state) {
-  return generation << 16 | participant << 8 | state;
+  return generation << GENERATION_SHIFT | participant << PARTICIPANT_SHIFT | state;
 }
 static inline u32 state_of(u32 word) { return word & STATE_MASK; }
-static inline u32 participant_of(u32 word) { return word >> 8 & 0xff; }
-static inline u32 generation_of(u32 word) { return word >> 16; }
+static inline u32 participant_of(u32 word) { return word >> PARTICIPANT_SHIFT & PARTICIPANT_MASK; }
+static inline u32 generation_of(u32 word) { return word >> GENERATION_SHIFT; }
 
 enum { TASK_HEADER = 48 };
 struct task {
@@ -117,13 +97,13 @@ struct task {
   u32 function; /* number of the function's entry in the table, or 0: none. The slot holds one
                    reference. W: owner while FILLING */
   u32 queue;    /* enum queue. W: owner while FILLING */
-  u32 flags;    /* of the arguments, for the two languages; or enum task_flag. W: owner while FILLING */
+  u32 flags;    /* enum task_flag. W: owner while FILLING */
   u32 size;     /* payload's bytes. The payload is first the pickled arguments, then the outcome.
                    W: owner while FILLING, then the worker while RUNNING */
   u32 block;    /* heap block with the payload, or 0: it is inline. Always cleared before the block
                    is freed, so that death between the two leaks a block that recovery finds */
   u32 latch;    /* see above. W: owner, finishing worker, keeper (latch.c) */
-  u32 cancel;   /* see above. W: owner while FILLING; then who asks, by CAS; R: the running worker,
+  u32 cancel;   /* generation << 16 | enum cancel_reason. W: owner while FILLING; then who asks, by CAS; R: the running worker,
                    keeper. Of an older generation: nobody asked */
   u32 limit;    /* ms that it may run, 0: no limit. W: owner while FILLING; R: worker, keeper */
   u32 started;  /* ms of the worker's clock when it began to run, never 0; 0: not yet. Only where there
@@ -181,14 +161,6 @@ struct worker {
   struct deque deque;
 };
 _Static_assert(offsetof(struct worker, deque) % 64 == 0, "top and bottom have cache lines of their own");
-
-/* Why a worker's doorbell was rung. The same numbers in penny/_bridge.py. */
-enum reason {
-  STEAL = 1,  /* a worker is hungry: promote a private job */
-  URGENT = 2, /* an interactive task waits, and nobody is idle */
-  CANCEL = 4, /* a task on its stack has been asked to end */
-};
-enum { SIGUSR1 = 10 }; /* what Python takes the ring for */
 
 /* ---- clients ---------------------------------------------------------------------------------- */
 
@@ -284,16 +256,6 @@ struct kernel_payload { /* of a task */
                               RUNNING; R: the joiner */
 };
 
-/* Why a kernel was left by an exception. The same in web/penny/kernels.js. */
-enum failure {
-  TRAPPED = 0,   /* message: the engine's */
-  CANCEL_DUE = 1,
-  WORKER_LOST = 2,
-  OVERFLOW = 3,  /* the kernel stack is used up */
-  MISUSED = 4,   /* a job was joined that is not spawned */
-  JOB_FAILED = 5, /* the joined one: its own failure lies in its slot */
-};
-
 /* ---- arrays (arrays.c, arrays.md) ---------------------------------------------------------------- */
 
 /* An entry of the array table; its number is its index + 1. */
@@ -347,12 +309,27 @@ enum trace_kind {
 };
 
 /* Where a worker had its task from. */
-enum origin { OWN = 0, STOLEN = 1, INJECTED = 2, URGENTLY = 3, COROUTINE = 4 };
+enum origin {
+  ORIGIN_OWN = 0,
+  ORIGIN_STOLEN = 1,
+  ORIGIN_INJECTED = 2,
+  ORIGIN_URGENTLY = 3,
+  ORIGIN_COROUTINE = 4,
+};
 enum { ORIGIN_MASK = 7, IS_URGENT = 8, IS_KERNEL = 16 };
 enum { NOBODY = 0xff };
+enum {
+  EVENT_WHO_MASK = 0xff,
+  EVENT_HOW_SHIFT = 8,
+  EVENT_HOW_MASK = 0x7f,
+  EVENT_KIND_SHIFT = 15,
+  EVENT_KIND_MASK = 0x1f,
+  EVENT_TIME_SHIFT = 20,
+};
 
 struct trace_event {
-  u64 when; /* time << 20 | enum trace_kind << 15 | how << 8 | who. Time: 0.1 µs since the trace's epoch */
+  u64 when; /* time << EVENT_TIME_SHIFT | enum trace_kind << EVENT_KIND_SHIFT | how << EVENT_HOW_SHIFT | who. Time: 0.1 µs
+               since the trace's epoch */
   u64 what; /* function << 32 | task */
 };
 
@@ -533,10 +510,6 @@ void latch_wake_up(u32 hint);
 void latch_set(u32 index, u32 owner, u32 worker);
 void latch_set_for_dead(u32 index, u32 generation, u32 owner);
 void latch_abandon(u32 index, u32 generation);
-
-/* What a worker may run while it waits in a join: nothing, since its stack is too deep; what belongs to who waits; in need
- * anything, where an outcome of its own finds no room before others have begun. */
-enum help { NO_HELP = 0, BELONGING = 1, ANYTHING = 2 };
 
 int push_or_spill(u32 worker, u32 hint);
 int publish(u32 index, u32 worker, u32 queue);

@@ -5,7 +5,6 @@
 #include "shared.h"
 
 enum { BATCH_MAX = 8 };
-enum { STOPPED = -1, NOTHING = -2, ENDED = -3, INTERRUPTED = -4 };
 
 /* A worker takes its number, at first or after the death of its predecessor. */
 EXPORT(worker_start) void worker_start(u32 number) {
@@ -61,7 +60,7 @@ static u32 steal(u32 me, u32 *origin) {
       u32 hint = deque_steal(deque);
       if (hint == NONE || !claim(hint, me)) continue;
       shared->worker[me].stolen++;
-      *origin = STOLEN | victim << 8;
+      *origin = ORIGIN_STOLEN | victim << 8;
       return hint_index(hint);
     }
   }
@@ -95,11 +94,11 @@ static u32 take_batch(u32 me) {
 
 /* Says as well where it was from: enum origin, and the victim << 8. */
 static u32 find_task(u32 me, u32 *origin) {
-  *origin = URGENTLY;
+  *origin = ORIGIN_URGENTLY;
   u32 task = take_one(INTERACTIVE, me);
-  if (task == NONE) *origin = OWN, task = pop_own(me);
+  if (task == NONE) *origin = ORIGIN_OWN, task = pop_own(me);
   if (task == NONE) task = steal(me, origin);
-  if (task == NONE) *origin = INJECTED, task = take_batch(me);
+  if (task == NONE) *origin = ORIGIN_INJECTED, task = take_batch(me);
   if (task != NONE) shared->worker[me].run++;
   return task;
 }
@@ -196,7 +195,7 @@ static u32 steal_belonging(u32 me, u32 joined, u32 *origin) {
     for (u32 hint; (hint = deque_oldest(deque, &position)) != NONE && is_taken_away(hint, joined);) {
       if (!deque_steal_at(deque, position) || !claim(hint, me)) continue;
       shared->worker[me].stolen++;
-      *origin = STOLEN | victim << 8;
+      *origin = ORIGIN_STOLEN | victim << 8;
       return hint_index(hint);
     }
   }
@@ -220,12 +219,12 @@ static u32 submitted_below(u32 joined) {
 
 /* A task for a worker that waits for `joined`: the very job, if nobody has begun it, or what belongs to it otherwise. */
 static u32 find_belonging(u32 me, u32 joined, u32 *origin) {
-  *origin = OWN;
+  *origin = ORIGIN_OWN;
   u32 task = is_queued(joined) && !is_coroutine(joined) && claim(joined, me) ? hint_index(joined) : NONE;
   if (task == NONE) task = pop_belonging(me, joined);
   if (task == NONE) task = steal_belonging(me, joined, origin);
-  if (task == NONE) *origin = URGENTLY, task = take_belonging(INTERACTIVE, me, joined);
-  if (task == NONE) *origin = INJECTED, task = take_belonging(BATCH, me, joined);
+  if (task == NONE) *origin = ORIGIN_URGENTLY, task = take_belonging(INTERACTIVE, me, joined);
+  if (task == NONE) *origin = ORIGIN_INJECTED, task = take_belonging(BATCH, me, joined);
   if (task == NONE && is_coroutine(joined))
     for (u32 hint; task == NONE && (hint = submitted_below(joined)) != NONE;)
       if (claim(hint, me)) task = hint_index(hint);
@@ -302,7 +301,7 @@ EXPORT(urgent_next) u32 urgent_next(u32 me) {
   u32 task = take_one(INTERACTIVE, me);
   if (task == NONE) return NONE;
   shared->worker[me].run++;
-  if (tracing()) trace_began(clock_ms(), task, URGENTLY);
+  if (tracing()) trace_began(clock_ms(), task, ORIGIN_URGENTLY);
   return task;
 }
 
@@ -316,7 +315,7 @@ EXPORT(coroutine_next) i32 coroutine_next(void) {
   u32 task = take_one(COROUTINES, ASYNC_WORKER);
   if (task == NONE) return NOTHING;
   shared->worker[ASYNC_WORKER].run++;
-  if (tracing()) trace_began(clock_ms(), task, COROUTINE);
+  if (tracing()) trace_began(clock_ms(), task, ORIGIN_COROUTINE);
   return (i32)task;
 }
 

@@ -225,21 +225,19 @@ EXPORT(worker_wants_room) void worker_wants_room(u32 worker, u32 wants) {
   store(&shared->worker[worker].wants_room, wants);
 }
 
-/* Ends a task: `state` is RETURNED or RAISED, the payload is in place. Returns 0 if the task is no
- * longer this worker's, which happens only if the keeper took the worker for dead; 2 if its client
- * slept and was woken, otherwise 1. */
+/* Ends a task: `state` is RETURNED or RAISED, the payload is in place. Returns enum finish. */
 EXPORT(task_finish) int task_finish(u32 index, u32 worker, u32 state, u32 size, u32 block) {
   struct task *task = &shared->task[index];
   u32 word = load(&task->state);
   u32 generation = generation_of(word);
-  if (word != state_word(generation, worker, RUNNING)) return 0;
+  if (word != state_word(generation, worker, RUNNING)) return NOT_OURS;
   u32 owner = task->owner;
   /* Before anybody can know that it has ended. */
   if (tracing()) trace(TRACE_ENDED, state, NOBODY, hint_of(index, generation), 0);
   task->size = size;
   plain_store(&task->block, block); /* plain: as in task_fill() */
-  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return 0;
-  if (is_client(owner)) return completion_push(index) ? 2 : 1;
+  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return NOT_OURS;
+  if (is_client(owner)) return completion_push(index) ? WOKE_CLIENT : FINISHED;
   latch_set(index, owner, worker);
-  return 1;
+  return FINISHED;
 }

@@ -46,7 +46,7 @@ void trace_at(double now, u32 kind, u32 how, u32 who, u32 task, u32 function) {
   u64 time = since > 0 ? (u64)(since * 1e4) : 0;
   u32 head = plain_load(&ring->head); /* plain: no other thread writes it */
   struct trace_event *event = &ring->event[head & (RING_EVENTS - 1)];
-  store(&event->when, time << 20 | kind << 15 | how << 8 | who);
+  store(&event->when, time << EVENT_TIME_SHIFT | kind << EVENT_KIND_SHIFT | how << EVENT_HOW_SHIFT | who);
   store(&event->what, (u64)function << 32 | task);
   store(&ring->head, head + 1);
 }
@@ -65,7 +65,7 @@ void trace_began(double now, u32 index, u32 origin) {
   u32 kernel = task->flags & KERNEL;
   u32 urgent = plain_load(&task->queue) == INTERACTIVE;
   u32 how = (origin & ORIGIN_MASK) | (urgent ? IS_URGENT : 0) | (kernel ? IS_KERNEL : 0);
-  u32 who = (origin & ORIGIN_MASK) == STOLEN ? origin >> 8 : NOBODY;
+  u32 who = (origin & ORIGIN_MASK) == ORIGIN_STOLEN ? origin >> 8 : NOBODY;
   u32 hint = hint_of(index, generation_of(load(&task->state)));
   trace_at(now, TRACE_BEGAN, how, who, hint, trace_function(index));
 }

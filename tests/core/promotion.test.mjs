@@ -15,7 +15,7 @@ const PARKING = new URL('parking.threads.mjs', import.meta.url);
 const OWNER = 1;
 const THIEF = 2;
 const {FREE, FILLING, QUEUED, RUNNING} = State;
-const NO_ROOM = -1;
+const {NO_ROOM} = L.Refusal;
 const FUNCTION_GONE = -2;
 
 /** Where arguments lie, and how long they are. */

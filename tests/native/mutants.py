@@ -500,9 +500,9 @@ MUTANTS = [
         "tasks.c",
         """  task->size = size;
   plain_store(&task->block, block); /* plain: as in task_fill() */
-  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return 0;
+  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return NOT_OURS;
 """,
-        """  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return 0;
+        """  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return NOT_OURS;
   task->size = size;
   plain_store(&task->block, block); /* plain: as in task_fill() */
 """,
@@ -1309,12 +1309,12 @@ MUTANTS = [
     Mutant(
         "HEAD_BEFORE_EVENT",
         "trace.c",
-        """  store(&event->when, time << 20 | kind << 15 | how << 8 | who);
+        """  store(&event->when, time << EVENT_TIME_SHIFT | kind << EVENT_KIND_SHIFT | how << EVENT_HOW_SHIFT | who);
   store(&event->what, (u64)function << 32 | task);
   store(&ring->head, head + 1);
 """,
         """  store(&ring->head, head + 1);
-  store(&event->when, time << 20 | kind << 15 | how << 8 | who);
+  store(&event->when, time << EVENT_TIME_SHIFT | kind << EVENT_KIND_SHIFT | how << EVENT_HOW_SHIFT | who);
   store(&event->what, (u64)function << 32 | task);
 """,
         "events are whole",

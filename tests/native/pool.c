@@ -575,9 +575,9 @@ static void check_trace(void) {
     u32 kinds[32] = {0}, stolen = 0, promoted = 0;
     for (u32 p = ring->first; p != ring->head; p++) {
       u64 when = ring->event[p & (RING_EVENTS - 1)].when;
-      u32 kind = (u32)when >> 15 & 0x1f, how = (u32)when >> 8 & 0x7f;
+      u32 kind = (u32)when >> EVENT_KIND_SHIFT & EVENT_KIND_MASK, how = (u32)when >> EVENT_HOW_SHIFT & EVENT_HOW_MASK;
       kinds[kind]++;
-      stolen += kind == TRACE_BEGAN && (how & ORIGIN_MASK) == STOLEN;
+      stolen += kind == TRACE_BEGAN && (how & ORIGIN_MASK) == ORIGIN_STOLEN;
       promoted += kind == TRACE_PROMOTED && how == BATCH;
     }
     const struct worker *worker = &shared->worker[w];

@@ -2,7 +2,6 @@
 // of them, and ends each when it is done. Nothing here blocks.
 import * as L from './layout.js';
 import {Aside} from './aside.js';
-import {HAS_KWARGS} from './client.js';
 import {Box} from './client_port.js';
 import {withBytes, withPieces} from './python_buffers.js';
 
@@ -13,9 +12,6 @@ import {withBytes, withPieces} from './python_buffers.js';
  * @typedef {import('./client_port.js').PyodideModule} PyodideModule
  * @typedef {import('./worker_port.js').PoolOfWorker} PoolOfWorker
  */
-
-/** What coroutine_next() returns beside a task's slot (stealing.c). */
-const STOPPED = -1;
 
 /** How often an outcome without room is tried again, ms. */
 const ROOM_INTERVAL = 5;
@@ -39,11 +35,11 @@ export class CoroutinePort {
     core.exports.worker_start(L.ASYNC_WORKER);
   }
 
-  /** @returns {number} a coroutine task's handle; -1: there is none just now */
+  /** @returns {number} a coroutine task's handle; NOTHING: there is none just now; STOPPED */
   take() {
     const task = this.core.exports.coroutine_next();
-    if (task === STOPPED) this.#stopped = true;
-    return task < 0 ? -1 : this.core.hint(task);
+    if (task === L.Wait.STOPPED) this.#stopped = true;
+    return task < 0 ? task : this.core.hint(task);
   }
 
   /** @param {number} handle @returns {number} serial of its function */
@@ -58,7 +54,7 @@ export class CoroutinePort {
 
   /** @param {number} handle @returns {boolean} whether its arguments have keywords */
   has_kwargs(handle) {
-    return (this.core.taskWord(handle & L.INDEX_MASK, L.TASK_FLAGS_WORD) & HAS_KWARGS) !== 0;
+    return (this.core.taskWord(handle & L.INDEX_MASK, L.TASK_FLAGS_WORD) & L.Flag.HAS_KWARGS) !== 0;
   }
 
   /** @param {number} handle @returns {Uint8Array} its pickled function, a copy */
@@ -131,12 +127,12 @@ export class CoroutinePort {
     }, ROOM_INTERVAL);
   }
 
-  /** @param {number} handle @returns {number} 0: not asked to end; 1: asked; 2: timed out */
+  /** @param {number} handle @returns {number} one of CancelReason */
   cancel_asked(handle) {
     return this.core.exports.cancel_asked(handle);
   }
 
-  /** Why the doorbell was rung since the last call: 4 for a cancel. */
+  /** Why the doorbell was rung since the last call: CANCEL of Reason. */
   reasons() {
     return this.core.exports.doorbell_reasons(L.ASYNC_WORKER);
   }

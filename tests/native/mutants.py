@@ -111,7 +111,7 @@ def array(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mut
 
 
 def kernel(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mutant:
-    return Mutant(name, "kernel_jobs.c", was, becomes, breaks, scenarios)
+    return Mutant(name, "kernel_promotion.c", was, becomes, breaks, scenarios)
 
 
 def module(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mutant:

@@ -27,11 +27,12 @@ $(SETUP) &: pyproject.toml package.json package-lock.json scripts/setup
 CORE := penny/wasm_core/core.wasm
 # What the two languages know of the core; layout.c is in no core.
 LAYOUT := web/penny/layout.js penny/numbers.py
-SOURCES := $(filter-out %/layout.c,$(wildcard penny/wasm_core/*.c))
+SOURCES := $(filter-out %/layout.c,$(wildcard penny/wasm_core/*.c penny/wasm_core/*/*.c))
+HEADERS := $(wildcard penny/wasm_core/*.h penny/wasm_core/*/*.h)
 OBJECTS := $(SOURCES:penny/wasm_core/%.c=build/core/%.o)
 
 # Freestanding: no libc and no JavaScript runtime, only the shared memory. See docs/architecture.md.
-CORE_CFLAGS := -O3 -std=c11 -Wall -Wextra -Werror -ffreestanding \
+CORE_CFLAGS := -O3 -std=c11 -Wall -Wextra -Werror -ffreestanding -Ipenny/wasm_core \
 	-matomics -mbulk-memory -mmutable-globals -msign-ext
 
 # In bytes. The first is what the module itself needs to start; every instance imports a memory that
@@ -143,28 +144,28 @@ mutants: export NATIVE_CFLAGS := $(NATIVE_CFLAGS)
 mutants: export NATIVE_INTERLEAVE := $(NATIVE_interleave)
 
 define NATIVE_FLAVOUR
-build/native/$(1)/tests/native/%.o: tests/native/%.c Makefile | build/native/small/shared.h
+build/native/$(1)/tests/native/%.o: tests/native/%.c Makefile | build/native/small/sizes.h
 	@mkdir -p $$(@D)
 	$$(CC) $$(NATIVE_CFLAGS) $$(NATIVE_$(1)) -MMD -c $$< -o $$@
 build/native/$(1)/core/%.o: $(if $(filter interleave,$(1)),build/native/small,penny/wasm_core)/%.c Makefile \
-		| build/native/small/shared.h
+		| build/native/small/sizes.h
 	@mkdir -p $$(@D)
 	$$(CC) $$(NATIVE_CFLAGS) $$(NATIVE_$(1)) -MMD -c $$< -o $$@
 build/native/$(1)/play: $$(NATIVE_TESTS:%=build/native/$(1)/%) \
 		$$(SOURCES:penny/wasm_core/%.c=build/native/$(1)/core/%.o)
 	$$(CC) $$(NATIVE_$(1)) $$^ -o $$@ -lpthread
--include $$(wildcard build/native/$(1)/core/*.d build/native/$(1)/tests/native/*.d)
+-include $$(wildcard build/native/$(1)/core/*.d build/native/$(1)/core/*/*.d build/native/$(1)/tests/native/*.d)
 endef
 $(foreach flavour,$(NATIVE_FLAVOURS),$(eval $(call NATIVE_FLAVOUR,$(flavour))))
 
 build/native/small/%.c: penny/wasm_core/%.c
 	@mkdir -p $(@D)
 	cp $< $@
-build/native/small/shared.h: $(wildcard penny/wasm_core/*.h penny/wasm_core/include/*.h) Makefile
+build/native/small/sizes.h: $(HEADERS) Makefile
 	@mkdir -p $(@D)
-	cp -r $(wildcard penny/wasm_core/*.h) penny/wasm_core/include $(@D)
+	cd penny/wasm_core && cp --parents $(HEADERS:penny/wasm_core/%=%) $(abspath $(@D))
 	sed $(NATIVE_SMALL_LANES) penny/wasm_core/include/penny.h >$(@D)/include/penny.h
-	sed $(NATIVE_SMALL) penny/wasm_core/shared.h >$@
+	sed $(NATIVE_SMALL) penny/wasm_core/sizes.h >$@
 
 # ThreadSanitizer of older compilers knows few places where the kernel may put a program. Where that choice
 # can be turned off it is.
@@ -188,7 +189,7 @@ mutants: build/native/interleave/play  ## each known mistake in the core is caug
 models: $(SETUP)          ## the Promela models of the protocols
 	models/check
 
-build/benchmarks/fib.o: benchmarks/core/fib.c penny/wasm_core/shared.h penny/wasm_core/platform.h Makefile
+build/benchmarks/fib.o: benchmarks/core/fib.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	emcc $(CORE_CFLAGS) -c $< -o $@
 

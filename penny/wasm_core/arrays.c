@@ -18,7 +18,7 @@
  * So who looks at one after the other misses it only if it went on in the meantime, which is a move: the one
  * that it is with has moved it between 2 and 5, or had it before 2 and still had it when he was looked at.
  */
-#include "shared.h"
+#include "memory/memory.h"
 
 enum { WHO_SHIFT = 2, SERIAL_SHIFT = 9, MOVES_SHIFT = 41 };
 #define MOVE ((u64)1 << MOVES_SHIFT)

@@ -7,7 +7,9 @@
  *      worker killed (web/penny/watch.js).
  * A time limit counts from the task's start; the keeper asks when it is over.
  */
-#include "shared.h"
+#include "tasks/tasks.h"
+
+#include "sleep/sleep.h"
 
 static int asked(const struct task *task, u32 generation) {
   u32 cancel = load(&task->cancel);

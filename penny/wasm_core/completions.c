@@ -15,7 +15,9 @@
  * host worker with wait32. A worker that dies between a and the end of b is covered by recovery, which
  * wakes every client. Model: models/completions.pml.
  */
-#include "shared.h"
+#include "tasks/tasks.h"
+
+#include "sleep/sleep.h"
 
 /* Everybody who sleeps for this client: a host worker may have an Atomics.waitAsync outstanding when
  * it blocks, so there may be two. */
@@ -72,7 +74,6 @@ EXPORT(completions_disarm) void completions_disarm(u32 number) {
  * `seen`, or the time is over (milliseconds; negative: no bound). */
 EXPORT(completions_wait) void completions_wait(u32 number, u32 seen, double milliseconds) {
   if (!completions_arm(number)) return;
-  wait_on(&shared->clients[number].events, seen,
-          milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6));
+  wait_on(&shared->clients[number].events, seen, nanoseconds_of(milliseconds));
   completions_disarm(number);
 }

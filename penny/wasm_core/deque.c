@@ -8,7 +8,7 @@
  * Positions count up and wrap at 2^32; only differences are compared, as signed numbers, and
  * DEQUE_ENTRIES divides 2^32, so entries keep their places across the wrap.
  */
-#include "shared.h"
+#include "queues/queues.h"
 
 static inline u32 *entry(struct deque *deque, u32 position) {
   return &deque->entries[position & (DEQUE_ENTRIES - 1)];

@@ -7,11 +7,15 @@
  * exchange with 0 and sees to what it found. It rings also where the bit is set already: the handler may
  * have had no stack left to drain it.
  *
- * A kernel hears it by its context's limit instead, at the next spawn: kernel_jobs.c.
+ * A kernel hears it by its context's limit instead, at the next spawn: attention.c.
  *
  * What the handler does: promotion.md. Model: models/promotion.pml.
  */
-#include "shared.h"
+#include "sleep/sleep.h"
+
+#include "queues/queues.h"
+#include "tables/tables.h"
+#include "trace/trace.h"
 
 void ring(u32 worker, u32 reason) {
   fetch_or(&shared->worker[worker].reasons, reason);

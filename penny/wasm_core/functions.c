@@ -9,7 +9,9 @@
  * Accepted: who dies between taking a reference for a slot and noting it there, or between clearing the slot's
  * note and giving the reference back, leaves an entry that is never freed.
  */
-#include "shared.h"
+#include "tables/tables.h"
+
+#include "memory/memory.h"
 
 static inline u64 life_of(u32 serial, u32 maker, u32 references) {
   return (u64)serial << 32 | maker << 24 | references;

@@ -13,7 +13,7 @@
  * memory grows at its end), and 512 bytes within arenas of 1 MiB, each with its map at its start.
  * Arenas that are empty go back when room is short.
  */
-#include "shared.h"
+#include "memory/memory.h"
 
 enum {
   ARENA_WORDS = ARENA_BYTES / SMALL_BYTES,

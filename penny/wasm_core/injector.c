@@ -13,7 +13,7 @@
  * take, EMPTY(p + INJECTOR_CELLS) after. Memory starts as zeros, so positions would have to start
  * at 0; initialise() writes the tags for any start.
  */
-#include "shared.h"
+#include "queues/queues.h"
 
 #define FULL 0x80000000u
 static inline u64 empty_cell(u32 position) { return (u64)position << 32; }

@@ -11,7 +11,9 @@
  * A function's place goes to another worker in a task only, so after 3: who has claimed one and then loads what is READY
  * has it. Modules stay until the scheduler closes. Who dies in 1 or 2 leaves an entry that the keeper frees.
  */
-#include "shared.h"
+#include "kernels/kernels.h"
+
+#include "memory/memory.h"
 
 static struct kernel_module *module_of(u32 number) { return &shared->kernel_module[number - 1]; }
 

@@ -12,7 +12,9 @@
  * of the slot's next use. If the owner died, the latch is ABANDONED, and whoever sets it frees the slot; SET is
  * a bit of its own so that this stays to be seen, should that one die in between. Model: models/latch.pml.
  */
-#include "shared.h"
+#include "sleep/sleep.h"
+
+#include "tables/tables.h"
 
 static inline u32 latch_word(u32 generation, u32 latch_state) {
   return generation << 16 | latch_state;

@@ -38,7 +38,7 @@ enum refusal {
   ENTRY_GONE = -2, /* promote(): the function has left the table */
 };
 
-/* What a worker's waits give instead of a task's slot (stealing.c). */
+/* What a worker's waits give instead of a task's slot (stealing.c, joining.c). */
 enum wait {
   STOPPED = -1,     /* the scheduler has */
   NOTHING = -2,     /* there was none within the time */
@@ -64,7 +64,7 @@ enum help { NO_HELP = 0, BELONGING = 1, ANYTHING = 2 };
 enum task_flag {
   HAS_KWARGS = 1, /* its arguments have keywords */
   COROUTINE = 2,  /* its function gives a coroutine. Only on the way into a slot: there the queue says so */
-  KERNEL = 0x100, /* a kernel's job (kernel_jobs.c): no function of the table. The payload is a struct
+  KERNEL = 0x100, /* a kernel's job (kernels/): no function of the table. The payload is a struct
                      kernel_payload */
 };
 

@@ -18,23 +18,11 @@
  * A waker that dies between c and d leaves a sleeper without its bit: the keeper's recovery bumps
  * and wakes everybody. Model: models/parking.pml; the whole walk: parking.md.
  */
-#include "shared.h"
+#include "sleep/sleep.h"
 
-/* Sleeps while *p == expected, for at most `nanoseconds` (negative: for ever). Traps on a page's main
- * thread: no function that a page calls may reach it. A function of its own, since V8's baseline
- * compiler (seen in 11.3) loses a local variable that is live across a wait in a branch. */
-__attribute__((noinline)) void wait_on(u32 *p, u32 expected, i64 nanoseconds) {
-  wait32(p, expected, nanoseconds);
-}
-
-/* Whether there is anything that a worker which computes could take. */
-int work_is_visible(void) {
-  if (injector_length(INTERACTIVE) || injector_length(BATCH)) return 1;
-  u32 workers = plain_load(&shared->workers); /* plain: written once, before any worker starts */
-  for (u32 w = 0; w < workers; w++)
-    if (!deque_looks_empty(&shared->worker[w].deque)) return 1;
-  return 0;
-}
+#include "queues/queues.h"
+#include "tables/tables.h"
+#include "trace/trace.h"
 
 /* How long a worker that has just ended a task looks on before it parks, ms. To be put to sleep and woken
  * takes that long where the machine lets idle processors sleep, too. It is the longest while that pays,
@@ -123,12 +111,6 @@ int look_on(u32 worker, u32 joined) {
   return !unannounce_wait(worker);
 }
 
-/* Takes worker's bit off `idle`. Returns 0 if a waker had taken it already. */
-static int unannounce(u32 worker) {
-  u64 bit = 1ull << worker;
-  return (fetch_and(&shared->idle, ~bit) & bit) != 0;
-}
-
 /* Whether there is something to do instead of going to sleep: step 3. */
 static int is_wanted(u32 worker, u32 joined, int help) {
   if (joined != NONE) return is_called(worker, joined, help);
@@ -181,63 +163,4 @@ int park(u32 worker, u32 joined, int help, i64 nanoseconds) {
   kernel_awake(worker);
   if (joined != NONE) latch_wake_up(joined);
   return (awake ? 0 : SLEPT) | (claimed && joined != NONE ? CLAIMED : 0);
-}
-
-void wake_worker(u32 worker) {
-  fetch_add(&shared->worker[worker].event, 1);
-  notify(&shared->worker[worker].event, 1);
-  if (tracing()) trace(TRACE_WOKE, 0, worker, NONE, 0);
-}
-
-/* Wakes one parked worker, if there is one and nobody spins. Call it after the work is visible. Returns 0
- * if all are busy. */
-int wake_one(void) {
-  if (load(&shared->spinner)) return 1;
-  u64 idle;
-  while ((idle = load(&shared->idle))) {
-    u32 worker = (u32)__builtin_ctzll(idle);
-    if (!unannounce(worker)) continue; /* somebody else wakes this one; look for the next */
-    wake_worker(worker);
-    return 1;
-  }
-  return 0;
-}
-
-/* Wakes one worker that waits in a join that a task belongs to. Returns 0 if there is none. */
-static int wake_waiter(u32 hint) {
-  if (!load(&shared->parent[hint_index(hint)])) return 0;
-  u32 workers = plain_load(&shared->workers);
-  for (u32 w = 0; w < workers; w++) {
-    u32 waits_for = load(&shared->waits_for[w]);
-    if (!waits_for || !belongs(hint, waits_for - 1)) continue;
-    if (!compare_exchange(&shared->waits_for[w], waits_for, 0)) continue; /* another wakes it, or it is awake */
-    wake_worker(w);
-    return 1;
-  }
-  return 0;
-}
-
-/* Whoever was woken for something that it leaves where it is. */
-void offer_to_waiters(void) {
-  u64 cell;
-  for (u32 queue = INTERACTIVE; queue <= BATCH; queue++) {
-    u32 hint = injector_oldest(queue, &cell);
-    if (hint != NONE && wake_waiter(hint)) return;
-  }
-  u32 workers = plain_load(&shared->workers);
-  for (u32 w = 0; w < workers; w++) {
-    u32 position, hint = deque_oldest(&shared->worker[w].deque, &position);
-    if (hint != NONE && wake_waiter(hint)) return;
-  }
-}
-
-/* Sees to it that somebody looks at a queue into which something has been put: who is idle, since that one may take anything;
- * else who waits for what the task belongs to. */
-void announce_work(u32 queue, u32 hint) {
-  if (queue == COROUTINES) {
-    wake_worker(ASYNC_WORKER);
-  } else if (!wake_one()) {
-    wake_waiter(hint);
-    if (queue == INTERACTIVE) ring_busy(NONE, URGENT);
-  }
 }

@@ -1,7 +1,12 @@
-/* Promotion: a worker's private job becomes a task that others can steal; and what the worker does
- * about it when it joins the job. The whole protocol, with Python's half: promotion.md.
+/* Promotion: a worker's private job becomes a task that others can steal. What the worker
+ * does about it when it joins the job: joining.c. The whole protocol, with Python's half: promotion.md.
  */
-#include "shared.h"
+#include "jobs/jobs.h"
+
+#include "queues/queues.h"
+#include "sleep/sleep.h"
+#include "tables/tables.h"
+#include "trace/trace.h"
 
 /* A slot for a promoted job, or NONE: then the job stays private. */
 EXPORT(promotion_slot) u32 promotion_slot(u32 worker) { return task_acquire(worker); }
@@ -44,25 +49,3 @@ i32 promote(u32 index, u32 worker, u32 function, u32 serial, u32 queue, u32 flag
   task->function = function;
   return publish(index, worker, queue) ? (i32)hint : NO_ROOM;
 }
-
-/* Takes a promoted job back that nobody has claimed: its slot is free, and the worker runs the job itself.
- * Returns 0 if somebody was faster. */
-EXPORT(take_back) int take_back(u32 hint, u32 worker) {
-  u32 index = hint_index(hint);
-  u32 generation = hint_generation(hint);
-  if (!compare_exchange(&shared->task[index].state, state_word(generation, 0, QUEUED),
-                        state_word(generation, worker, CANCELLED)))
-    return 0;
-  /* Its entry is stale from now on. Often it is the deque's newest: then it goes. Another would not be
-   * popped and pushed again: who looks for work meanwhile goes to sleep beside it. */
-  struct deque *deque = &shared->worker[worker].deque;
-  if (deque_newest(deque) == hint) deque_pop(deque);
-  task_release(index, worker);
-  return 1;
-}
-
-/* Whether a promoted job has ended, and its outcome may be read. */
-EXPORT(job_ended) int job_ended(u32 hint) { return latch_is_set(hint); }
-
-/* Frees the slot of a promoted job that has ended and whose outcome was read. */
-EXPORT(job_free) void job_free(u32 hint, u32 worker) { task_release(hint_index(hint), worker); }

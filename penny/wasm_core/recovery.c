@@ -24,7 +24,13 @@
  * Accepted: what a dead client (the async worker's) had taken from its list and not freed yet is in no list
  * and not adrift, so those slots, a batch at most, stay in use.
  */
-#include "shared.h"
+#include "kernels/kernels.h"
+#include "memory/memory.h"
+#include "queues/queues.h"
+#include "sleep/sleep.h"
+#include "tables/tables.h"
+#include "tasks/tasks.h"
+#include "trace/trace.h"
 
 static int is_ended(u32 state) { return state == RETURNED || state == RAISED || state == LOST; }
 

@@ -1,90 +1,16 @@
-/* Task slots: taking one, submitting, claiming, finishing, collecting.
- *
- * The state word alone decides who owns a task; every transition is one compare-and-swap of it.
- * Deques and the injector hold hints. Model: models/slots.pml.
- *
- *   FREE -> FILLING -> QUEUED -> RUNNING -> RETURNED | RAISED -> FREE
- *                        |          +-----> LOST (recovery.c)  -> FREE
- *                        +-> CANCELLED -> FREE
- */
-#include "shared.h"
+/* Tasks: submitting, claiming, running, finishing, collecting. Which state follows which: slots.c. */
+#include "tasks/tasks.h"
 
-/* ---- a participant's free slots ---------------------------------------------------------------- */
-
-static int take_slot(u32 index, u32 participant) {
-  struct task *task = &shared->task[index];
-  u32 word = load(&task->state);
-  if (state_of(word) != FREE) return 0;
-  /* Shifted out of its 16 bits the generation wraps. */
-  u32 filling = state_word(generation_of(word) + 1, participant, FILLING);
-  if (!compare_exchange(&task->state, word, filling)) return 0;
-  plain_store(&task->owner, participant); /* plain: see settle_owned() in recovery.c */
-  task->next = NONE;
-  store(&task->latch, generation_of(filling) << 16 | UNSET);
-  /* Plain: who asks the slot's last use to end, or watches it, checks the generation afterwards. */
-  plain_store(&task->cancel, generation_of(filling) << 16 | NOT_ASKED);
-  plain_store(&task->limit, 0);
-  plain_store(&task->started, 0);
-  int of_worker = participant < WORKERS_MAX;
-  plain_store(&shared->parent[index], of_worker ? shared->worker[participant].innermost : 0);
-  if (of_worker) plain_store(&shared->born[index], 2 * shared->worker[participant].births++);
-  return 1;
-}
-
-/* Takes a free slot and is its owner; NONE if all are in use. Slots freed lately come first, since they are in the
- * cache; after them the search goes round. */
-u32 task_acquire(u32 participant) {
-  u32 *count = &shared->recent_count[participant];
-  while (*count) {
-    u32 index = shared->recent[participant][--*count];
-    if (take_slot(index, participant)) return index;
-  }
-  u32 rover = shared->rover[participant];
-  for (u32 i = 0; i < TASKS; i++) {
-    u32 index = (rover + i) & (TASKS - 1);
-    if (take_slot(index, participant)) {
-      shared->rover[participant] = index + 1;
-      return index;
-    }
-  }
-  return NONE;
-}
-
-/* Gives back a slot that the caller owns, with what it refers to. */
-void task_release(u32 index, u32 participant) {
-  struct task *task = &shared->task[index];
-  task_uncarry(index, participant);
-  if (task->block) {
-    u32 block = task->block;
-    heap_take_over(participant, block); /* or a sweep for its owner, now dead, would free it too */
-    store(&task->block, 0);
-    heap_free(participant, block);
-  }
-  if (task->function) {
-    u32 function = task->function;
-    store(&task->function, 0);
-    function_release(participant, function);
-  }
-  u32 word = load(&task->state);
-  store(&task->state, state_word(generation_of(word), 0, FREE));
-  u32 *count = &shared->recent_count[participant];
-  if (*count < RECENT) shared->recent[participant][(*count)++] = index;
-}
+#include "memory/memory.h"
+#include "queues/queues.h"
+#include "sleep/sleep.h"
+#include "tables/tables.h"
+#include "trace/trace.h"
 
 /* ---- clients ------------------------------------------------------------------------------------ */
 
 /* A slot to fill in, or NONE. */
 EXPORT(task_new) u32 task_new(u32 client) { return task_acquire(client_participant(client)); }
-
-/* What a slot says of its task, which has one more reference to the function already. */
-void task_fill(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 block) {
-  struct task *task = &shared->task[index];
-  task->function = function;
-  plain_store(&task->queue, queue); /* plain: see reinject() in recovery.c */
-  plain_store(&task->flags, flags); /* plain: see is_orphan() in kernel_jobs.c */
-  task->size = size;
-  plain_store(&task->block, block); /* plain: a sweep that runs now may see the old one, see keep() in heap.c */
-}
 
 /* How long the task may run, ms. Before task_submit(). */
 EXPORT(task_limit) void task_limit(u32 index, u32 milliseconds) {
@@ -152,43 +78,6 @@ EXPORT(quiescent) int quiescent(void) {
   for (u32 queue = 0; queue < QUEUES; queue++)
     if (injector_length(queue)) return 0;
   return all_quiet();
-}
-
-/* ---- whose job a task is ------------------------------------------------------------------------- */
-
-/* A slot that is being filled is a job of that task; else of its worker's innermost, or a client's. With `alone`, what is promoted
- * later may have been spawned before. */
-EXPORT(task_parent) void task_parent(u32 index, u32 hint, u32 alone) {
-  plain_store(&shared->parent[index], hint + 1);
-  plain_store(&shared->born[index], plain_load(&shared->born[index]) | (alone ? ALONE : 0));
-}
-
-/* Whether the task may be claimed, unless somebody is faster; else its hint is stale. */
-int is_queued(u32 hint) {
-  return load(&shared->task[hint_index(hint)].state) == state_word(hint_generation(hint), 0, QUEUED);
-}
-
-/* Whether a task may be run on top of a join that waits for the promoted job `joined`: whether it is that job, or one that the
- * waiting task has promoted after it, or a job of those, and so on. Where jobs are promoted oldest first, what was promoted later was
- * spawned later; so all that is what the serial program would do before this join is over. Anything else might want what is held
- * meanwhile, a lock say.
- *
- * A task's slot is in use as long as a job of it has not ended (unless its worker died: then they are to end, and belong to
- * nobody). So what is read holds if the caller claims the task afterwards, or is just running it. */
-int belongs(u32 hint, u32 joined) {
-  u32 waiting = load(&shared->parent[hint_index(joined)]);
-  for (u32 steps = 0; waiting && steps < TASKS; steps++) { /* bounded, should somebody have written into the table */
-    u32 index = hint_index(hint);
-    u32 parent = load(&shared->parent[index]), born = load(&shared->born[index]);
-    /* First these, then the generation: they were this use's. */
-    if (generation_of(load(&shared->task[index].state)) != hint_generation(hint) || !parent) return 0;
-    if (parent == waiting) {
-      u32 awaited = load(&shared->born[hint_index(joined)]);
-      return hint == joined || (!(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0);
-    }
-    hint = parent - 1;
-  }
-  return 0;
 }
 
 /* ---- workers ------------------------------------------------------------------------------------ */

@@ -9,7 +9,10 @@
  *
  * The whole walk, and what could go wrong: trace.md.
  */
-#include "shared.h"
+#include "trace/trace.h"
+
+#include "memory/memory.h"
+#include "tables/tables.h"
 
 static struct trace *the_trace(void) { return (struct trace *)shared->trace; }
 
@@ -75,7 +78,7 @@ void trace_began(double now, u32 index, u32 origin) {
 u32 trace_function(u32 index) {
   struct task *task = &shared->task[index];
   if (!(task->flags & KERNEL)) return function_serial(task->function);
-  struct kernel_payload *payload = (struct kernel_payload *)task->inline_payload;
+  struct kernel_payload *payload = payload_of(task);
   return payload->function ? (u32)payload->function : *(u32 *)payload->address;
 }
 

@@ -102,22 +102,6 @@ class Mutant:
             source.unlink(missing_ok=True)
 
 
-def deque(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mutant:
-    return Mutant(name, "deque.c", was, becomes, breaks, scenarios)
-
-
-def array(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mutant:
-    return Mutant(name, "arrays.c", was, becomes, breaks, scenarios)
-
-
-def kernel(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mutant:
-    return Mutant(name, "kernel_promotion.c", was, becomes, breaks, scenarios)
-
-
-def module(name: str, was: str, becomes: str, breaks: str, scenarios: str) -> Mutant:
-    return Mutant(name, "kernel_modules.c", was, becomes, breaks, scenarios)
-
-
 DEQUE_ALL = "deque-last deque-stampede deque-inherited deque-full deque-spsc"
 POOL = "pool-parking pool-rendezvous pool-tasks pool-completions pool-promotion pool-cancellation"
 PARKING = "pool-rendezvous pool-parking pool-completions"
@@ -126,464 +110,6 @@ KERNELS = "pool-kernels pool-kernels-failing"
 DEATH = "pool-recovery pool-recovery-of-jobs"
 
 MUTANTS = [
-    # ---- deque.c
-    deque(
-        "PUSH_PUBLISHES_FIRST",
-        """  plain_store(entry(deque, bottom), hint);
-  store(&deque->bottom, bottom + 1);
-""",
-        """  store(&deque->bottom, bottom + 1);
-  plain_store(entry(deque, bottom), hint);
-""",
-        "each entry goes to one",
-        DEQUE_ALL,
-    ),
-    deque(
-        "POP_LOOKS_FIRST",
-        """  store(&deque->bottom, bottom);
-  u32 top = load(&deque->top);
-""",
-        """  u32 top = load(&deque->top);
-  store(&deque->bottom, bottom);
-""",
-        "each entry goes to one",
-        DEQUE_ALL,
-    ),
-    deque(
-        "LAST_UNCONTESTED",
-        "  int won = compare_exchange(&deque->top, top, top + 1);\n",
-        "  int won = 1;\n  store(&deque->top, top + 1);\n",
-        "each entry goes to one",
-        DEQUE_ALL,
-    ),
-    deque(
-        "EMPTY_NOT_RESTORED",
-        """    store(&deque->bottom, bottom + 1);
-    return NONE;
-""",
-        "    return NONE;\n",
-        "nothing is left out",
-        DEQUE_ALL,
-    ),
-    deque(
-        "STEAL_BY_STORE",
-        "  return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;\n",
-        "  store(&deque->top, top + 1);\n  return hint;\n",
-        "each entry goes to one",
-        DEQUE_ALL,
-    ),
-    deque(
-        "STEAL_READS_LATE",
-        """  u32 hint = plain_load(entry(deque, top));
-  return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;
-""",
-        """  if (!compare_exchange(&deque->top, top, top + 1)) return NONE;
-  return plain_load(entry(deque, top));
-""",
-        "each entry goes to one",
-        "deque-full deque-last",
-    ),
-    deque(
-        "ONE_TOO_MANY",
-        ">= DEQUE_ENTRIES) return 0",
-        "> DEQUE_ENTRIES) return 0",
-        "the ring’s size",
-        "deque-full",
-    ),
-    deque(
-        "WRAP_UNSIGNED",
-        "  if ((i32)(bottom - top) <= 0) return NONE;\n",
-        "  if (bottom <= top) return NONE;\n",
-        "positions wrap",
-        DEQUE_ALL,
-    ),
-    deque(
-        "ADOPT_BOTTOM_ONLY",
-        """  compare_exchange(&deque->top, top, top + 1); /* lost to that thief: then top is there already */
-  store(&deque->bottom, top + 1);
-""",
-        "  store(&deque->bottom, top);\n",
-        "a successor loses nothing",
-        "deque-inherited",
-    ),
-    # ---- injector.c
-    Mutant(
-        "PUT_BY_STORE",
-        "injector.c",
-        "      if (compare_exchange64(cell_at(injector, tail), cell, full_cell(tail, hint))) {\n",
-        "      store(cell_at(injector, tail), full_cell(tail, hint));\n      {\n",
-        "each hint comes out once",
-        "injector-mpmc",
-    ),
-    Mutant(
-        "TAKE_BY_STORE",
-        "injector.c",
-        "  if (!compare_exchange64(cell_at(injector, head), cell, empty_cell(head + INJECTOR_CELLS))) return 0;\n",
-        "  store(cell_at(injector, head), empty_cell(head + INJECTOR_CELLS));\n",
-        "each hint comes out once",
-        "injector-mpmc",
-    ),
-    Mutant(
-        "HELPS_ONLY_FULL",
-        "injector.c",
-        "cell_position(cell) == tail || cell_position(cell) == tail + INJECTOR_CELLS) {",
-        "cell_position(cell) == tail) {",
-        "nobody is held up by the dead",
-        "injector-mortal injector-mpmc",
-    ),
-    Mutant(
-        "HELPS_NOBODY",
-        "injector.c",
-        """    } else if (cell_position(cell) == head + INJECTOR_CELLS) { /* taken, head not yet moved: help */
-      compare_exchange(&injector->head, head, head + 1);
-""",
-        "",
-        "nobody is held up by the dead",
-        "injector-mortal",
-    ),
-    Mutant(
-        "EMPTY_UNCHECKED",
-        "injector.c",
-        "cell_position(cell) == tail - INJECTOR_CELLS) {\n      return 0;",
-        "cell_position(cell) == tail - INJECTOR_CELLS) {\n      store(cell_at(injector, tail), empty_cell(tail));",
-        "a full injector refuses",
-        "injector-full",
-    ),
-    # ---- parking.c, stealing.c
-    Mutant(
-        "NO_SECOND_LOOK",
-        "parking.c",
-        "  int awake = is_wanted(worker, joined, help);\n",
-        "  int awake = 0;\n",
-        "no lost wake-up",
-        PARKING,
-    ),
-    Mutant(
-        "LOOK_BEFORE_ANNOUNCING",
-        "parking.c",
-        """  if (help) announce(worker, joined);
-  int awake = is_wanted(worker, joined, help);
-""",
-        """  int awake = is_wanted(worker, joined, help);
-  if (help) announce(worker, joined);
-""",
-        "no lost wake-up",
-        PARKING,
-    ),
-    Mutant(
-        "EVENT_READ_LATE",
-        "parking.c",
-        "  wait_on(event, seen, nanoseconds);\n}\n",
-        "  wait_on(event, load(event), nanoseconds);\n}\n",
-        "no lost wake-up",
-        PARKING,
-    ),
-    Mutant(
-        "WAKE_WITHOUT_BUMP",
-        "parking.c",
-        "  fetch_add(&shared->worker[worker].event, 1);\n",
-        "",
-        "no lost wake-up",
-        PARKING,
-    ),
-    Mutant(
-        "WAKE_WITHOUT_NOTIFY",
-        "parking.c",
-        "  notify(&shared->worker[worker].event, 1);\n",
-        "",
-        "no lost wake-up",
-        PARKING,
-    ),
-    Mutant(
-        "SPINNER_KEPT",
-        "parking.c",
-        "  spin_until(worker, NONE);\n  store(&shared->spinner, 0);\n",
-        "  spin_until(worker, NONE);\n",
-        "no lost wake-up",
-        PARKING,
-    ),
-    Mutant(
-        "SPINS_ALONE",
-        "stealing.c",
-        "      passes_on = spin(me);\n",
-        "      spin(me);\n",
-        "no worker sleeps beside a task",
-        PARKING,
-    ),
-    Mutant(
-        "WOKEN_ALONE",
-        "stealing.c",
-        "    passes_on = 1; /* even if it did not sleep: a waker may have taken its bit for another's work */\n",
-        "",
-        "no worker sleeps beside a task",
-        PARKING,
-    ),
-    Mutant(
-        "AWAKE_ALONE",
-        "stealing.c",
-        """deadline - now)) & SLEPT) worker->wakeups++;
-    passes_on = 1; /* even if""",
-        """deadline - now)) & SLEPT) worker->wakeups++, passes_on = 1;
-    /* even if""",
-        "no worker sleeps beside a task",
-        PARKING,
-    ),
-    Mutant(
-        "STOP_AFTER_WAKING",
-        "stealing.c",
-        """  store(&shared->stop, 1);
-  for (u32 w = 0; w < plain_load(&shared->workers); w++) wake_worker(w);
-""",
-        """  for (u32 w = 0; w < plain_load(&shared->workers); w++) wake_worker(w);
-  store(&shared->stop, 1);
-""",
-        "after stop every worker ends",
-        PARKING,
-    ),
-    Mutant(
-        "STOP_UNSEEN",
-        "parking.c",
-        "  return work_is_visible() || load(&shared->stop) != 0;\n",
-        "  return work_is_visible();\n",
-        "after stop every worker ends",
-        PARKING,
-    ),
-    Mutant(
-        "BATCH_UNTOLD",
-        "stealing.c",
-        "  if (taken > 1) wake_one();\n",
-        "",
-        "no worker sleeps beside a task",
-        "pool-batches",
-    ),
-    Mutant(
-        "BATCH_LOST",
-        "stealing.c",
-        "  for (u32 i = taken; i > 1; i--) push_or_spill(me, batch[i - 1]);\n",
-        "  for (u32 i = taken; i > 2; i--) push_or_spill(me, batch[i - 1]);\n",
-        "every task runs",
-        "pool-tasks pool-completions",
-    ),
-    # ---- joins: tasks.c, stealing.c, recovery.c
-    Mutant(
-        "TAKES_STRANGERS",
-        "stealing.c",
-        "{ return !is_queued(hint) || belongs(hint, joined); }",
-        "{ return !is_queued(hint) || hint != joined; }",
-        "nothing runs on top of a join but what belongs to it",
-        "pool-promotion pool-cancellation",
-    ),
-    Mutant(
-        "TAKES_OLDER",
-        "tasks.c",
-        "      return hint == joined || (!(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0);\n",
-        "      return hint == joined || !(awaited & ALONE);\n",
-        "nothing runs on top of a join but what belongs to it",
-        "pool-promotion pool-cancellation",
-    ),
-    Mutant(
-        "PARENT_UNSET",
-        "tasks.c",
-        "  plain_store(&shared->parent[index], of_worker ? shared->worker[participant].innermost : 0);\n",
-        "  if (of_worker) plain_store(&shared->parent[index], shared->worker[participant].innermost);\n",
-        "nothing runs on top of a join but what belongs to it",
-        "pool-promotion pool-cancellation",
-    ),
-    Mutant(
-        "DEAD_WAITS",
-        "recovery.c",
-        "  if (dead < WORKERS_MAX) store(&shared->waits_for[dead], 0);\n",
-        "",
-        "nobody is left waiting",
-        "pool-recovery-of-jobs pool-recovery-late",
-    ),
-    Mutant(
-        "ONLOOKER_KEPT",
-        "parking.c",
-        "  store(&shared->onlooker, 0);\n",
-        "",
-        "nobody is left waiting",
-        "pool-promotion",
-    ),
-    # ---- tasks.c
-    Mutant(
-        "WAKE_BEFORE_VISIBLE",
-        "tasks.c",
-        """  if (injector_put(queue, hint_of(index, generation))) {
-    announce_work(queue, hint_of(index, generation));
-""",
-        """  announce_work(queue, hint_of(index, generation));
-  if (injector_put(queue, hint_of(index, generation))) {
-""",
-        "no lost wake-up",
-        PARKING,
-    ),
-    Mutant(
-        "CLAIM_BY_STORE",
-        "tasks.c",
-        """  if (!compare_exchange(&task->state, state_word(generation, 0, QUEUED),
-                        state_word(generation, worker, RUNNING)))
-    return 0;
-""",
-        """  if (load(&task->state) != state_word(generation, 0, QUEUED)) return 0;
-  store(&task->state, state_word(generation, worker, RUNNING));
-""",
-        "every task runs once",
-        "pool-tasks pool-cancellation pool-recovery",
-    ),
-    Mutant(
-        "CANCEL_BY_STORE",
-        "tasks.c",
-        """  if (!compare_exchange(&task->state, word,
-                        state_word(generation_of(word), client_participant(client), CANCELLED)))
-    return 0;
-""",
-        "  store(&task->state, state_word(generation_of(word), client_participant(client), CANCELLED));\n",
-        "who is cancelled does not run",
-        "pool-tasks pool-cancellation",
-    ),
-    Mutant(
-        "HINT_BEFORE_QUEUED",
-        "tasks.c",
-        """  store(&task->state, state_word(generation, 0, QUEUED));
-  if (injector_put(queue, hint_of(index, generation))) {
-""",
-        """  int put = injector_put(queue, hint_of(index, generation));
-  store(&task->state, state_word(generation, 0, QUEUED));
-  if (put) {
-""",
-        "every task runs",
-        PARKING + " pool-tasks",
-    ),
-    Mutant(
-        "FILLED_LAST",
-        "tasks.c",
-        """  task_fill(index, function, queue, flags, size, block);
-  /* From here on a worker may own it, even before the hint is out: a stale hint may name it. */
-  store(&task->state, state_word(generation, 0, QUEUED));
-  if (injector_put(queue, hint_of(index, generation))) {
-""",
-        """  store(&task->state, state_word(generation, 0, QUEUED));
-  if (injector_put(queue, hint_of(index, generation))) {
-    task_fill(index, function, queue, flags, size, block);
-""",
-        "who claims a task reads what was submitted",
-        "pool-tasks pool-parking",
-    ),
-    Mutant(
-        "SLOT_BY_STORE",
-        "tasks.c",
-        "  if (!compare_exchange(&task->state, word, filling)) return 0;\n",
-        "  store(&task->state, filling);\n",
-        "a slot has one owner",
-        "slots-crowded slots-few",
-    ),
-    Mutant(
-        "SAME_GENERATION",
-        "tasks.c",
-        "state_word(generation_of(word) + 1, participant, FILLING)",
-        "state_word(generation_of(word), participant, FILLING)",
-        "each use of a slot has its generation",
-        "slots-crowded",
-    ),
-    Mutant(
-        "FREE_BEFORE_EMPTIED",
-        "tasks.c",
-        "  task_uncarry(index, participant);\n",
-        "  task_uncarry(index, participant);\n"
-        "  store(&task->state, state_word(generation_of(load(&task->state)), 0, FREE));\n",
-        "a slot has one owner",
-        "pool-recovery-of-jobs pool-promotion pool-cancellation",
-    ),
-    Mutant(
-        "ENDED_BEFORE_WRITTEN",
-        "tasks.c",
-        """  task->size = size;
-  plain_store(&task->block, block); /* plain: as in task_fill() */
-  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return NOT_OURS;
-""",
-        """  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return NOT_OURS;
-  task->size = size;
-  plain_store(&task->block, block); /* plain: as in task_fill() */
-""",
-        "an outcome is whole",
-        DEATH,
-    ),
-    Mutant(
-        "RELEASE_KEEPS_OWNER",
-        "tasks.c",
-        "    heap_take_over(participant, block); /* or a sweep for its owner, now dead, would free it too */\n",
-        "",
-        "nothing is freed twice",
-        DEATH,
-    ),
-    Mutant(
-        "ARGUMENTS_FREED_FIRST",
-        "tasks.c",
-        """  store(&task->block, 0);
-  heap_free(worker, block);
-""",
-        """  heap_free(worker, block);
-  store(&task->block, 0);
-""",
-        "nothing is freed twice",
-        DEATH,
-    ),
-    # ---- completions.c
-    Mutant(
-        "ARMS_UNSEEN",
-        "completions.c",
-        "  if (load(&client->completed) == NONE) return 1;\n  store(&client->armed, 0);\n  return 0;\n",
-        "  return 1;\n",
-        "no lost wake-up of a client",
-        "pool-completions pool-parking",
-    ),
-    Mutant(
-        "CLIENT_WITHOUT_BUMP",
-        "completions.c",
-        "  fetch_add(&client->events, 1);\n",
-        "",
-        "no lost wake-up of a client",
-        "pool-completions pool-parking",
-    ),
-    Mutant(
-        "PUSH_LINKS_LATE",
-        "completions.c",
-        """    head = load(&client->completed);
-    store(&task->next, head);
-  } while (!compare_exchange(&client->completed, head, index));
-""",
-        """    head = load(&client->completed);
-  } while (!compare_exchange(&client->completed, head, index));
-  store(&task->next, head);
-""",
-        "every outcome is collected once",
-        "pool-completions pool-tasks",
-    ),
-    Mutant(
-        "PUSH_BY_STORE",
-        "completions.c",
-        """  do {
-    head = load(&client->completed);
-    store(&task->next, head);
-  } while (!compare_exchange(&client->completed, head, index));
-""",
-        """  head = load(&client->completed);
-  store(&task->next, head);
-  store(&client->completed, index);
-""",
-        "every outcome is collected once",
-        "pool-completions pool-tasks",
-    ),
-    Mutant(
-        "TAKE_NOT_EXCHANGE",
-        "completions.c",
-        "  u32 newest = exchange(&shared->clients[number].completed, NONE);\n",
-        "  u32 newest = load(&shared->clients[number].completed);\n"
-        "  store(&shared->clients[number].completed, NONE);\n",
-        "every outcome is collected once",
-        "pool-completions pool-tasks",
-    ),
     # ---- heap.c
     Mutant(
         "GRANULE_BY_STORE",
@@ -673,6 +199,321 @@ MUTANTS = [
         "all is free at the end",
         "heap-mortal",
     ),
+    # ---- arrays.c
+    Mutant(
+        "HOLD_UNMOVED",
+        "arrays.c",
+        "    if (compare_exchange64(&array->life, life, life + MOVE)) return 1;\n",
+        "    return 1;\n",
+        "nobody has an array that is freed",
+        ARRAYS,
+    ),
+    Mutant(
+        "HOLD_LATE",
+        "arrays.c",
+        "  set_bit(array, participant);\n  for (;;) {\n    u64 life = load(&array->life);\n"
+        "    if (array_state_of(life) != ALIVE || serial_of(life) != serial) break;\n"
+        "    if (compare_exchange64(&array->life, life, life + MOVE)) return 1;\n",
+        "  for (;;) {\n    u64 life = load(&array->life);\n"
+        "    if (array_state_of(life) != ALIVE || serial_of(life) != serial) break;\n"
+        "    if (compare_exchange64(&array->life, life, life + MOVE)) {\n"
+        "      set_bit(array, participant);\n      return 1;\n    }\n",
+        "nobody has an array that is freed",
+        ARRAYS,
+    ),
+    Mutant(
+        "HOLD_BY_NUMBER",
+        "arrays.c",
+        "array_state_of(life) != ALIVE || serial_of(life) != serial) break;",
+        "array_state_of(life) != ALIVE) break;",
+        "an old name gives no hold",
+        ARRAYS,
+    ),
+    Mutant(
+        "FREE_BY_STORE",
+        "arrays.c",
+        "    if (!array_claim(participant, number, life)) continue;\n",
+        "    store(&array->life, life_as(life, participant, FREEING));\n",
+        "nobody has an array that is freed",
+        ARRAYS,
+    ),
+    Mutant(
+        "BIT_KEPT",
+        "arrays.c",
+        "  clear_bit(array, participant);\n  array_look(participant, number); /* it may",
+        "  array_look(participant, number); /* it may",
+        "all is free at the end",
+        ARRAYS,
+    ),
+    Mutant(
+        "FAILED_UNSEEN",
+        "arrays.c",
+        "  array_look(participant, number); /* it may be another by now, and our bit was in the way of who "
+        "let go of that */\n",
+        "",
+        "all is free at the end",
+        ARRAYS,
+    ),
+    Mutant(
+        "UNCARRY_UNSEEN",
+        "arrays.c",
+        "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n",
+        "    continue;\n",
+        "all is free at the end",
+        ARRAYS,
+    ),
+    Mutant(
+        "UNCARRY_LATE",
+        "arrays.c",
+        "  store(&shared->carried[index], 0);\n  u32 count = count_of(address);\n"
+        "  for (u32 i = 0; i < count; i++)\n"
+        "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n",
+        "  u32 count = count_of(address);\n  for (u32 i = 0; i < count; i++)\n"
+        "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n"
+        "  store(&shared->carried[index], 0);\n",
+        "all is free at the end",
+        ARRAYS,
+    ),
+    Mutant(
+        "ENTRY_BY_STORE",
+        "arrays.c",
+        "    if (!compare_exchange64(&array->life, life, life_as(made, participant, MAKING))) continue;\n",
+        "    store(&array->life, life_as(made, participant, MAKING));\n",
+        "an entry has one maker",
+        ARRAYS,
+    ),
+    Mutant(
+        "UNZEROED",
+        "arrays.c",
+        "    __builtin_memset((void *)block, 0, size);\n",
+        "",
+        "a new array is zeros",
+        ARRAYS,
+    ),
+    Mutant(
+        "DEAD_HOLDS",
+        "arrays.c",
+        "    clear_bit(array, dead);\n",
+        "",
+        "all is free at the end",
+        "pool-recovery-of-arrays",
+    ),
+    Mutant(
+        "KEEPER_UNSEEN",
+        "arrays.c",
+        "      array_look(keeper, number); /* it may have let go and not looked */\n",
+        "      continue;\n",
+        "all is free at the end",
+        "pool-recovery-of-arrays",
+    ),
+    Mutant(
+        "MAKING_LEFT",
+        "arrays.c",
+        "      store(&array->block, 0); /* the sweep frees it */\n"
+        "      store(&array->life, life_as(load(&array->life), 0, NO_ARRAY));\n",
+        "",
+        "all is free at the end",
+        "pool-recovery-of-arrays",
+    ),
+    Mutant(
+        "FREEING_LEFT",
+        "arrays.c",
+        "      free_entry(array, keeper);\n",
+        "",
+        "all is free at the end",
+        "pool-recovery-of-arrays",
+    ),
+    # ---- deque.c
+    Mutant(
+        "PUSH_PUBLISHES_FIRST",
+        "deque.c",
+        """  plain_store(entry(deque, bottom), hint);
+  store(&deque->bottom, bottom + 1);
+""",
+        """  store(&deque->bottom, bottom + 1);
+  plain_store(entry(deque, bottom), hint);
+""",
+        "each entry goes to one",
+        DEQUE_ALL,
+    ),
+    Mutant(
+        "POP_LOOKS_FIRST",
+        "deque.c",
+        """  store(&deque->bottom, bottom);
+  u32 top = load(&deque->top);
+""",
+        """  u32 top = load(&deque->top);
+  store(&deque->bottom, bottom);
+""",
+        "each entry goes to one",
+        DEQUE_ALL,
+    ),
+    Mutant(
+        "LAST_UNCONTESTED",
+        "deque.c",
+        "  int won = compare_exchange(&deque->top, top, top + 1);\n",
+        "  int won = 1;\n  store(&deque->top, top + 1);\n",
+        "each entry goes to one",
+        DEQUE_ALL,
+    ),
+    Mutant(
+        "EMPTY_NOT_RESTORED",
+        "deque.c",
+        """    store(&deque->bottom, bottom + 1);
+    return NONE;
+""",
+        "    return NONE;\n",
+        "nothing is left out",
+        DEQUE_ALL,
+    ),
+    Mutant(
+        "STEAL_BY_STORE",
+        "deque.c",
+        "  return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;\n",
+        "  store(&deque->top, top + 1);\n  return hint;\n",
+        "each entry goes to one",
+        DEQUE_ALL,
+    ),
+    Mutant(
+        "STEAL_READS_LATE",
+        "deque.c",
+        """  u32 hint = plain_load(entry(deque, top));
+  return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;
+""",
+        """  if (!compare_exchange(&deque->top, top, top + 1)) return NONE;
+  return plain_load(entry(deque, top));
+""",
+        "each entry goes to one",
+        "deque-full deque-last",
+    ),
+    Mutant(
+        "ONE_TOO_MANY",
+        "deque.c",
+        ">= DEQUE_ENTRIES) return 0",
+        "> DEQUE_ENTRIES) return 0",
+        "the ring’s size",
+        "deque-full",
+    ),
+    Mutant(
+        "WRAP_UNSIGNED",
+        "deque.c",
+        "  if ((i32)(bottom - top) <= 0) return NONE;\n",
+        "  if (bottom <= top) return NONE;\n",
+        "positions wrap",
+        DEQUE_ALL,
+    ),
+    Mutant(
+        "ADOPT_BOTTOM_ONLY",
+        "deque.c",
+        """  compare_exchange(&deque->top, top, top + 1); /* lost to that thief: then top is there already */
+  store(&deque->bottom, top + 1);
+""",
+        "  store(&deque->bottom, top);\n",
+        "a successor loses nothing",
+        "deque-inherited",
+    ),
+    # ---- injector.c
+    Mutant(
+        "PUT_BY_STORE",
+        "injector.c",
+        "      if (compare_exchange64(cell_at(injector, tail), cell, full_cell(tail, hint))) {\n",
+        "      store(cell_at(injector, tail), full_cell(tail, hint));\n      {\n",
+        "each hint comes out once",
+        "injector-mpmc",
+    ),
+    Mutant(
+        "TAKE_BY_STORE",
+        "injector.c",
+        "  if (!compare_exchange64(cell_at(injector, head), cell, empty_cell(head + INJECTOR_CELLS))) return 0;\n",
+        "  store(cell_at(injector, head), empty_cell(head + INJECTOR_CELLS));\n",
+        "each hint comes out once",
+        "injector-mpmc",
+    ),
+    Mutant(
+        "HELPS_ONLY_FULL",
+        "injector.c",
+        "cell_position(cell) == tail || cell_position(cell) == tail + INJECTOR_CELLS) {",
+        "cell_position(cell) == tail) {",
+        "nobody is held up by the dead",
+        "injector-mortal injector-mpmc",
+    ),
+    Mutant(
+        "HELPS_NOBODY",
+        "injector.c",
+        """    } else if (cell_position(cell) == head + INJECTOR_CELLS) { /* taken, head not yet moved: help */
+      compare_exchange(&injector->head, head, head + 1);
+""",
+        "",
+        "nobody is held up by the dead",
+        "injector-mortal",
+    ),
+    Mutant(
+        "EMPTY_UNCHECKED",
+        "injector.c",
+        "cell_position(cell) == tail - INJECTOR_CELLS) {\n      return 0;",
+        "cell_position(cell) == tail - INJECTOR_CELLS) {\n      store(cell_at(injector, tail), empty_cell(tail));",
+        "a full injector refuses",
+        "injector-full",
+    ),
+    # ---- slots.c
+    Mutant(
+        "PARENT_UNSET",
+        "slots.c",
+        "  plain_store(&shared->parent[index], of_worker ? shared->worker[participant].innermost : 0);\n",
+        "  if (of_worker) plain_store(&shared->parent[index], shared->worker[participant].innermost);\n",
+        "nothing runs on top of a join but what belongs to it",
+        "pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "SLOT_BY_STORE",
+        "slots.c",
+        "  if (!compare_exchange(&task->state, word, filling)) return 0;\n",
+        "  store(&task->state, filling);\n",
+        "a slot has one owner",
+        "slots-crowded slots-few",
+    ),
+    Mutant(
+        "SAME_GENERATION",
+        "slots.c",
+        "state_word(generation_of(word) + 1, participant, FILLING)",
+        "state_word(generation_of(word), participant, FILLING)",
+        "each use of a slot has its generation",
+        "slots-crowded",
+    ),
+    Mutant(
+        "FREE_BEFORE_EMPTIED",
+        "slots.c",
+        "  task_uncarry(index, participant);\n",
+        "  task_uncarry(index, participant);\n"
+        "  store(&task->state, state_word(generation_of(load(&task->state)), 0, FREE));\n",
+        "a slot has one owner",
+        "pool-recovery-of-jobs pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "RELEASE_KEEPS_OWNER",
+        "slots.c",
+        "    heap_take_over(participant, block); /* or a sweep for its owner, now dead, would free it too */\n",
+        "",
+        "nothing is freed twice",
+        DEATH,
+    ),
+    # ---- belonging.c
+    Mutant(
+        "TAKES_STRANGERS",
+        "belonging.c",
+        "{ return !is_queued(hint) || belongs(hint, joined); }",
+        "{ return !is_queued(hint) || hint != joined; }",
+        "nothing runs on top of a join but what belongs to it",
+        "pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "TAKES_OLDER",
+        "belonging.c",
+        "      return hint == joined || (!(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0);\n",
+        "      return hint == joined || !(awaited & ALONE);\n",
+        "nothing runs on top of a join but what belongs to it",
+        "pool-promotion pool-cancellation",
+    ),
     # ---- functions.c
     Mutant(
         "SERIAL_UNSEEN",
@@ -708,6 +549,123 @@ MUTANTS = [
         "    store(life, before + 1);\n    return 1;\n",
         "a number names one function",
         "functions",
+    ),
+    # ---- trace.c
+    Mutant(
+        "HEAD_BEFORE_EVENT",
+        "trace.c",
+        """  store(&event->when, time << EVENT_TIME_SHIFT | kind << EVENT_KIND_SHIFT | how << EVENT_HOW_SHIFT | who);
+  store(&event->what, (u64)function << 32 | task);
+  store(&ring->head, head + 1);
+""",
+        """  store(&ring->head, head + 1);
+  store(&event->when, time << EVENT_TIME_SHIFT | kind << EVENT_KIND_SHIFT | how << EVENT_HOW_SHIFT | who);
+  store(&event->what, (u64)function << 32 | task);
+""",
+        "events are whole",
+        "trace-overwritten trace-mortal",
+    ),
+    Mutant(
+        "NO_SECOND_HEAD",
+        "trace.c",
+        "  u32 ahead = load(&ring->head) - *from;\n",
+        "  u32 ahead = head - *from;\n",
+        "events are whole",
+        "trace-overwritten",
+    ),
+    Mutant(
+        "HALF_WRITTEN_TAKEN",
+        "trace.c",
+        "ahead < RING_EVENTS ? 0 : ahead - RING_EVENTS + 1",
+        "ahead < RING_EVENTS ? 0 : ahead - RING_EVENTS",
+        "events are whole",
+        "trace-overwritten",
+    ),
+    Mutant(
+        "UNWRITTEN_TAKEN",
+        "trace.c",
+        "  u32 head = load(&ring->head);\n  if (head - *from",
+        "  u32 head = load(&ring->head) + 1;\n  if (head - *from",
+        "events are whole",
+        "trace-overwritten trace-mortal",
+    ),
+    # ---- waking.c
+    Mutant(
+        "WAKE_WITHOUT_BUMP",
+        "waking.c",
+        "  fetch_add(&shared->worker[worker].event, 1);\n",
+        "",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "WAKE_WITHOUT_NOTIFY",
+        "waking.c",
+        "  notify(&shared->worker[worker].event, 1);\n",
+        "",
+        "no lost wake-up",
+        PARKING,
+    ),
+    # ---- parking.c
+    Mutant(
+        "NO_SECOND_LOOK",
+        "parking.c",
+        "  int awake = is_wanted(worker, joined, help);\n",
+        "  int awake = 0;\n",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "LOOK_BEFORE_ANNOUNCING",
+        "parking.c",
+        """  if (help) announce(worker, joined);
+  int awake = is_wanted(worker, joined, help);
+""",
+        """  int awake = is_wanted(worker, joined, help);
+  if (help) announce(worker, joined);
+""",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "EVENT_READ_LATE",
+        "parking.c",
+        "  wait_on(event, seen, nanoseconds);\n}\n",
+        "  wait_on(event, load(event), nanoseconds);\n}\n",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "SPINNER_KEPT",
+        "parking.c",
+        "  spin_until(worker, NONE);\n  store(&shared->spinner, 0);\n",
+        "  spin_until(worker, NONE);\n",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "STOP_UNSEEN",
+        "parking.c",
+        "  return work_is_visible() || load(&shared->stop) != 0;\n",
+        "  return work_is_visible();\n",
+        "after stop every worker ends",
+        PARKING,
+    ),
+    Mutant(
+        "ONLOOKER_KEPT",
+        "parking.c",
+        "  store(&shared->onlooker, 0);\n",
+        "",
+        "nobody is left waiting",
+        "pool-promotion",
+    ),
+    Mutant(
+        "NO_NAP",
+        "parking.c",
+        "  while (help && (nanoseconds < 0 || nanoseconds > NAP) && kernels_awake(worker)) {\n",
+        "  while (0) {\n",
+        "the hungry are fed",
+        "pool-kernels-meet",
     ),
     # ---- latch.c
     Mutant(
@@ -780,36 +738,6 @@ MUTANTS = [
         "nobody uses a slot’s old generation",
         "latch-mortal",
     ),
-    # ---- promotion.c
-    Mutant(
-        "TAKE_BACK_BY_STORE",
-        "promotion.c",
-        """  if (!compare_exchange(&shared->task[index].state, state_word(generation, 0, QUEUED),
-                        state_word(generation, worker, CANCELLED)))
-    return 0;
-""",
-        """  if (load(&shared->task[index].state) != state_word(generation, 0, QUEUED)) return 0;
-  store(&shared->task[index].state, state_word(generation, worker, CANCELLED));
-""",
-        "every task runs once",
-        "pool-promotion pool-cancellation",
-    ),
-    Mutant(
-        "PROMOTES_UNHEARD",
-        "promotion.c",
-        "  announce_work(queue, hint);\n",
-        "",
-        "no worker sleeps beside a task",
-        "pool-promotion-meets pool-promotion",
-    ),
-    Mutant(
-        "POPS_ANOTHERS",
-        "promotion.c",
-        "  if (deque_newest(deque) == hint) deque_pop(deque);\n",
-        "  deque_pop(deque);\n",
-        "every task runs",
-        "pool-promotion pool-cancellation pool-promotion-meets",
-    ),
     # ---- doorbell.c
     Mutant(
         "RING_BEFORE_REASON",
@@ -840,7 +768,521 @@ MUTANTS = [
         "every ring is answered",
         "doorbell",
     ),
+    # ---- attention.c
+    Mutant(
+        "AWAKE_UNSEEN",
+        "attention.c",
+        "  raise_attention(context_at(stack));\n",
+        "",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    Mutant(
+        "NOT_EAGER",
+        "attention.c",
+        "  context_at(stack)->eager = 1;\n",
+        "",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    Mutant(
+        "RING_UNHEARD",
+        "attention.c",
+        "  if (stack) raise_attention(context_at(stack));\n",
+        "  (void)stack;\n",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    # ---- tasks.c
+    Mutant(
+        "WAKE_BEFORE_VISIBLE",
+        "tasks.c",
+        """  if (injector_put(queue, hint_of(index, generation))) {
+    announce_work(queue, hint_of(index, generation));
+""",
+        """  announce_work(queue, hint_of(index, generation));
+  if (injector_put(queue, hint_of(index, generation))) {
+""",
+        "no lost wake-up",
+        PARKING,
+    ),
+    Mutant(
+        "CLAIM_BY_STORE",
+        "tasks.c",
+        """  if (!compare_exchange(&task->state, state_word(generation, 0, QUEUED),
+                        state_word(generation, worker, RUNNING)))
+    return 0;
+""",
+        """  if (load(&task->state) != state_word(generation, 0, QUEUED)) return 0;
+  store(&task->state, state_word(generation, worker, RUNNING));
+""",
+        "every task runs once",
+        "pool-tasks pool-cancellation pool-recovery",
+    ),
+    Mutant(
+        "CANCEL_BY_STORE",
+        "tasks.c",
+        """  if (!compare_exchange(&task->state, word,
+                        state_word(generation_of(word), client_participant(client), CANCELLED)))
+    return 0;
+""",
+        "  store(&task->state, state_word(generation_of(word), client_participant(client), CANCELLED));\n",
+        "who is cancelled does not run",
+        "pool-tasks pool-cancellation",
+    ),
+    Mutant(
+        "HINT_BEFORE_QUEUED",
+        "tasks.c",
+        """  store(&task->state, state_word(generation, 0, QUEUED));
+  if (injector_put(queue, hint_of(index, generation))) {
+""",
+        """  int put = injector_put(queue, hint_of(index, generation));
+  store(&task->state, state_word(generation, 0, QUEUED));
+  if (put) {
+""",
+        "every task runs",
+        PARKING + " pool-tasks",
+    ),
+    Mutant(
+        "FILLED_LAST",
+        "tasks.c",
+        """  task_fill(index, function, queue, flags, size, block);
+  /* From here on a worker may own it, even before the hint is out: a stale hint may name it. */
+  store(&task->state, state_word(generation, 0, QUEUED));
+  if (injector_put(queue, hint_of(index, generation))) {
+""",
+        """  store(&task->state, state_word(generation, 0, QUEUED));
+  if (injector_put(queue, hint_of(index, generation))) {
+    task_fill(index, function, queue, flags, size, block);
+""",
+        "who claims a task reads what was submitted",
+        "pool-tasks pool-parking",
+    ),
+    Mutant(
+        "ENDED_BEFORE_WRITTEN",
+        "tasks.c",
+        """  task->size = size;
+  plain_store(&task->block, block); /* plain: as in task_fill() */
+  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return NOT_OURS;
+""",
+        """  if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return NOT_OURS;
+  task->size = size;
+  plain_store(&task->block, block); /* plain: as in task_fill() */
+""",
+        "an outcome is whole",
+        DEATH,
+    ),
+    Mutant(
+        "ARGUMENTS_FREED_FIRST",
+        "tasks.c",
+        """  store(&task->block, 0);
+  heap_free(worker, block);
+""",
+        """  heap_free(worker, block);
+  store(&task->block, 0);
+""",
+        "nothing is freed twice",
+        DEATH,
+    ),
+    # ---- completions.c
+    Mutant(
+        "ARMS_UNSEEN",
+        "completions.c",
+        "  if (load(&client->completed) == NONE) return 1;\n  store(&client->armed, 0);\n  return 0;\n",
+        "  return 1;\n",
+        "no lost wake-up of a client",
+        "pool-completions pool-parking",
+    ),
+    Mutant(
+        "CLIENT_WITHOUT_BUMP",
+        "completions.c",
+        "  fetch_add(&client->events, 1);\n",
+        "",
+        "no lost wake-up of a client",
+        "pool-completions pool-parking",
+    ),
+    Mutant(
+        "PUSH_LINKS_LATE",
+        "completions.c",
+        """    head = load(&client->completed);
+    store(&task->next, head);
+  } while (!compare_exchange(&client->completed, head, index));
+""",
+        """    head = load(&client->completed);
+  } while (!compare_exchange(&client->completed, head, index));
+  store(&task->next, head);
+""",
+        "every outcome is collected once",
+        "pool-completions pool-tasks",
+    ),
+    Mutant(
+        "PUSH_BY_STORE",
+        "completions.c",
+        """  do {
+    head = load(&client->completed);
+    store(&task->next, head);
+  } while (!compare_exchange(&client->completed, head, index));
+""",
+        """  head = load(&client->completed);
+  store(&task->next, head);
+  store(&client->completed, index);
+""",
+        "every outcome is collected once",
+        "pool-completions pool-tasks",
+    ),
+    Mutant(
+        "TAKE_NOT_EXCHANGE",
+        "completions.c",
+        "  u32 newest = exchange(&shared->clients[number].completed, NONE);\n",
+        "  u32 newest = load(&shared->clients[number].completed);\n"
+        "  store(&shared->clients[number].completed, NONE);\n",
+        "every outcome is collected once",
+        "pool-completions pool-tasks",
+    ),
+    # ---- stealing.c
+    Mutant(
+        "SPINS_ALONE",
+        "stealing.c",
+        "      passes_on = spin(me);\n",
+        "      spin(me);\n",
+        "no worker sleeps beside a task",
+        PARKING,
+    ),
+    Mutant(
+        "WOKEN_ALONE",
+        "stealing.c",
+        "    passes_on = 1; /* even if it did not sleep: a waker may have taken its bit for another's work */\n",
+        "",
+        "no worker sleeps beside a task",
+        PARKING,
+    ),
+    Mutant(
+        "AWAKE_ALONE",
+        "stealing.c",
+        """deadline - now)) & SLEPT) worker->wakeups++;
+    passes_on = 1; /* even if""",
+        """deadline - now)) & SLEPT) worker->wakeups++, passes_on = 1;
+    /* even if""",
+        "no worker sleeps beside a task",
+        PARKING,
+    ),
+    Mutant(
+        "STOP_AFTER_WAKING",
+        "stealing.c",
+        """  store(&shared->stop, 1);
+  for (u32 w = 0; w < plain_load(&shared->workers); w++) wake_worker(w);
+""",
+        """  for (u32 w = 0; w < plain_load(&shared->workers); w++) wake_worker(w);
+  store(&shared->stop, 1);
+""",
+        "after stop every worker ends",
+        PARKING,
+    ),
+    Mutant(
+        "BATCH_UNTOLD",
+        "stealing.c",
+        "  if (taken > 1) wake_one();\n",
+        "",
+        "no worker sleeps beside a task",
+        "pool-batches",
+    ),
+    Mutant(
+        "BATCH_LOST",
+        "stealing.c",
+        "  for (u32 i = taken; i > 1; i--) push_or_spill(me, batch[i - 1]);\n",
+        "  for (u32 i = taken; i > 2; i--) push_or_spill(me, batch[i - 1]);\n",
+        "every task runs",
+        "pool-tasks pool-completions",
+    ),
+    # ---- joining.c
+    Mutant(
+        "TAKE_BACK_BY_STORE",
+        "joining.c",
+        """  if (!compare_exchange(&shared->task[index].state, state_word(generation, 0, QUEUED),
+                        state_word(generation, worker, CANCELLED)))
+    return 0;
+""",
+        """  if (load(&shared->task[index].state) != state_word(generation, 0, QUEUED)) return 0;
+  store(&shared->task[index].state, state_word(generation, worker, CANCELLED));
+""",
+        "every task runs once",
+        "pool-promotion pool-cancellation",
+    ),
+    Mutant(
+        "POPS_ANOTHERS",
+        "joining.c",
+        "  if (deque_newest(deque) == hint) deque_pop(deque);\n",
+        "  deque_pop(deque);\n",
+        "every task runs",
+        "pool-promotion pool-cancellation pool-promotion-meets",
+    ),
+    # ---- promotion.c
+    Mutant(
+        "PROMOTES_UNHEARD",
+        "promotion.c",
+        "  announce_work(queue, hint);\n",
+        "",
+        "no worker sleeps beside a task",
+        "pool-promotion-meets pool-promotion",
+    ),
+    # ---- kernel_stacks.c
+    Mutant(
+        "STACK_UNRAISED",
+        "kernel_stacks.c",
+        "  raise_attention(context); /* somebody may be hungry already */\n",
+        "  lower_attention(context);\n",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    # ---- kernel_promotion.c
+    Mutant(
+        "PROMOTED_STAYS",
+        "kernel_promotion.c",
+        "  *link = 0;\n  job->older = context->promoted;\n",
+        "  job->older = context->promoted;\n",
+        "every job runs once",
+        KERNELS,
+    ),
+    Mutant(
+        "PROMOTED_CALL_STAYS",
+        "kernel_promotion.c",
+        "  call->function = 0;\n  *bottom = call + 1;\n",
+        "  *bottom = call + 1;\n",
+        "every job runs once",
+        KERNELS,
+    ),
+    Mutant(
+        "BOTTOM_STAYS",
+        "kernel_promotion.c",
+        "  *bottom = call + 1;\n",
+        "",
+        "every job runs once",
+        KERNELS,
+    ),
+    Mutant(
+        "PROMOTES_NEWEST_CALL",
+        "kernel_promotion.c",
+        "  struct penny_call *call = *bottom;\n  if (call > newest) return 0;\n",
+        "  struct penny_call *call = (struct penny_call *)newest;\n  if (call < *bottom) return 0;\n",
+        "every job runs once",
+        KERNELS,
+    ),
+    Mutant(
+        "FULL_IS_STOLEN",
+        "kernel_promotion.c",
+        "  return full ? call : call + 1;\n",
+        "  return call + 1;\n",
+        "no call is noted outside of its lane",
+        KERNELS,
+    ),
+    Mutant(
+        "PROMOTES_NEWEST",
+        "kernel_promotion.c",
+        """  while ((*link)->older) link = &(*link)->older;
+  struct penny_job *job = *link;
+  u32 parent = task_of(context, job);
+  *link = 0;
+  job->older = context->promoted;
+  context->promoted = job;
+  if (promote_one(me, parent, (u32)job, 0, &job->hint)) return 1;
+  context->promoted = job->older;
+  job->older = 0;
+""",
+        """  struct penny_job *job = *link, *older = job->older;
+  u32 parent = task_of(context, job);
+  *link = older;
+  job->older = context->promoted;
+  context->promoted = job;
+  if (promote_one(me, parent, (u32)job, 0, &job->hint)) return 1;
+  context->promoted = job->older;
+  job->older = older;
+""",
+        "a join finds private only what is newer",
+        KERNELS,
+    ),
+    Mutant(
+        "OVERFLOW_UNSEEN",
+        "kernel_promotion.c",
+        "    context->job.newest = job->older;\n    kernel_throw(OVERFLOW, NONE);\n",
+        "",
+        "no job lies beyond the stack’s end",
+        "pool-kernels-failing",
+    ),
+    Mutant(
+        "EAGER_ONCE",
+        "kernel_promotion.c",
+        "      context->beat = now + BEAT;\n    } while",
+        "      context->beat = now + BEAT;\n      context->eager = 0;\n    } while",
+        "the hungry are fed",
+        "pool-kernels-meet",
+    ),
+    # ---- kernel_joining.c
+    Mutant(
+        "WAIT_KEEPS_BOTTOM",
+        "kernel_joining.c",
+        "    help(context, me, hint);\n    lane_of(call)->bottom = call;\n    collect(me, hint);\n",
+        "    help(context, me, hint);\n    collect(me, hint);\n",
+        "every job runs once",
+        KERNELS,
+    ),
+    Mutant(
+        "RAN_UNNOTED",
+        "kernel_joining.c",
+        "{ job->older = RAN_HERE; }",
+        "{ job->older = 0; }",
+        "every job runs once",
+        KERNELS,
+    ),
+    Mutant(
+        "GOES_ON",
+        "kernel_joining.c",
+        "  if (state != LOST) return;\n  await_orphans(me, serial);\n",
+        "  if (state != LOST) return;\n",
+        "no frame is left while an orphan needs it",
+        "pool-recovery-of-kernels",
+    ),
+    # ---- kernel_calls.c
+    Mutant(
+        "LEFT_PRIVATE",
+        "kernel_calls.c",
+        "  while ((job = newest_below(context->job.newest, entry))) context->job.newest = job->older;\n",
+        "",
+        "no frame is left while a job needs it",
+        "pool-kernels-failing",
+    ),
+    Mutant(
+        "LEFT_PROMOTED",
+        "kernel_calls.c",
+        "    context->promoted = job->older;\n    abandon(context, me, job->hint);\n",
+        "    context->promoted = job->older;\n",
+        "no frame is left while a job needs it",
+        "pool-kernels-failing",
+    ),
+    Mutant(
+        "LEFT_CALLS",
+        "kernel_calls.c",
+        "    while (lane->bottom > lane->call) abandon(context, me, (--lane->bottom)->hint);\n",
+        "    lane->bottom = lane->call;\n",
+        "no frame is left while a job needs it",
+        "pool-kernels-failing",
+    ),
+    Mutant(
+        "LEAVES_JOBS",
+        "kernel_calls.c",
+        "newest_below(context->promoted, entry) ||\n      context->lane",
+        "0 ||\n      context->lane",
+        "no frame is left while a job needs it",
+        "pool-kernels-failing",
+    ),
+    Mutant(
+        "LEAVES_ORPHANS",
+        "kernel_calls.c",
+        "  if (lost) await_orphans(me, serial);\n",
+        "  (void)lost;\n",
+        "no frame is left while an orphan needs it",
+        "pool-recovery-of-kernels",
+    ),
+    # ---- kernel_orphans.c
+    Mutant(
+        "QUEUED_UNSEEN",
+        "kernel_orphans.c",
+        "(runs && participant_of(word) == me)) return 0;",
+        "participant_of(word) == me) return 0;",
+        "no frame is left while an orphan needs it",
+        "kernels-orphans-claimed",
+    ),
+    Mutant(
+        "SEARCHED_ONCE",
+        "kernel_orphans.c",
+        "  return load(&shared->kernel_burials) != burials;\n",
+        "  (void)burials;\n  return 0;\n",
+        "no frame is left while an orphan needs it",
+        "kernels-orphans",
+    ),
+    Mutant(
+        "CLAIMED_UNSEEN",
+        "kernel_orphans.c",
+        "    if (load(&task->state) == word) return later && load(&context_at(stack)->dead);\n",
+        "    return load(&task->state) == word && later && load(&context_at(stack)->dead);\n",
+        "no frame is left while an orphan needs it",
+        "kernels-orphans-claimed",
+    ),
+    Mutant(
+        "ELDERS_AWAITED",
+        "kernel_orphans.c",
+        "    int later = me == NONE || (i32)(plain_load(&payload_of(task)->serial) - serial) > 0;\n",
+        "    int later = 1;\n    (void)serial;\n",
+        "no orphan waits for who waits for it",
+        "pool-recovery-of-kernels",
+    ),
+    Mutant(
+        "EXHUMED_EARLY",
+        "kernel_orphans.c",
+        " || orphans_run(NONE, 0)) return;",
+        ") return;",
+        "no stack is used again while an orphan needs it",
+        "pool-recovery-of-kernels",
+    ),
+    # ---- kernel_modules.c
+    Mutant(
+        "MODULE_BY_STORE",
+        "kernel_modules.c",
+        "    if (!compare_exchange(&module->state, NO_MODULE, adding(participant))) continue;\n",
+        "    if (load(&module->state)) continue;\n    store(&module->state, adding(participant));\n",
+        "a module’s entry has one maker",
+        "kernels-modules",
+    ),
+    Mutant(
+        "PLACES_BY_STORE",
+        "kernel_modules.c",
+        "    module->table = fetch_add(&shared->kernels_table, functions);\n",
+        "    module->table = load(&shared->kernels_table);\n"
+        "    store(&shared->kernels_table, module->table + functions);\n",
+        "a place in the table has one function",
+        "kernels-modules",
+    ),
+    Mutant(
+        "DATA_UNZEROED",
+        "kernel_modules.c",
+        "    if (data_size) __builtin_memset((void *)module->data, 0, data_size);\n",
+        "",
+        "static data begins as zeros",
+        "kernels-modules",
+    ),
+    Mutant(
+        "READY_EARLY",
+        "kernel_modules.c",
+        "  struct kernel_module *module = module_of(number);\n  heap_take_over(KERNELS, module->block);\n",
+        "  struct kernel_module *module = module_of(number);\n  store(&module->state, READY);\n"
+        "  heap_take_over(KERNELS, module->block);\n",
+        "what is ready outlives who added it",
+        "kernels-modules",
+    ),
+    Mutant(
+        "ADDING_LEFT",
+        "kernel_modules.c",
+        "    if (load(&module->state) == adding(dead)) drop(module, KEEPER);\n",
+        "    (void)module, (void)dead;\n",
+        "every entry comes free",
+        "kernels-modules",
+    ),
+    Mutant(
+        "DROP_KEEPS_NAMES",
+        "kernel_modules.c",
+        "  module->data = module->block = 0;\n",
+        "",
+        "every entry comes free",
+        "kernels-modules",
+    ),
     # ---- recovery.c
+    Mutant(
+        "DEAD_WAITS",
+        "recovery.c",
+        "  if (dead < WORKERS_MAX) store(&shared->waits_for[dead], 0);\n",
+        "",
+        "nobody is left waiting",
+        "pool-recovery-of-jobs pool-recovery-late",
+    ),
     Mutant(
         "RUNNING_FORGOTTEN",
         "recovery.c",
@@ -939,317 +1381,6 @@ MUTANTS = [
         "room that nobody waits for is given out",
         "pool-little-room",
     ),
-    # ---- arrays.c
-    array(
-        "HOLD_UNMOVED",
-        "    if (compare_exchange64(&array->life, life, life + MOVE)) return 1;\n",
-        "    return 1;\n",
-        "nobody has an array that is freed",
-        ARRAYS,
-    ),
-    array(
-        "HOLD_LATE",
-        "  set_bit(array, participant);\n  for (;;) {\n    u64 life = load(&array->life);\n"
-        "    if (array_state_of(life) != ALIVE || serial_of(life) != serial) break;\n"
-        "    if (compare_exchange64(&array->life, life, life + MOVE)) return 1;\n",
-        "  for (;;) {\n    u64 life = load(&array->life);\n"
-        "    if (array_state_of(life) != ALIVE || serial_of(life) != serial) break;\n"
-        "    if (compare_exchange64(&array->life, life, life + MOVE)) {\n"
-        "      set_bit(array, participant);\n      return 1;\n    }\n",
-        "nobody has an array that is freed",
-        ARRAYS,
-    ),
-    array(
-        "HOLD_BY_NUMBER",
-        "array_state_of(life) != ALIVE || serial_of(life) != serial) break;",
-        "array_state_of(life) != ALIVE) break;",
-        "an old name gives no hold",
-        ARRAYS,
-    ),
-    array(
-        "FREE_BY_STORE",
-        "    if (!array_claim(participant, number, life)) continue;\n",
-        "    store(&array->life, life_as(life, participant, FREEING));\n",
-        "nobody has an array that is freed",
-        ARRAYS,
-    ),
-    array(
-        "BIT_KEPT",
-        "  clear_bit(array, participant);\n  array_look(participant, number); /* it may",
-        "  array_look(participant, number); /* it may",
-        "all is free at the end",
-        ARRAYS,
-    ),
-    array(
-        "FAILED_UNSEEN",
-        "  array_look(participant, number); /* it may be another by now, and our bit was in the way of who "
-        "let go of that */\n",
-        "",
-        "all is free at the end",
-        ARRAYS,
-    ),
-    array(
-        "UNCARRY_UNSEEN",
-        "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n",
-        "    continue;\n",
-        "all is free at the end",
-        ARRAYS,
-    ),
-    array(
-        "UNCARRY_LATE",
-        "  store(&shared->carried[index], 0);\n  u32 count = count_of(address);\n"
-        "  for (u32 i = 0; i < count; i++)\n"
-        "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n",
-        "  u32 count = count_of(address);\n  for (u32 i = 0; i < count; i++)\n"
-        "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n"
-        "  store(&shared->carried[index], 0);\n",
-        "all is free at the end",
-        ARRAYS,
-    ),
-    array(
-        "ENTRY_BY_STORE",
-        "    if (!compare_exchange64(&array->life, life, life_as(made, participant, MAKING))) continue;\n",
-        "    store(&array->life, life_as(made, participant, MAKING));\n",
-        "an entry has one maker",
-        ARRAYS,
-    ),
-    array(
-        "UNZEROED",
-        "    __builtin_memset((void *)block, 0, size);\n",
-        "",
-        "a new array is zeros",
-        ARRAYS,
-    ),
-    array(
-        "DEAD_HOLDS",
-        "    clear_bit(array, dead);\n",
-        "",
-        "all is free at the end",
-        "pool-recovery-of-arrays",
-    ),
-    array(
-        "KEEPER_UNSEEN",
-        "      array_look(keeper, number); /* it may have let go and not looked */\n",
-        "      continue;\n",
-        "all is free at the end",
-        "pool-recovery-of-arrays",
-    ),
-    array(
-        "MAKING_LEFT",
-        "      store(&array->block, 0); /* the sweep frees it */\n"
-        "      store(&array->life, life_as(load(&array->life), 0, NO_ARRAY));\n",
-        "",
-        "all is free at the end",
-        "pool-recovery-of-arrays",
-    ),
-    array(
-        "FREEING_LEFT",
-        "      free_entry(array, keeper);\n",
-        "",
-        "all is free at the end",
-        "pool-recovery-of-arrays",
-    ),
-    # ---- kernel_jobs.c
-    kernel(
-        "PROMOTED_STAYS",
-        "  *link = 0;\n  job->older = context->promoted;\n",
-        "  job->older = context->promoted;\n",
-        "every job runs once",
-        KERNELS,
-    ),
-    kernel(
-        "PROMOTED_CALL_STAYS",
-        "  call->function = 0;\n  *bottom = call + 1;\n",
-        "  *bottom = call + 1;\n",
-        "every job runs once",
-        KERNELS,
-    ),
-    kernel(
-        "BOTTOM_STAYS",
-        "  *bottom = call + 1;\n",
-        "",
-        "every job runs once",
-        KERNELS,
-    ),
-    kernel(
-        "PROMOTES_NEWEST_CALL",
-        "  struct penny_call *call = *bottom;\n  if (call > newest) return 0;\n",
-        "  struct penny_call *call = (struct penny_call *)newest;\n  if (call < *bottom) return 0;\n",
-        "every job runs once",
-        KERNELS,
-    ),
-    kernel(
-        "WAIT_KEEPS_BOTTOM",
-        "    help(context, me, hint);\n    lane_of(call)->bottom = call;\n    collect(me, hint);\n",
-        "    help(context, me, hint);\n    collect(me, hint);\n",
-        "every job runs once",
-        KERNELS,
-    ),
-    kernel(
-        "FULL_IS_STOLEN",
-        "  return full ? call : call + 1;\n",
-        "  return call + 1;\n",
-        "no call is noted outside of its lane",
-        KERNELS,
-    ),
-    kernel(
-        "RAN_UNNOTED",
-        "{ job->older = RAN_HERE; }",
-        "{ job->older = 0; }",
-        "every job runs once",
-        KERNELS,
-    ),
-    kernel(
-        "PROMOTES_NEWEST",
-        """  while ((*link)->older) link = &(*link)->older;
-  struct penny_job *job = *link;
-  u32 parent = task_of(context, job);
-  *link = 0;
-  job->older = context->promoted;
-  context->promoted = job;
-  if (promote_one(me, parent, (u32)job, 0, &job->hint)) return 1;
-  context->promoted = job->older;
-  job->older = 0;
-""",
-        """  struct penny_job *job = *link, *older = job->older;
-  u32 parent = task_of(context, job);
-  *link = older;
-  job->older = context->promoted;
-  context->promoted = job;
-  if (promote_one(me, parent, (u32)job, 0, &job->hint)) return 1;
-  context->promoted = job->older;
-  job->older = older;
-""",
-        "a join finds private only what is newer",
-        KERNELS,
-    ),
-    kernel(
-        "OVERFLOW_UNSEEN",
-        "    context->job.newest = job->older;\n    kernel_throw(OVERFLOW, NONE);\n",
-        "",
-        "no job lies beyond the stack’s end",
-        "pool-kernels-failing",
-    ),
-    kernel(
-        "LEFT_PRIVATE",
-        "  while ((job = newest_below(context->job.newest, entry))) context->job.newest = job->older;\n",
-        "",
-        "no frame is left while a job needs it",
-        "pool-kernels-failing",
-    ),
-    kernel(
-        "LEFT_PROMOTED",
-        "    context->promoted = job->older;\n    abandon(context, me, job->hint);\n",
-        "    context->promoted = job->older;\n",
-        "no frame is left while a job needs it",
-        "pool-kernels-failing",
-    ),
-    kernel(
-        "LEFT_CALLS",
-        "    while (lane->bottom > lane->call) abandon(context, me, (--lane->bottom)->hint);\n",
-        "    lane->bottom = lane->call;\n",
-        "no frame is left while a job needs it",
-        "pool-kernels-failing",
-    ),
-    kernel(
-        "LEAVES_JOBS",
-        "newest_below(context->promoted, entry) ||\n      context->lane",
-        "0 ||\n      context->lane",
-        "no frame is left while a job needs it",
-        "pool-kernels-failing",
-    ),
-    kernel(
-        "AWAKE_UNSEEN",
-        "  raise_attention(context_at(stack));\n",
-        "",
-        "the hungry are fed",
-        "pool-kernels-meet",
-    ),
-    kernel(
-        "NOT_EAGER",
-        "  context_at(stack)->eager = 1;\n",
-        "",
-        "the hungry are fed",
-        "pool-kernels-meet",
-    ),
-    kernel(
-        "EAGER_ONCE",
-        "      context->beat = now + BEAT;\n    } while",
-        "      context->beat = now + BEAT;\n      context->eager = 0;\n    } while",
-        "the hungry are fed",
-        "pool-kernels-meet",
-    ),
-    kernel(
-        "RING_UNHEARD",
-        "  if (stack) raise_attention(context_at(stack));\n",
-        "  (void)stack;\n",
-        "the hungry are fed",
-        "pool-kernels-meet",
-    ),
-    kernel(
-        "STACK_UNRAISED",
-        "  raise_attention(context); /* somebody may be hungry already */\n",
-        "  lower_attention(context);\n",
-        "the hungry are fed",
-        "pool-kernels-meet",
-    ),
-    Mutant(
-        "NO_NAP",
-        "parking.c",
-        "  while (help && (nanoseconds < 0 || nanoseconds > NAP) && kernels_awake(worker)) {\n",
-        "  while (0) {\n",
-        "the hungry are fed",
-        "pool-kernels-meet",
-    ),
-    kernel(
-        "GOES_ON",
-        "  if (state != LOST) return;\n  await_orphans(me, serial);\n",
-        "  if (state != LOST) return;\n",
-        "no frame is left while an orphan needs it",
-        "pool-recovery-of-kernels",
-    ),
-    kernel(
-        "LEAVES_ORPHANS",
-        "  if (lost) await_orphans(me, serial);\n",
-        "  (void)lost;\n",
-        "no frame is left while an orphan needs it",
-        "pool-recovery-of-kernels",
-    ),
-    kernel(
-        "QUEUED_UNSEEN",
-        "(runs && participant_of(word) == me)) return 0;",
-        "participant_of(word) == me) return 0;",
-        "no frame is left while an orphan needs it",
-        "kernels-orphans-claimed",
-    ),
-    kernel(
-        "SEARCHED_ONCE",
-        "  return load(&shared->kernel_burials) != burials;\n",
-        "  (void)burials;\n  return 0;\n",
-        "no frame is left while an orphan needs it",
-        "kernels-orphans",
-    ),
-    kernel(
-        "CLAIMED_UNSEEN",
-        "    if (load(&task->state) == word) return later && load(&context_at(stack)->dead);\n",
-        "    return load(&task->state) == word && later && load(&context_at(stack)->dead);\n",
-        "no frame is left while an orphan needs it",
-        "kernels-orphans-claimed",
-    ),
-    kernel(
-        "ELDERS_AWAITED",
-        "    int later = me == NONE || (i32)(plain_load(&payload_of(index)->serial) - serial) > 0;\n",
-        "    int later = 1;\n    (void)serial;\n",
-        "no orphan waits for who waits for it",
-        "pool-recovery-of-kernels",
-    ),
-    kernel(
-        "EXHUMED_EARLY",
-        " || orphans_run(NONE, 0)) return;",
-        ") return;",
-        "no stack is used again while an orphan needs it",
-        "pool-recovery-of-kernels",
-    ),
     Mutant(
         "BURIED_LATE",
         "recovery.c",
@@ -1259,90 +1390,6 @@ MUTANTS = [
         "    if (t == TASKS - 1) kernels_bury(dead);\n",
         "no frame is left while an orphan needs it",
         "pool-recovery-of-kernels",
-    ),
-    # ---- kernel_modules.c
-    module(
-        "MODULE_BY_STORE",
-        "    if (!compare_exchange(&module->state, NO_MODULE, adding(participant))) continue;\n",
-        "    if (load(&module->state)) continue;\n    store(&module->state, adding(participant));\n",
-        "a module’s entry has one maker",
-        "kernels-modules",
-    ),
-    module(
-        "PLACES_BY_STORE",
-        "    module->table = fetch_add(&shared->kernels_table, functions);\n",
-        "    module->table = load(&shared->kernels_table);\n"
-        "    store(&shared->kernels_table, module->table + functions);\n",
-        "a place in the table has one function",
-        "kernels-modules",
-    ),
-    module(
-        "DATA_UNZEROED",
-        "    if (data_size) __builtin_memset((void *)module->data, 0, data_size);\n",
-        "",
-        "static data begins as zeros",
-        "kernels-modules",
-    ),
-    module(
-        "READY_EARLY",
-        "  struct kernel_module *module = module_of(number);\n  heap_take_over(KERNELS, module->block);\n",
-        "  struct kernel_module *module = module_of(number);\n  store(&module->state, READY);\n"
-        "  heap_take_over(KERNELS, module->block);\n",
-        "what is ready outlives who added it",
-        "kernels-modules",
-    ),
-    module(
-        "ADDING_LEFT",
-        "    if (load(&module->state) == adding(dead)) drop(module, KEEPER);\n",
-        "    (void)module, (void)dead;\n",
-        "every entry comes free",
-        "kernels-modules",
-    ),
-    module(
-        "DROP_KEEPS_NAMES",
-        "  module->data = module->block = 0;\n",
-        "",
-        "every entry comes free",
-        "kernels-modules",
-    ),
-    # ---- trace.c
-    Mutant(
-        "HEAD_BEFORE_EVENT",
-        "trace.c",
-        """  store(&event->when, time << EVENT_TIME_SHIFT | kind << EVENT_KIND_SHIFT | how << EVENT_HOW_SHIFT | who);
-  store(&event->what, (u64)function << 32 | task);
-  store(&ring->head, head + 1);
-""",
-        """  store(&ring->head, head + 1);
-  store(&event->when, time << EVENT_TIME_SHIFT | kind << EVENT_KIND_SHIFT | how << EVENT_HOW_SHIFT | who);
-  store(&event->what, (u64)function << 32 | task);
-""",
-        "events are whole",
-        "trace-overwritten trace-mortal",
-    ),
-    Mutant(
-        "NO_SECOND_HEAD",
-        "trace.c",
-        "  u32 ahead = load(&ring->head) - *from;\n",
-        "  u32 ahead = head - *from;\n",
-        "events are whole",
-        "trace-overwritten",
-    ),
-    Mutant(
-        "HALF_WRITTEN_TAKEN",
-        "trace.c",
-        "ahead < RING_EVENTS ? 0 : ahead - RING_EVENTS + 1",
-        "ahead < RING_EVENTS ? 0 : ahead - RING_EVENTS",
-        "events are whole",
-        "trace-overwritten",
-    ),
-    Mutant(
-        "UNWRITTEN_TAKEN",
-        "trace.c",
-        "  u32 head = load(&ring->head);\n  if (head - *from",
-        "  u32 head = load(&ring->head) + 1;\n  if (head - *from",
-        "events are whole",
-        "trace-overwritten trace-mortal",
     ),
 ]
 

@@ -90,7 +90,7 @@ enum { PENNY_LANE = 512 }; /* entries of a lane; deeper calls are not stealable 
 
 /* Each worker's kernels run on one stack, aligned to its size, with this at its base: so whoever has the
  * address of something on the stack has the context, and nobody keeps a worker's number. Writers and readers
- * of the words: kernel_jobs.c. */
+ * of the words: shared.h. */
 enum { PENNY_STACK_BYTES = 1 << 20 };
 struct penny_context {
   uint32_t limit;           /* below it no job may lie; or PENNY_ATTENTION */

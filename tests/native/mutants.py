@@ -110,10 +110,10 @@ KERNELS = "pool-kernels pool-kernels-failing"
 DEATH = "pool-recovery pool-recovery-of-jobs"
 
 MUTANTS = [
-    # ---- heap.c
+    # ---- memory/heap.c
     Mutant(
         "GRANULE_BY_STORE",
-        "heap.c",
+        "memory/heap.c",
         "    if (compare_exchange(&map.word[first + i], 0, (owner + 1) | (i ? 0 : HEAD))) continue;\n",
         "    if (!load(&map.word[first + i])) {\n"
         "      store(&map.word[first + i], (owner + 1) | (i ? 0 : HEAD));\n      continue;\n    }\n",
@@ -122,7 +122,7 @@ MUTANTS = [
     ),
     Mutant(
         "CONFLICT_KEEPS",
-        "heap.c",
+        "memory/heap.c",
         "    for (u32 j = i; j > 0; j--) store(&map.word[first + j - 1], 0);\n    return i;\n",
         "    return i;\n",
         "all is free at the end",
@@ -130,7 +130,7 @@ MUTANTS = [
     ),
     Mutant(
         "FREES_FIRST_TO_LAST",
-        "heap.c",
+        "memory/heap.c",
         "  for (u32 i = n; i > 0; i--) store(&map.word[first + i - 1], 0);\n",
         "  for (u32 i = 0; i < n; i++) store(&map.word[first + i], 0);\n",
         "no two blocks overlap",
@@ -138,7 +138,7 @@ MUTANTS = [
     ),
     Mutant(
         "NO_HEADS",
-        "heap.c",
+        "memory/heap.c",
         "(owner + 1) | (i ? 0 : HEAD)",
         "(owner + 1)",
         "no two blocks overlap",
@@ -146,7 +146,7 @@ MUTANTS = [
     ),
     Mutant(
         "HAZARD_UNSEEN",
-        "heap.c",
+        "memory/heap.c",
         "    if (p != owner && load(&shared->hazard[p]) == arena + 1) {\n",
         "    if (0) {\n",
         "nobody searches an arena that is retired",
@@ -154,7 +154,7 @@ MUTANTS = [
     ),
     Mutant(
         "HAZARD_LATE",
-        "heap.c",
+        "memory/heap.c",
         """  store(hazard, arena + 1);
   u32 address = 0;
   if (load(&shared->arena[arena]) == 1) {
@@ -169,7 +169,7 @@ MUTANTS = [
     ),
     Mutant(
         "RETIRES_IN_USE",
-        "heap.c",
+        "memory/heap.c",
         "  if (map_claim(map, ARENA_MAP_GRANULES, all, owner) != all) return 0;\n",
         "  for (u32 i = ARENA_MAP_GRANULES; i < ARENA_WORDS; i++)\n    if (load(&map.word[i])) return 0;\n",
         "nobody searches an arena that is retired",
@@ -177,7 +177,7 @@ MUTANTS = [
     ),
     Mutant(
         "SWEEPS_ALL",
-        "heap.c",
+        "memory/heap.c",
         "  if (first != NONE) compare_exchange(&map.word[first], word, word | MARK);\n",
         "  (void)word;\n",
         "a sweep keeps what slots refer to",
@@ -185,7 +185,7 @@ MUTANTS = [
     ),
     Mutant(
         "SWEEPS_NOTHING",
-        "heap.c",
+        "memory/heap.c",
         "    else\n      map_free(map, i, participant);\n",
         "    else\n      continue;\n",
         "all is free at the end",
@@ -193,16 +193,16 @@ MUTANTS = [
     ),
     Mutant(
         "DEAD_RETIRES_ON",
-        "heap.c",
+        "memory/heap.c",
         "    if (load(&shared->arena[arena]) == RETIRING + participant) store(&shared->arena[arena], 1);\n",
         "",
         "all is free at the end",
         "heap-mortal",
     ),
-    # ---- arrays.c
+    # ---- memory/arrays.c
     Mutant(
         "HOLD_UNMOVED",
-        "arrays.c",
+        "memory/arrays.c",
         "    if (compare_exchange64(&array->life, life, life + MOVE)) return 1;\n",
         "    return 1;\n",
         "nobody has an array that is freed",
@@ -210,7 +210,7 @@ MUTANTS = [
     ),
     Mutant(
         "HOLD_LATE",
-        "arrays.c",
+        "memory/arrays.c",
         "  set_bit(array, participant);\n  for (;;) {\n    u64 life = load(&array->life);\n"
         "    if (array_state_of(life) != ALIVE || serial_of(life) != serial) break;\n"
         "    if (compare_exchange64(&array->life, life, life + MOVE)) return 1;\n",
@@ -223,7 +223,7 @@ MUTANTS = [
     ),
     Mutant(
         "HOLD_BY_NUMBER",
-        "arrays.c",
+        "memory/arrays.c",
         "array_state_of(life) != ALIVE || serial_of(life) != serial) break;",
         "array_state_of(life) != ALIVE) break;",
         "an old name gives no hold",
@@ -231,7 +231,7 @@ MUTANTS = [
     ),
     Mutant(
         "FREE_BY_STORE",
-        "arrays.c",
+        "memory/arrays.c",
         "    if (!array_claim(participant, number, life)) continue;\n",
         "    store(&array->life, life_as(life, participant, FREEING));\n",
         "nobody has an array that is freed",
@@ -239,7 +239,7 @@ MUTANTS = [
     ),
     Mutant(
         "BIT_KEPT",
-        "arrays.c",
+        "memory/arrays.c",
         "  clear_bit(array, participant);\n  array_look(participant, number); /* it may",
         "  array_look(participant, number); /* it may",
         "all is free at the end",
@@ -247,7 +247,7 @@ MUTANTS = [
     ),
     Mutant(
         "FAILED_UNSEEN",
-        "arrays.c",
+        "memory/arrays.c",
         "  array_look(participant, number); /* it may be another by now, and our bit was in the way of who "
         "let go of that */\n",
         "",
@@ -256,7 +256,7 @@ MUTANTS = [
     ),
     Mutant(
         "UNCARRY_UNSEEN",
-        "arrays.c",
+        "memory/arrays.c",
         "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n",
         "    continue;\n",
         "all is free at the end",
@@ -264,7 +264,7 @@ MUTANTS = [
     ),
     Mutant(
         "UNCARRY_LATE",
-        "arrays.c",
+        "memory/arrays.c",
         "  store(&shared->carried[index], 0);\n  u32 count = count_of(address);\n"
         "  for (u32 i = 0; i < count; i++)\n"
         "    if (list->number[i] - 1 < ARRAYS) array_look(participant, list->number[i]);\n",
@@ -276,7 +276,7 @@ MUTANTS = [
     ),
     Mutant(
         "ENTRY_BY_STORE",
-        "arrays.c",
+        "memory/arrays.c",
         "    if (!compare_exchange64(&array->life, life, life_as(made, participant, MAKING))) continue;\n",
         "    store(&array->life, life_as(made, participant, MAKING));\n",
         "an entry has one maker",
@@ -284,7 +284,7 @@ MUTANTS = [
     ),
     Mutant(
         "UNZEROED",
-        "arrays.c",
+        "memory/arrays.c",
         "    __builtin_memset((void *)block, 0, size);\n",
         "",
         "a new array is zeros",
@@ -292,7 +292,7 @@ MUTANTS = [
     ),
     Mutant(
         "DEAD_HOLDS",
-        "arrays.c",
+        "memory/arrays.c",
         "    clear_bit(array, dead);\n",
         "",
         "all is free at the end",
@@ -300,7 +300,7 @@ MUTANTS = [
     ),
     Mutant(
         "KEEPER_UNSEEN",
-        "arrays.c",
+        "memory/arrays.c",
         "      array_look(keeper, number); /* it may have let go and not looked */\n",
         "      continue;\n",
         "all is free at the end",
@@ -308,7 +308,7 @@ MUTANTS = [
     ),
     Mutant(
         "MAKING_LEFT",
-        "arrays.c",
+        "memory/arrays.c",
         "      store(&array->block, 0); /* the sweep frees it */\n"
         "      store(&array->life, life_as(load(&array->life), 0, NO_ARRAY));\n",
         "",
@@ -317,16 +317,16 @@ MUTANTS = [
     ),
     Mutant(
         "FREEING_LEFT",
-        "arrays.c",
+        "memory/arrays.c",
         "      free_entry(array, keeper);\n",
         "",
         "all is free at the end",
         "pool-recovery-of-arrays",
     ),
-    # ---- deque.c
+    # ---- queues/deque.c
     Mutant(
         "PUSH_PUBLISHES_FIRST",
-        "deque.c",
+        "queues/deque.c",
         """  plain_store(entry(deque, bottom), hint);
   store(&deque->bottom, bottom + 1);
 """,
@@ -338,7 +338,7 @@ MUTANTS = [
     ),
     Mutant(
         "POP_LOOKS_FIRST",
-        "deque.c",
+        "queues/deque.c",
         """  store(&deque->bottom, bottom);
   u32 top = load(&deque->top);
 """,
@@ -350,7 +350,7 @@ MUTANTS = [
     ),
     Mutant(
         "LAST_UNCONTESTED",
-        "deque.c",
+        "queues/deque.c",
         "  int won = compare_exchange(&deque->top, top, top + 1);\n",
         "  int won = 1;\n  store(&deque->top, top + 1);\n",
         "each entry goes to one",
@@ -358,7 +358,7 @@ MUTANTS = [
     ),
     Mutant(
         "EMPTY_NOT_RESTORED",
-        "deque.c",
+        "queues/deque.c",
         """    store(&deque->bottom, bottom + 1);
     return NONE;
 """,
@@ -368,7 +368,7 @@ MUTANTS = [
     ),
     Mutant(
         "STEAL_BY_STORE",
-        "deque.c",
+        "queues/deque.c",
         "  return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;\n",
         "  store(&deque->top, top + 1);\n  return hint;\n",
         "each entry goes to one",
@@ -376,7 +376,7 @@ MUTANTS = [
     ),
     Mutant(
         "STEAL_READS_LATE",
-        "deque.c",
+        "queues/deque.c",
         """  u32 hint = plain_load(entry(deque, top));
   return compare_exchange(&deque->top, top, top + 1) ? hint : NONE;
 """,
@@ -388,7 +388,7 @@ MUTANTS = [
     ),
     Mutant(
         "ONE_TOO_MANY",
-        "deque.c",
+        "queues/deque.c",
         ">= DEQUE_ENTRIES) return 0",
         "> DEQUE_ENTRIES) return 0",
         "the ring’s size",
@@ -396,7 +396,7 @@ MUTANTS = [
     ),
     Mutant(
         "WRAP_UNSIGNED",
-        "deque.c",
+        "queues/deque.c",
         "  if ((i32)(bottom - top) <= 0) return NONE;\n",
         "  if (bottom <= top) return NONE;\n",
         "positions wrap",
@@ -404,7 +404,7 @@ MUTANTS = [
     ),
     Mutant(
         "ADOPT_BOTTOM_ONLY",
-        "deque.c",
+        "queues/deque.c",
         """  compare_exchange(&deque->top, top, top + 1); /* lost to that thief: then top is there already */
   store(&deque->bottom, top + 1);
 """,
@@ -412,10 +412,10 @@ MUTANTS = [
         "a successor loses nothing",
         "deque-inherited",
     ),
-    # ---- injector.c
+    # ---- queues/injector.c
     Mutant(
         "PUT_BY_STORE",
-        "injector.c",
+        "queues/injector.c",
         "      if (compare_exchange64(cell_at(injector, tail), cell, full_cell(tail, hint))) {\n",
         "      store(cell_at(injector, tail), full_cell(tail, hint));\n      {\n",
         "each hint comes out once",
@@ -423,7 +423,7 @@ MUTANTS = [
     ),
     Mutant(
         "TAKE_BY_STORE",
-        "injector.c",
+        "queues/injector.c",
         "  if (!compare_exchange64(cell_at(injector, head), cell, empty_cell(head + INJECTOR_CELLS))) return 0;\n",
         "  store(cell_at(injector, head), empty_cell(head + INJECTOR_CELLS));\n",
         "each hint comes out once",
@@ -431,7 +431,7 @@ MUTANTS = [
     ),
     Mutant(
         "HELPS_ONLY_FULL",
-        "injector.c",
+        "queues/injector.c",
         "cell_position(cell) == tail || cell_position(cell) == tail + INJECTOR_CELLS) {",
         "cell_position(cell) == tail) {",
         "nobody is held up by the dead",
@@ -439,7 +439,7 @@ MUTANTS = [
     ),
     Mutant(
         "HELPS_NOBODY",
-        "injector.c",
+        "queues/injector.c",
         """    } else if (cell_position(cell) == head + INJECTOR_CELLS) { /* taken, head not yet moved: help */
       compare_exchange(&injector->head, head, head + 1);
 """,
@@ -449,16 +449,16 @@ MUTANTS = [
     ),
     Mutant(
         "EMPTY_UNCHECKED",
-        "injector.c",
+        "queues/injector.c",
         "cell_position(cell) == tail - INJECTOR_CELLS) {\n      return 0;",
         "cell_position(cell) == tail - INJECTOR_CELLS) {\n      store(cell_at(injector, tail), empty_cell(tail));",
         "a full injector refuses",
         "injector-full",
     ),
-    # ---- slots.c
+    # ---- tables/slots.c
     Mutant(
         "PARENT_UNSET",
-        "slots.c",
+        "tables/slots.c",
         "  plain_store(&shared->parent[index], of_worker ? shared->worker[participant].innermost : 0);\n",
         "  if (of_worker) plain_store(&shared->parent[index], shared->worker[participant].innermost);\n",
         "nothing runs on top of a join but what belongs to it",
@@ -466,7 +466,7 @@ MUTANTS = [
     ),
     Mutant(
         "SLOT_BY_STORE",
-        "slots.c",
+        "tables/slots.c",
         "  if (!compare_exchange(&task->state, word, filling)) return 0;\n",
         "  store(&task->state, filling);\n",
         "a slot has one owner",
@@ -474,7 +474,7 @@ MUTANTS = [
     ),
     Mutant(
         "SAME_GENERATION",
-        "slots.c",
+        "tables/slots.c",
         "state_word(generation_of(word) + 1, participant, FILLING)",
         "state_word(generation_of(word), participant, FILLING)",
         "each use of a slot has its generation",
@@ -482,7 +482,7 @@ MUTANTS = [
     ),
     Mutant(
         "FREE_BEFORE_EMPTIED",
-        "slots.c",
+        "tables/slots.c",
         "  task_uncarry(index, participant);\n",
         "  task_uncarry(index, participant);\n"
         "  store(&task->state, state_word(generation_of(load(&task->state)), 0, FREE));\n",
@@ -491,16 +491,16 @@ MUTANTS = [
     ),
     Mutant(
         "RELEASE_KEEPS_OWNER",
-        "slots.c",
+        "tables/slots.c",
         "    heap_take_over(participant, block); /* or a sweep for its owner, now dead, would free it too */\n",
         "",
         "nothing is freed twice",
         DEATH,
     ),
-    # ---- belonging.c
+    # ---- tables/belonging.c
     Mutant(
         "TAKES_STRANGERS",
-        "belonging.c",
+        "tables/belonging.c",
         "{ return !is_queued(hint) || belongs(hint, joined); }",
         "{ return !is_queued(hint) || hint != joined; }",
         "nothing runs on top of a join but what belongs to it",
@@ -508,16 +508,16 @@ MUTANTS = [
     ),
     Mutant(
         "TAKES_OLDER",
-        "belonging.c",
+        "tables/belonging.c",
         "      return hint == joined || (!(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0);\n",
         "      return hint == joined || !(awaited & ALONE);\n",
         "nothing runs on top of a join but what belongs to it",
         "pool-promotion pool-cancellation",
     ),
-    # ---- functions.c
+    # ---- tables/functions.c
     Mutant(
         "SERIAL_UNSEEN",
-        "functions.c",
+        "tables/functions.c",
         "    if (serial_of(before) != serial || !references_of(before)) return 0;\n",
         "    if (!references_of(before)) return 0;\n",
         "a number names one function",
@@ -525,7 +525,7 @@ MUTANTS = [
     ),
     Mutant(
         "REVIVES",
-        "functions.c",
+        "tables/functions.c",
         "    if (serial_of(before) != serial || !references_of(before)) return 0;\n",
         "    if (serial_of(before) != serial) return 0;\n",
         "a number names one function",
@@ -533,7 +533,7 @@ MUTANTS = [
     ),
     Mutant(
         "ENTRY_FREE_FIRST",
-        "functions.c",
+        "tables/functions.c",
         """  u32 block = load(&function->block);
   if (block) { /* unless""",
         """  u32 block = load(&function->block);
@@ -544,16 +544,16 @@ MUTANTS = [
     ),
     Mutant(
         "RETAIN_BY_STORE",
-        "functions.c",
+        "tables/functions.c",
         "    if (compare_exchange64(life, before, before + 1)) return 1;\n",
         "    store(life, before + 1);\n    return 1;\n",
         "a number names one function",
         "functions",
     ),
-    # ---- trace.c
+    # ---- trace/trace.c
     Mutant(
         "HEAD_BEFORE_EVENT",
-        "trace.c",
+        "trace/trace.c",
         """  store(&event->when, time << EVENT_TIME_SHIFT | kind << EVENT_KIND_SHIFT | how << EVENT_HOW_SHIFT | who);
   store(&event->what, (u64)function << 32 | task);
   store(&ring->head, head + 1);
@@ -567,7 +567,7 @@ MUTANTS = [
     ),
     Mutant(
         "NO_SECOND_HEAD",
-        "trace.c",
+        "trace/trace.c",
         "  u32 ahead = load(&ring->head) - *from;\n",
         "  u32 ahead = head - *from;\n",
         "events are whole",
@@ -575,7 +575,7 @@ MUTANTS = [
     ),
     Mutant(
         "HALF_WRITTEN_TAKEN",
-        "trace.c",
+        "trace/trace.c",
         "ahead < RING_EVENTS ? 0 : ahead - RING_EVENTS + 1",
         "ahead < RING_EVENTS ? 0 : ahead - RING_EVENTS",
         "events are whole",
@@ -583,16 +583,16 @@ MUTANTS = [
     ),
     Mutant(
         "UNWRITTEN_TAKEN",
-        "trace.c",
+        "trace/trace.c",
         "  u32 head = load(&ring->head);\n  if (head - *from",
         "  u32 head = load(&ring->head) + 1;\n  if (head - *from",
         "events are whole",
         "trace-overwritten trace-mortal",
     ),
-    # ---- waking.c
+    # ---- sleep/waking.c
     Mutant(
         "WAKE_WITHOUT_BUMP",
-        "waking.c",
+        "sleep/waking.c",
         "  fetch_add(&shared->worker[worker].event, 1);\n",
         "",
         "no lost wake-up",
@@ -600,16 +600,16 @@ MUTANTS = [
     ),
     Mutant(
         "WAKE_WITHOUT_NOTIFY",
-        "waking.c",
+        "sleep/waking.c",
         "  notify(&shared->worker[worker].event, 1);\n",
         "",
         "no lost wake-up",
         PARKING,
     ),
-    # ---- parking.c
+    # ---- sleep/parking.c
     Mutant(
         "NO_SECOND_LOOK",
-        "parking.c",
+        "sleep/parking.c",
         "  int awake = is_wanted(worker, joined, help);\n",
         "  int awake = 0;\n",
         "no lost wake-up",
@@ -617,7 +617,7 @@ MUTANTS = [
     ),
     Mutant(
         "LOOK_BEFORE_ANNOUNCING",
-        "parking.c",
+        "sleep/parking.c",
         """  if (help) announce(worker, joined);
   int awake = is_wanted(worker, joined, help);
 """,
@@ -629,7 +629,7 @@ MUTANTS = [
     ),
     Mutant(
         "EVENT_READ_LATE",
-        "parking.c",
+        "sleep/parking.c",
         "  wait_on(event, seen, nanoseconds);\n}\n",
         "  wait_on(event, load(event), nanoseconds);\n}\n",
         "no lost wake-up",
@@ -637,7 +637,7 @@ MUTANTS = [
     ),
     Mutant(
         "SPINNER_KEPT",
-        "parking.c",
+        "sleep/parking.c",
         "  spin_until(worker, NONE);\n  store(&shared->spinner, 0);\n",
         "  spin_until(worker, NONE);\n",
         "no lost wake-up",
@@ -645,7 +645,7 @@ MUTANTS = [
     ),
     Mutant(
         "STOP_UNSEEN",
-        "parking.c",
+        "sleep/parking.c",
         "  return work_is_visible() || load(&shared->stop) != 0;\n",
         "  return work_is_visible();\n",
         "after stop every worker ends",
@@ -653,7 +653,7 @@ MUTANTS = [
     ),
     Mutant(
         "ONLOOKER_KEPT",
-        "parking.c",
+        "sleep/parking.c",
         "  store(&shared->onlooker, 0);\n",
         "",
         "nobody is left waiting",
@@ -661,16 +661,16 @@ MUTANTS = [
     ),
     Mutant(
         "NO_NAP",
-        "parking.c",
+        "sleep/parking.c",
         "  while (help && (nanoseconds < 0 || nanoseconds > NAP) && kernels_awake(worker)) {\n",
         "  while (0) {\n",
         "the hungry are fed",
         "pool-kernels-meet",
     ),
-    # ---- latch.c
+    # ---- sleep/latch.c
     Mutant(
         "SET_BY_STORE",
-        "latch.c",
+        "sleep/latch.c",
         "  u32 before = fetch_or(&shared->task[index].latch, SET);\n",
         "  u32 before = load(&shared->task[index].latch);\n"
         "  store(&shared->task[index].latch, before | SET);\n",
@@ -679,7 +679,7 @@ MUTANTS = [
     ),
     Mutant(
         "SET_WAKES_NOBODY",
-        "latch.c",
+        "sleep/latch.c",
         "  if (before & SLEEPING) wake_worker(owner);\n",
         "",
         "no lost wake-up of a joiner",
@@ -687,7 +687,7 @@ MUTANTS = [
     ),
     Mutant(
         "SLEEPS_ON_SLEEPY",
-        "latch.c",
+        "sleep/latch.c",
         "int latch_fall_asleep(u32 hint) { return move(hint, SLEEPY, SLEEPING); }\n",
         "int latch_fall_asleep(u32 hint) { (void)hint; return 1; }\n",
         "no lost wake-up of a joiner",
@@ -695,7 +695,7 @@ MUTANTS = [
     ),
     Mutant(
         "STATE_FOR_END",
-        "latch.c",
+        "sleep/latch.c",
         "  return word >> 16 == hint_generation(hint) && (word & SET);\n",
         "  (void)word;\n  u32 state = state_of(load(&shared->task[hint_index(hint)].state));\n"
         "  return state == RETURNED || state == RAISED || state == LOST;\n",
@@ -704,7 +704,7 @@ MUTANTS = [
     ),
     Mutant(
         "ABANDONED_STAYS",
-        "latch.c",
+        "sleep/latch.c",
         "  if (before & ABANDONED) task_release(index, participant);\n",
         "  (void)participant;\n",
         "every slot comes free",
@@ -712,7 +712,7 @@ MUTANTS = [
     ),
     Mutant(
         "ABANDONS_THE_ENDED",
-        "latch.c",
+        "sleep/latch.c",
         """    if (before & SET) {
       task_release(index, KEEPER);
       return;
@@ -724,7 +724,7 @@ MUTANTS = [
     ),
     Mutant(
         "DEAD_SETS_NOTHING",
-        "latch.c",
+        "sleep/latch.c",
         "    if (!compare_exchange(latch, before, before | SET)) continue;\n    after_set(index, before, owner, KEEPER);\n",
         "    (void)owner;\n",
         "no lost wake-up of a joiner",
@@ -732,16 +732,16 @@ MUTANTS = [
     ),
     Mutant(
         "DEAD_SETS_ANY",
-        "latch.c",
+        "sleep/latch.c",
         "    if (before >> 16 != generation) return; /* the owner has read it, and freed the slot */\n",
         "    (void)generation;\n",
         "nobody uses a slot’s old generation",
         "latch-mortal",
     ),
-    # ---- doorbell.c
+    # ---- sleep/doorbell.c
     Mutant(
         "RING_BEFORE_REASON",
-        "doorbell.c",
+        "sleep/doorbell.c",
         """  fetch_or(&shared->worker[worker].reasons, reason);
   store(&shared->worker[worker].interrupt, SIGUSR1);
 """,
@@ -753,7 +753,7 @@ MUTANTS = [
     ),
     Mutant(
         "REASONS_BY_STORE",
-        "doorbell.c",
+        "sleep/doorbell.c",
         "  return exchange(&shared->worker[worker].reasons, 0);\n",
         "  u32 reasons = load(&shared->worker[worker].reasons);\n"
         "  store(&shared->worker[worker].reasons, 0);\n  return reasons;\n",
@@ -762,16 +762,16 @@ MUTANTS = [
     ),
     Mutant(
         "REASON_NOT_OR",
-        "doorbell.c",
+        "sleep/doorbell.c",
         "  fetch_or(&shared->worker[worker].reasons, reason);\n",
         "  store(&shared->worker[worker].reasons, reason);\n",
         "every ring is answered",
         "doorbell",
     ),
-    # ---- attention.c
+    # ---- sleep/attention.c
     Mutant(
         "AWAKE_UNSEEN",
-        "attention.c",
+        "sleep/attention.c",
         "  raise_attention(context_at(stack));\n",
         "",
         "the hungry are fed",
@@ -779,7 +779,7 @@ MUTANTS = [
     ),
     Mutant(
         "NOT_EAGER",
-        "attention.c",
+        "sleep/attention.c",
         "  context_at(stack)->eager = 1;\n",
         "",
         "the hungry are fed",
@@ -787,16 +787,16 @@ MUTANTS = [
     ),
     Mutant(
         "RING_UNHEARD",
-        "attention.c",
+        "sleep/attention.c",
         "  if (stack) raise_attention(context_at(stack));\n",
         "  (void)stack;\n",
         "the hungry are fed",
         "pool-kernels-meet",
     ),
-    # ---- tasks.c
+    # ---- tasks/tasks.c
     Mutant(
         "WAKE_BEFORE_VISIBLE",
-        "tasks.c",
+        "tasks/tasks.c",
         """  if (injector_put(queue, hint_of(index, generation))) {
     announce_work(queue, hint_of(index, generation));
 """,
@@ -808,7 +808,7 @@ MUTANTS = [
     ),
     Mutant(
         "CLAIM_BY_STORE",
-        "tasks.c",
+        "tasks/tasks.c",
         """  if (!compare_exchange(&task->state, state_word(generation, 0, QUEUED),
                         state_word(generation, worker, RUNNING)))
     return 0;
@@ -821,7 +821,7 @@ MUTANTS = [
     ),
     Mutant(
         "CANCEL_BY_STORE",
-        "tasks.c",
+        "tasks/tasks.c",
         """  if (!compare_exchange(&task->state, word,
                         state_word(generation_of(word), client_participant(client), CANCELLED)))
     return 0;
@@ -832,7 +832,7 @@ MUTANTS = [
     ),
     Mutant(
         "HINT_BEFORE_QUEUED",
-        "tasks.c",
+        "tasks/tasks.c",
         """  store(&task->state, state_word(generation, 0, QUEUED));
   if (injector_put(queue, hint_of(index, generation))) {
 """,
@@ -845,7 +845,7 @@ MUTANTS = [
     ),
     Mutant(
         "FILLED_LAST",
-        "tasks.c",
+        "tasks/tasks.c",
         """  task_fill(index, function, queue, flags, size, block);
   /* From here on a worker may own it, even before the hint is out: a stale hint may name it. */
   store(&task->state, state_word(generation, 0, QUEUED));
@@ -860,7 +860,7 @@ MUTANTS = [
     ),
     Mutant(
         "ENDED_BEFORE_WRITTEN",
-        "tasks.c",
+        "tasks/tasks.c",
         """  task->size = size;
   plain_store(&task->block, block); /* plain: as in task_fill() */
   if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return NOT_OURS;
@@ -874,7 +874,7 @@ MUTANTS = [
     ),
     Mutant(
         "ARGUMENTS_FREED_FIRST",
-        "tasks.c",
+        "tasks/tasks.c",
         """  store(&task->block, 0);
   heap_free(worker, block);
 """,
@@ -884,10 +884,10 @@ MUTANTS = [
         "nothing is freed twice",
         DEATH,
     ),
-    # ---- completions.c
+    # ---- tasks/completions.c
     Mutant(
         "ARMS_UNSEEN",
-        "completions.c",
+        "tasks/completions.c",
         "  if (load(&client->completed) == NONE) return 1;\n  store(&client->armed, 0);\n  return 0;\n",
         "  return 1;\n",
         "no lost wake-up of a client",
@@ -895,7 +895,7 @@ MUTANTS = [
     ),
     Mutant(
         "CLIENT_WITHOUT_BUMP",
-        "completions.c",
+        "tasks/completions.c",
         "  fetch_add(&client->events, 1);\n",
         "",
         "no lost wake-up of a client",
@@ -903,7 +903,7 @@ MUTANTS = [
     ),
     Mutant(
         "PUSH_LINKS_LATE",
-        "completions.c",
+        "tasks/completions.c",
         """    head = load(&client->completed);
     store(&task->next, head);
   } while (!compare_exchange(&client->completed, head, index));
@@ -917,7 +917,7 @@ MUTANTS = [
     ),
     Mutant(
         "PUSH_BY_STORE",
-        "completions.c",
+        "tasks/completions.c",
         """  do {
     head = load(&client->completed);
     store(&task->next, head);
@@ -932,17 +932,17 @@ MUTANTS = [
     ),
     Mutant(
         "TAKE_NOT_EXCHANGE",
-        "completions.c",
+        "tasks/completions.c",
         "  u32 newest = exchange(&shared->clients[number].completed, NONE);\n",
         "  u32 newest = load(&shared->clients[number].completed);\n"
         "  store(&shared->clients[number].completed, NONE);\n",
         "every outcome is collected once",
         "pool-completions pool-tasks",
     ),
-    # ---- stealing.c
+    # ---- jobs/stealing.c
     Mutant(
         "SPINS_ALONE",
-        "stealing.c",
+        "jobs/stealing.c",
         "      passes_on = spin(me);\n",
         "      spin(me);\n",
         "no worker sleeps beside a task",
@@ -950,7 +950,7 @@ MUTANTS = [
     ),
     Mutant(
         "WOKEN_ALONE",
-        "stealing.c",
+        "jobs/stealing.c",
         "    passes_on = 1; /* even if it did not sleep: a waker may have taken its bit for another's work */\n",
         "",
         "no worker sleeps beside a task",
@@ -958,7 +958,7 @@ MUTANTS = [
     ),
     Mutant(
         "AWAKE_ALONE",
-        "stealing.c",
+        "jobs/stealing.c",
         """deadline - now)) & SLEPT) worker->wakeups++;
     passes_on = 1; /* even if""",
         """deadline - now)) & SLEPT) worker->wakeups++, passes_on = 1;
@@ -968,7 +968,7 @@ MUTANTS = [
     ),
     Mutant(
         "STOP_AFTER_WAKING",
-        "stealing.c",
+        "jobs/stealing.c",
         """  store(&shared->stop, 1);
   for (u32 w = 0; w < plain_load(&shared->workers); w++) wake_worker(w);
 """,
@@ -980,7 +980,7 @@ MUTANTS = [
     ),
     Mutant(
         "BATCH_UNTOLD",
-        "stealing.c",
+        "jobs/stealing.c",
         "  if (taken > 1) wake_one();\n",
         "",
         "no worker sleeps beside a task",
@@ -988,16 +988,16 @@ MUTANTS = [
     ),
     Mutant(
         "BATCH_LOST",
-        "stealing.c",
+        "jobs/stealing.c",
         "  for (u32 i = taken; i > 1; i--) push_or_spill(me, batch[i - 1]);\n",
         "  for (u32 i = taken; i > 2; i--) push_or_spill(me, batch[i - 1]);\n",
         "every task runs",
         "pool-tasks pool-completions",
     ),
-    # ---- joining.c
+    # ---- jobs/joining.c
     Mutant(
         "TAKE_BACK_BY_STORE",
-        "joining.c",
+        "jobs/joining.c",
         """  if (!compare_exchange(&shared->task[index].state, state_word(generation, 0, QUEUED),
                         state_word(generation, worker, CANCELLED)))
     return 0;
@@ -1010,34 +1010,34 @@ MUTANTS = [
     ),
     Mutant(
         "POPS_ANOTHERS",
-        "joining.c",
+        "jobs/joining.c",
         "  if (deque_newest(deque) == hint) deque_pop(deque);\n",
         "  deque_pop(deque);\n",
         "every task runs",
         "pool-promotion pool-cancellation pool-promotion-meets",
     ),
-    # ---- promotion.c
+    # ---- jobs/promotion.c
     Mutant(
         "PROMOTES_UNHEARD",
-        "promotion.c",
+        "jobs/promotion.c",
         "  announce_work(queue, hint);\n",
         "",
         "no worker sleeps beside a task",
         "pool-promotion-meets pool-promotion",
     ),
-    # ---- kernel_stacks.c
+    # ---- kernels/stacks.c
     Mutant(
         "STACK_UNRAISED",
-        "kernel_stacks.c",
+        "kernels/stacks.c",
         "  raise_attention(context); /* somebody may be hungry already */\n",
         "  lower_attention(context);\n",
         "the hungry are fed",
         "pool-kernels-meet",
     ),
-    # ---- kernel_promotion.c
+    # ---- kernels/promotion.c
     Mutant(
         "PROMOTED_STAYS",
-        "kernel_promotion.c",
+        "kernels/promotion.c",
         "  *link = 0;\n  job->older = context->promoted;\n",
         "  job->older = context->promoted;\n",
         "every job runs once",
@@ -1045,7 +1045,7 @@ MUTANTS = [
     ),
     Mutant(
         "PROMOTED_CALL_STAYS",
-        "kernel_promotion.c",
+        "kernels/promotion.c",
         "  call->function = 0;\n  *bottom = call + 1;\n",
         "  *bottom = call + 1;\n",
         "every job runs once",
@@ -1053,7 +1053,7 @@ MUTANTS = [
     ),
     Mutant(
         "BOTTOM_STAYS",
-        "kernel_promotion.c",
+        "kernels/promotion.c",
         "  *bottom = call + 1;\n",
         "",
         "every job runs once",
@@ -1061,7 +1061,7 @@ MUTANTS = [
     ),
     Mutant(
         "PROMOTES_NEWEST_CALL",
-        "kernel_promotion.c",
+        "kernels/promotion.c",
         "  struct penny_call *call = *bottom;\n  if (call > newest) return 0;\n",
         "  struct penny_call *call = (struct penny_call *)newest;\n  if (call < *bottom) return 0;\n",
         "every job runs once",
@@ -1069,7 +1069,7 @@ MUTANTS = [
     ),
     Mutant(
         "FULL_IS_STOLEN",
-        "kernel_promotion.c",
+        "kernels/promotion.c",
         "  return full ? call : call + 1;\n",
         "  return call + 1;\n",
         "no call is noted outside of its lane",
@@ -1077,7 +1077,7 @@ MUTANTS = [
     ),
     Mutant(
         "PROMOTES_NEWEST",
-        "kernel_promotion.c",
+        "kernels/promotion.c",
         """  while ((*link)->older) link = &(*link)->older;
   struct penny_job *job = *link;
   u32 parent = task_of(context, job);
@@ -1102,7 +1102,7 @@ MUTANTS = [
     ),
     Mutant(
         "OVERFLOW_UNSEEN",
-        "kernel_promotion.c",
+        "kernels/promotion.c",
         "    context->job.newest = job->older;\n    kernel_throw(OVERFLOW, NONE);\n",
         "",
         "no job lies beyond the stack’s end",
@@ -1110,16 +1110,16 @@ MUTANTS = [
     ),
     Mutant(
         "EAGER_ONCE",
-        "kernel_promotion.c",
+        "kernels/promotion.c",
         "      context->beat = now + BEAT;\n    } while",
         "      context->beat = now + BEAT;\n      context->eager = 0;\n    } while",
         "the hungry are fed",
         "pool-kernels-meet",
     ),
-    # ---- kernel_joining.c
+    # ---- kernels/joining.c
     Mutant(
         "WAIT_KEEPS_BOTTOM",
-        "kernel_joining.c",
+        "kernels/joining.c",
         "    help(context, me, hint);\n    lane_of(call)->bottom = call;\n    collect(me, hint);\n",
         "    help(context, me, hint);\n    collect(me, hint);\n",
         "every job runs once",
@@ -1127,7 +1127,7 @@ MUTANTS = [
     ),
     Mutant(
         "RAN_UNNOTED",
-        "kernel_joining.c",
+        "kernels/joining.c",
         "{ job->older = RAN_HERE; }",
         "{ job->older = 0; }",
         "every job runs once",
@@ -1135,16 +1135,16 @@ MUTANTS = [
     ),
     Mutant(
         "GOES_ON",
-        "kernel_joining.c",
+        "kernels/joining.c",
         "  if (state != LOST) return;\n  await_orphans(me, serial);\n",
         "  if (state != LOST) return;\n",
         "no frame is left while an orphan needs it",
         "pool-recovery-of-kernels",
     ),
-    # ---- kernel_calls.c
+    # ---- kernels/calls.c
     Mutant(
         "LEFT_PRIVATE",
-        "kernel_calls.c",
+        "kernels/calls.c",
         "  while ((job = newest_below(context->job.newest, entry))) context->job.newest = job->older;\n",
         "",
         "no frame is left while a job needs it",
@@ -1152,7 +1152,7 @@ MUTANTS = [
     ),
     Mutant(
         "LEFT_PROMOTED",
-        "kernel_calls.c",
+        "kernels/calls.c",
         "    context->promoted = job->older;\n    abandon(context, me, job->hint);\n",
         "    context->promoted = job->older;\n",
         "no frame is left while a job needs it",
@@ -1160,7 +1160,7 @@ MUTANTS = [
     ),
     Mutant(
         "LEFT_CALLS",
-        "kernel_calls.c",
+        "kernels/calls.c",
         "    while (lane->bottom > lane->call) abandon(context, me, (--lane->bottom)->hint);\n",
         "    lane->bottom = lane->call;\n",
         "no frame is left while a job needs it",
@@ -1168,7 +1168,7 @@ MUTANTS = [
     ),
     Mutant(
         "LEAVES_JOBS",
-        "kernel_calls.c",
+        "kernels/calls.c",
         "newest_below(context->promoted, entry) ||\n      context->lane",
         "0 ||\n      context->lane",
         "no frame is left while a job needs it",
@@ -1176,16 +1176,16 @@ MUTANTS = [
     ),
     Mutant(
         "LEAVES_ORPHANS",
-        "kernel_calls.c",
+        "kernels/calls.c",
         "  if (lost) await_orphans(me, serial);\n",
         "  (void)lost;\n",
         "no frame is left while an orphan needs it",
         "pool-recovery-of-kernels",
     ),
-    # ---- kernel_orphans.c
+    # ---- kernels/orphans.c
     Mutant(
         "QUEUED_UNSEEN",
-        "kernel_orphans.c",
+        "kernels/orphans.c",
         "(runs && participant_of(word) == me)) return 0;",
         "participant_of(word) == me) return 0;",
         "no frame is left while an orphan needs it",
@@ -1193,7 +1193,7 @@ MUTANTS = [
     ),
     Mutant(
         "SEARCHED_ONCE",
-        "kernel_orphans.c",
+        "kernels/orphans.c",
         "  return load(&shared->kernel_burials) != burials;\n",
         "  (void)burials;\n  return 0;\n",
         "no frame is left while an orphan needs it",
@@ -1201,7 +1201,7 @@ MUTANTS = [
     ),
     Mutant(
         "CLAIMED_UNSEEN",
-        "kernel_orphans.c",
+        "kernels/orphans.c",
         "    if (load(&task->state) == word) return later && load(&context_at(stack)->dead);\n",
         "    return load(&task->state) == word && later && load(&context_at(stack)->dead);\n",
         "no frame is left while an orphan needs it",
@@ -1209,7 +1209,7 @@ MUTANTS = [
     ),
     Mutant(
         "ELDERS_AWAITED",
-        "kernel_orphans.c",
+        "kernels/orphans.c",
         "    int later = me == NONE || (i32)(plain_load(&payload_of(task)->serial) - serial) > 0;\n",
         "    int later = 1;\n    (void)serial;\n",
         "no orphan waits for who waits for it",
@@ -1217,16 +1217,16 @@ MUTANTS = [
     ),
     Mutant(
         "EXHUMED_EARLY",
-        "kernel_orphans.c",
+        "kernels/orphans.c",
         " || orphans_run(NONE, 0)) return;",
         ") return;",
         "no stack is used again while an orphan needs it",
         "pool-recovery-of-kernels",
     ),
-    # ---- kernel_modules.c
+    # ---- kernels/modules.c
     Mutant(
         "MODULE_BY_STORE",
-        "kernel_modules.c",
+        "kernels/modules.c",
         "    if (!compare_exchange(&module->state, NO_MODULE, adding(participant))) continue;\n",
         "    if (load(&module->state)) continue;\n    store(&module->state, adding(participant));\n",
         "a module’s entry has one maker",
@@ -1234,7 +1234,7 @@ MUTANTS = [
     ),
     Mutant(
         "PLACES_BY_STORE",
-        "kernel_modules.c",
+        "kernels/modules.c",
         "    module->table = fetch_add(&shared->kernels_table, functions);\n",
         "    module->table = load(&shared->kernels_table);\n"
         "    store(&shared->kernels_table, module->table + functions);\n",
@@ -1243,7 +1243,7 @@ MUTANTS = [
     ),
     Mutant(
         "DATA_UNZEROED",
-        "kernel_modules.c",
+        "kernels/modules.c",
         "    if (data_size) __builtin_memset((void *)module->data, 0, data_size);\n",
         "",
         "static data begins as zeros",
@@ -1251,7 +1251,7 @@ MUTANTS = [
     ),
     Mutant(
         "READY_EARLY",
-        "kernel_modules.c",
+        "kernels/modules.c",
         "  struct kernel_module *module = module_of(number);\n  heap_take_over(KERNELS, module->block);\n",
         "  struct kernel_module *module = module_of(number);\n  store(&module->state, READY);\n"
         "  heap_take_over(KERNELS, module->block);\n",
@@ -1260,7 +1260,7 @@ MUTANTS = [
     ),
     Mutant(
         "ADDING_LEFT",
-        "kernel_modules.c",
+        "kernels/modules.c",
         "    if (load(&module->state) == adding(dead)) drop(module, KEEPER);\n",
         "    (void)module, (void)dead;\n",
         "every entry comes free",
@@ -1268,16 +1268,16 @@ MUTANTS = [
     ),
     Mutant(
         "DROP_KEEPS_NAMES",
-        "kernel_modules.c",
+        "kernels/modules.c",
         "  module->data = module->block = 0;\n",
         "",
         "every entry comes free",
         "kernels-modules",
     ),
-    # ---- recovery.c
+    # ---- pool/recovery.c
     Mutant(
         "DEAD_WAITS",
-        "recovery.c",
+        "pool/recovery.c",
         "  if (dead < WORKERS_MAX) store(&shared->waits_for[dead], 0);\n",
         "",
         "nobody is left waiting",
@@ -1285,7 +1285,7 @@ MUTANTS = [
     ),
     Mutant(
         "RUNNING_FORGOTTEN",
-        "recovery.c",
+        "pool/recovery.c",
         "    compare_exchange(&task->state, word, state_word(generation, dead, LOST | ADRIFT));\n",
         "",
         "what ran where somebody died is lost, once",
@@ -1293,7 +1293,7 @@ MUTANTS = [
     ),
     Mutant(
         "RETURNED_FORGOTTEN",
-        "recovery.c",
+        "pool/recovery.c",
         "    if (compare_exchange(&task->state, word, word | ADRIFT) && !is_client(owner))\n"
         "      latch_set_for_dead(index, generation, owner);\n",
         "    (void)owner;\n",
@@ -1302,7 +1302,7 @@ MUTANTS = [
     ),
     Mutant(
         "FILLING_FORGOTTEN",
-        "recovery.c",
+        "pool/recovery.c",
         "  if (state == FILLING || state == CANCELLED) { /* promoting or taking back a job */\n"
         "    task_release(index, KEEPER);\n  } else if",
         "  if",
@@ -1311,7 +1311,7 @@ MUTANTS = [
     ),
     Mutant(
         "OWNED_FORGOTTEN",
-        "recovery.c",
+        "pool/recovery.c",
         "    settle_owned(t, dead);\n    /* What",
         "    /* What",
         "every slot comes free",
@@ -1319,7 +1319,7 @@ MUTANTS = [
     ),
     Mutant(
         "CLAIM_UNSEEN",
-        "recovery.c",
+        "pool/recovery.c",
         "        continue; /* claimed just now: look at it again */\n",
         "        return;\n",
         "every slot comes free",
@@ -1327,7 +1327,7 @@ MUTANTS = [
     ),
     Mutant(
         "NOTHING_INJECTED_AGAIN",
-        "recovery.c",
+        "pool/recovery.c",
         "    if (state_of(word) != QUEUED) continue;\n    /* Plain",
         "    continue;\n    /* Plain",
         "every task runs",
@@ -1335,7 +1335,7 @@ MUTANTS = [
     ),
     Mutant(
         "DEAD_STAYS_IDLE",
-        "recovery.c",
+        "pool/recovery.c",
         "  if (dead < WORKERS_MAX) fetch_and(&shared->idle, ~(1ull << dead));\n",
         "",
         "no lost wake-up",
@@ -1343,7 +1343,7 @@ MUTANTS = [
     ),
     Mutant(
         "DEAD_SPINS",
-        "recovery.c",
+        "pool/recovery.c",
         "  compare_exchange(&shared->spinner, dead + 1, 0);\n",
         "",
         "no lost wake-up",
@@ -1351,7 +1351,7 @@ MUTANTS = [
     ),
     Mutant(
         "NO_WAKE_ALL",
-        "recovery.c",
+        "pool/recovery.c",
         "    wake_worker(w);\n",
         "",
         "no lost wake-up",
@@ -1359,7 +1359,7 @@ MUTANTS = [
     ),
     Mutant(
         "DEATH_UNHEARD",
-        "recovery.c",
+        "pool/recovery.c",
         "  for (u32 c = 0; c < CLIENTS_MAX; c++) client_wake(c);\n  return lost;\n",
         "  return lost;\n",
         "no lost wake-up of a client",
@@ -1367,7 +1367,7 @@ MUTANTS = [
     ),
     Mutant(
         "DEATHS_UNCOUNTED",
-        "recovery.c",
+        "pool/recovery.c",
         "  fetch_add(&shared->deaths, 1);\n",
         "",
         "every outcome is collected once",
@@ -1375,7 +1375,7 @@ MUTANTS = [
     ),
     Mutant(
         "WANTS_ROOM_STAYS",
-        "recovery.c",
+        "pool/recovery.c",
         "  store(&worker->wants_room, 0);\n",
         "",
         "room that nobody waits for is given out",
@@ -1383,7 +1383,7 @@ MUTANTS = [
     ),
     Mutant(
         "BURIED_LATE",
-        "recovery.c",
+        "pool/recovery.c",
         "  kernels_bury(dead); /* before anybody can see that a task is lost: who joins it looks for orphans */\n"
         "  for (u32 t = 0; t < TASKS; t++) {\n    lost += (u32)settle_run(t, dead);\n",
         "  for (u32 t = 0; t < TASKS; t++) {\n    lost += (u32)settle_run(t, dead);\n"

@@ -116,11 +116,12 @@ stress-browser: build     ## random trees and faults, in headless Chromium
 soak: build               ## mixed load for MINUTES (10), then everything must be as before
 	$(PYTHON) -m pytest tests/browser/test_soak.py -m soak -s
 
-lint: core                ## style and types, Python and JavaScript
+lint: core                ## style and types, Python and JavaScript; and what may call what in C
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy penny
 	npx --no-install tsc -p .
+	$(PYTHON) scripts/core_floors.py emnm $(OBJECTS)
 
 # ---- the core, native ----------------------------------------------------------------------------
 

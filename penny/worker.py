@@ -1,8 +1,8 @@
 """A pool worker's loop: take a task, run it, hand back its outcome, until the scheduler stops.
 
-Where tasks come from, and sleep, is the core's (`wasm_core/stealing.c`). Here is what Python adds:
-the function by its serial, arguments and outcomes as pickles. What tasks spawn is in `penny.jobs`,
-and what other workers want of them in `penny.promotion`.
+Where tasks come from, and sleep, is the core's (`wasm_core/jobs/stealing.c`). Here is what Python
+adds: the function by its serial, arguments and outcomes as pickles. What tasks spawn is in
+`penny.jobs`, and what other workers want of them in `penny.promotion`.
 """
 
 from __future__ import annotations

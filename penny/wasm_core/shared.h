@@ -268,7 +268,7 @@ struct list {
   u32 number[];
 };
 
-/* ---- traces (trace.c, trace.md) ------------------------------------------------------------------ */
+/* ---- traces (trace.c, trace/README.md) ------------------------------------------------------------------ */
 
 /* What an event says. Beside each: what else is in it; `how`, `who`, `task` (a hint) and `function` are nothing
  * otherwise. */

@@ -1,4 +1,4 @@
-// Cancellation (penny/wasm_core/cancellation.c): a running task is asked to end, that very task and no other.
+// Cancellation (penny/wasm_core/tasks/cancellation.c): a running task is asked to end, that very task and no other.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 

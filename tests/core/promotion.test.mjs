@@ -1,4 +1,4 @@
-// Promotion (penny/wasm_core/promotion.c): a job is public or private, never both, and whoever runs it runs it
+// Promotion (penny/wasm_core/jobs/promotion.c): a job is public or private, never both, and whoever runs it runs it
 // once.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

@@ -417,7 +417,7 @@ class FakePort:
         return task.state.value
 
     def belongs(self, handle, joined):
-        """As belongs() in tasks.c. Handles are given out in order."""
+        """As belongs() in belonging.c. Handles are given out in order."""
         while (parent := self.tasks[handle].parent) is not None:
             if parent == self.tasks[joined].parent:
                 return handle == joined or (handle > joined and not self.tasks[joined].alone)

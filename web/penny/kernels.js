@@ -1,6 +1,6 @@
 // Kernels: wasm functions on the shared memory. How modules of them come into it and into each worker
-// (kernel_modules.c), and how a kernel is called, and left by an exception (kernel_jobs.c). The protocol, and why
-// each step: penny/wasm_core/kernels.md.
+// (modules.c), and how a kernel is called, and left by an exception (calls.c). The protocol, and why
+// each step: penny/wasm_core/kernels/README.md.
 import * as L from './layout.js';
 import {Failure} from './layout.js';
 import {LIMIT, withStackCheck} from './stack_check.js';
@@ -485,7 +485,7 @@ export class Kernels extends KernelModules {
     } catch (thrown) {
       state = L.State.RAISED;
       const {failure, message} = kernelError(thrown);
-      // Behind the job's address, which others may still read: is_orphan() in kernel_jobs.c.
+      // Behind the job's address, which others may still read: is_orphan() in orphans.c.
       const room = L.TASK_PAYLOAD_BYTES - L.KERNEL_FAILURE - 1;
       const text = new TextEncoder().encode(message).subarray(0, room);
       core.bytes[payload + L.KERNEL_FAILURE] = failure;

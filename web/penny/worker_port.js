@@ -360,7 +360,7 @@ export class WorkerPort {
   /**
    * Waits for a job that another worker runs.
    * @param {number} handle
-   * @param {boolean} help whether tasks may be taken meanwhile that belong to this join: belongs() in tasks.c
+   * @param {boolean} help whether tasks may be taken meanwhile that belong to this join: belongs() in belonging.c
    * @param {number} hears bits of what is to interrupt it, beside a cancel, as of reasons()
    * @param {number} milliseconds at most; negative: no bound
    * @returns {number} code of a task to run before the next call, as of step(); or one of Joined: the job's

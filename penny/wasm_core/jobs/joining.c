@@ -1,5 +1,5 @@
 /* Joining: how a worker waits for a job that it has promoted, and what it runs meanwhile. The whole protocol, with Python's
- * half: promotion.md. What may be run on top of a join: belonging.c.
+ * half: jobs/README.md. What may be run on top of a join: belonging.c.
  */
 #include "jobs/jobs.h"
 

@@ -1,5 +1,5 @@
 /* Promotion: a worker's private job becomes a task that others can steal. What the worker
- * does about it when it joins the job: joining.c. The whole protocol, with Python's half: promotion.md.
+ * does about it when it joins the job: joining.c. The whole protocol, with Python's half: jobs/README.md.
  */
 #include "jobs/jobs.h"
 

@@ -1,4 +1,4 @@
-/* Fork-join of kernels: what its files, and the keeper, call of each other. The protocol: kernels.md. */
+/* Fork-join of kernels: what its files, and the keeper, call of each other. The protocol: kernels/README.md. */
 #ifndef PENNY_KERNELS_H
 #define PENNY_KERNELS_H
 

@@ -1,5 +1,5 @@
 /* Orphans: tasks that still run, and read or write the kernel stack of a worker that has died. Nobody whose frames they
- * may write to goes on before they have ended, and no successor gets such a stack: kernels.md.
+ * may write to goes on before they have ended, and no successor gets such a stack: kernels/README.md.
  */
 #include "kernels/kernels.h"
 

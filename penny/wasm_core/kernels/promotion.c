@@ -2,7 +2,7 @@
  *
  * A kernel's jobs are private, in a list threaded through its stack, until then; the oldest one becomes a task like any
  * other: its slot holds the job's address, and who claims it calls the job's function in place. The whole protocol, and why a
- * plain load is enough for the attention: kernels.md. Model: models/kernels.pml.
+ * plain load is enough for the attention: kernels/README.md. Model: models/kernels.pml.
  */
 #include "kernels/kernels.h"
 

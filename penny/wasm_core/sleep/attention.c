@@ -1,5 +1,5 @@
 /* How a kernel hears that somebody wants something of its worker: the words that its next spawn or fork looks at. Why a
- * plain load is enough there: kernels.md.
+ * plain load is enough there: kernels/README.md.
  */
 #include "sleep/sleep.h"
 

@@ -9,7 +9,7 @@
  *
  * A kernel hears it by its context's limit instead, at the next spawn: attention.c.
  *
- * What the handler does: promotion.md. Model: models/promotion.pml.
+ * What the handler does: jobs/README.md. Model: models/promotion.pml.
  */
 #include "sleep/sleep.h"
 

@@ -16,7 +16,7 @@
  * wake-up is never spent on a worker that is awake already, since the bit names who is parked. Whoever
  * has done 2 and finds more than it takes, or leaves because its latch is set, wakes another.
  * A waker that dies between c and d leaves a sleeper without its bit: the keeper's recovery bumps
- * and wakes everybody. Model: models/parking.pml; the whole walk: parking.md.
+ * and wakes everybody. Model: models/parking.pml; the whole walk: sleep/README.md.
  */
 #include "sleep/sleep.h"
 

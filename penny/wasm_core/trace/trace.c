@@ -7,7 +7,7 @@
  *                                               3. reads head again: what lies RING_EVENTS or more before it is
  *                                                  thrown away
  *
- * The whole walk, and what could go wrong: trace.md.
+ * The whole walk, and what could go wrong: trace/README.md.
  */
 #include "trace/trace.h"
 

@@ -25,11 +25,14 @@ $(SETUP) &: pyproject.toml package.json package-lock.json scripts/setup
 # ---- the core: C to WebAssembly ------------------------------------------------------------------
 
 CORE := penny/wasm_core/core.wasm
-LAYOUT := web/penny/layout.js
-OBJECTS := $(patsubst penny/wasm_core/%.c,build/core/%.o,$(wildcard penny/wasm_core/*.c))
+# What the two languages know of the core; layout.c is in no core.
+LAYOUT := web/penny/layout.js penny/numbers.py
+SOURCES := $(filter-out %/layout.c,$(wildcard penny/wasm_core/*.c penny/wasm_core/*/*.c))
+HEADERS := $(wildcard penny/wasm_core/*.h penny/wasm_core/*/*.h)
+OBJECTS := $(SOURCES:penny/wasm_core/%.c=build/core/%.o)
 
 # Freestanding: no libc and no JavaScript runtime, only the shared memory. See docs/architecture.md.
-CORE_CFLAGS := -O3 -std=c11 -Wall -Wextra -Werror -ffreestanding \
+CORE_CFLAGS := -O3 -std=c11 -Wall -Wextra -Werror -ffreestanding -Ipenny/wasm_core \
 	-matomics -mbulk-memory -mmutable-globals -msign-ext
 
 # In bytes. The first is what the module itself needs to start; every instance imports a memory that
@@ -46,7 +49,7 @@ KERNEL_CFLAGS := -O3 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -Ipenny/was
 KERNEL_LDFLAGS := -shared --experimental-pic --no-entry --import-memory --shared-memory \
 	--max-memory=$(CORE_MAX_MEMORY)
 
-core: $(CORE) $(LAYOUT)   ## compile penny/wasm_core to core.wasm
+core: $(CORE) $(LAYOUT)   ## compile penny/wasm_core to core.wasm, and say its numbers to the other languages
 
 build/core/%.o: penny/wasm_core/%.c Makefile | $(SETUP)
 	@mkdir -p $(@D)
@@ -55,10 +58,13 @@ build/core/%.o: penny/wasm_core/%.c Makefile | $(SETUP)
 $(CORE): $(OBJECTS) Makefile scripts/wasm-ld
 	scripts/wasm-ld $(CORE_LDFLAGS) $(OBJECTS) -o $@
 
-$(LAYOUT): $(CORE) scripts/layout.mjs
-	node scripts/layout.mjs $(CORE) $@
+build/layout.wasm: build/core/layout.o Makefile scripts/wasm-ld
+	scripts/wasm-ld $(CORE_LDFLAGS) $< -o $@
 
--include $(OBJECTS:.o=.d)
+$(LAYOUT) &: build/layout.wasm scripts/layout.mjs
+	node scripts/layout.mjs $< $(LAYOUT)
+
+-include $(OBJECTS:.o=.d) build/core/layout.d
 
 # ---- building and running ------------------------------------------------------------------------
 
@@ -110,19 +116,19 @@ stress-browser: build     ## random trees and faults, in headless Chromium
 soak: build               ## mixed load for MINUTES (10), then everything must be as before
 	$(PYTHON) -m pytest tests/browser/test_soak.py -m soak -s
 
-lint: core                ## style, types and imports, Python and JavaScript
+lint: core                ## style, types and imports, Python and JavaScript; and what may call what in C
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy penny
 	npx --no-install tsc -p .
 	npx --no-install depcruise --config dependency-cruiser.cjs --output-type err web
+	$(PYTHON) scripts/core_floors.py emnm $(OBJECTS)
 
 # ---- the core, native ----------------------------------------------------------------------------
 
 # The core's own files with tests/native, as a program: once for each sanitizer, with threads, and once
 # without, whose actors take turns. See tests/native/native.h. For the last one the tables are made small in a
 # copy: a recovery looks at 64 slots instead of 16384, so more of its steps meet what others do.
-NATIVE_CORE := $(wildcard penny/wasm_core/*.c)
 NATIVE_TESTS := $(patsubst %.c,%.o,$(wildcard tests/native/*.c))
 NATIVE_SMALL := 's/TASKS = 16384,/TASKS = 64,/; s/TASK_BITS = 14,/TASK_BITS = 6,/; \
 	s/FUNCTIONS = 8192,/FUNCTIONS = 16,/; s/ARRAYS = 8192,/ARRAYS = 32,/; s/INJECTOR_CELLS = 32768,/INJECTOR_CELLS = 128,/; \
@@ -140,28 +146,28 @@ mutants: export NATIVE_CFLAGS := $(NATIVE_CFLAGS)
 mutants: export NATIVE_INTERLEAVE := $(NATIVE_interleave)
 
 define NATIVE_FLAVOUR
-build/native/$(1)/tests/native/%.o: tests/native/%.c Makefile | build/native/small/shared.h
+build/native/$(1)/tests/native/%.o: tests/native/%.c Makefile | build/native/small/sizes.h
 	@mkdir -p $$(@D)
 	$$(CC) $$(NATIVE_CFLAGS) $$(NATIVE_$(1)) -MMD -c $$< -o $$@
 build/native/$(1)/core/%.o: $(if $(filter interleave,$(1)),build/native/small,penny/wasm_core)/%.c Makefile \
-		| build/native/small/shared.h
+		| build/native/small/sizes.h
 	@mkdir -p $$(@D)
 	$$(CC) $$(NATIVE_CFLAGS) $$(NATIVE_$(1)) -MMD -c $$< -o $$@
 build/native/$(1)/play: $$(NATIVE_TESTS:%=build/native/$(1)/%) \
-		$$(NATIVE_CORE:penny/wasm_core/%.c=build/native/$(1)/core/%.o)
+		$$(SOURCES:penny/wasm_core/%.c=build/native/$(1)/core/%.o)
 	$$(CC) $$(NATIVE_$(1)) $$^ -o $$@ -lpthread
--include $$(wildcard build/native/$(1)/core/*.d build/native/$(1)/tests/native/*.d)
+-include $$(wildcard build/native/$(1)/core/*.d build/native/$(1)/core/*/*.d build/native/$(1)/tests/native/*.d)
 endef
 $(foreach flavour,$(NATIVE_FLAVOURS),$(eval $(call NATIVE_FLAVOUR,$(flavour))))
 
 build/native/small/%.c: penny/wasm_core/%.c
 	@mkdir -p $(@D)
 	cp $< $@
-build/native/small/shared.h: $(wildcard penny/wasm_core/*.h penny/wasm_core/include/*.h) Makefile
+build/native/small/sizes.h: $(HEADERS) Makefile
 	@mkdir -p $(@D)
-	cp -r $(wildcard penny/wasm_core/*.h) penny/wasm_core/include $(@D)
+	cd penny/wasm_core && cp --parents $(HEADERS:penny/wasm_core/%=%) $(abspath $(@D))
 	sed $(NATIVE_SMALL_LANES) penny/wasm_core/include/penny.h >$(@D)/include/penny.h
-	sed $(NATIVE_SMALL) penny/wasm_core/shared.h >$@
+	sed $(NATIVE_SMALL) penny/wasm_core/sizes.h >$@
 
 # ThreadSanitizer of older compilers knows few places where the kernel may put a program. Where that choice
 # can be turned off it is.
@@ -185,7 +191,7 @@ mutants: build/native/interleave/play  ## each known mistake in the core is caug
 models: $(SETUP)          ## the Promela models of the protocols
 	models/check
 
-build/benchmarks/fib.o: benchmarks/core/fib.c penny/wasm_core/shared.h penny/wasm_core/platform.h Makefile
+build/benchmarks/fib.o: benchmarks/core/fib.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	emcc $(CORE_CFLAGS) -c $< -o $@
 

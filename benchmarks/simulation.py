@@ -3,9 +3,9 @@
 docs/simulation.md says what the model has, what it leaves out, and how well it does where it can be
 checked; predictions.py prints what measured costs predict. Times are in seconds.
 
-The model is that of penny/wasm_core/promotion.md and parking.md, for Python's jobs: private jobs in
-each worker, promotion of the oldest when a hungry worker rings, theft from a random victim, one
-spinner, parking, joins that run what belongs to them. Each worker has a core of its own.
+The model is that of penny/wasm_core, jobs/README.md and sleep/README.md, for Python's jobs: private
+jobs in each worker, promotion of the oldest when a hungry worker rings, theft from a random victim,
+one spinner, parking, joins that run what belongs to them. Each worker has a core of its own.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ HELPING_MAX, SMALL_SECONDS = 16, 250e-6  # promotion.py
 
 
 class State(Enum):
-    """Where a job is; see promotion.md."""
+    """Where a job is; see jobs/README.md."""
 
     PRIVATE = auto()
     QUEUED = auto()

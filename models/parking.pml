@@ -8,7 +8,7 @@
  * Abstracted: the queues (one counter; with several, each is looked at after the announcement just
  *   the same), claims (slots.pml), the task a dead worker was running (death.pml). No new worker
  *   comes for a dead one: the others must do. The code lets also those who announced themselves and did
- *   not sleep wake another; two workers do without, three do not (parking.md). Of an event counter the protocol sees only whether it
+ *   not sleep wake another; two workers do without, three do not (sleep/README.md). Of an event counter the protocol sees only whether it
  *   has moved since its worker read it, so that is what `moved` holds (no wrap).
  *   wait32 compares and starts to wait in one step, as its specification has it.
  * One step is one atomic access of shared memory; in WebAssembly all are sequentially consistent.

@@ -15,12 +15,7 @@ from typing import Any, Protocol
 from penny.errors import IsolationError
 
 __all__ = [
-    "CANCEL",
-    "COROUTINE",
-    "HAS_KWARGS",
     "IN_BROWSER",
-    "STEAL",
-    "URGENT",
     "ArraysPort",
     "ClientPort",
     "CoroutinePort",
@@ -39,13 +34,6 @@ __all__ = [
 
 # Whether there is a JavaScript.
 IN_BROWSER = sys.platform == "emscripten"
-
-# Flags of a call; the same in client.js.
-HAS_KWARGS, COROUTINE = 1, 2
-
-# Why a worker's doorbell was rung, bits: a steal request, an urgent task, a cancel; enum reason in
-# shared.h.
-STEAL, URGENT, CANCEL = 1, 2, 4
 
 
 class ArraysPort(Protocol):
@@ -124,11 +112,11 @@ class ClientPort(Protocol):
     def add_function(self, data: bytes) -> int: ...
     def drop_function(self, function: int) -> None: ...
 
-    # Puts definitions into the function table: their place; or -1: there is no room now.
+    # Puts definitions into the function table: their place; or Refusal.NO_ROOM.
     def add_bundle(self, data: bytes) -> int: ...
     def drop_bundle(self, place: int) -> None: ...
 
-    # Adds a module of kernels: its number, from 1; or -1: there is no room.
+    # Adds a module of kernels: its number, from 1; or Refusal.NO_ROOM.
     def add_kernels(self, data: bytes) -> int: ...
     def cancel(self, ticket: int) -> bool: ...
     def ask_cancel(self, ticket: int) -> bool: ...
@@ -162,13 +150,13 @@ class ClientPort(Protocol):
 class WorkerPort(Protocol):
     """`web/penny/worker_port.js`: gets tasks, runs them on a stack, and makes jobs public.
 
-    A task's *code* is the function's serial * 16, + 1 if the arguments have keywords, + 2 if they
-    are too large for the inbox, + 4 if a worker is hungry, + 8 if the task is interactive. A
-    *handle* names a task for as long as its slot is not used again.
+    A task's *code* is the function's serial << Code.SHIFT, with bits of Code. A *handle* names a
+    task for as long as its slot is not used again. Numbers with a name are in penny/numbers.py;
+    what they mean in wasm_core/numbers.h.
     """
 
     # The loop. `step` ends the innermost task, whose outcome is in the outbox, and waits for the
-    # next; `finish` only ends it. -1: the scheduler stops.
+    # next; `finish` only ends it. Wait.STOPPED: the scheduler stops.
     def start(self) -> int: ...
     def step(self, raised: int, size: int) -> int: ...
     def finish(self, raised: int, size: int) -> None: ...
@@ -187,17 +175,18 @@ class WorkerPort(Protocol):
 
     # The doorbell. `reasons` gives them once. `hungry`: how many workers are hungry for jobs of a
     # task on the stack.
-    # `cancel_asked`, of a task on the stack: 0 no, 1 cancelled, 2 timed out.
+    # `urgent`: the code of a task to be run at once; or less than 0. `cancel_asked`, of a task on
+    # the stack: one of CancelReason.
     def reasons(self) -> int: ...
     def hungry(self, handle: int) -> int: ...
     def urgent(self) -> int: ...
     def cancel_asked(self, handle: int) -> int: ...
 
-    # Promotion of a job whose arguments are in the parcel. Its handle; or -1: there is no room;
-    # or -2: the function has left the table. `limit`: milliseconds that it may run; 0: no limit.
+    # Promotion of a job whose arguments are in the parcel. Its handle; or one of Refusal.
+    # `limit`: milliseconds that it may run; 0: no limit.
     # `parent`: handle of the task whose job it is. `alone`: whether what is promoted later may have
     # been spawned before.
-    # `add_function` gives serial * 2¹⁶ + entry, or -1: there is no room.
+    # `add_function` gives serial << Place.BITS | entry, or Refusal.NO_ROOM.
     def promote(
         self,
         entry: int,
@@ -225,10 +214,10 @@ class WorkerPort(Protocol):
     def drop_function(self, entry: int) -> None: ...
 
     # Promoted jobs. `join` gives the code of a task to run before the next call, or what became of
-    # the job: -2 returned, -3 raised, -4 lost, with outcome_size() bytes in the inbox, or to be
-    # read if that is too small, until it is released; or -5: there is a reason, CANCEL or one of
-    # those that it `hears`; -6: the time is over. With `help` it takes tasks that belong to the
-    # join: see belongs() in wasm_core/tasks.c.
+    # the job, one of Joined: with outcome_size() bytes in the inbox, or to be read if that is too
+    # small, until it is released; INTERRUPTED: there is a reason, CANCEL or one of those that it
+    # `hears`; NOTHING: the time is over. With `help` it takes tasks that belong to the join: see
+    # wasm_core/tables/belonging.c.
     def take_back(self, handle: int) -> bool: ...
     def join(self, handle: int, help: bool, hears: int, milliseconds: float) -> int: ...
     def outcome_size(self) -> int: ...
@@ -240,7 +229,7 @@ class WorkerPort(Protocol):
     def ended(self, handle: int) -> bool: ...
     def ask_cancel(self, handle: int) -> bool: ...
 
-    # Kernels. `add_kernels` gives a module's number, or -1: there is no room. The next two call
+    # Kernels. `add_kernels` gives a module's number, or Refusal.NO_ROOM. The next two call
     # an exported function, see KernelCaller: once; or for each i from low to high - 1, 32 bits,
     # with i before the arguments. A call that did not return is a
     # JavaScript error, named KernelTrap, KernelCancelled, KernelLost or KernelMisuse. `on_task`

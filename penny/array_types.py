@@ -6,6 +6,8 @@ import operator
 import struct
 from typing import Any, NamedTuple
 
+from penny.numbers import Element
+
 __all__ = ["TYPES", "ElementType", "element_type"]
 
 
@@ -13,7 +15,7 @@ class ElementType(NamedTuple):
     """One of them."""
 
     code: int
-    """Its number in handles, and in `web/penny/elements.js`."""
+    """Its number in handles: one of Element."""
     name: str
     """NumPy's."""
     format: str
@@ -80,19 +82,19 @@ def _element_type(code: int, name: str, format: str) -> ElementType:
 
 TYPES = tuple(
     _element_type(code, name, format)
-    for code, (name, format) in enumerate(
+    for code, name, format in sorted(
         [
-            ("bool", "?"),
-            ("int8", "b"),
-            ("int16", "h"),
-            ("int32", "i"),
-            ("int64", "q"),
-            ("uint8", "B"),
-            ("uint16", "H"),
-            ("uint32", "I"),
-            ("uint64", "Q"),
-            ("float32", "f"),
-            ("float64", "d"),
+            (Element.BOOL, "bool", "?"),
+            (Element.INT8, "int8", "b"),
+            (Element.INT16, "int16", "h"),
+            (Element.INT32, "int32", "i"),
+            (Element.INT64, "int64", "q"),
+            (Element.UINT8, "uint8", "B"),
+            (Element.UINT16, "uint16", "H"),
+            (Element.UINT32, "uint32", "I"),
+            (Element.UINT64, "uint64", "Q"),
+            (Element.FLOAT32, "float32", "f"),
+            (Element.FLOAT64, "float64", "d"),
         ]
     )
 )
@@ -101,9 +103,9 @@ TYPES = tuple(
 _BY_NAME = {
     **{each.format: each for each in TYPES},
     **{each.name: each for each in TYPES},
-    "bool_": TYPES[0],  # NumPy's class
-    "int": TYPES[4],
-    "float": TYPES[10],
+    "bool_": TYPES[Element.BOOL],  # NumPy's class
+    "int": TYPES[Element.INT64],
+    "float": TYPES[Element.FLOAT64],
 }
 # Of the C long, whose size depends on the platform.
 _BY_NAME |= {

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 from penny import shared_memory
 from penny.array_layout import AXES_MAX, Index, Layout
 from penny.array_types import TYPES, ElementType, element_type
+from penny.numbers import Handle
 from penny.shared_memory import Block
 
 if TYPE_CHECKING:
@@ -513,10 +514,8 @@ def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:
 
 # -- Handles ---------------------------------------------------------------------------------------
 
-# Memory, number, serial, type, axes, offset; then the extents, and strides unless they are C's. The
-# same in web/penny/shared_array.js.
-_header = struct.Struct("<IHIBBI")
-_STRIDED = 0x80  # flag of the axes
+# Memory, number, serial, type, axes, offset; then the extents, and strides unless they are C's.
+_header = struct.Struct(Handle.FORMAT)
 
 
 def _handle_of(block: Block, layout: Layout, type: ElementType) -> bytes:
@@ -527,7 +526,7 @@ def _handle_of(block: Block, layout: Layout, type: ElementType) -> bytes:
         block.number,
         block.serial,
         type.code,
-        axes if dense else axes | _STRIDED,
+        axes if dense else axes | Handle.STRIDED,
         layout.offset,
     )
     handle = header + struct.pack(f"<{axes}I", *layout.shape)
@@ -543,8 +542,8 @@ def _attached(handle: bytes) -> SharedArray:
     """
     try:
         identity, number, serial, code, axes, offset = _header.unpack_from(handle)
-        strided = axes & _STRIDED
-        axes &= ~_STRIDED
+        strided = axes & Handle.STRIDED
+        axes &= ~Handle.STRIDED
         type = TYPES[code]
         shape = struct.unpack_from(f"<{axes}I", handle, _header.size)
         layout = Layout.dense(shape, type.size, offset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from penny import jobs
+from penny.numbers import CancelReason
 
 __all__ = ["cancelled"]
 
@@ -14,4 +15,5 @@ def cancelled() -> bool:
     of a cancelled scope that run on the stack of the one who cancelled it. False outside.
     """
     scope = jobs.scope_now.get()
-    return jobs.innermost.cancelled != jobs.NOT_CANCELLED or (scope is not None and scope.cancelled)
+    asked = jobs.innermost.cancelled != CancelReason.NOT_ASKED
+    return asked or (scope is not None and scope.cancelled)

@@ -13,13 +13,13 @@ from contextvars import ContextVar
 from typing import Any
 
 from penny import _bridge, _current, mirror, output, scheduler, surroundings, tracebacks
-from penny._bridge import CANCEL, ClientPort, CoroutinePort
+from penny._bridge import ClientPort, CoroutinePort
 from penny.by_value import set_names
 from penny.engines.shared import SharedEngine
 from penny.errors import Cancelled
 from penny.functions import FunctionCache
 from penny.futures import Future
-from penny.jobs import TIMED_OUT
+from penny.numbers import CancelReason, Reason
 from penny.options import Options
 from penny.payload import Payload, Reader, load, pieces_of
 from penny.raised import pack_exception
@@ -96,7 +96,7 @@ class Coroutines:
         while (handle := self.port.take()) >= 0:
             task = self._running[handle] = loop.create_task(self._run(handle))
             task.add_done_callback(functools.partial(self._done, handle))
-        if self.port.reasons() & CANCEL:
+        if self.port.reasons() & Reason.CANCEL:
             for handle, task in self._running.items():
                 # Once: in its clean-up it is not interrupted again.
                 if handle not in self._cancelled and self.port.cancel_asked(handle):
@@ -144,7 +144,8 @@ class Coroutines:
     def _failure(self, handle: int, error: BaseException) -> bytes | Payload:
         asked = self.port.cancel_asked(handle)
         if asked and isinstance(error, asyncio.CancelledError):
-            error = Cancelled(timed_out=asked == TIMED_OUT).with_traceback(error.__traceback__)
+            cancelled = Cancelled(timed_out=asked == CancelReason.TIMED_OUT)
+            error = cancelled.with_traceback(error.__traceback__)
         if error.__traceback__ is not None:  # without this module's own frame
             error.__traceback__ = error.__traceback__.tb_next
         return pack_exception(error)

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 from penny import tracebacks
 from penny.checking import through_pickle
 from penny.errors import Cancelled
+from penny.numbers import CancelReason
 from penny.options import DEFAULT, Options
 from penny.stack import deeper_than, need_stack
 from penny.wire import qualified_name
@@ -344,7 +345,7 @@ class Execution:
         self.at_end: list[Callable[[], object]] = []
         self.awaited: Job[Any] | None = None
         """The public job that it waits for, with or without others on top."""
-        self.cancelled = NOT_CANCELLED
+        self.cancelled: int = CancelReason.NOT_ASKED
         self.cancel_due = False
         """It was cancelled, and Cancelled has not yet been raised in it."""
         self.interrupt: Cancelled | None = None
@@ -357,13 +358,9 @@ class Execution:
     def reset(self) -> None:
         """Make it, finished, an execution of the next task."""
         self.handle = -1
-        self.cancelled = NOT_CANCELLED
+        self.cancelled = CancelReason.NOT_ASKED
         self.cancel_due = self.overflowed = self.touched = False
         self.interrupt = None
-
-
-# As WorkerPort.cancel_asked gives them; enum cancel_reason in shared.h.
-NOT_CANCELLED, CANCELLED, TIMED_OUT = range(3)
 
 
 class Failure:
@@ -971,7 +968,7 @@ def catch_up() -> None:
 
 def take_cancel(execution: Execution) -> Cancelled:
     """The Cancelled that is due, which isn't from then on."""
-    cancelled = Cancelled(execution.cancelled == TIMED_OUT)
+    cancelled = Cancelled(execution.cancelled == CancelReason.TIMED_OUT)
     execution.interrupt = cancelled.bare()
     execution.cancel_due = False
     return cancelled

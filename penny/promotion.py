@@ -35,13 +35,14 @@ from types import FrameType
 from typing import Any
 
 from penny import _current, blocking_loop, jobs
-from penny._bridge import CANCEL, COROUTINE, STEAL, URGENT, WorkerPort
+from penny._bridge import WorkerPort
 from penny.checking import unchecked
 from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.jobs import Execution, Failure, Job, Promotion
 from penny.mirror import agrees, for_jobs, header_now
 from penny.missing_files import explained
+from penny.numbers import CancelReason, Code, Flag, Joined, Place, Reason, Refusal
 from penny.options import Options
 from penny.payload import Payload, Reader, load, pieces_of
 from penny.raised import loads_exception
@@ -49,20 +50,11 @@ from penny.scopes import Scope
 from penny.stack import deeper_than
 from penny.wire import explain, loads, pack, qualified_name
 
-__all__ = ["INTERACTIVE", "Promoter"]
+__all__ = ["Promoter"]
 
 logger = logging.getLogger("penny")
 
 PARCEL_BYTES = 1 << 16
-
-# Bit of a task's code.
-INTERACTIVE = 8
-
-# WorkerPort.promote().
-NO_ROOM, ENTRY_GONE = -1, -2
-
-# WorkerPort.join(); also `outcome`.
-RETURNED, RAISED, LOST, INTERRUPTED, OUT_OF_TIME = -2, -3, -4, -5, -6
 
 # Jobs that may be stacked by waiting, and the share of the recursion limit that they may begin at.
 HELPS_MAX = 64
@@ -82,8 +74,6 @@ UNSENDABLE_MAX = 256
 # time: so long it takes to ask for one and get it, and the job was not worth that.
 SMALL_SECONDS = 250e-6
 HELPING_MAX = 16
-
-ENTRY_BITS = 16
 
 
 class Promoter:
@@ -148,16 +138,16 @@ class Promoter:
             if jobs.noted:
                 jobs.noted = False
                 self._reasons |= self._port.reasons()
-            if self._reasons & CANCEL:
+            if self._reasons & Reason.CANCEL:
                 self._mark_cancelled()
-                self._reasons &= ~CANCEL
-            if self._reasons & STEAL:
+                self._reasons &= ~Reason.CANCEL
+            if self._reasons & Reason.STEAL:
                 self._room.over()
-            if self._reasons & STEAL or jobs.attention:
+            if self._reasons & Reason.STEAL or jobs.attention:
                 self._feed()
-                self._reasons &= ~STEAL
-            if self._reasons & URGENT:
-                self._reasons &= ~URGENT
+                self._reasons &= ~Reason.STEAL
+            if self._reasons & Reason.URGENT:
+                self._reasons &= ~Reason.URGENT
                 self._run_urgent()
         except RecursionError:
             jobs.noted = jobs.attention = True
@@ -167,9 +157,9 @@ class Promoter:
         self.identify()
         awaited = []
         for execution in jobs.stack:
-            if execution.handle >= 0 and execution.cancelled == jobs.NOT_CANCELLED:
+            if execution.handle >= 0 and execution.cancelled == CancelReason.NOT_ASKED:
                 execution.cancelled = self._port.cancel_asked(execution.handle)
-                if execution.cancelled != jobs.NOT_CANCELLED:
+                if execution.cancelled != CancelReason.NOT_ASKED:
                     execution.cancel_due = execution.touched = True
                     if execution.awaited is not None and execution is not jobs.innermost:
                         awaited.append(execution.awaited)
@@ -212,7 +202,7 @@ class Promoter:
             self._in_urgent = False
 
     def _may_run_urgent(self) -> bool:
-        interactive = self._in_urgent or jobs.innermost.code & INTERACTIVE
+        interactive = self._in_urgent or jobs.innermost.code & Code.IS_INTERACTIVE
         return not (interactive or _deep(URGENT_SHARE))
 
     # -- Demand ----------------------------------------------------------------------------------
@@ -276,7 +266,7 @@ class Promoter:
                 if job._function is not None:
                     execution.jobs.insert(jobs.SENTINELS, job)
                 raise
-            if handle == NO_ROOM:
+            if handle == Refusal.NO_ROOM:
                 execution.jobs.insert(jobs.SENTINELS, job)
                 self._room.failed()
                 return None
@@ -288,8 +278,8 @@ class Promoter:
     def _by_priority(self) -> Iterator[Execution]:
         """Executions in the order of promotion: interactive ones, outermost first, then batch."""
         executions = [each for each in jobs.stack if each is not jobs.outside]
-        yield from (each for each in executions if each.code & INTERACTIVE)
-        yield from (each for each in executions if not each.code & INTERACTIVE)
+        yield from (each for each in executions if each.code & Code.IS_INTERACTIVE)
+        yield from (each for each in executions if not each.code & Code.IS_INTERACTIVE)
 
     # -- One job ---------------------------------------------------------------------------------
 
@@ -311,7 +301,7 @@ class Promoter:
                 data = pack(arguments)
                 place = self._place_of(function)
         except MemoryError:
-            return NO_ROOM
+            return Refusal.NO_ROOM
         except BaseException as error:
             if job._function is not None:
                 self._pin(job, execution, error)
@@ -321,7 +311,7 @@ class Promoter:
             del self._unsendable[id(function)]
         if job._function is None:
             return None
-        interactive = bool(execution.code & INTERACTIVE)
+        interactive = bool(execution.code & Code.IS_INTERACTIVE)
         return self._send(job, execution, function, place, data, 0, interactive, 0, False)
 
     def _send(
@@ -336,10 +326,10 @@ class Promoter:
         limit: int,
         alone: bool,
     ) -> int:
-        """Make a job public. Returns its handle or NO_ROOM."""
+        """Make a job public. Returns its handle or Refusal.NO_ROOM."""
         assert job._function is not None
         promotion = Promotion(job._function, job._arguments)
-        promotion.coroutine = bool(flags & COROUTINE)
+        promotion.coroutine = bool(flags & Flag.COROUTINE)
         promotion.limited = limit > 0
         promotion.alone = alone
         promotion.order = self._order
@@ -356,7 +346,7 @@ class Promoter:
                 handle = self._port.promote_large(
                     entry, serial, flags, *pieces_of(data), interactive, limit, parent, alone
                 )
-            if handle != ENTRY_GONE:
+            if handle != Refusal.ENTRY_GONE:
                 break
             self._loaded.pop(id(function), None)
             with for_jobs(self.header_of(execution)):
@@ -405,16 +395,16 @@ class Promoter:
         assert job._function is not None
         function, arguments = split_call(unchecked(job._function), job._arguments)
         called = arguments[0] if function is operator.call else function
-        flags = COROUTINE if is_coroutine_function(called) else 0
+        flags = Flag.COROUTINE if is_coroutine_function(called) else 0
         interactive = options.interactive
         if interactive is None:
-            interactive = bool(jobs.innermost.code & INTERACTIVE)
+            interactive = bool(jobs.innermost.code & Code.IS_INTERACTIVE)
         try:
             with for_jobs(self.header_of(jobs.innermost)):
                 place = self._place_of(function)
                 data = pack(arguments)
         except MemoryError:
-            handle = NO_ROOM
+            handle = Refusal.NO_ROOM
         except PickleError:
             raise
         except Exception as error:
@@ -425,7 +415,7 @@ class Promoter:
             handle = self._send(
                 job, execution, function, place, data, flags, interactive, options.limit, alone
             )
-        if handle < 0 and flags & COROUTINE:
+        if handle < 0 and flags & Flag.COROUTINE:
             raise MemoryError(
                 f"no room in the scheduler's shared heap for a call of {qualified_name(called)}"
             )
@@ -462,7 +452,7 @@ class Promoter:
         if known is not None and agrees(known[3]):
             return known[1], known[2], None
         record = self._records.record_for(function)
-        return record.handle & ((1 << ENTRY_BITS) - 1), record.handle >> ENTRY_BITS, record
+        return record.handle & ((1 << Place.BITS) - 1), record.handle >> Place.BITS, record
 
     def _add_function(self, form: bytes) -> int:
         handle = self._port.add_function(form)
@@ -471,7 +461,7 @@ class Promoter:
         return handle
 
     def _drop_function(self, handle: int) -> None:
-        self._port.drop_function(handle & ((1 << ENTRY_BITS) - 1))
+        self._port.drop_function(handle & ((1 << Place.BITS) - 1))
 
     # -- Public jobs -----------------------------------------------------------------------------
 
@@ -528,12 +518,12 @@ class Promoter:
                 if deadline is not None:
                     milliseconds = max(0.0, (deadline - time.monotonic()) * 1000)
                 code = self._port.join(handle, not deep, self._hears(), milliseconds)
-                if code >= 0:
+                if code >= Code.IS_TASK:
                     self._run_task(code)
-                elif code == INTERRUPTED:
+                elif code == Joined.INTERRUPTED:
                     jobs.noted = True
                     self.answer()
-                elif code == OUT_OF_TIME:
+                elif code == Joined.NOTHING:
                     return
                 else:
                     self._collect(job, promotion, code)
@@ -545,9 +535,9 @@ class Promoter:
 
     def _hears(self) -> int:
         """What is to wake this worker while it waits."""
-        hears = URGENT if self._may_run_urgent() else 0
+        hears = Reason.URGENT if self._may_run_urgent() else 0
         if any(len(each.jobs) > jobs.SENTINELS for each in jobs.stack):
-            hears |= STEAL
+            hears |= Reason.STEAL
         return hears
 
     def _takes_back(self, job: Job[Any], promotion: Promotion) -> bool:
@@ -560,7 +550,7 @@ class Promoter:
         """Read the outcome of a job that has ended, and free its slot."""
         # An exception here (the stack may be deep) leaves the job as it was, to be joined again.
         outcome: Any
-        if code == LOST:
+        if code == Joined.LOST:
             outcome = Failure(self._lost(qualified_name(promotion.function)))
         else:
             size = self._port.outcome_size()
@@ -568,7 +558,7 @@ class Promoter:
             if size <= len(self._inbox):
                 data = bytes(self._inbox[:size])
             reader = Reader(self._port.read_outcome, size)
-            if code == RAISED:
+            if code == Joined.RAISED:
                 raised = loads_exception(reader.read() if data is None else data)
                 outcome = Failure(explained(raised))
             else:
@@ -586,7 +576,7 @@ class Promoter:
         worker, asked = self._port.outcome_worker(), self._port.outcome_asked()
         if not asked:
             return WorkerLost(f"worker {worker} died while it ran {name}; other tasks go on")
-        error = Cancelled(asked == jobs.TIMED_OUT)
+        error = Cancelled(asked == CancelReason.TIMED_OUT)
         error.add_note(f"(worker {worker} did not get to Cancelled in time and was replaced)")
         return error
 

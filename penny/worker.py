@@ -1,8 +1,8 @@
 """A pool worker's loop: take a task, run it, hand back its outcome, until the scheduler stops.
 
-Where tasks come from, and sleep, is the core's (`wasm_core/stealing.c`). Here is what Python adds:
-the function by its serial, arguments and outcomes as pickles. What tasks spawn is in `penny.jobs`,
-and what other workers want of them in `penny.promotion`.
+Where tasks come from, and sleep, is the core's (`wasm_core/jobs/stealing.c`). Here is what Python
+adds: the function by its serial, arguments and outcomes as pickles. What tasks spawn is in
+`penny.jobs`, and what other workers want of them in `penny.promotion`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from penny.by_value import set_names
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
 from penny.jobs import Execution
+from penny.numbers import Code
 from penny.output import stderr, stdout
 from penny.payload import Reader, load, pieces_of
 from penny.promotion import PARCEL_BYTES, Promoter
@@ -41,11 +42,6 @@ __all__ = ["main"]
 
 INBOX_BYTES = 1 << 16
 OUTBOX_BYTES = 1 << 16
-
-# Bits of the code that the port returns for a task; the rest is the function's serial. See also
-# promotion.INTERACTIVE.
-HAS_KWARGS, IS_LARGE, HUNGRY = 1, 2, 4
-SERIAL_SHIFT = 4
 
 # A job that spawns and joins takes two frames, and four where it was spawned before others that are
 # joined later: room for recursion of two thousand levels, and for what it calls.
@@ -156,14 +152,14 @@ class Worker:
         always = jobs.checking
         while code >= 0:
             execution.code = code
-            jobs.attention = code & HUNGRY or always
+            jobs.attention = code & Code.HUNGRY or always
             function = arguments = result = error = None
             try:
-                function = functions.get(code >> SERIAL_SHIFT)
+                function = functions.get(code >> Code.SHIFT)
                 if function is None:
-                    function = self._load(code >> SERIAL_SHIFT)
+                    function = self._load(code >> Code.SHIFT)
                 here.last = b""
-                arguments = self._load_large() if code & IS_LARGE else loads(inbox)
+                arguments = self._load_large() if code & Code.IS_LARGE else loads(inbox)
                 execution.header = here.last
             except BaseException as raised:
                 error = raised
@@ -176,7 +172,7 @@ class Worker:
                     # Through C, for a new frame of CPython's interpreter: V8 runs a frame of
                     # compiled code to its end in the tier that it was entered in, and this one is
                     # entered once.
-                    if code & HAS_KWARGS:
+                    if code & Code.HAS_KWARGS:
                         result = call(function, *arguments[0], **arguments[1])
                     else:
                         result = call(function, *arguments)
@@ -219,7 +215,7 @@ class Worker:
                 code = start()
 
     def _header_of(self, execution: Execution) -> bytes:
-        function = self._functions.header(execution.code >> SERIAL_SHIFT)
+        function = self._functions.header(execution.code >> Code.SHIFT)
         return self._mirror.joined(function, execution.header)
 
     def _bundle(self, place: int) -> bytes | None:

@@ -2,7 +2,7 @@
  * No slots and no Python: what a deque entry names here is a job on the spawner's stack, which lies
  * in the shared memory. It measures what stealing itself costs.
  */
-#include "../../penny/wasm_core/shared.h"
+#include "queues/queues.h"
 
 struct job {
   u32 n;

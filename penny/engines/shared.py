@@ -34,13 +34,14 @@ from penny import (
     shared_memory,
     surroundings,
 )
-from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
+from penny._bridge import ClientPort
 from penny.by_value import set_names
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
 from penny.futures import DONE, Future
 from penny.missing_files import explained
+from penny.numbers import Arrival, Flag, Outcome
 from penny.options import Options
 from penny.originals import Originals
 from penny.payload import Payload, Reader, load, pieces_of
@@ -55,13 +56,9 @@ T = TypeVar("T")
 INBOX_BYTES = 1 << 18
 OUTBOX_BYTES = 1 << 16
 
-# How a task ended: Outcome in client.js. In the last two its worker was ended for it.
-RETURNED, RAISED, LOST, BROKEN, NO_ROOM, CANCELLED, TIMED_OUT, CORRUPTED = range(8)
-
 # Ticket, outcome, worker, size, and what names the payload if it is not in the inbox: the header of
 # each record there.
-_header = struct.Struct("<QHHII")
-HEADER_BYTES = _header.size
+_arrival = struct.Struct(Arrival.FORMAT)
 
 # Where concurrent.futures reports what callbacks raise.
 _logger = logging.getLogger("concurrent.futures")
@@ -251,12 +248,12 @@ class SharedEngine:
         outer_names = set_names(self._names)
         try:
             record = self._records.record_for(function)
-            flags = COROUTINE if record.coroutine else 0
+            flags: int = Flag.COROUTINE if record.coroutine else 0
             if function is operator.call and is_coroutine_call(function, args):
-                flags = COROUTINE
+                flags = Flag.COROUTINE
             if kwargs:
                 data = pack_arguments(record.name, args, kwargs)
-                flags |= HAS_KWARGS
+                flags |= Flag.HAS_KWARGS
             else:
                 try:
                     data = pack(args)
@@ -475,8 +472,8 @@ class SharedEngine:
         records = []
         offset = 0
         while offset < len(data):
-            ticket, outcome, worker, size, large = _header.unpack_from(data, offset)
-            offset += HEADER_BYTES
+            ticket, outcome, worker, size, large = _arrival.unpack_from(data, offset)
+            offset += Arrival.BYTES
             payload: bytes | _Large
             if large:
                 payload = _Large(self._port, large, size)
@@ -525,24 +522,26 @@ class SharedEngine:
         error: BaseException | None = None
         # Callbacks run below, when the payload is read and its slot is free.
         try:
-            if outcome == RETURNED:
+            if outcome == Outcome.RETURNED:
                 result = self._loaded(payload)
             else:
                 error = self._error(outcome, worker, payload, record, options)
         except BaseException as raised:
-            what = "the exception that {} raised" if outcome == RAISED else "the result of {}"
+            what = (
+                "the exception that {} raised" if outcome == Outcome.RAISED else "the result of {}"
+            )
             raised.add_note(f"(while unpickling {what.format(record.name)})")
-            error, outcome = raised, LOST  # not what the task raised
+            error, outcome = raised, Outcome.LOST  # not what the task raised
         finally:
             if isinstance(payload, _Large):
                 payload.release()
         self._settling(future)
         try:
-            if error is None and outcome == CANCELLED:
+            if error is None and outcome == Outcome.CANCELLED:
                 future.set_cancelled()
             elif error is None:
                 future.set_result(result)
-            elif outcome == RAISED:
+            elif outcome == Outcome.RAISED:
                 fail(future, error, record.name, options)
             else:
                 future.set_exception(error)
@@ -570,21 +569,21 @@ class SharedEngine:
         self, outcome: int, worker: int, payload: bytes | _Large, record: Record, options: Options
     ) -> BaseException | None:
         """What an outcome without a result means; None: it was cancelled."""
-        if outcome == RAISED:
+        if outcome == Outcome.RAISED:
             return explained(_taken(payload, loads_exception))
-        if outcome == CANCELLED:
+        if outcome == Outcome.CANCELLED:
             return None
-        if outcome == TIMED_OUT:
+        if outcome == Outcome.TIMED_OUT:
             late = overtime(record.name, options)
             late.add_note(f"(worker {worker} did not get to Cancelled in time and was replaced)")
             return late
-        if outcome == LOST:
+        if outcome == Outcome.LOST:
             return WorkerLost(f"worker {worker} died while it ran {record.name}; other tasks go on")
-        if outcome == CORRUPTED:
+        if outcome == Outcome.CORRUPTED:
             return RuntimeError(
                 f"the shared memory is corrupted: the outcome of {record.name} is not known"
             )
-        if outcome == NO_ROOM:
+        if outcome == Outcome.NO_ROOM:
             return MemoryError(
                 f"the arguments of {record.name} find no room in the scheduler's shared heap, "
                 "although nothing else is under way: give the Scheduler a larger memory="

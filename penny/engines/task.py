@@ -20,6 +20,7 @@ from penny.errors import Cancelled
 from penny.functions import is_coroutine_call
 from penny.futures import DONE, Future
 from penny.jobs import Execution, Job
+from penny.numbers import CancelReason
 from penny.options import DEFAULT, Options
 from penny.shared_memory import Memory
 from penny.wire import qualified_name
@@ -180,7 +181,7 @@ class TaskEngine:
         """At the end of a task's function, do what nobody has waited for, the newest first."""
         pending = self._pending[execution]
         try:
-            while pending and execution.cancelled == jobs.NOT_CANCELLED:
+            while pending and execution.cancelled == CancelReason.NOT_ASKED:
                 self.drain(None, next(reversed(pending)))
         finally:
             self._over.add(execution)

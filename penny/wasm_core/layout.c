@@ -1,5 +1,8 @@
-/* What JavaScript may know of the layout: the build calls each of these once and writes the answers
- * to web/penny/layout.js. So the layout is described in shared.h alone. */
+/* What JavaScript and Python may know of the layout, and the numbers that they share with the core or with each other. The
+ * build calls each of these functions once, in a module that is this file alone, and writes the answers to
+ * web/penny/layout.js and penny/numbers.py: scripts/layout.mjs. So the layout is described in shared.h alone, and each
+ * number in numbers.h.
+ */
 #include "shared.h"
 
 #define CONSTANT(name, value) \
@@ -13,11 +16,16 @@ CONSTANT(ASYNC_CLIENT, ASYNC_CLIENT)
 CONSTANT(NONE, NONE)
 CONSTANT(GRANULE_BYTES, GRANULE_BYTES)
 CONSTANT(ARENA_BYTES, ARENA_BYTES)
+CONSTANT(SMALL_BYTES, SMALL_BYTES)
+CONSTANT(SMALL_MAX, SMALL_MAX)
 CONSTANT(KERNEL_MODULES, KERNEL_MODULES)
 CONSTANT(KERNEL_STACK_BYTES, PENNY_STACK_BYTES)
 CONSTANT(KERNEL_STACK_LOW, STACK_LOW)
-CONSTANT(KERNEL, KERNEL)
-CONSTANT(KERNEL_FAILURE, sizeof(struct kernel_payload))
+WORD(KERNEL_ADDRESS_WORD, kernel_payload, address)
+WORD(KERNEL_FUNCTION_WORD, kernel_payload, function)
+CONSTANT(KERNEL_FAILURE, offsetof(struct kernel_payload, failure))
+WORD(JOB_FUNCTION_WORD, penny_job, function)
+WORD(JOB_ARGUMENT_WORD, penny_job, argument)
 CONSTANT(HEAP_ADDRESS, HEAP_ADDRESS)
 
 CONSTANT(STACK_ADDRESS, SHARED_ADDRESS + offsetof(struct shared_memory, stack))
@@ -54,11 +62,9 @@ CONSTANT(COROUTINES, COROUTINES)
 
 CONSTANT(STATE_MASK, STATE_MASK)
 CONSTANT(STATE_ADRIFT, ADRIFT)
-CONSTANT(STATE_QUEUED, QUEUED)
-CONSTANT(STATE_RUNNING, RUNNING)
-CONSTANT(STATE_RETURNED, RETURNED)
-CONSTANT(STATE_RAISED, RAISED)
-CONSTANT(STATE_LOST, LOST)
+CONSTANT(PARTICIPANT_SHIFT, PARTICIPANT_SHIFT)
+CONSTANT(PARTICIPANT_MASK, PARTICIPANT_MASK)
+CONSTANT(GENERATION_SHIFT, GENERATION_SHIFT)
 
 CONSTANT(ARRAYS, ARRAYS)
 CONSTANT(CARRIED_WORD, (SHARED_ADDRESS + offsetof(struct shared_memory, carried)) / 4)
@@ -106,6 +112,14 @@ CONSTANT(RING_COPY, offsetof(struct ring, copy))
 WORD(RING_FIRST_WORD, ring, first)
 WORD(RING_COPIED_WORD, ring, copied)
 
+CONSTANT(EVENT_TIME_SHIFT, EVENT_TIME_SHIFT)
+CONSTANT(EVENT_KIND_SHIFT, EVENT_KIND_SHIFT)
+CONSTANT(EVENT_KIND_MASK, EVENT_KIND_MASK)
+CONSTANT(EVENT_HOW_SHIFT, EVENT_HOW_SHIFT)
+CONSTANT(EVENT_HOW_MASK, EVENT_HOW_MASK)
+CONSTANT(EVENT_WHO_MASK, EVENT_WHO_MASK)
+CONSTANT(NOBODY, NOBODY)
+
 #define KIND(name) CONSTANT(TRACE_##name, TRACE_##name)
 KIND(STARTED)
 KIND(STOPPED)
@@ -125,10 +139,127 @@ KIND(HEARD)
 KIND(WOKE)
 KIND(LOST)
 CONSTANT(ORIGIN_MASK, ORIGIN_MASK)
-CONSTANT(ORIGIN_OWN, OWN)
-CONSTANT(ORIGIN_STOLEN, STOLEN)
-CONSTANT(ORIGIN_INJECTED, INJECTED)
-CONSTANT(ORIGIN_URGENTLY, URGENTLY)
-CONSTANT(ORIGIN_COROUTINE, COROUTINE)
+CONSTANT(ORIGIN_OWN, ORIGIN_OWN)
+CONSTANT(ORIGIN_STOLEN, ORIGIN_STOLEN)
+CONSTANT(ORIGIN_INJECTED, ORIGIN_INJECTED)
+CONSTANT(ORIGIN_URGENTLY, ORIGIN_URGENTLY)
+CONSTANT(ORIGIN_COROUTINE, ORIGIN_COROUTINE)
 CONSTANT(IS_URGENT, IS_URGENT)
 CONSTANT(IS_KERNEL, IS_KERNEL)
+
+/* ---- sets of numbers ------------------------------------------------------------------------------- */
+
+#define NUMBER_AS(set, name, value) \
+  EXPORT(number_##set##_##name) i32 number_##set##_##name(void) { return (i32)(value); }
+#define NUMBER(set, name) NUMBER_AS(set, name, name)
+
+NUMBER(State, FREE)
+NUMBER(State, FILLING)
+NUMBER(State, QUEUED)
+NUMBER(State, RUNNING)
+NUMBER(State, RETURNED)
+NUMBER(State, RAISED)
+NUMBER(State, CANCELLED)
+NUMBER(State, LOST)
+
+NUMBER(Outcome, RETURNED)
+NUMBER(Outcome, RAISED)
+NUMBER(Outcome, LOST)
+NUMBER(Outcome, CANCELLED)
+NUMBER(Outcome, TIMED_OUT)
+NUMBER(Outcome, BROKEN)
+NUMBER(Outcome, CORRUPTED)
+NUMBER(Outcome, NO_ROOM)
+
+NUMBER(CancelReason, NOT_ASKED)
+NUMBER(CancelReason, ASKED)
+NUMBER(CancelReason, TIMED_OUT)
+
+NUMBER(Refusal, NO_ROOM)
+NUMBER(Refusal, ENTRY_GONE)
+
+NUMBER(Wait, STOPPED)
+NUMBER(Wait, NOTHING)
+NUMBER(Wait, ENDED)
+NUMBER(Wait, INTERRUPTED)
+
+NUMBER(Joined, RETURNED)
+NUMBER(Joined, RAISED)
+NUMBER(Joined, LOST)
+NUMBER(Joined, INTERRUPTED)
+NUMBER(Joined, NOTHING)
+
+NUMBER(Finish, NOT_OURS)
+NUMBER(Finish, FINISHED)
+NUMBER(Finish, WOKE_CLIENT)
+
+NUMBER(Help, NO_HELP)
+NUMBER(Help, BELONGING)
+NUMBER(Help, ANYTHING)
+
+NUMBER(Flag, HAS_KWARGS)
+NUMBER(Flag, COROUTINE)
+NUMBER(Flag, KERNEL)
+
+NUMBER(Code, HAS_KWARGS)
+NUMBER(Code, IS_LARGE)
+NUMBER(Code, HUNGRY)
+NUMBER(Code, IS_INTERACTIVE)
+NUMBER(Code, IS_TASK)
+NUMBER_AS(Code, SHIFT, CODE_SHIFT)
+
+NUMBER_AS(Place, BITS, ENTRY_BITS)
+
+NUMBER(Reason, STEAL)
+NUMBER(Reason, URGENT)
+NUMBER(Reason, CANCEL)
+
+CONSTANT(SIGUSR1, SIGUSR1)
+
+NUMBER(Latch, UNSET)
+NUMBER(Latch, SLEEPY)
+NUMBER(Latch, SLEEPING)
+NUMBER(Latch, ABANDONED)
+NUMBER(Latch, SET)
+
+NUMBER(Failure, TRAPPED)
+NUMBER(Failure, CANCEL_DUE)
+NUMBER(Failure, WORKER_LOST)
+NUMBER(Failure, OVERFLOW)
+NUMBER(Failure, MISUSED)
+NUMBER(Failure, JOB_FAILED)
+
+NUMBER(Element, BOOL)
+NUMBER(Element, INT8)
+NUMBER(Element, INT16)
+NUMBER(Element, INT32)
+NUMBER(Element, INT64)
+NUMBER(Element, UINT8)
+NUMBER(Element, UINT16)
+NUMBER(Element, UINT32)
+NUMBER(Element, UINT64)
+NUMBER(Element, FLOAT32)
+NUMBER(Element, FLOAT64)
+
+/* ---- records --------------------------------------------------------------------------------------- */
+
+/* Offset << 8 | whether it is signed << 7 | bytes. */
+#define FIELD(record, type, field) \
+  EXPORT(field_##record##_##field) u32 field_##record##_##field(void) { \
+    __typeof__(((struct type *)0)->field) least = (__typeof__(least))-1; \
+    return offsetof(struct type, field) << 8 | (u32)(least < 0) << 7 | sizeof least; \
+  }
+
+FIELD(Handle, handle, identity)
+FIELD(Handle, handle, number)
+FIELD(Handle, handle, serial)
+FIELD(Handle, handle, type)
+FIELD(Handle, handle, axes)
+FIELD(Handle, handle, offset)
+NUMBER(Handle, STRIDED)
+
+FIELD(Arrival, arrival, ticket)
+FIELD(Arrival, arrival, outcome)
+FIELD(Arrival, arrival, worker)
+FIELD(Arrival, arrival, size)
+FIELD(Arrival, arrival, large)

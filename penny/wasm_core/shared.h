@@ -1,5 +1,7 @@
-/* The shared memory of one scheduler, described once. JavaScript gets its offsets from here (see
- * layout.c), Python never sees them.
+/* The shared memory of one scheduler, described once: all its structs, and what their words mean. JavaScript gets its
+ * offsets from here (see layout.c), Python never sees them. Numbers that both languages know: numbers.h; how many there are
+ * of everything: sizes.h. What the core does with it all lies in rooms, a folder each with one header; a room calls only
+ * what lies below it (scripts/core_floors.py): pool, kernels, jobs, tasks, sleep, trace, tables, then memory and queues.
  *
  *   0        nothing: address 0 stays an invalid pointer
  *   1024     struct shared_memory: header, workers, clients, injector, tasks, arrays, heap map, stacks
@@ -13,78 +15,27 @@
 #ifndef PENNY_SHARED_H
 #define PENNY_SHARED_H
 
+#include "numbers.h"
 #include "platform.h"
+#include "sizes.h"
 
 #define PENNY_CORE
 #define penny_load(word) plain_load(word) /* natively another one, see platform.h */
 #include "include/penny.h"
 
-enum {
-  WORKERS_MAX = 64,           /* workers that compute: numbers 0 to 63 */
-  ASYNC_WORKER = WORKERS_MAX, /* the number of the one that runs coroutines, which are for waiting: it
-                                 has an event loop, steals nothing and is never in `idle` */
-  CLIENTS_MAX = 4,            /* 0 the page, 1 a host worker, 2 the coroutines of the async worker */
-  FIRST_CLIENT = ASYNC_WORKER + 1, /* a participant is a worker, by its number, or FIRST_CLIENT + a
-                                      client's number */
-  PARTICIPANTS_MAX = FIRST_CLIENT + CLIENTS_MAX,
-  KERNELS = PARTICIPANTS_MAX, /* nobody: owner, in the heap's map, of what is the kernels' and outlives
-                                 any worker */
-
-  TASKS = 16384,          /* task slots; a power of two */
-  TASK_BYTES = 256,       /* one slot with its inline payload */
-  TASK_BITS = 14,         /* log2(TASKS) */
-  DEQUE_ENTRIES = 4096,   /* per worker; a power of two */
-  FUNCTIONS = 8192,       /* entries of the function table; a power of two */
-  ARRAYS = 8192,          /* entries of the array table; a power of two */
-  INJECTOR_CELLS = 32768, /* twice the slots: hints may be there twice (recovery, overflow) */
-  RECENT = 64,            /* remembered free slots per participant */
-  STACK_BYTES = 16384,    /* C stack of each participant's instance */
-  KERNEL_MODULES = 64,    /* that can be added to a scheduler */
-
-  RING_EVENTS = 32768,  /* that each participant's ring of a trace keeps; a power of two */
-  LOG_EVENTS = 1048576, /* that the keeper keeps of all rings */
-  COPY_EVENTS = 256,    /* that a reader gets of a ring at a time */
-  FUNCTION_NAMES = 4096, /* of functions that a trace knows */
-
-  GRANULE_BYTES = 65536, /* of the heap; one WebAssembly page */
-  GRANULES_MAX = 65536,  /* 4 GiB */
-  ARENA_GRANULES = 16,   /* an arena holds small blocks: 1 MiB, aligned to its size */
-  ARENAS_MAX = GRANULES_MAX / ARENA_GRANULES,
-};
-
-/* ---- tasks (tasks.c) -------------------------------------------------------------------------- */
+/* ---- tasks (slots.c, tasks.c) -------------------------------------------------------------------------- */
 
 /* A slot's state word decides alone who owns the task:
  *   bits 0-7 state | bits 8-15 participant | bits 16-31 generation
- * The generation counts the slot's uses, so that a hint or handle of an earlier use is recognised. */
-enum task_state {
-  FREE = 0,      /* nobody's; whoever wins FREE -> FILLING has it */
-  FILLING = 1,   /* participant is writing function and arguments */
-  QUEUED = 2,    /* may be claimed; hints to it lie in deques or the injector */
-  RUNNING = 3,   /* participant (a worker) has it on its stack */
-  RETURNED = 4,  /* payload is the pickled result */
-  RAISED = 5,    /* payload is the pickled exception */
-  CANCELLED = 6, /* withdrawn by its owner; on the way to FREE */
-  LOST = 7,      /* its worker died while running it; no payload */
-};
+ * The generation counts the slot's uses, so that a hint or handle of an earlier use is recognised. The state is one of
+ * enum task_state. */
 enum {
+  PARTICIPANT_SHIFT = 8,
+  PARTICIPANT_MASK = 0xff,
+  GENERATION_SHIFT = 16,
   STATE_MASK = 0x7,
   ADRIFT = 0x8, /* flag on RETURNED, RAISED, LOST: its worker is dead and may not have told its owner
                    (see recovery.c) */
-};
-
-/* Flags of a task beside those of the arguments, which are the two languages'. */
-enum task_flag {
-  KERNEL = 0x100, /* a kernel's job (kernel_jobs.c): no function of the table. The payload is a struct
-                     kernel_payload */
-};
-
-/* Where a task waits for a worker: urgent things first. */
-enum queue {
-  INTERACTIVE = 0,
-  BATCH = 1,
-  COROUTINES = 2, /* of the async worker alone */
-  QUEUES = 3,
 };
 
 /* Latch of a task whose owner is a worker (latch.c): generation << 16 | what the owner does | SET. */
@@ -97,15 +48,12 @@ enum latch_state {
                     owner touches the slot any more */
 };
 
-/* Why a running task was asked to end (cancellation.c): generation << 16 | one of these. */
-enum cancel_reason { NOT_ASKED = 0, ASKED = 1, TIMED_OUT = 2 };
-
 static inline u32 state_word(u32 generation, u32 participant, u32 state) {
-  return generation << 16 | participant << 8 | state;
+  return generation << GENERATION_SHIFT | participant << PARTICIPANT_SHIFT | state;
 }
 static inline u32 state_of(u32 word) { return word & STATE_MASK; }
-static inline u32 participant_of(u32 word) { return word >> 8 & 0xff; }
-static inline u32 generation_of(u32 word) { return word >> 16; }
+static inline u32 participant_of(u32 word) { return word >> PARTICIPANT_SHIFT & PARTICIPANT_MASK; }
+static inline u32 generation_of(u32 word) { return word >> GENERATION_SHIFT; }
 
 enum { TASK_HEADER = 48 };
 struct task {
@@ -117,13 +65,13 @@ struct task {
   u32 function; /* number of the function's entry in the table, or 0: none. The slot holds one
                    reference. W: owner while FILLING */
   u32 queue;    /* enum queue. W: owner while FILLING */
-  u32 flags;    /* of the arguments, for the two languages; or enum task_flag. W: owner while FILLING */
+  u32 flags;    /* enum task_flag. W: owner while FILLING */
   u32 size;     /* payload's bytes. The payload is first the pickled arguments, then the outcome.
                    W: owner while FILLING, then the worker while RUNNING */
   u32 block;    /* heap block with the payload, or 0: it is inline. Always cleared before the block
                    is freed, so that death between the two leaks a block that recovery finds */
   u32 latch;    /* see above. W: owner, finishing worker, keeper (latch.c) */
-  u32 cancel;   /* see above. W: owner while FILLING; then who asks, by CAS; R: the running worker,
+  u32 cancel;   /* generation << 16 | enum cancel_reason. W: owner while FILLING; then who asks, by CAS; R: the running worker,
                    keeper. Of an older generation: nobody asked */
   u32 limit;    /* ms that it may run, 0: no limit. W: owner while FILLING; R: worker, keeper */
   u32 started;  /* ms of the worker's clock when it began to run, never 0; 0: not yet. Only where there
@@ -139,6 +87,9 @@ _Static_assert(sizeof(struct task) == TASK_BYTES, "a slot's size is a power of t
 static inline u32 hint_of(u32 index, u32 generation) { return generation << TASK_BITS | index; }
 static inline u32 hint_index(u32 hint) { return hint & (TASKS - 1); }
 static inline u32 hint_generation(u32 hint) { return hint >> TASK_BITS; }
+
+/* Flag of `born`: what is promoted later may have been spawned before. */
+enum { ALONE = 1 };
 
 /* ---- workers ---------------------------------------------------------------------------------- */
 
@@ -182,14 +133,6 @@ struct worker {
 };
 _Static_assert(offsetof(struct worker, deque) % 64 == 0, "top and bottom have cache lines of their own");
 
-/* Why a worker's doorbell was rung. The same numbers in penny/_bridge.py. */
-enum reason {
-  STEAL = 1,  /* a worker is hungry: promote a private job */
-  URGENT = 2, /* an interactive task waits, and nobody is idle */
-  CANCEL = 4, /* a task on its stack has been asked to end */
-};
-enum { SIGUSR1 = 10 }; /* what Python takes the ring for */
-
 /* ---- clients ---------------------------------------------------------------------------------- */
 
 struct client {
@@ -218,7 +161,7 @@ struct function { /* an entry of the function table; its number is its index + 1
   u32 size;  /* bytes of it. W: likewise */
 };
 
-/* ---- kernels (kernel_jobs.c, kernel_modules.c) ------------------------------------------------- */
+/* ---- kernels (kernels/) ------------------------------------------------------------------------ */
 
 enum module_state { NO_MODULE = 0, ADDING = 1, READY = 2 };
 struct kernel_module { /* a wasm module of kernels; its number is its index + 1 */
@@ -248,9 +191,14 @@ _Static_assert(sizeof(struct lane) == PENNY_LANE * sizeof(struct penny_call), "a
 enum {
   LANES = 24, /* of a worker: one for each call of a kernel that is stacked, and those that it opens */
   LANES_END = (LANES + 1) * sizeof(struct lane), /* the first has the context in its place */
+  RESERVE = LANES_END + 16384, /* below it no job may lie: room for calls that spawn nothing */
   STACK_LOW = LANES_END + 256, /* lowest offset of the stack pointer; a function that calls none writes up to 128 bytes
                                   further down (LLVM's red zone). See web/penny/stack_check.js */
 };
+
+static inline struct lane *lane_of(const struct penny_call *call) {
+  return (struct lane *)((u32)call & ~(u32)(sizeof(struct lane) - 1));
+}
 
 /* At the base of a kernel stack. "Its worker": the one whose kernel_stack it is. */
 struct kernel_context {
@@ -275,6 +223,11 @@ struct kernel_context {
   u32 next;    /* of the keeper's list of dead ones. W, R: keeper */
 };
 
+static inline struct kernel_context *context_at(u32 stack) { return (struct kernel_context *)stack; }
+static inline struct kernel_context *context_of(const void *on_the_stack) {
+  return context_at((u32)on_the_stack & ~(u32)(PENNY_STACK_BYTES - 1));
+}
+
 struct kernel_payload { /* of a task */
   u32 address; /* of the struct penny_job; or of the struct penny_call. W: who promotes it; R: the thief; who looks for
                   orphans, as long as the task is QUEUED or RUNNING: so nothing is written over it */
@@ -284,15 +237,9 @@ struct kernel_payload { /* of a task */
                               RUNNING; R: the joiner */
 };
 
-/* Why a kernel was left by an exception. The same in web/penny/kernels.js. */
-enum failure {
-  TRAPPED = 0,   /* message: the engine's */
-  CANCEL_DUE = 1,
-  WORKER_LOST = 2,
-  OVERFLOW = 3,  /* the kernel stack is used up */
-  MISUSED = 4,   /* a job was joined that is not spawned */
-  JOB_FAILED = 5, /* the joined one: its own failure lies in its slot */
-};
+static inline struct kernel_payload *payload_of(struct task *task) {
+  return (struct kernel_payload *)task->inline_payload;
+}
 
 /* ---- arrays (arrays.c, arrays.md) ---------------------------------------------------------------- */
 
@@ -321,7 +268,7 @@ struct list {
   u32 number[];
 };
 
-/* ---- traces (trace.c, trace.md) ------------------------------------------------------------------ */
+/* ---- traces (trace.c, trace/README.md) ------------------------------------------------------------------ */
 
 /* What an event says. Beside each: what else is in it; `how`, `who`, `task` (a hint) and `function` are nothing
  * otherwise. */
@@ -347,12 +294,27 @@ enum trace_kind {
 };
 
 /* Where a worker had its task from. */
-enum origin { OWN = 0, STOLEN = 1, INJECTED = 2, URGENTLY = 3, COROUTINE = 4 };
+enum origin {
+  ORIGIN_OWN = 0,
+  ORIGIN_STOLEN = 1,
+  ORIGIN_INJECTED = 2,
+  ORIGIN_URGENTLY = 3,
+  ORIGIN_COROUTINE = 4,
+};
 enum { ORIGIN_MASK = 7, IS_URGENT = 8, IS_KERNEL = 16 };
 enum { NOBODY = 0xff };
+enum {
+  EVENT_WHO_MASK = 0xff,
+  EVENT_HOW_SHIFT = 8,
+  EVENT_HOW_MASK = 0x7f,
+  EVENT_KIND_SHIFT = 15,
+  EVENT_KIND_MASK = 0x1f,
+  EVENT_TIME_SHIFT = 20,
+};
 
 struct trace_event {
-  u64 when; /* time << 20 | enum trace_kind << 15 | how << 8 | who. Time: 0.1 µs since the trace's epoch */
+  u64 when; /* time << EVENT_TIME_SHIFT | enum trace_kind << EVENT_KIND_SHIFT | how << EVENT_HOW_SHIFT | who. Time: 0.1 µs
+               since the trace's epoch */
   u64 what; /* function << 32 | task */
 };
 
@@ -469,7 +431,6 @@ struct shared_memory {
 
 #define SHARED_ADDRESS (MEMORY_ADDRESS + 1024u)
 #define shared ((struct shared_memory *)SHARED_ADDRESS)
-#define ARENA_BYTES (ARENA_GRANULES * GRANULE_BYTES)
 #define HEAP_ADDRESS \
   ((SHARED_ADDRESS + (u32)sizeof(struct shared_memory) + ARENA_BYTES - 1) & ~(u32)(ARENA_BYTES - 1))
 
@@ -493,104 +454,5 @@ enum { ASYNC_CLIENT = 2 };
 
 /* The page is client 0 of every scheduler, also of one whose tasks a host worker submits. */
 #define KEEPER client_participant(0)
-
-/* ---- one line for each function that another file uses ------------------------------------------ */
-
-int deque_push(struct deque *deque, u32 hint);
-u32 deque_pop(struct deque *deque);
-u32 deque_newest(struct deque *deque);
-u32 deque_steal(struct deque *deque);
-void deque_adopt(struct deque *deque);
-int deque_looks_empty(struct deque *deque);
-u32 deque_oldest(struct deque *deque, u32 *position);
-int deque_steal_at(struct deque *deque, u32 position);
-
-int injector_put(u32 queue, u32 hint);
-u32 injector_take(u32 queue);
-u32 injector_length(u32 queue);
-u32 injector_oldest(u32 queue, u64 *cell);
-int injector_take_cell(u32 queue, u64 cell);
-
-void wait_on(u32 *p, u32 expected, i64 nanoseconds);
-int wake_one(void);
-void wake_worker(u32 worker);
-enum { SLEPT = 1, CLAIMED = 2 }; /* what park() returns */
-int spin(u32 worker);
-int look_on(u32 worker, u32 joined);
-int park(u32 worker, u32 joined, int help, i64 nanoseconds);
-int work_is_visible(void);
-void offer_to_waiters(void);
-
-void ring(u32 worker, u32 reason);
-void ring_python(u32 worker, u32 due);
-void ring_busy(u32 caller, u32 reason);
-void announce_work(u32 queue, u32 hint);
-
-int latch_is_set(u32 hint);
-int latch_get_sleepy(u32 hint);
-int latch_fall_asleep(u32 hint);
-void latch_wake_up(u32 hint);
-void latch_set(u32 index, u32 owner, u32 worker);
-void latch_set_for_dead(u32 index, u32 generation, u32 owner);
-void latch_abandon(u32 index, u32 generation);
-
-/* What a worker may run while it waits in a join: nothing, since its stack is too deep; what belongs to who waits; in need
- * anything, where an outcome of its own finds no room before others have begun. */
-enum help { NO_HELP = 0, BELONGING = 1, ANYTHING = 2 };
-
-int push_or_spill(u32 worker, u32 hint);
-int publish(u32 index, u32 worker, u32 queue);
-int take_back(u32 hint, u32 worker);
-u32 hungry(u32 task);
-enum { ALONE = 1 }; /* flag of `born`: what is promoted later may have been spawned before */
-int belongs(u32 hint, u32 joined);
-int is_for_waiter(u32 waiter, u32 joined);
-i32 worker_join(u32 me, u32 joined, int help, u32 hears, double milliseconds);
-u32 urgent_next(u32 me);
-
-void kernel_attention(u32 worker);
-void kernel_awake(u32 worker);
-int kernels_awake(u32 caller);
-void kernels_ask(u32 caller);
-void kernels_bury(u32 dead);
-void kernels_exhume(u32 dead);
-void kernels_recover(u32 dead);
-
-int claim(u32 hint, u32 worker);
-int is_queued(u32 hint);
-u32 task_acquire(u32 participant);
-void task_fill(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 block);
-void task_release(u32 index, u32 participant);
-
-int completion_push(u32 index);
-void client_wake(u32 client);
-
-u32 heap_allocate(u32 participant, u32 size);
-void heap_free(u32 participant, u32 address);
-void heap_take_over(u32 participant, u32 address);
-void heap_sweep(u32 participant, u32 keeper);
-u32 heap_allocate_arena(u32 participant);
-
-int function_retain(u32 number, u32 serial);
-u32 function_serial(u32 number);
-void function_release(u32 participant, u32 number);
-void functions_recover(u32 dead, u32 keeper);
-
-void array_look(u32 participant, u32 number);
-int array_claim(u32 participant, u32 number, u64 life);
-void task_carry(u32 index, u32 list);
-void task_uncarry(u32 index, u32 participant);
-void arrays_recover(u32 dead, u32 keeper);
-
-void trace(u32 kind, u32 how, u32 who, u32 task, u32 function);
-void trace_at(double now, u32 kind, u32 how, u32 who, u32 task, u32 function);
-double trace_last(void);
-void trace_began(double now, u32 index, u32 origin);
-u32 trace_function(u32 index);
-
-int ask_cancel(u32 index, u32 generation, u32 why);
-int cancel_asked(u32 hint);
-int job_ask_cancel(u32 hint);
-u32 doorbell_reasons(u32 worker);
 
 #endif

@@ -1,4 +1,4 @@
-// The array table (penny/wasm_core/arrays.c): an array lives as long as somebody holds it or a slot carries it,
+// The array table (penny/wasm_core/memory/arrays.c): an array lives as long as somebody holds it or a slot carries it,
 // is freed when that is over, and nobody's death leaves anything of it.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

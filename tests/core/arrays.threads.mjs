@@ -126,7 +126,7 @@ export function worker(core, {seed}, {note}) {
       if (random() % 4) arrays.drop(number);
       else kept.push(number);
     }
-    exports.task_finish(task, participant, L.STATE_RETURNED, 0, 0);
+    exports.task_finish(task, participant, L.State.RETURNED, 0, 0);
     while (kept.length > random() % 8) {
       const number = /** @type {number} */ (kept.shift());
       assert.ok(isFilled(core, number), `array ${number}, which is held, has been overwritten`);

@@ -60,8 +60,11 @@ function build(sources) {
   try {
     /** @type {import('node:child_process').ExecFileSyncOptions} */
     const options = {cwd: folder, stdio: ['ignore', 'inherit', 'inherit']};
-    execFileSync('emcc', [...flags('CORE_CFLAGS'), `-I${CORE}`, '-c', ...sources], options);
-    const objects = readdirSync(folder).filter(name => name.endsWith('.o'));
+    const compiler = flags('CORE_CFLAGS').map(flag => (flag.startsWith('-I') ? `-I${join(ROOT, flag.slice(2))}` : flag));
+    const objects = sources.map((source, i) => {
+      execFileSync('emcc', [...compiler, '-c', source, '-o', `${i}.o`], options);
+      return `${i}.o`;
+    });
     const wraps = BREAKPOINTS.map(name => `--wrap=${name}`);
     const linker = join(ROOT, 'scripts/wasm-ld');
     execFileSync(linker, [...flags('CORE_LDFLAGS'), ...wraps, ...objects, '-o', 'core.wasm'], options);
@@ -123,10 +126,10 @@ export function runNatively(name) {
 
 /** The test core, compiled. */
 export function testCore() {
-  const own = readdirSync(CORE)
-    .filter(name => /\.[ch]$/.test(name))
+  const own = readdirSync(CORE, {recursive: true, encoding: 'utf8'})
+    .filter(name => /\.[ch]$/.test(name) && name !== 'layout.c')
     .map(name => join(CORE, name));
-  const inputs = [...own, join(CORE, 'include/penny.h'), EXPORTS, join(ROOT, 'Makefile'), fileURLToPath(import.meta.url)];
+  const inputs = [...own, EXPORTS, join(ROOT, 'Makefile'), fileURLToPath(import.meta.url)];
   if (Math.max(...inputs.map(age)) > age(TARGET))
     build([...own.filter(name => name.endsWith('.c')), EXPORTS]);
   return new WebAssembly.Module(readFileSync(TARGET));

@@ -1,4 +1,4 @@
-// Cancellation (penny/wasm_core/cancellation.c): a running task is asked to end, that very task and no other.
+// Cancellation (penny/wasm_core/tasks/cancellation.c): a running task is asked to end, that very task and no other.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
@@ -12,9 +12,7 @@ import {NONE, Reason, SIGUSR1, State, scene} from './threads.mjs';
 const BODIES = new URL('cancellation.threads.mjs', import.meta.url);
 const WORKER = 1;
 const OTHER = 2;
-const NOT_ASKED = 0;
-const ASKED = 1;
-const TIMED_OUT = 2;
+const {NOT_ASKED, ASKED, TIMED_OUT} = L.CancelReason;
 /** Longer than any test takes, ms. */
 const LONG = 1_000_000;
 

@@ -46,7 +46,7 @@ export function player(core, {fn, slot, rounds}, {note, signals}) {
     if (round % 2) asked += was;
     else assert.equal(was, 0, 'an ask for the slot’s last task');
     Atomics.store(signals, TURN, 0);
-    assert.notEqual(me.exports.task_finish(slot, worker, L.STATE_RETURNED, 0, 0), 0);
+    assert.notEqual(me.exports.task_finish(slot, worker, L.State.RETURNED, 0, 0), 0);
     takeCompletions(core, PAGE, () => {});
   }
   exports.function_drop(participant, fn);

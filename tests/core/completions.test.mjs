@@ -1,4 +1,4 @@
-// Completion lists (penny/wasm_core/completions.c): each outcome reaches its client once, and one wake-up
+// Completion lists (penny/wasm_core/tasks/completions.c): each outcome reaches its client once, and one wake-up
 // serves a batch.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

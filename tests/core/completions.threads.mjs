@@ -18,7 +18,7 @@ export function finisher({exports, test, participant}, {slots, pauses}, {note, s
   for (let i = 0; i < slots.length; i++) {
     if (i % 100 === 0) note(`ended ${i}`);
     if (!test.claim(hintOf(slots[i], 1), participant)) throw new Error(`slot ${slots[i]} is not queued`);
-    if (exports.task_finish(slots[i], participant, L.STATE_RETURNED, i, 0) === 2) woken++;
+    if (exports.task_finish(slots[i], participant, L.State.RETURNED, i, 0) === 2) woken++;
     for (let pause = pauses * (i % 50); pause > 0; pause--) test.injector_length(L.BATCH);
   }
   Atomics.add(signals, DONE, 1);

@@ -1,4 +1,4 @@
-// The Chase-Lev deque (penny/wasm_core/deque.c): whatever is pushed comes out exactly once, newest first
+// The Chase-Lev deque (penny/wasm_core/queues/deque.c): whatever is pushed comes out exactly once, newest first
 // for its owner, oldest first for thieves.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

@@ -1,4 +1,4 @@
-// The doorbell (penny/wasm_core/doorbell.c): whoever is rung for something hears of it, once, and nobody is rung
+// The doorbell (penny/wasm_core/sleep/doorbell.c): whoever is rung for something hears of it, once, and nobody is rung
 // who sleeps.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

@@ -1,7 +1,13 @@
 /* What the tests call of the core beyond its exports, and breakpoints inside of it. The test core is
  * the core with this file; see build.mjs.
  */
-#include "shared.h"
+#include "jobs/jobs.h"
+#include "memory/memory.h"
+#include "queues/queues.h"
+#include "sleep/sleep.h"
+#include "tables/tables.h"
+#include "tasks/tasks.h"
+#include "trace/trace.h"
 
 /* ---- functions that the core does not export ------------------------------------------------- */
 
@@ -24,7 +30,7 @@ TEST(u32, injector_length, u32 queue) { return injector_length(queue); }
 
 /* `joined` and `help`: see parking.c; NONE and 1 of a worker that just looks for work. */
 TEST(int, park, u32 worker, u32 joined, int help, double milliseconds) {
-  return park(worker, joined, help, milliseconds < 0 ? -1 : (i64)(milliseconds * 1e6));
+  return park(worker, joined, help, nanoseconds_of(milliseconds));
 }
 TEST(int, spin, u32 worker, u32 joined) { return joined == NONE ? spin(worker) : look_on(worker, joined); }
 TEST(int, wake_one, void) { return wake_one(); }

@@ -1,4 +1,4 @@
-// The function table (penny/wasm_core/functions.c): an entry lives as long as somebody refers to it, and a name
+// The function table (penny/wasm_core/tables/functions.c): an entry lives as long as somebody refers to it, and a name
 // that somebody remembers never means another function.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

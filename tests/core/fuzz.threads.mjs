@@ -110,7 +110,7 @@ class Scene {
     /** @type {any} */ (this.port).core.exports = {...exports, worker_next: () => next.pop() ?? STOPPED};
     const code = this.port.start();
     if (code === STOPPED) return; // it was taken for a kernel's, and has ended
-    if (code & 2) {
+    if (code & L.Code.IS_LARGE) {
       const size = this.port.arguments_size();
       assert.ok(size <= HEAP, `arguments of ${size} bytes`);
       const bytes = new Uint8Array(size);
@@ -286,7 +286,7 @@ export function deque({module}, settings, {note}) {
       if (task === NOTHING) return false;
       assert.ok(!done.has(task), `task ${task} runs twice`);
       done.add(task);
-      worker.exports.task_finish(task, worker.participant, L.STATE_RETURNED, 0, 0);
+      worker.exports.task_finish(task, worker.participant, L.State.RETURNED, 0, 0);
       return true;
     };
     /** One of them may find that it is overwritten, and die of it. @param {TestCore} worker */

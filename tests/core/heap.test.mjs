@@ -1,4 +1,4 @@
-// The shared heap (penny/wasm_core/heap.c): blocks never overlap, nothing is lost, also when somebody dies in
+// The shared heap (penny/wasm_core/memory/heap.c): blocks never overlap, nothing is lost, also when somebody dies in
 // the middle of it.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

@@ -1,4 +1,4 @@
-// The injector (penny/wasm_core/injector.c): a queue that many use, where nobody's death holds up others.
+// The injector (penny/wasm_core/queues/injector.c): a queue that many use, where nobody's death holds up others.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 

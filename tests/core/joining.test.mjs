@@ -1,4 +1,4 @@
-// Joining (worker_join in penny/wasm_core/stealing.c): a worker waits for a job of its own that another runs, and
+// Joining (worker_join in penny/wasm_core/jobs/joining.c): a worker waits for a job of its own that another runs, and
 // meanwhile runs what belongs to the task that waits, if it may.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

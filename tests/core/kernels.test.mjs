@@ -170,7 +170,7 @@ function openGate(page, gate) {
 /** The tasks of kernels' jobs that run. @param {KernelPage} page @returns {{index: number, participant: number}[]} */
 const runningJobs = ({core}) =>
   Array.from({length: L.TASKS}, (_, index) => index)
-    .filter(index => core.state(index).state === State.RUNNING && core.taskWord(index, L.TASK_FLAGS_WORD) & L.KERNEL)
+    .filter(index => core.state(index).state === State.RUNNING && core.taskWord(index, L.TASK_FLAGS_WORD) & L.Flag.KERNEL)
     .map(index => ({index, participant: core.state(index).participant}));
 
 /** Takes a worker away. @param {KernelPage} page @param {number} number @param {boolean} [replace] */

@@ -46,7 +46,7 @@ export function worker(core, _, {note}) {
     }
     const result = Buffer.from(JSON.stringify(end)).subarray(0, L.TASK_PAYLOAD_BYTES);
     core.bytes.set(result, payload);
-    exports.task_finish(task, participant, L.STATE_RETURNED, result.length, 0);
+    exports.task_finish(task, participant, L.State.RETURNED, result.length, 0);
     core.words[innermost] = outer;
   };
   exports.worker_start(participant);

@@ -1,4 +1,4 @@
-// Latches (penny/wasm_core/latch.c): whoever waits for a job is woken once it has ended, and its slot is freed
+// Latches (penny/wasm_core/sleep/latch.c): whoever waits for a job is woken once it has ended, and its slot is freed
 // once, whoever dies.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

@@ -1,4 +1,4 @@
-// Recovery of promoted jobs (penny/wasm_core/recovery.c, latch.c): whoever dies, owner, runner or both, and
+// Recovery of promoted jobs (penny/wasm_core/pool/recovery.c, latch.c): whoever dies, owner, runner or both, and
 // wherever, the job runs at most once, a living owner learns its end, and nothing of it stays behind.
 //
 // Accepted, and so not tried here: see the end of the headers of functions.c and recovery.c.

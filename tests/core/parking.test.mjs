@@ -1,4 +1,4 @@
-// Parking (penny/wasm_core/parking.c): nobody sleeps beside work, and who sleeps uses nothing.
+// Parking (penny/wasm_core/sleep/parking.c): nobody sleeps beside work, and who sleeps uses nothing.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 

@@ -112,7 +112,7 @@ export function endTask(core, task, id, size) {
   const address = block || L.TASK_ADDRESS + task * L.TASK_BYTES + L.TASK_PAYLOAD;
   core.bytes.fill(~id, address, address + size);
   new DataView(core.bytes.buffer).setUint32(address, ~id >>> 0, true);
-  const answer = exports.task_finish(task, participant, L.STATE_RETURNED, size, block);
+  const answer = exports.task_finish(task, participant, L.State.RETURNED, size, block);
   assert.notEqual(answer, 0, 'the task is not this worker’s any more');
   return answer;
 }

@@ -1,4 +1,4 @@
-// Priorities (penny/wasm_core/stealing.c, tasks.c): urgent tasks come first, wherever a worker looks, and a busy
+// Priorities (penny/wasm_core/jobs/stealing.c, tasks.c): urgent tasks come first, wherever a worker looks, and a busy
 // worker is only interrupted where nobody else is free.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

@@ -1,4 +1,4 @@
-// Promotion (penny/wasm_core/promotion.c): a job is public or private, never both, and whoever runs it runs it
+// Promotion (penny/wasm_core/jobs/promotion.c): a job is public or private, never both, and whoever runs it runs it
 // once.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -15,7 +15,7 @@ const PARKING = new URL('parking.threads.mjs', import.meta.url);
 const OWNER = 1;
 const THIEF = 2;
 const {FREE, FILLING, QUEUED, RUNNING} = State;
-const NO_ROOM = -1;
+const {NO_ROOM} = L.Refusal;
 const FUNCTION_GONE = -2;
 
 /** Where arguments lie, and how long they are. */

@@ -1,4 +1,4 @@
-// Recovery from a worker's death (penny/wasm_core/recovery.c): whatever it was doing, each task ends once, is
+// Recovery from a worker's death (penny/wasm_core/pool/recovery.c): whatever it was doing, each task ends once, is
 // lost only if it ran, and nothing in the heap stays behind.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

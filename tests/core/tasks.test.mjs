@@ -1,4 +1,4 @@
-// Task slots (penny/wasm_core/tasks.c): the state word alone decides who has a task.
+// Task slots (penny/wasm_core/tables/slots.c, tasks/tasks.c): the state word alone decides who has a task.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 

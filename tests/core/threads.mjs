@@ -16,31 +16,8 @@ const NOTE_BYTES = 256;
 
 export const NONE = L.NONE;
 
-/** States of a task, as in shared.h; not all of them are JavaScript's business otherwise. */
-export const State = {
-  FREE: 0,
-  FILLING: 1,
-  QUEUED: L.STATE_QUEUED,
-  RUNNING: L.STATE_RUNNING,
-  RETURNED: L.STATE_RETURNED,
-  RAISED: L.STATE_RAISED,
-  CANCELLED: 6,
-  LOST: L.STATE_LOST,
-};
-
-/** States of a latch, as in shared.h. */
-export const Latch = {UNSET: 0, SLEEPY: 1, SLEEPING: 2, ABANDONED: 4, SET: 8};
-
-/** Why a doorbell was rung, as in shared.h. */
-export const Reason = {STEAL: 1, URGENT: 2, CANCEL: 4};
-/** What a ring stores for Python. */
-export const SIGUSR1 = 10;
-
-/** worker_next's and worker_join's answers that are no task. */
-export const STOPPED = -1;
-export const NOTHING = -2;
-export const ENDED = -3;
-export const INTERRUPTED = -4;
+export const {State, Latch, Reason, SIGUSR1} = L;
+export const {STOPPED, NOTHING, ENDED, INTERRUPTED} = L.Wait;
 
 /**
  * Exports of exports.c. Numbers are signed where JavaScript gets them straight from WebAssembly:
@@ -155,8 +132,8 @@ export class TestCore extends Core {
     const word = this.word(L.TASK_ADDRESS + index * L.TASK_BYTES + 4 * L.TASK_STATE_WORD);
     return {
       state: word & L.STATE_MASK,
-      participant: (word >> 8) & 0xff,
-      generation: word >>> 16,
+      participant: (word >> L.PARTICIPANT_SHIFT) & L.PARTICIPANT_MASK,
+      generation: word >>> L.GENERATION_SHIFT,
       adrift: (word & L.STATE_ADRIFT) !== 0,
     };
   }

@@ -1,4 +1,4 @@
-// Traces (penny/wasm_core/trace.c, web/penny/trace.js, web/penny/chrome_trace.js): what is read is whole, in order
+// Traces (penny/wasm_core/trace/trace.c, web/penny/trace.js, web/penny/chrome_trace.js): what is read is whole, in order
 // and complete, or it says what is missing.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';

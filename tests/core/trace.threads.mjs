@@ -34,7 +34,7 @@ export function spawner(core, {jobs, fn}, {note, signals}) {
   const {id, returns} = runTask(core, outer);
   const hints = Array.from({length: jobs}, (_, i) => promoteJob(core, fn, 100 + i));
   note('waits for a thief');
-  while (core.state(hints[0] & L.INDEX_MASK).state === L.STATE_QUEUED) continue;
+  while (core.state(hints[0] & L.INDEX_MASK).state === L.State.QUEUED) continue;
   let nested = 0;
   for (let i = 0; i < jobs; i++) {
     note(`joins job ${i}`);

@@ -150,9 +150,9 @@ test('a time limit: asked when it is over, killed after the grace period', t => 
   const hint = core.hint(slot);
   watch.start();
   assert.deepEqual(pass(480), NOBODY);
-  assert.equal(core.exports.cancel_asked(hint), 0);
+  assert.equal(core.exports.cancel_asked(hint), L.CancelReason.NOT_ASKED);
   assert.deepEqual(pass(SOON), NOBODY);
-  assert.equal(core.exports.cancel_asked(hint), 2);
+  assert.equal(core.exports.cancel_asked(hint), L.CancelReason.TIMED_OUT);
   assert.equal(core.exports.doorbell_reasons(WORKER), Reason.CANCEL);
   assert.deepEqual(pass(SHORTLY), NOBODY);
   assert.deepEqual(pass(LATE - SHORTLY), new Set([WORKER]));

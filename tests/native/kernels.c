@@ -127,15 +127,11 @@ static void run_promoted(struct penny_call *lane, void *p) {
 
 int is_kernels(u32 index) { return (shared->task[index].flags & KERNEL) != 0; }
 
-static struct kernel_payload *payload_of(u32 index) {
-  return (struct kernel_payload *)shared->task[index].inline_payload;
-}
-
 /* Kernels.run(). */
 void kernels_run(u32 me, u32 index) {
   u32 outer = kernel_begin(me, index);
   prepare(me);
-  struct kernel_payload *payload = payload_of(index);
+  struct kernel_payload *payload = payload_of(&shared->task[index]);
   struct promoted promoted = {at(payload->address), (penny_call_function)payload->function};
   u32 failure = promoted.function ? enter(me, call_promoted, &promoted) : enter(me, run_promoted, promoted.call);
   u32 state = failure == NO_FAILURE ? RETURNED : RAISED, message = failure == NO_FAILURE ? 0 : 20;
@@ -152,7 +148,7 @@ void kernel_task(u32 task) { run_task(actor(), task); }
 
 void kernel_throw(u32 failure, u32 task) {
   if (failure != JOB_FAILED) throw(failure);
-  u32 of_job = payload_of(task)->failure[0];
+  u32 of_job = payload_of(&shared->task[task])->failure[0];
   job_free(hint_of(task, generation_of(load(&shared->task[task].state))), actor());
   throw(of_job);
 }
@@ -187,7 +183,7 @@ static void look_at(const struct tree *tree) {
   CHECK(__atomic_load_n(&tree->alive, __ATOMIC_RELAXED) == IN_USE, "a job runs whose kernel has been left");
 }
 
-/* Mostly shorter than a heartbeat, and now and then as long as a nap: kernel_jobs.c, parking.c. */
+/* Mostly shorter than a heartbeat, and now and then as long as a nap: kernels.h, parking.c. */
 static void work(void) {
   static const double lengths[] = {0.01, 0.1, 0.3, 2};
   u32 which = below(32);
@@ -501,7 +497,7 @@ static void promote_and_die(struct chain *chain, u32 number) {
   *link = (struct link){.job = {.function = run_link, .argument = link}, .chain = chain, .number = number};
   u32 me = actor(), index = task_acquire(me);
   task_fill(index, 0, BATCH, KERNEL, sizeof(struct kernel_payload), 0);
-  struct kernel_payload *payload = payload_of(index);
+  struct kernel_payload *payload = payload_of(&shared->task[index]);
   plain_store(&payload->address, (u32)(uintptr_t)&link->job);
   plain_store(&payload->serial, fetch_add(&shared->kernel_serials, 1) + 1);
   payload->function = 0;

@@ -4,7 +4,6 @@
 #include "mortal.h"
 
 enum { OWNER, FINISHER, WORKERS, JOBS = 60 };
-enum { JOIN_ENDED = -3 }; /* as in stealing.c */
 
 static u32 jobs; /* that have been made */
 static u32 over;
@@ -31,7 +30,7 @@ static void own(u32 me) {
     if (one_in(4) && take_back(hint, me)) continue;
     wait_for_keeper();
     i32 result = worker_join(me, hint, NO_HELP, 0, -1);
-    CHECK(result == JOIN_ENDED, "a join gives %d", result);
+    CHECK(result == ENDED, "a join gives %d", result);
     wait_for_keeper();
     u32 word = load(&shared->task[index].state);
     CHECK(generation_of(word) == generation, "the slot is used again before its job was joined");

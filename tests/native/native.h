@@ -18,10 +18,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shared.h"
+#include "jobs/jobs.h"
+#include "memory/memory.h"
+#include "queues/queues.h"
+#include "sleep/sleep.h"
+#include "tables/tables.h"
+#include "tasks/tasks.h"
+#include "trace/trace.h"
 
 #ifdef SMALL
-/* The Makefile shrinks the tables by their text in shared.h. */
+/* The Makefile shrinks the tables by their text in sizes.h. */
 _Static_assert(TASKS == 64 && TASK_BITS == 6 && FUNCTIONS == 16 && INJECTOR_CELLS == 128 && DEQUE_ENTRIES == 64 &&
                    ARRAYS == 32 && PENNY_LANE == 16 && RING_EVENTS == 16 && LOG_EVENTS == 1024 &&
                    FUNCTION_NAMES == 8 && COPY_EVENTS == 12,
@@ -110,7 +116,7 @@ void check_nothing_left(void);
 
 static inline void *at(u32 address) { return (void *)(uintptr_t)address; }
 
-/* ---- what JavaScript calls of the core, and shared.h does not declare --------------------------- */
+/* ---- what JavaScript calls of the core, and the headers of the rooms do not declare --------------------------- */
 
 void initialise(u32 workers, u32 granules_max, u32 first_position);
 u32 task_new(u32 client);

@@ -61,7 +61,7 @@ static u32 some_payload_size(void) {
   return one_in(set.large == 1 ? 2 : 6) ? 33000 + below(100000) : 300 + below(4000);
 }
 
-/* Who looks for orphans may read a slot's words where there was a kernel's job before (kernel_jobs.c). */
+/* Who looks for orphans may read a slot's words where there was a kernel's job before (orphans.c). */
 static void put(u32 address, u32 word) { __atomic_store_n((u32 *)at(address), word, __ATOMIC_RELAXED); }
 
 static void fill(u32 address, u32 size, u32 word) {
@@ -194,13 +194,13 @@ static void run_inline(u32 me, struct job job) {
 /* Makes a job stealable, as WorkerPort.promote() does; or negative. */
 static i32 promote_job(u32 me, struct job job) {
   u32 index = promotion_slot(me);
-  if (index == NONE) return -1;
+  if (index == NONE) return NO_ROOM;
   u32 size = some_payload_size(), block = 0;
   if (size > sizeof shared->task[index].inline_payload) {
     block = arguments_allocate(me, size);
     if (!block) {
       promotion_withdraw(index, me);
-      return -1;
+      return NO_ROOM;
     }
   }
   write_arguments(block ? block : (u32)(uintptr_t)shared->task[index].inline_payload, size,
@@ -250,9 +250,9 @@ static void join(u32 me, struct job job) {
     flush_aside(me);
     if (result >= 0) {
       run_task(me, (u32)result);
-    } else if (result == -4) { /* INTERRUPTED */
+    } else if (result == INTERRUPTED) {
       if ((doorbell_reasons(me) & URGENT) && urgent) run_urgent(me);
-    } else if (result == -3) { /* ENDED */
+    } else if (result == ENDED) {
       break;
     }
   }
@@ -281,7 +281,7 @@ static int spawn_and_join(u32 me, u32 depth) {
   for (u32 i = 0; i < n; i++) {
     jobs[i].id = new_job(me);
     jobs[i].depth = below(depth);
-    jobs[i].hint = one_in(4) ? -1 : promote_job(me, jobs[i]);
+    jobs[i].hint = one_in(4) ? NO_ROOM : promote_job(me, jobs[i]);
   }
   u32 turn = one_in(3) ? below(n + 1) : 0; /* newest first, mostly */
   for (u32 i = n; i > 0; i--) {
@@ -371,11 +371,11 @@ static void worker_life(u32 me) {
     if (me == ASYNC_WORKER) {
       u32 seen = load(&shared->worker[me].event);
       task = coroutine_next();
-      if (task == -2) wait32(&shared->worker[me].event, seen, state->aside.count ? 1000000 : -1);
+      if (task == NOTHING) wait32(&shared->worker[me].event, seen, state->aside.count ? 1000000 : -1);
     } else {
       task = worker_next(me, state->aside.count ? 1 : -1);
     }
-    if (task == -1 && !state->aside.count) {
+    if (task == STOPPED && !state->aside.count) {
       arrays_end(me);
       return;
     }
@@ -575,9 +575,9 @@ static void check_trace(void) {
     u32 kinds[32] = {0}, stolen = 0, promoted = 0;
     for (u32 p = ring->first; p != ring->head; p++) {
       u64 when = ring->event[p & (RING_EVENTS - 1)].when;
-      u32 kind = (u32)when >> 15 & 0x1f, how = (u32)when >> 8 & 0x7f;
+      u32 kind = (u32)when >> EVENT_KIND_SHIFT & EVENT_KIND_MASK, how = (u32)when >> EVENT_HOW_SHIFT & EVENT_HOW_MASK;
       kinds[kind]++;
-      stolen += kind == TRACE_BEGAN && (how & ORIGIN_MASK) == STOLEN;
+      stolen += kind == TRACE_BEGAN && (how & ORIGIN_MASK) == ORIGIN_STOLEN;
       promoted += kind == TRACE_PROMOTED && how == BATCH;
     }
     const struct worker *worker = &shared->worker[w];

@@ -10,7 +10,9 @@ static u32 function_said(u32 i) { return ~(i * 0x85ebca6bu); }
 /* As position p's event says it. */
 static void check_event(const struct trace_event *event, u32 position) {
   u32 i = position - first;
-  u32 kind = (u32)event->when >> 15 & 0x1f, how = (u32)event->when >> 8 & 0x7f, who = (u32)event->when & 0xff;
+  u32 when = (u32)event->when;
+  u32 kind = when >> EVENT_KIND_SHIFT & EVENT_KIND_MASK, how = when >> EVENT_HOW_SHIFT & EVENT_HOW_MASK;
+  u32 who = when & EVENT_WHO_MASK;
   CHECK(kind == TRACE_PROMOTED && how == (i & 0x7f) && who == (i & 0xff) &&
             event->what == ((u64)function_said(i) << 32 | task_said(i)),
         "event %u is no whole one: %llx %llx", i, (unsigned long long)event->when, (unsigned long long)event->what);

@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 
 from fake_arrays import FakeArraysPort
 
-from penny import _bridge, _current, functions, jobs, kernels, promotion, scheduler, wire
+from penny import _bridge, _current, functions, jobs, kernels, scheduler, wire
+from penny.numbers import CancelReason, Code, Flag, Joined, Place, Reason, Refusal, Wait
 from penny.raised import dumps_exception, loads_exception
 from penny.worker import Worker
 
@@ -70,9 +71,9 @@ class State(enum.Enum):
     QUEUED = enum.auto()
     RUNNING_HERE = enum.auto()
     RUNNING_THERE = enum.auto()
-    RETURNED = promotion.RETURNED
-    RAISED = promotion.RAISED
-    LOST = promotion.LOST
+    RETURNED = Joined.RETURNED
+    RAISED = Joined.RAISED
+    LOST = Joined.LOST
 
 
 class Task:
@@ -170,7 +171,8 @@ class FakePort:
         function, args = functions.split_call(function, args)
         entry = self._enter(pickle.dumps(Reference(function)))
         data = wire.dumps((args, kwargs) if kwargs else args)
-        task = Task(entry, 1 if kwargs else 0, data, interactive, owned=False, parent=parent)
+        flags = Flag.HAS_KWARGS if kwargs else 0
+        task = Task(entry, flags, data, interactive, owned=False, parent=parent)
         return self._add(task)
 
     def run(self, function, *args, **kwargs) -> Any:
@@ -200,22 +202,22 @@ class FakePort:
         assert task.state is State.RAISED, task.state
         raise loads_exception(task.outcome)
 
-    def ring(self, reasons: int = promotion.STEAL, thieves: int | None = None) -> None:
+    def ring(self, reasons: int = Reason.STEAL, thieves: int | None = None) -> None:
         """Ring the worker, by a signal."""
         self.prepare_ring(reasons, thieves)
         signal.raise_signal(signal.SIGUSR1)
 
-    def prepare_ring(self, reasons: int = promotion.STEAL, thieves: int | None = None) -> None:
+    def prepare_ring(self, reasons: int = Reason.STEAL, thieves: int | None = None) -> None:
         if thieves is not None:
             self.thieves = thieves
-        elif reasons & promotion.STEAL:
+        elif reasons & Reason.STEAL:
             self.thieves = max(self.thieves, 1)
         self.reason_bits |= reasons
 
-    def cancel(self, handle: int, why: int = jobs.CANCELLED) -> None:
+    def cancel(self, handle: int, why: int = CancelReason.ASKED) -> None:
         """Ask the task to end, and ring."""
         self.tasks[handle].asked = why
-        self.ring(promotion.CANCEL)
+        self.ring(Reason.CANCEL)
 
     def steal(self, handle: int | None = None) -> Task | None:
         """A thief claims a job: that one, or the oldest."""
@@ -230,7 +232,7 @@ class FakePort:
     def end_stolen(self, task: Task) -> None:
         """A thief runs what it has claimed."""
         self.before_end(task)
-        heard = self.reason_bits & (promotion.CANCEL | self.hears)
+        heard = self.reason_bits & (Reason.CANCEL | self.hears)
         if task.state is not State.RUNNING_THERE or heard:
             return
         with isolated(worker=1):
@@ -249,7 +251,7 @@ class FakePort:
 
     def start(self):
         if not self.queue:
-            return -1
+            return Wait.STOPPED
         return self._begin(self.queue.popleft())
 
     def step(self, raised, size):
@@ -271,10 +273,13 @@ class FakePort:
         assert task.state is State.QUEUED
         task.state = State.RUNNING_HERE
         self.stack.append(handle)
-        code = self.table[task.entry][0] * 16 + task.flags
-        code += (4 if self.thieves else 0) + (8 if task.interactive else 0)
+        code = self.table[task.entry][0] << Code.SHIFT | Code.IS_TASK | task.flags & Code.HAS_KWARGS
+        if self.thieves:
+            code |= Code.HUNGRY
+        if task.interactive:
+            code |= Code.IS_INTERACTIVE
         if len(task.data) > len(self.inbox):
-            return code + 2
+            return code | Code.IS_LARGE
         self.inbox[: len(task.data)] = task.data
         return code
 
@@ -313,7 +318,7 @@ class FakePort:
             if self.tasks[handle].interactive:
                 self.queue.remove(handle)
                 return self._begin(handle)
-        return -1
+        return Wait.NOTHING
 
     def cancel_asked(self, handle):
         assert handle in self.stack
@@ -332,9 +337,9 @@ class FakePort:
     ):
         assert parent in self.stack
         if not self.rooms:
-            return promotion.NO_ROOM
+            return Refusal.NO_ROOM
         if self.table.get(entry, (0, b""))[0] != serial:
-            return promotion.ENTRY_GONE
+            return Refusal.ENTRY_GONE
         self.rooms -= 1
         data = b"".join(pieces)
         task = Task(entry, flags, data, interactive, limit, parent=parent, alone=alone)
@@ -370,7 +375,7 @@ class FakePort:
 
     def add_function(self, data):
         entry = self._enter(bytes(data))
-        return self.table[entry][0] * 2**16 + entry
+        return self.table[entry][0] << Place.BITS | entry
 
     def drop_function(self, entry):
         del self.table[entry]
@@ -390,21 +395,21 @@ class FakePort:
         task = self.tasks[handle]
         self.joins += 1
         self.hears = hears
-        if self.reason_bits & (promotion.CANCEL | hears):
-            return promotion.INTERRUPTED
+        if self.reason_bits & (Reason.CANCEL | hears):
+            return Joined.INTERRUPTED
         if help and self.helps and task.state is State.RUNNING_THERE:
             for each in self.queue:
                 if self.belongs(each, handle):
                     self.queue.remove(each)
                     return self._begin(each)
         if milliseconds >= 0 and task.state in (State.QUEUED, State.RUNNING_THERE):
-            return promotion.OUT_OF_TIME
+            return Joined.NOTHING
         if task.state is State.QUEUED:
             self.steal(handle)
         if task.state is State.RUNNING_THERE:
             self.end_stolen(task)
         if task.state is State.RUNNING_THERE:  # before_end has something else in mind
-            return promotion.INTERRUPTED
+            return Joined.INTERRUPTED
         assert task.state is not State.RUNNING_HERE
         self.joined = task
         if len(task.outcome) <= len(self.inbox):
@@ -412,7 +417,7 @@ class FakePort:
         return task.state.value
 
     def belongs(self, handle, joined):
-        """As belongs() in tasks.c. Handles are given out in order."""
+        """As belongs() in belonging.c. Handles are given out in order."""
         while (parent := self.tasks[handle].parent) is not None:
             if parent == self.tasks[joined].parent:
                 return handle == joined or (handle > joined and not self.tasks[joined].alone)
@@ -447,14 +452,14 @@ class FakePort:
         task = self.tasks[handle]
         running = task.state in (State.RUNNING_HERE, State.RUNNING_THERE)
         if running:
-            task.asked = jobs.CANCELLED
+            task.asked = CancelReason.ASKED
         return running
 
     # -- Kernels ---------------------------------------------------------------------------------
 
     def add_kernels(self, data):
         if not self.module_rooms:
-            return -1
+            return Refusal.NO_ROOM
         self.module_rooms -= 1
         self.modules.append(bytes(data))
         return len(self.modules)

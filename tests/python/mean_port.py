@@ -18,9 +18,10 @@ from fake_arrays import FakeArraysPort
 from penny import _bridge, futures, wire
 from penny.engines import shared
 from penny.engines.shared import SharedEngine, Waiting
+from penny.numbers import Arrival, Outcome
 from penny.raised import dumps_exception
 
-LOST, RETURNED, RAISED = shared.LOST, shared.RETURNED, shared.RAISED
+LOST, RETURNED, RAISED = Outcome.LOST, Outcome.RETURNED, Outcome.RAISED
 
 
 class Stuck(AssertionError):
@@ -129,8 +130,9 @@ class MeanPort:
                 self.last_large += 1
                 self.large[self.last_large] = data
             large = self.last_large if apart else 0
-            struct.pack_into("<QHHII", self.inbox, offset, ticket, outcome, 7, len(data), large)
-            offset += 20
+            arrival = ticket, outcome, 7, len(data), large
+            struct.pack_into(Arrival.FORMAT, self.inbox, offset, *arrival)
+            offset += Arrival.BYTES
             if apart:
                 break
             self.inbox[offset : offset + len(data)] = data

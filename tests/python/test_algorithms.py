@@ -20,6 +20,7 @@ import penny
 from penny import algorithms, jobs
 from penny.algorithms import parallel_for, parallel_map, parallel_reduce, parallel_sort
 from penny.errors import Cancelled, PickleError
+from penny.numbers import CancelReason
 
 # -- A worker among thieves ----------------------------------------------------------------------
 
@@ -392,7 +393,7 @@ def test_a_stolen_part_is_called_in(port):
     port.before_end = lambda task: asked.append(task.asked)
     with pytest.raises(LookupError) as caught:
         port.run(parallel_for, function, 100, grain=10)
-    assert asked == [jobs.CANCELLED]
+    assert asked == [CancelReason.ASKED]
     assert not hasattr(caught.value, "__penny_also__")
 
 
@@ -408,7 +409,7 @@ def test_a_loop_that_is_cancelled_calls_in_what_was_stolen(port):
     port.before_end = lambda task: asked.append(task.asked)
     with pytest.raises(Cancelled):
         port.run(parallel_for, function, 100, grain=10)
-    assert asked == [jobs.CANCELLED]
+    assert asked == [CancelReason.ASKED]
 
 
 # -- What a thief gets ---------------------------------------------------------------------------

@@ -15,9 +15,8 @@ from fake_engine import FakeEngine
 import penny
 from penny import _bridge, _current, coroutines, functions, output, scheduler, wire
 from penny.errors import Cancelled, RemoteTraceback
+from penny.numbers import CancelReason, Reason, Wait
 from penny.raised import loads_exception
-
-CANCELLED, TIMED_OUT = 1, 2
 
 
 class Bytes(bytes):
@@ -58,10 +57,10 @@ class FakePort:
         self.event.set()
         return handle
 
-    def cancel(self, handle: int, why: int = CANCELLED) -> None:
+    def cancel(self, handle: int, why: int = CancelReason.ASKED) -> None:
         """Ask a task to end, and ring."""
         self.asked[handle] = why
-        self.rung |= coroutines.CANCEL
+        self.rung |= Reason.CANCEL
         self.event.set()
 
     async def ended(self, *handles: int) -> None:
@@ -89,7 +88,7 @@ class FakePort:
             await self.event.wait()
 
     def take(self):
-        return self.queue.pop(0) if self.queue else -1
+        return self.queue.pop(0) if self.queue else Wait.NOTHING
 
     def serial(self, handle):
         return self.tasks[handle][0]
@@ -246,7 +245,9 @@ async def test_a_function_that_can_not_be_loaded(port):
     assert isinstance(await port.result(handle), pickle.UnpicklingError)
 
 
-@pytest.mark.parametrize(("why", "timed_out"), [(CANCELLED, False), (TIMED_OUT, True)])
+@pytest.mark.parametrize(
+    ("why", "timed_out"), [(CancelReason.ASKED, False), (CancelReason.TIMED_OUT, True)]
+)
 async def test_cancelled_while_it_waits(port, why, timed_out):
     handle, other = port.submit(endless), port.submit(nap, "other", times=20)
     await port.ended(port.submit(nap))

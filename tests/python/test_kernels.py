@@ -19,8 +19,8 @@ from wasm_writer import module
 
 import penny
 from penny import _bridge, algorithms, jobs, kernels, wire
-from penny._bridge import CANCEL
 from penny.engines.shared import SharedEngine, Waiting
+from penny.numbers import CancelReason, Reason
 from penny.scheduler import CurrentScheduler
 
 FUNCTIONS = {
@@ -350,8 +350,8 @@ def test_a_kernel_that_was_asked_to_end(k, port):
     """The doorbell's reasons were taken by the kernel, and come back when it has ended."""
 
     def cancelled(n):
-        port.tasks[port.task()].asked = jobs.TIMED_OUT
-        port.prepare_ring(CANCEL)
+        port.tasks[port.task()].asked = CancelReason.TIMED_OUT
+        port.prepare_ring(Reason.CANCEL)
         raise Thrown("KernelCancelled", "the kernel was asked to end")
 
     port.kernels["wide"] = cancelled

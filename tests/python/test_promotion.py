@@ -12,6 +12,7 @@ from fake_port import FakePort, State
 
 import penny
 from penny import jobs, promotion
+from penny.numbers import CancelReason, Flag, Reason
 from penny.options import Options
 from penny.raised import dumps_exception
 
@@ -411,14 +412,14 @@ def test_a_task_that_waits_runs_no_job_of_another_below_it():
         assert handle not in port.tasks
 
     def someone_is_hungry(task):
-        assert port.hears == promotion.STEAL  # and nobody is urgent on top of an urgent one
+        assert port.hears == Reason.STEAL  # and nobody is urgent on top of an urgent one
         port.before_end = lambda task: None
         port.prepare_ring(thieves=1)
 
     def task():
         job = penny.spawn(note, "of batch")
         port.submit(urgent, interactive=True)
-        port.ring(promotion.URGENT, thieves=0)
+        port.ring(Reason.URGENT, thieves=0)
         return job.join()
 
     handle = port.submit(task)
@@ -464,7 +465,7 @@ def test_a_join_of_a_published_job_runs_nothing_that_may_be_older():
 
     def someone_is_hungry():
         note("rings")
-        assert port.hears == promotion.STEAL | promotion.URGENT
+        assert port.hears == Reason.STEAL | Reason.URGENT
         port.steal = lambda handle=None: None  # the promoted one stays queued
         port.prepare_ring(thieves=1)
 
@@ -484,9 +485,9 @@ def test_an_interactive_task_runs_on_top_of_a_batch_one_that_waits():
         job.join()
 
     def ring(task):
-        assert port.hears == promotion.URGENT
+        assert port.hears == Reason.URGENT
         port.before_end = lambda task: None
-        port.prepare_ring(promotion.URGENT)
+        port.prepare_ring(Reason.URGENT)
 
     port.submit(task)
     port.serve()
@@ -601,7 +602,7 @@ def test_coroutines_are_never_taken_back():
     def task():
         job = jobs.publish(waiting, ())
         promoted = port.tasks[next(reversed(port.tasks))]
-        assert promoted.flags == promotion.COROUTINE
+        assert promoted.flags == Flag.COROUTINE
         assert not job.wait(0)
         port.queue.clear()
         promoted.state = State.RETURNED
@@ -647,7 +648,7 @@ def test_shutdown_with_requests():
         port.start = stop
 
     def stop():
-        port.ring(promotion.STEAL | promotion.URGENT | promotion.CANCEL)
+        port.ring(Reason.STEAL | Reason.URGENT | Reason.CANCEL)
         return -1
 
     port.run(task)
@@ -661,14 +662,14 @@ def test_an_urgent_task_runs_on_top_of_a_long_one():
         note("urgent")
         nested = penny.spawn(note, "of urgent")
         port.submit(note, "second urgent", interactive=True)
-        port.ring(promotion.URGENT)
+        port.ring(Reason.URGENT)
         note("urgent goes on")
         return nested.join()
 
     def task():
         job = penny.spawn(note, "of batch")
         port.submit(urgent, interactive=True)
-        port.ring(promotion.URGENT)
+        port.ring(Reason.URGENT)
         note("batch goes on")
         return job.join()
 
@@ -688,7 +689,7 @@ def test_an_urgent_task_runs_on_top_of_a_long_one():
 def test_an_urgent_task_does_not_run_on_top_of_an_interactive_one():
     def task():
         port.submit(note, "other", interactive=True)
-        port.ring(promotion.URGENT)
+        port.ring(Reason.URGENT)
         note("task")
 
     port.submit(task, interactive=True)
@@ -699,7 +700,7 @@ def test_an_urgent_task_does_not_run_on_top_of_an_interactive_one():
 def test_an_urgent_task_that_raises_harms_nobody():
     def task():
         handle = port.submit(fail, 1, interactive=True)
-        port.ring(promotion.URGENT)
+        port.ring(Reason.URGENT)
         return port.tasks[handle].state
 
     handle = port.submit(task)
@@ -716,7 +717,7 @@ def test_jobs_of_interactive_executions_are_promoted_first():
     def task():
         job = penny.spawn(note, "batch job")
         port.submit(urgent, interactive=True)
-        port.ring(promotion.URGENT)
+        port.ring(Reason.URGENT)
         return job.join()
 
     port.submit(task)
@@ -730,7 +731,7 @@ def test_jobs_of_interactive_executions_are_promoted_first():
 def test_cancelled_is_raised_in_the_running_task():
     def task(timed_out):
         try:
-            port.cancel(port.stack[-1], jobs.TIMED_OUT if timed_out else jobs.CANCELLED)
+            port.cancel(port.stack[-1], CancelReason.TIMED_OUT if timed_out else CancelReason.ASKED)
             while True:
                 pass
         finally:
@@ -766,7 +767,7 @@ def test_cancelled_is_raised_only_when_its_task_is_innermost():
     def task():
         handle = port.submit(urgent, port.stack[-1], interactive=True)
         try:
-            port.ring(promotion.URGENT)
+            port.ring(Reason.URGENT)
             while True:
                 pass
         finally:
@@ -812,7 +813,7 @@ def test_what_a_cancelled_task_waits_for_is_cancelled_though_others_run_on_top()
 
     with pytest.raises(penny.Cancelled):
         port.run(task)
-    assert order == [[jobs.CANCELLED], False]
+    assert order == [[CancelReason.ASKED], False]
 
 
 def test_a_task_that_catches_cancelled_while_it_waits_has_returned():
@@ -855,7 +856,7 @@ def test_a_cancelled_task_drops_its_private_jobs_and_cancels_its_public_ones():
 
     with pytest.raises(penny.Cancelled):
         port.run(task)
-    assert asked == [jobs.CANCELLED]
+    assert asked == [CancelReason.ASKED]
     assert ran == [(1, "stolen")]
 
 
@@ -886,7 +887,7 @@ def test_a_job_killed_by_the_ladder_is_cancelled():
         port.ring()
 
         def die(stolen):
-            stolen.asked = jobs.TIMED_OUT
+            stolen.asked = CancelReason.TIMED_OUT
             stolen.state = State.LOST
 
         port.before_end = die

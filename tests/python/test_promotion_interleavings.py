@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 import penny
 from penny import jobs, promotion, scopes, worker
+from penny.numbers import CancelReason, Reason
 
 TRACED = {jobs.__file__, scopes.__file__, promotion.__file__, worker.__file__}
 
@@ -82,7 +83,7 @@ def request(frame: FrameType) -> None:
     """A worker becomes hungry and rings."""
     if jobs.public is None:  # in a thief
         return
-    port.prepare_ring(promotion.STEAL, thieves=port.thieves + 1)
+    port.prepare_ring(Reason.STEAL, thieves=port.thieves + 1)
     jobs.public.on_doorbell(signal.SIGUSR1, frame)
 
 
@@ -287,7 +288,7 @@ def test_requests_during_an_urgent_task_on_top_of_a_join():
     def interrupt(frame):
         if jobs.public is not None:
             port.submit(urgent, interactive=True)
-            port.prepare_ring(promotion.URGENT | promotion.STEAL)
+            port.prepare_ring(Reason.URGENT | Reason.STEAL)
             jobs.public.on_doorbell(signal.SIGUSR1, frame)
 
     for program in (in_order, out_of_order, nested, in_a_scope):
@@ -336,8 +337,8 @@ def sees_signals(frame: FrameType) -> bool:
 def cancel(frame: FrameType) -> None:
     if jobs.public is None:
         return
-    port.tasks[port.stack[0]].asked = jobs.CANCELLED
-    port.prepare_ring(promotion.CANCEL)
+    port.tasks[port.stack[0]].asked = CancelReason.ASKED
+    port.prepare_ring(Reason.CANCEL)
     jobs.public.on_doorbell(signal.SIGUSR1, frame)
 
 

@@ -15,6 +15,7 @@ import penny
 from penny import _bridge, wire
 from penny.engines import shared
 from penny.engines.shared import SharedEngine, Waiting
+from penny.numbers import Arrival, Outcome
 from penny.options import Options
 from penny.raised import dumps_exception
 from penny.scheduler import CurrentScheduler
@@ -80,8 +81,9 @@ class FakeClientPort:
         offset = 0
         for number, outcome, payload in batch:
             ticket = number + 1
-            struct.pack_into("<QHHII", self.inbox, offset, ticket, outcome, 7, len(payload), 0)
-            offset += 20
+            arrival = ticket, outcome, 7, len(payload), 0
+            struct.pack_into(Arrival.FORMAT, self.inbox, offset, *arrival)
+            offset += Arrival.BYTES
             self.inbox[offset : offset + len(payload)] = payload
             offset += (len(payload) + 3) & ~3
         self.used = offset
@@ -184,7 +186,7 @@ def raised(error: BaseException) -> bytes:
 def test_returned_and_raised(engine):
     futures = [submit(engine, double, n) for n in range(2)]
     engine._port.end(
-        (0, shared.RETURNED, wire.dumps(0)), (1, shared.RAISED, raised(KeyError("no")))
+        (0, Outcome.RETURNED, wire.dumps(0)), (1, Outcome.RAISED, raised(KeyError("no")))
     )
     assert futures[0].result() == 0
     assert isinstance(futures[1].exception(), KeyError)
@@ -196,7 +198,7 @@ def test_a_file_that_is_only_here_is_named(engine, tmp_path, monkeypatch):
 
     def arrived(error):
         future = submit(engine, double, 1)
-        engine._port.end((future.ticket - 1, shared.RAISED, raised(error)))
+        engine._port.end((future.ticket - 1, Outcome.RAISED, raised(error)))
         return future.exception()
 
     def missing(name):
@@ -219,7 +221,7 @@ def test_ended_by_cancelled(engine):
     future = submit(engine, double, 1)
     calls: list = []
     future.add_done_callback(calls.append)
-    engine._port.end((0, shared.RAISED, raised(penny.Cancelled())))
+    engine._port.end((0, Outcome.RAISED, raised(penny.Cancelled())))
     with pytest.raises(concurrent.futures.CancelledError):
         future.result()
     assert future.cancelled() and calls == [future]
@@ -227,7 +229,7 @@ def test_ended_by_cancelled(engine):
 
 def test_ended_as_its_time_was_over(engine):
     future = submit(engine, double, 1, options=Options(timeout=0.5))
-    engine._port.end((0, shared.RAISED, raised(penny.Cancelled(timed_out=True))))
+    engine._port.end((0, Outcome.RAISED, raised(penny.Cancelled(timed_out=True))))
     with pytest.raises(
         TimeoutError, match=r"double took longer than its timeout of 0\.5 s"
     ) as info:
@@ -239,7 +241,7 @@ def test_ended_as_its_time_was_over(engine):
 def test_the_worker_was_ended_for_it(engine):
     cancelled = submit(engine, double, 1)
     late = submit(engine, double, 1, options=Options(timeout=3))
-    engine._port.end((0, shared.CANCELLED, b""), (1, shared.TIMED_OUT, b""))
+    engine._port.end((0, Outcome.CANCELLED, b""), (1, Outcome.TIMED_OUT, b""))
     assert concurrent.futures.wait([cancelled, late]).done == {cancelled, late}
     assert cancelled.cancelled()
     assert isinstance(late.exception(), TimeoutError)
@@ -250,7 +252,7 @@ def test_the_worker_was_ended_for_it(engine):
 def test_lost_broken_and_no_room(engine):
     futures = [submit(engine, double, n) for n in range(3)]
     engine._port.end(
-        (0, shared.LOST, b""), (1, shared.NO_ROOM, b""), (2, shared.BROKEN, b"no such file")
+        (0, Outcome.LOST, b""), (1, Outcome.NO_ROOM, b""), (2, Outcome.BROKEN, b"no such file")
     )
     assert "worker 7 died" in str(futures[0].exception())
     assert isinstance(futures[1].exception(), MemoryError)
@@ -265,7 +267,7 @@ def test_asking_a_running_task_to_end(engine):
     assert not future.cancel()
     assert future.cancel(running=True)
     assert engine._port.asked == [0, 0]
-    engine._port.end((0, shared.RETURNED, wire.dumps(2)))
+    engine._port.end((0, Outcome.RETURNED, wire.dumps(2)))
     assert future.result() == 2
     assert not future.cancel(running=True)
 
@@ -276,7 +278,7 @@ def test_asking_a_running_task_to_end(engine):
 def test_whoever_waits_for_one_does_not_wait_for_the_rest(engine):
     futures = [submit(engine, double, n) for n in range(4)]
     for ticket in (2, 0, 1, 3):
-        engine._port.end((ticket, shared.RETURNED, wire.dumps(2 * ticket)))
+        engine._port.end((ticket, Outcome.RETURNED, wire.dumps(2 * ticket)))
     assert futures[2].result() == 4
     assert [future._state for future in futures].count("FINISHED") == 1
     assert futures[1].done()
@@ -287,7 +289,7 @@ def test_whoever_waits_for_one_does_not_wait_for_the_rest(engine):
 def test_what_has_arrived_is_found_without_waiting(engine):
     futures = [submit(engine, double, n) for n in range(3)]
     for ticket in range(3):
-        engine._port.end((ticket, shared.RETURNED, wire.dumps(2 * ticket)))
+        engine._port.end((ticket, Outcome.RETURNED, wire.dumps(2 * ticket)))
     assert futures[2].result(timeout=0) == 4
 
 
@@ -298,7 +300,7 @@ def test_it_sleeps_for_the_time_that_is_left(engine):
     def sleep(milliseconds):
         naps.append(milliseconds)
         if len(naps) == 2:
-            engine._port.end((0, shared.RETURNED, wire.dumps(2)))
+            engine._port.end((0, Outcome.RETURNED, wire.dumps(2)))
 
     engine._port.asleep = sleep
     assert future.result(timeout=5) == 2
@@ -322,7 +324,7 @@ def test_an_engine_for_coroutines_never_waits():
 async def test_its_futures_are_awaited():
     engine = SharedEngine.attached(FakeClientPort)
     future = CurrentScheduler(engine).submit(double, 1)
-    engine._port.end((0, shared.RETURNED, wire.dumps(2)))
+    engine._port.end((0, Outcome.RETURNED, wire.dumps(2)))
     engine._port.callback()
     assert await future == 2
 
@@ -334,7 +336,7 @@ def test_a_callback_waits_for_a_later_one_of_its_batch(engine):
     futures = [submit(engine, double, n) for n in range(3)]
     seen: list = []
     futures[0].add_done_callback(lambda _: seen.append(futures[2].result()))
-    engine._port.end(*[(n, shared.RETURNED, wire.dumps(2 * n)) for n in range(3)])
+    engine._port.end(*[(n, Outcome.RETURNED, wire.dumps(2 * n)) for n in range(3)])
     assert futures[1].result() == 2
     assert seen == [4]
 
@@ -345,14 +347,14 @@ def test_what_a_callback_raises_is_raised_once_all_are_told(engine):
     for future in futures:
         future.add_done_callback(lambda _: exec("raise SystemExit(1)"))
         future.add_done_callback(told.append)
-    engine._port.end(*[(n, shared.RETURNED, wire.dumps(2 * n)) for n in range(3)])
+    engine._port.end(*[(n, Outcome.RETURNED, wire.dumps(2 * n)) for n in range(3)])
     with pytest.raises(SystemExit):
         futures[0].result()
     assert told == futures
     engine._port.callback()  # the event loop's delivery has nobody to raise to
     late = submit(engine, double, 3)
     late.add_done_callback(lambda _: exec("raise SystemExit(1)"))
-    engine._port.end((3, shared.RETURNED, wire.dumps(6)))
+    engine._port.end((3, Outcome.RETURNED, wire.dumps(6)))
     engine._port.callback()
     assert late.result() == 6
 
@@ -363,7 +365,7 @@ def test_what_completes_between_a_look_and_the_sleep(engine, monkeypatch):
 
     def interrupted(*arguments):
         if futures[1]._state != "FINISHED":
-            engine._port.end((1, shared.RETURNED, wire.dumps(2)))
+            engine._port.end((1, Outcome.RETURNED, wire.dumps(2)))
             engine._port.callback()  # a finalizer's doing
         return drain(*arguments)
 
@@ -378,9 +380,9 @@ def test_an_unread_outcome_lets_its_slot_go(engine, monkeypatch):
     engine._port.release = released.append
     future = submit(engine, double, 0)
     monkeypatch.setattr(
-        engine, "_read", lambda _: [(1, shared.LOST, 7, shared._Large(engine._port, 5, 0))]
+        engine, "_read", lambda _: [(1, Outcome.LOST, 7, shared._Large(engine._port, 5, 0))]
     )
-    engine._port.end((0, shared.LOST, b""))
+    engine._port.end((0, Outcome.LOST, b""))
     assert isinstance(future.exception(), penny.WorkerLost)
     assert released == [5]
 

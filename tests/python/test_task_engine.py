@@ -10,6 +10,7 @@ from fake_port import FakePort, State
 
 import penny
 from penny import jobs
+from penny.numbers import CancelReason
 from penny.options import DEFAULT
 from penny.raised import dumps_exception
 
@@ -243,7 +244,7 @@ def test_cancelling_a_stolen_job(port):
         task.outcome = dumps_exception(penny.Cancelled())
 
     port.run(task)
-    assert asked == [1]
+    assert asked == [CancelReason.ASKED]
 
 
 def test_cancelling_a_public_job_that_nobody_has_begun(port):
@@ -271,7 +272,7 @@ def test_a_cancelled_task_cancels_what_it_submitted(port):
     with pytest.raises(penny.Cancelled):
         port.run(task)
     assert [future.cancelled() for future in futures] == [True, True]
-    assert ran == [] and asked == [1]
+    assert ran == [] and asked == [CancelReason.ASKED]
 
 
 def test_a_task_cancelled_while_it_runs_what_it_waits_for(port):
@@ -279,7 +280,7 @@ def test_a_task_cancelled_while_it_runs_what_it_waits_for(port):
     ended = []
 
     def victim():
-        jobs.innermost.cancelled = jobs.CANCELLED
+        jobs.innermost.cancelled = CancelReason.ASKED
         jobs.innermost.cancel_due = True
         jobs.catch_up()
 

@@ -6,8 +6,6 @@ import {joined, lengthOf} from './payload.js';
 
 /** How long a worker that holds an outcome without room waits for tasks before it tries again, ms. */
 const ROOM_INTERVAL = 5;
-/** What the core's waits return when the time is over (stealing.c). */
-const NOTHING = -2;
 
 export class Aside {
   /** @type {{task: number, state: number, bytes: Uint8Array, arrays: number[]}[]} */
@@ -38,7 +36,7 @@ export class Aside {
    * @param {number} size
    */
   finish(task, raised, source, from, size) {
-    const state = raised ? L.STATE_RAISED : L.STATE_RETURNED;
+    const state = raised ? L.State.RAISED : L.State.RETURNED;
     if (this.#outcomes.length) this.#retry();
     this.core.arrays.uncarry(task); // what the arguments referred to
     if (size <= L.TASK_PAYLOAD_BYTES) {
@@ -59,7 +57,7 @@ export class Aside {
   finishLarge(task, raised, pieces, arrays) {
     if (this.#outcomes.length) this.#retry();
     this.core.arrays.uncarry(task);
-    this.#finishOrLayAside(task, raised ? L.STATE_RAISED : L.STATE_RETURNED, pieces, arrays);
+    this.#finishOrLayAside(task, raised ? L.State.RAISED : L.State.RETURNED, pieces, arrays);
   }
 
   /**
@@ -99,8 +97,8 @@ export class Aside {
    * @param {number} block
    */
   #end(task, state, size, block) {
-    const woke = this.core.exports.task_finish(task, this.worker, state, size, block);
-    if (woke === 2) this.announce?.();
+    const how = this.core.exports.task_finish(task, this.worker, state, size, block);
+    if (how === L.Finish.WOKE_CLIENT) this.announce?.();
   }
 
   #retry() {
@@ -133,7 +131,7 @@ export class Aside {
       const left = milliseconds < 0 ? Infinity : Math.max(0, deadline - performance.now());
       if (empty) return wait(milliseconds < 0 ? -1 : left);
       const result = wait(Math.min(ROOM_INTERVAL, left));
-      if (result !== NOTHING || left === 0) return result;
+      if (result !== L.Wait.NOTHING || left === 0) return result;
     }
   }
 }

@@ -22,7 +22,6 @@ import {lostEvents} from './trace.js';
  * @typedef {{kind: number, task: number, event: TraceEvent}} Span one that has not ended
  */
 
-const NOBODY = 0xff;
 /** @type {Record<number, string>} */
 const ORIGINS = {
   [L.ORIGIN_OWN]: 'own deque',
@@ -41,7 +40,7 @@ const BEGINS = {
 /** @type {Record<number, string>} */
 const WAITS = {[L.TRACE_JOINS]: 'join', [L.TRACE_SPINS]: 'spin', [L.TRACE_PARKS]: 'park'};
 /** @type {Record<number, string>} */
-const ENDINGS = {[L.STATE_RETURNED]: 'returned', [L.STATE_RAISED]: 'raised'};
+const ENDINGS = {[L.State.RETURNED]: 'returned', [L.State.RAISED]: 'raised'};
 /** @type {Record<number, string>} */
 const QUEUES = {
   [L.INTERACTIVE]: 'interactive',
@@ -73,10 +72,10 @@ const threadId = participant =>
 function decode(words, at) {
   const low = words[at] >>> 0;
   return {
-    time: (words[at + 1] >>> 0) * 2 ** 12 + (low >>> 20),
-    kind: (low >>> 15) & 0x1f,
-    how: (low >>> 8) & 0x7f,
-    who: low & 0xff,
+    time: (words[at + 1] >>> 0) * 2 ** (32 - L.EVENT_TIME_SHIFT) + (low >>> L.EVENT_TIME_SHIFT),
+    kind: (low >>> L.EVENT_KIND_SHIFT) & L.EVENT_KIND_MASK,
+    how: (low >>> L.EVENT_HOW_SHIFT) & L.EVENT_HOW_MASK,
+    who: low & L.EVENT_WHO_MASK,
     task: words[at + 2] >>> 0,
     fn: words[at + 3] >>> 0,
   };
@@ -345,7 +344,7 @@ class Thread {
     const queued = process.queued(task, time);
     const args = {
       ...this.#task(task),
-      from: who === NOBODY ? ORIGINS[origin] : threadName(who),
+      from: who === L.NOBODY ? ORIGINS[origin] : threadName(who),
       stolen: origin === L.ORIGIN_STOLEN,
       ...(how & L.IS_URGENT && {interactive: true}),
       ...(isKernel && {kernel: true}),

@@ -6,10 +6,13 @@ import {clientParticipant} from './core.js';
 import {Completed} from './completed.js';
 import {CorruptionError} from './core/corruption.js';
 import {FULL, fill, roomOf} from './core/slots.js';
+import {Outcome} from './layout.js';
 import {Listener} from './listening.js';
 import {joined, lengthOf} from './payload.js';
 
 /** @typedef {import('./core.js').Core} Core */
+
+export {Outcome};
 
 /**
  * What a call is known by to whoever submits it: whatever is the same value as itself alone, for ever. A number that is
@@ -29,41 +32,25 @@ import {joined, lengthOf} from './payload.js';
  *     arguments refer to, held by the client while it is deferred
  */
 
-/** Flags of a call: its arguments have keywords; its function is a coroutine function. The same in Python. */
-export const HAS_KWARGS = 1;
-const COROUTINE = 2;
-
 /**
  * Where a call waits for a worker.
- * @param {number} flags
+ * @param {number} flags of Flag
  * @param {boolean} interactive
  */
 export function queueOf(flags, interactive) {
-  if (flags & COROUTINE) return L.COROUTINES;
+  if (flags & L.Flag.COROUTINE) return L.COROUTINES;
   return interactive ? L.INTERACTIVE : L.BATCH;
 }
 
 /** @type {CallOptions} */
 export const PLAIN = {flags: 0, queue: L.BATCH, limit: 0};
 
-/**
- * How a task ended; the same numbers in penny/engines/shared.py. CANCELLED, TIMED_OUT: its worker was killed,
- * since the task had been asked to end and did not. CORRUPTED: nobody can say, since the shared memory was
- * overwritten.
- */
-export const Outcome = {
-  RETURNED: 0,
-  RAISED: 1,
-  LOST: 2,
-  BROKEN: 3,
-  NO_ROOM: 4,
-  CANCELLED: 5,
-  TIMED_OUT: 6,
-  CORRUPTED: 7,
+/** How a task ended whose worker died, by why it had been asked to end. @type {Record<number, number>} */
+const LOST_OUTCOMES = {
+  [L.CancelReason.NOT_ASKED]: Outcome.LOST,
+  [L.CancelReason.ASKED]: Outcome.CANCELLED,
+  [L.CancelReason.TIMED_OUT]: Outcome.TIMED_OUT,
 };
-
-/** By the core's `enum cancel_reason`. */
-const LOST_OUTCOMES = [Outcome.LOST, Outcome.CANCELLED, Outcome.TIMED_OUT];
 
 /** Slots that batch tasks leave to interactive ones and to the workers' promotions. */
 export const RESERVED = 1024;
@@ -445,7 +432,7 @@ export class Client {
   running(ticket) {
     const slot = this.#slotOf(ticket);
     if (slot === L.NONE) return false;
-    return (this.core.taskWord(slot, L.TASK_STATE_WORD) & L.STATE_MASK) !== L.STATE_QUEUED;
+    return (this.core.taskWord(slot, L.TASK_STATE_WORD) & L.STATE_MASK) !== L.State.QUEUED;
   }
 
   // ---- completion -------------------------------------------------------------------------------
@@ -522,7 +509,7 @@ export class Client {
           outcome = Outcome.CORRUPTED; // this one's slot; others are none the worse
         }
       }
-      const taken = deliver(ticket, outcome, address, size, (word >> 8) & 0xff, index);
+      const taken = deliver(ticket, outcome, address, size, (word >> L.PARTICIPANT_SHIFT) & L.PARTICIPANT_MASK, index);
       if (!taken) return;
       this.#completed.shift();
       this.#leave(index); // before the slot is free
@@ -548,9 +535,9 @@ export class Client {
    * @param {number} state
    */
   #outcome(index, state) {
-    if (state === L.STATE_RETURNED) return Outcome.RETURNED;
-    if (state === L.STATE_RAISED) return Outcome.RAISED;
-    if (state !== L.STATE_LOST) return Outcome.CORRUPTED;
+    if (state === L.State.RETURNED) return Outcome.RETURNED;
+    if (state === L.State.RAISED) return Outcome.RAISED;
+    if (state !== L.State.LOST) return Outcome.CORRUPTED;
     return LOST_OUTCOMES[this.core.exports.task_was_asked(index)] ?? Outcome.CORRUPTED;
   }
 

@@ -2,20 +2,16 @@
 // of Python's, the outbox for arguments, the inbox for outcomes. JavaScript knows where they are in
 // Pyodide's memory, so bytes cross the bridge without becoming objects.
 //
-// A record in the inbox: ticket (64 bits), outcome, worker (16 bits each), size of the payload, and what names the
-// payload if it is to be read apart, else 0 (32 bits each, all little-endian); then the payload, padded to a multiple
-// of 4. What lies in the inbox is a batch; it stays until Python has said that it has taken it: docs/delivery.md.
+// A record in the inbox: a struct arrival (numbers.h); then the payload, padded to a multiple of 4. What lies in the inbox is a batch; it stays until Python has said that it has taken it: docs/delivery.md.
 import {ArraysPort} from './arrays_port.js';
 import {chromeTrace, jsonPieces} from './chrome_trace.js';
-import {HAS_KWARGS, HeapLimitError, KEEP, Outcome, queueOf} from './client.js';
-import {PLACE_ENTRIES} from './core.js';
+import {HeapLimitError, KEEP, Outcome, queueOf} from './client.js';
+import {entryAt} from './core.js';
 import {KernelModules} from './kernels.js';
 import * as L from './layout.js';
 import {copyBytes} from './payload.js';
 import {withBytes, withPieces} from './python_buffers.js';
 import {readTrace} from './trace.js';
-
-const HEADER = 20;
 
 /** So many outcomes at once at most: whoever waits for one of them should not wait for thousands. */
 const BATCH = 128;
@@ -123,7 +119,7 @@ export class ClientPort {
   #submit(ticket, handle, flags, pieces, interactive, limit, arrays) {
     try {
       const queue = queueOf(flags, interactive);
-      const options = {flags: flags & HAS_KWARGS, queue, limit, parent: this.#parent};
+      const options = {flags: flags & L.Flag.HAS_KWARGS, queue, limit, parent: this.#parent};
       this.client.submit(this.#function(handle), options, pieces, arrays, ticket);
       return true;
     } catch (error) {
@@ -165,7 +161,7 @@ export class ClientPort {
   /**
    * Puts definitions of modules that workers lack into the function table.
    * @param {Buffer} buffer
-   * @returns {number} where workers find it: serial * 2 ** 16 + entry; -1: there is no room now
+   * @returns {number} where workers find it: Core.place(); -1: there is no room now
    */
   add_bundle(buffer) {
     const {core} = this.client;
@@ -175,7 +171,7 @@ export class ClientPort {
 
   /** @param {number} place of add_bundle() */
   drop_bundle(place) {
-    this.client.core.exports.function_drop(this.client.participant, place % PLACE_ENTRIES);
+    this.client.core.exports.function_drop(this.client.participant, entryAt(place));
   }
 
   /** @param {number} handle */
@@ -233,18 +229,18 @@ export class ClientPort {
       const size = outcome === Outcome.NO_ROOM ? 0 : bytes;
       const offset = this.#used;
       // Read by read_outcome(), which takes as long as it takes: in a batch of its own.
-      const apart = HEADER + size > room || (slot !== L.NONE && core.arrays.carries(slot));
-      if (full || (offset && (apart || offset + HEADER + size > room))) return false;
+      const apart = L.Arrival.BYTES + size > room || (slot !== L.NONE && core.arrays.carries(slot));
+      if (full || (offset && (apart || offset + L.Arrival.BYTES + size > room))) return false;
       this.#header(view, address + offset, ticket, outcome, worker, size, apart ? ++this.#lastLarge : 0);
       if (apart) {
         this.#large.set(this.#lastLarge, {from, size, slot});
-        this.#used = HEADER;
+        this.#used = L.Arrival.BYTES;
         full = true;
         return slot === L.NONE ? true : KEEP;
       }
-      const to = address + offset + HEADER;
+      const to = address + offset + L.Arrival.BYTES;
       copyBytes(core.bytes, from, size, memory, to);
-      this.#used = offset + HEADER + ((size + 3) & ~3);
+      this.#used = offset + L.Arrival.BYTES + ((size + 3) & ~3);
       return true;
     }, BATCH);
   }
@@ -280,12 +276,12 @@ export class ClientPort {
    * @param {number} large
    */
   #header(view, at, ticket, outcome, worker, size, large) {
-    view.setUint32(at, ticket, true); // its lower half
-    view.setUint32(at + 4, ticket / 2 ** 32, true);
-    view.setUint16(at + 8, outcome, true);
-    view.setUint16(at + 10, worker, true);
-    view.setUint32(at + 12, size, true);
-    view.setUint32(at + 16, large, true);
+    view.setUint32(at + L.Arrival.ticket, ticket, true); // its lower half
+    view.setUint32(at + L.Arrival.ticket + 4, ticket / 2 ** 32, true);
+    view.setInt16(at + L.Arrival.outcome, outcome, true);
+    view.setUint16(at + L.Arrival.worker, worker, true);
+    view.setUint32(at + L.Arrival.size, size, true);
+    view.setUint32(at + L.Arrival.large, large, true);
   }
 
   /** @param {number} milliseconds */

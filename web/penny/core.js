@@ -20,7 +20,10 @@ export const clientParticipant = client => L.FIRST_CLIENT + client;
 export const KEEPER = clientParticipant(PAGE);
 
 /** A place in the function table is two numbers in one: serial * PLACE_ENTRIES + entry. */
-export const PLACE_ENTRIES = 2 ** 16;
+const PLACE_ENTRIES = 2 ** L.Place.BITS;
+
+/** The number of the entry at a place of the function table. @param {number} place */
+export const entryAt = place => place % PLACE_ENTRIES;
 
 export const MEBIBYTE = 2 ** 20;
 /** Smallest and largest limit of the heap, bytes. */
@@ -155,7 +158,7 @@ export class Core {
   }
 
   /**
-   * Where an entry of the function table is found for as long as it lives: its serial * 2 ** 16, + its number.
+   * Where an entry of the function table is found for as long as it lives: its serial * PLACE_ENTRIES + its number.
    * @param {number} number
    */
   place(number) {
@@ -169,7 +172,7 @@ export class Core {
    */
   bundle(place) {
     const {exports} = this;
-    const number = place % PLACE_ENTRIES;
+    const number = entryAt(place);
     const block = exports.function_block(number) >>> 0;
     if (!block || this.place(number) !== place) return undefined;
     const size = exports.function_size(number) >>> 0;
@@ -185,7 +188,7 @@ export class Core {
    * @param {number} index
    */
   hint(index) {
-    const generation = this.taskWord(index, L.TASK_STATE_WORD) >>> 16;
+    const generation = this.taskWord(index, L.TASK_STATE_WORD) >>> L.GENERATION_SHIFT;
     return (generation << L.INDEX_BITS) | index;
   }
 

@@ -15,9 +15,6 @@ import {nameFunction} from './trace/names.js';
  * @typedef {import('./worker_port.js').PoolOfWorker} PoolOfWorker
  */
 
-/** What coroutine_next() returns beside a task's slot (stealing.c). */
-const STOPPED = -1;
-
 /** How often an outcome without room is tried again, ms. */
 const ROOM_INTERVAL = 5;
 /** How often an engine without Atomics.waitAsync looks for tasks, ms. */
@@ -41,11 +38,11 @@ export class CoroutinePort {
     core.exports.worker_start(L.ASYNC_WORKER);
   }
 
-  /** @returns {number} a coroutine task's handle; -1: there is none just now */
+  /** @returns {number} a coroutine task's handle; NOTHING: there is none just now; STOPPED */
   take() {
     const task = this.core.exports.coroutine_next();
-    if (task === STOPPED) this.#stopped = true;
-    return task < 0 ? -1 : this.core.hint(task);
+    if (task === L.Wait.STOPPED) this.#stopped = true;
+    return task < 0 ? task : this.core.hint(task);
   }
 
   /** @param {number} handle @returns {number} serial of its function */
@@ -55,7 +52,7 @@ export class CoroutinePort {
 
   /** @param {number} handle @returns {boolean} whether its arguments have keywords */
   has_kwargs(handle) {
-    return this.reader.flags(handle & L.INDEX_MASK) !== 0;
+    return this.reader.hasKwargs(handle & L.INDEX_MASK);
   }
 
   /** @param {number} handle @returns {Uint8Array} its pickled function, a copy */
@@ -122,12 +119,12 @@ export class CoroutinePort {
     }, ROOM_INTERVAL);
   }
 
-  /** @param {number} handle @returns {number} 0: not asked to end; 1: asked; 2: timed out */
+  /** @param {number} handle @returns {number} one of CancelReason */
   cancel_asked(handle) {
     return this.core.exports.cancel_asked(handle);
   }
 
-  /** Why the doorbell was rung since the last call: 4 for a cancel. */
+  /** Why the doorbell was rung since the last call: CANCEL of Reason. */
   reasons() {
     return this.core.exports.doorbell_reasons(L.ASYNC_WORKER);
   }

@@ -1,22 +1,28 @@
 // The elements of arrays: their types, single ones, and runs of them with strides.
 
-/**
- * In the order of penny/array_types.py: a type's number there is its index here.
- * @type {readonly {name: string, bytes: number, view: any, big: boolean, atomic: boolean}[]}
- */
-export const TYPES = Object.freeze([
-  {name: 'bool', bytes: 1, view: Uint8Array, big: false, atomic: false},
-  {name: 'int8', bytes: 1, view: Int8Array, big: false, atomic: true},
-  {name: 'int16', bytes: 2, view: Int16Array, big: false, atomic: true},
-  {name: 'int32', bytes: 4, view: Int32Array, big: false, atomic: true},
-  {name: 'int64', bytes: 8, view: BigInt64Array, big: true, atomic: true},
-  {name: 'uint8', bytes: 1, view: Uint8Array, big: false, atomic: true},
-  {name: 'uint16', bytes: 2, view: Uint16Array, big: false, atomic: true},
-  {name: 'uint32', bytes: 4, view: Uint32Array, big: false, atomic: true},
-  {name: 'uint64', bytes: 8, view: BigUint64Array, big: true, atomic: true},
-  {name: 'float32', bytes: 4, view: Float32Array, big: false, atomic: false},
-  {name: 'float64', bytes: 8, view: Float64Array, big: false, atomic: false},
-]);
+import {Element} from './layout.js';
+
+/** @typedef {{name: string, bytes: number, view: any, big: boolean, atomic: boolean}} Type */
+
+/** By number. @type {readonly Type[]} */
+export const TYPES = byNumber({
+  [Element.BOOL]: {name: 'bool', bytes: 1, view: Uint8Array, big: false, atomic: false},
+  [Element.INT8]: {name: 'int8', bytes: 1, view: Int8Array, big: false, atomic: true},
+  [Element.INT16]: {name: 'int16', bytes: 2, view: Int16Array, big: false, atomic: true},
+  [Element.INT32]: {name: 'int32', bytes: 4, view: Int32Array, big: false, atomic: true},
+  [Element.INT64]: {name: 'int64', bytes: 8, view: BigInt64Array, big: true, atomic: true},
+  [Element.UINT8]: {name: 'uint8', bytes: 1, view: Uint8Array, big: false, atomic: true},
+  [Element.UINT16]: {name: 'uint16', bytes: 2, view: Uint16Array, big: false, atomic: true},
+  [Element.UINT32]: {name: 'uint32', bytes: 4, view: Uint32Array, big: false, atomic: true},
+  [Element.UINT64]: {name: 'uint64', bytes: 8, view: BigUint64Array, big: true, atomic: true},
+  [Element.FLOAT32]: {name: 'float32', bytes: 4, view: Float32Array, big: false, atomic: false},
+  [Element.FLOAT64]: {name: 'float64', bytes: 8, view: Float64Array, big: false, atomic: false},
+});
+
+/** @param {Record<number, Type>} types */
+function byNumber(types) {
+  return Object.freeze(/** @type {Type[]} */ (Object.assign([], types)));
+}
 
 /**
  * Elements in some memory: the first one's address, and for each axis how many bytes to the next.

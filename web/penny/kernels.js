@@ -1,37 +1,33 @@
 // Kernels: wasm functions on the shared memory. How modules of them come into it and into each worker
-// (kernel_modules.c), and how a kernel is called, and left by an exception (kernel_jobs.c). The protocol, and why
-// each step: penny/wasm_core/kernels.md.
+// (modules.c), and how a kernel is called, and left by an exception (calls.c). The protocol, and why
+// each step: penny/wasm_core/kernels/README.md.
 import * as L from './layout.js';
+import {Failure} from './layout.js';
 import {LIMIT, withStackCheck} from './stack_check.js';
 import {nameFunction} from './trace/names.js';
 
 /** @typedef {import('./core.js').Core} Core */
 
-const ARENA_ALIGNMENT = 9; // log2 of what small blocks of the heap are aligned to
-const GRANULE_ALIGNMENT = 16;
-const SMALL_MAX = 32768;
+/** The names of the errors, by failure. @type {Record<number, string>} */
+const NAMES = {
+  [Failure.TRAPPED]: 'KernelTrap',
+  [Failure.CANCEL_DUE]: 'KernelCancelled',
+  [Failure.WORKER_LOST]: 'KernelLost',
+  [Failure.OVERFLOW]: 'KernelTrap',
+  [Failure.MISUSED]: 'KernelMisuse',
+};
 
-/** Why a kernel was left: enum failure in shared.h. */
-const Failure = /** @type {const} */ ({
-  TRAPPED: 0,
-  CANCEL_DUE: 1,
-  WORKER_LOST: 2,
-  OVERFLOW: 3,
-  MISUSED: 4,
-  JOB_FAILED: 5,
-});
-
-/** The names of the errors, by failure. */
-const NAMES = ['KernelTrap', 'KernelCancelled', 'KernelLost', 'KernelTrap', 'KernelMisuse'];
-
-const MESSAGES = [
-  'the kernel trapped',
-  'the kernel was asked to end',
-  'a worker died while it ran a job that this kernel had spawned',
-  `the worker’s kernel stack is used up: recurse or spawn less deeply, or with smaller frames, or open fewer lanes`,
-  'penny_join: this job is not spawned, was joined before, or runs below its joiner; or penny_close: calls of this ' +
+/** @type {Record<number, string>} */
+const MESSAGES = {
+  [Failure.TRAPPED]: 'the kernel trapped',
+  [Failure.CANCEL_DUE]: 'the kernel was asked to end',
+  [Failure.WORKER_LOST]: 'a worker died while it ran a job that this kernel had spawned',
+  [Failure.OVERFLOW]:
+    'the worker’s kernel stack is used up: recurse or spawn less deeply, or with smaller frames, or open fewer lanes',
+  [Failure.MISUSED]:
+    'penny_join: this job is not spawned, was joined before, or runs below its joiner; or penny_close: calls of this ' +
     'lane are not joined, or none is open',
-];
+};
 
 /**
  * How a kernel ended that did not return. Its name says how: KernelTrap (also where the kernel stack was used up),
@@ -239,9 +235,12 @@ export class KernelModules {
     const before = this.#find(bytes);
     if (before) return before;
     const {data, alignment, functions} = needs(module);
-    if (alignment > GRANULE_ALIGNMENT)
-      throw new TypeError(`the module’s static data is to be aligned to 2 ** ${alignment} bytes: 2 ** 16 is the most`);
-    const room = alignment > ARENA_ALIGNMENT ? Math.max(data, SMALL_MAX + 1) : data;
+    if (2 ** alignment > L.GRANULE_BYTES)
+      throw new TypeError(
+        `the module’s static data is to be aligned to 2 ** ${alignment} bytes: ${L.GRANULE_BYTES} is the most`,
+      );
+    // Small blocks are aligned to SMALL_BYTES only.
+    const room = 2 ** alignment > L.SMALL_BYTES ? Math.max(data, L.SMALL_MAX + 1) : data;
     const number = exports.kernel_module_new(participant, bytes.length, room, functions);
     if (!number) return 0;
     const block = exports.kernel_module_block(number) >>> 0;
@@ -458,7 +457,7 @@ export class Kernels extends KernelModules {
 
   /** Whether a task is a kernel's. @param {number} task */
   isKernel(task) {
-    return (this.core.taskWord(task, L.TASK_FLAGS_WORD) & L.KERNEL) !== 0;
+    return (this.core.taskWord(task, L.TASK_FLAGS_WORD) & L.Flag.KERNEL) !== 0;
   }
 
   /** Runs a kernel's task, now RUNNING, to its end. @param {number} task */
@@ -467,27 +466,27 @@ export class Kernels extends KernelModules {
     const {exports, participant} = core;
     const outer = exports.kernel_begin(participant, task);
     const payload = core.taskAddress(task) + L.TASK_PAYLOAD;
-    let state = L.STATE_RETURNED;
+    let state = L.State.RETURNED;
     let size = 0;
     try {
       this.#prepare();
-      const address = core.words[payload >> 2] >>> 0;
-      const place = core.words[(payload >> 2) + 1];
+      const address = core.words[(payload >> 2) + L.KERNEL_ADDRESS_WORD] >>> 0;
+      const place = core.words[(payload >> 2) + L.KERNEL_FUNCTION_WORD];
       core.reach(address + 8);
       if (place) {
         const run = this.table.get(place);
         this.#nameJob(place);
         this.#enter(lane => run(address, lane));
       } else {
-        const run = this.table.get(core.words[address >> 2]);
-        this.#nameJob(core.words[address >> 2]);
-        const argument = core.words[(address >> 2) + 1];
+        const run = this.table.get(core.words[(address >> 2) + L.JOB_FUNCTION_WORD]);
+        this.#nameJob(core.words[(address >> 2) + L.JOB_FUNCTION_WORD]);
+        const argument = core.words[(address >> 2) + L.JOB_ARGUMENT_WORD];
         this.#enter(() => run(argument));
       }
     } catch (thrown) {
-      state = L.STATE_RAISED;
+      state = L.State.RAISED;
       const {failure, message} = kernelError(thrown);
-      // Behind the job's address, which others may still read: is_orphan() in kernel_jobs.c.
+      // Behind the job's address, which others may still read: is_orphan() in orphans.c.
       const room = L.TASK_PAYLOAD_BYTES - L.KERNEL_FAILURE - 1;
       const text = new TextEncoder().encode(message).subarray(0, room);
       core.bytes[payload + L.KERNEL_FAILURE] = failure;

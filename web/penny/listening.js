@@ -17,7 +17,7 @@ const QUICK_MS = 2 * POLL_MS;
 /**
  * That alone would be wrong where there is no processor for the worker while the page looks: each task would take POLL_MS
  * longer. So each time that it looked in vain it takes twice as many quick completions, so many at most, until it is
- * tried again; and half as many each time that it was not. Workers do the same when they spin (penny/wasm_core/parking.c).
+ * tried again; and half as many each time that it was not. Workers do the same when they spin (penny/wasm_core/sleep/parking.c).
  */
 const DOUBT_MAX = 64;
 

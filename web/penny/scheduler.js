@@ -1,9 +1,10 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
-import {Client, HAS_KWARGS, HeapLimitError, Outcome, PLAIN} from './client.js';
+import {Client, HeapLimitError, Outcome, PLAIN} from './client.js';
 import {CorruptionError} from './core/corruption.js';
 import {BrokenPool, WorkerLost} from './errors.js';
 import {pickledKernel, pickledName, pickledSource} from './functions.js';
 import {KernelModule, KernelModules} from './kernels.js';
+import {Flag} from './layout.js';
 import {SharedArray} from './shared_array.js';
 import {chromeTrace} from './chrome_trace.js';
 import {encodeArguments, measureArguments} from './wire.js';
@@ -162,7 +163,7 @@ export class Scheduler extends EventTarget {
     const last = /** @type {any} */ (args[args.length - 1]);
     const kwargs = (typeof last === 'object' && last?.[KEYWORDS]) || null;
     if (kwargs) args.pop();
-    const flags = kwargs ? HAS_KWARGS : 0;
+    const flags = kwargs ? Flag.HAS_KWARGS : 0;
     /** @type {Set<SharedArray>} */
     const arrays = new Set();
     const inline = client.submitInline(

@@ -1,6 +1,7 @@
 // Shared arrays for JavaScript: typed arrays over the memory that the workers share.
 import {TYPES} from './elements.js';
 import {CorruptionError} from './core/corruption.js';
+import {Handle} from './layout.js';
 import {HANDLE} from './wire/opcodes.js';
 
 /** @typedef {import('./core.js').Core} Core */
@@ -10,10 +11,6 @@ import {HANDLE} from './wire/opcodes.js';
 const registry = new FinalizationRegistry(
   (/** @type {{core: Core, number: number}} */ {core, number}) => core.arrays.drop(number),
 );
-
-/** Of a handle, before the extents; the same in penny/arrays.py. */
-const HEADER_BYTES = 16;
-const STRIDED = 0x80;
 
 /** The heap has no room for an array. */
 export class ArrayRoomError extends RangeError {
@@ -93,17 +90,17 @@ export class SharedArray {
    */
   static attach(core, handle) {
     const corrupted = () => new CorruptionError('what is said to be a part of a shared array is none');
-    if (handle.length < HEADER_BYTES) throw corrupted();
+    if (handle.length < Handle.BYTES) throw corrupted();
     const view = new DataView(handle.buffer, handle.byteOffset, handle.byteLength);
-    const identity = view.getUint32(0, true);
-    const number = view.getUint16(4, true);
-    if (identity !== core.identity || !core.arrays.hold(number, view.getUint32(6, true)))
+    const identity = view.getUint32(Handle.identity, true);
+    const number = view.getUint16(Handle.number, true);
+    if (identity !== core.identity || !core.arrays.hold(number, view.getUint32(Handle.serial, true)))
       throw new Error('this array has been freed, or is in the memory of another scheduler');
-    const type = TYPES[view.getUint8(10)];
-    const axes = view.getUint8(11) & ~STRIDED;
-    const strided = (view.getUint8(11) & STRIDED) !== 0;
-    const offset = view.getUint32(12, true);
-    const at = (/** @type {number} */ axis) => HEADER_BYTES + 4 * axis;
+    const type = TYPES[view.getUint8(Handle.type)];
+    const axes = view.getUint8(Handle.axes) & ~Handle.STRIDED;
+    const strided = (view.getUint8(Handle.axes) & Handle.STRIDED) !== 0;
+    const offset = view.getUint32(Handle.offset, true);
+    const at = (/** @type {number} */ axis) => Handle.BYTES + 4 * axis;
     if (type && handle.length === at(axes) + (strided ? 8 * axes : 0)) {
       const shape = Array.from({length: axes}, (_, axis) => view.getUint32(at(axis), true));
       const strides = strided
@@ -183,17 +180,17 @@ export class SharedArray {
   [HANDLE]() {
     this.#address();
     const axes = this.shape.length;
-    const handle = new Uint8Array(HEADER_BYTES + 12 * axes);
+    const handle = new Uint8Array(Handle.BYTES + 12 * axes);
     const view = new DataView(handle.buffer);
-    view.setUint32(0, this.#core.identity, true);
-    view.setUint16(4, this.#number, true);
-    view.setUint32(6, this.#serial, true);
-    view.setUint8(10, TYPES.indexOf(this.#type));
-    view.setUint8(11, axes | STRIDED);
-    view.setUint32(12, this.#offset, true);
-    this.shape.forEach((extent, axis) => view.setUint32(HEADER_BYTES + 4 * axis, extent, true));
+    view.setUint32(Handle.identity, this.#core.identity, true);
+    view.setUint16(Handle.number, this.#number, true);
+    view.setUint32(Handle.serial, this.#serial, true);
+    view.setUint8(Handle.type, TYPES.indexOf(this.#type));
+    view.setUint8(Handle.axes, axes | Handle.STRIDED);
+    view.setUint32(Handle.offset, this.#offset, true);
+    this.shape.forEach((extent, axis) => view.setUint32(Handle.BYTES + 4 * axis, extent, true));
     this.strides.forEach((stride, axis) =>
-      view.setBigInt64(HEADER_BYTES + 4 * axes + 8 * axis, BigInt(stride), true),
+      view.setBigInt64(Handle.BYTES + 4 * axes + 8 * axis, BigInt(stride), true),
     );
     return handle;
   }

@@ -12,9 +12,6 @@ const GRACE = 1_000;
  */
 const GAP = GRACE / 4;
 
-/** What the doorbell of a worker with an event loop is left with while its loop stands still. */
-const CANCEL = 4;
-
 export class Watch {
   /** How long tasks have been seen asked and innermost, ms, by hint. @type {Map<number, number>} */
   #waited = new Map();
@@ -53,7 +50,7 @@ export class Watch {
     for (let task = 0; ; task++) {
       task = core.exports.watch_next(task) >>> 0;
       if (task === L.NONE) break;
-      const worker = (core.taskWord(task, L.TASK_STATE_WORD) >> 8) & 0xff;
+      const worker = (core.taskWord(task, L.TASK_STATE_WORD) >> L.PARTICIPANT_SHIFT) & L.PARTICIPANT_MASK;
       const hint = core.hint(task);
       if (!this.#couldAnswer(worker, hint)) continue;
       const before = this.#waited.get(hint);
@@ -67,7 +64,8 @@ export class Watch {
 
   /**
    * Whether the task could have answered: it is innermost. One below another is asked when it is its turn
-   * again. Coroutines are many side by side: their worker answers for them all, by hearing its doorbell.
+   * again. Coroutines are many side by side: their worker answers for them all, by hearing its
+   * doorbell: while its loop stands still, CANCEL is left there.
    * @param {number} worker
    * @param {number} hint
    */
@@ -75,7 +73,7 @@ export class Watch {
     const {words} = this.core;
     const at = (L.WORKER_ADDRESS + worker * L.WORKER_BYTES) / 4;
     if (worker === L.ASYNC_WORKER)
-      return (Atomics.load(words, at + L.WORKER_REASONS_WORD) & CANCEL) !== 0;
+      return (Atomics.load(words, at + L.WORKER_REASONS_WORD) & L.Reason.CANCEL) !== 0;
     return Atomics.load(words, at + L.WORKER_INNERMOST_WORD) >>> 0 === hint + 1;
   }
 }

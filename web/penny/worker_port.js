@@ -5,7 +5,7 @@
 // long one. The innermost is the one that finish(), arguments and function are about.
 import * as L from './layout.js';
 import {Aside} from './aside.js';
-import {HAS_KWARGS, queueOf} from './client.js';
+import {queueOf} from './client.js';
 import {ArraysPort} from './arrays_port.js';
 import {Box, traceAsJson} from './client_port.js';
 import {Kernels} from './kernels.js';
@@ -28,25 +28,8 @@ import {TaskReader} from './jobs/reader.js';
  * @typedef {{workers: number, announce?: () => void, watch(): void, coroutine(): void}} PoolOfWorker
  */
 
-/** What worker_next() and worker_join() return beside a task's slot (stealing.c). */
-const STOPPED = -1;
-const NOTHING = -2;
-const ENDED = -3;
-
-/** What a task's code consists of beside the function's serial; the same in penny/worker.py. */
-const IS_LARGE = 2;
-const HUNGRY = 4;
-const IS_INTERACTIVE = 8;
-const CODE_SERIAL = 16;
-
-/** What worker_join() may take (enum help in shared.h). */
-const HELP = {NONE: 0, BELONGING: 1, ANYTHING: 2};
-
-/** What join() returns beside a task's code; the same in penny/_bridge.py. */
-const JOINED = {RETURNED: -2, RAISED: -3, LOST: -4, INTERRUPTED: -5, TIMED_OUT: -6};
-
-/** What promote() returns beside a job's handle. */
-const NO_ROOM = -1;
+/** A task's code is the serial of its function * CODE_SERIAL, + bits of Code. */
+const CODE_SERIAL = 2 ** L.Code.SHIFT;
 
 export class WorkerPort {
   /** Slots of the tasks on this worker's stack, the innermost last. @type {number[]} */
@@ -85,9 +68,8 @@ export class WorkerPort {
    * arguments come into the inbox.
    * @param {number} raised 1 if the outcome is an exception
    * @param {number} size of the outcome in bytes
-   * @returns {number} the function's serial * 16, + 1 if the arguments have keywords, + 2 if they are
-   *     too large for the inbox (call arguments_size() and read_arguments()), + 4 if a worker is hungry,
-   *     + 8 if the task is interactive; -1: the scheduler stops
+   * @returns {number} the task's code (enum code in numbers.h; IS_LARGE: call arguments_size() and
+   *     read_arguments()); STOPPED: the scheduler stops
    */
   step(raised, size) {
     this.finish(raised, size);
@@ -100,7 +82,7 @@ export class WorkerPort {
       const task = this.aside.wait(-1, milliseconds =>
         this.core.exports.worker_next(this.worker, milliseconds),
       );
-      if (task === STOPPED) return STOPPED;
+      if (task === L.Wait.STOPPED) return task;
       if (!this.kernels.isKernel(task)) return this.#begin(task);
       this.kernels.run(task);
     }
@@ -148,12 +130,12 @@ export class WorkerPort {
     const {core, reader} = this;
     this.#tasks.push(task);
     this.#tellInnermost();
-    let code = reader.serial(task) * CODE_SERIAL + reader.flags(task);
-    if (core.exports.hungry(this.task())) code += HUNGRY;
-    if (core.taskWord(task, L.TASK_QUEUE_WORD) === L.INTERACTIVE) code += IS_INTERACTIVE;
+    let code = reader.serial(task) * CODE_SERIAL + L.Code.IS_TASK + (reader.hasKwargs(task) ? L.Code.HAS_KWARGS : 0);
+    if (core.exports.hungry(this.task())) code += L.Code.HUNGRY;
+    if (core.taskWord(task, L.TASK_QUEUE_WORD) === L.INTERACTIVE) code += L.Code.IS_INTERACTIVE;
     const from = core.payload(task);
     const size = reader.size(task);
-    if (size > this.inbox.size) return code + IS_LARGE;
+    if (size > this.inbox.size) return code + L.Code.IS_LARGE;
     const {memory, address} = this.inbox;
     copyBytes(core.bytes, from, size, memory, address);
     if (size > L.TASK_PAYLOAD_BYTES) reader.argumentsRead(task);
@@ -199,7 +181,7 @@ export class WorkerPort {
     return this.reader.function(this.#innermost);
   }
 
-  /** @param {number} handle of a task on the stack @returns {number} 0: not asked to end; 1: asked; 2: timed out */
+  /** @param {number} handle of a task on the stack @returns {number} one of CancelReason */
   cancel_asked(handle) {
     return this.core.exports.cancel_asked(handle);
   }
@@ -214,15 +196,15 @@ export class WorkerPort {
     return this.core.exports.hungry(handle);
   }
 
-  /** Why the doorbell was rung since the last call: 1 steal request, 2 urgent task, 4 cancel. */
+  /** Why the doorbell was rung since the last call: bits of Reason. */
   reasons() {
     return this.core.exports.doorbell_reasons(this.worker);
   }
 
-  /** An interactive task, to be run on top of the present one: its code as of step(); or -1. */
+  /** An interactive task, to be run on top of the present one: its code as of step(); or NOTHING. */
   urgent() {
     const task = this.core.exports.urgent_next(this.worker) >>> 0;
-    return task === L.NONE ? -1 : this.#begin(task);
+    return task === L.NONE ? L.Wait.NOTHING : this.#begin(task);
   }
 
   // ---- jobs -------------------------------------------------------------------------------------
@@ -237,7 +219,7 @@ export class WorkerPort {
    * @param {number} limit ms that it may run; 0: no limit
    * @param {number} parent handle of the task whose job it is
    * @param {boolean} alone whether jobs that are promoted later may have been spawned before
-   * @returns {number} the job's handle; -1 if there is no room; -2 if the function has left the table
+   * @returns {number} the job's handle; or one of Refusal
    */
   promote(entry, serial, flags, size, interactive, limit, parent, alone) {
     const {memory, address} = this.parcel;
@@ -279,16 +261,16 @@ export class WorkerPort {
     const {exports} = core;
     const size = lengthOf(pieces);
     const index = exports.promotion_slot(worker) >>> 0;
-    if (index === L.NONE) return NO_ROOM;
+    if (index === L.NONE) return L.Refusal.NO_ROOM;
     const block = fill(core, index, size, pieces, arrays, exports.arguments_allocate);
     if (block === FULL) {
       exports.promotion_withdraw(index, worker);
-      return NO_ROOM;
+      return L.Refusal.NO_ROOM;
     }
     if (limit) exports.task_limit(index, limit);
     exports.task_parent(index, parent, alone ? 1 : 0);
     const queue = queueOf(flags, interactive);
-    const own = flags & HAS_KWARGS;
+    const own = flags & L.Flag.HAS_KWARGS;
     const handle = exports.promote(index, worker, entry, serial, queue, own, size, block);
     if (handle < 0) exports.promotion_withdraw(index, worker); // frees the block, too
     else {
@@ -301,12 +283,12 @@ export class WorkerPort {
   /**
    * Puts a function into the table.
    * @param {Buffer} buffer
-   * @returns {number} its place there; -1 if there is no room
+   * @returns {number} its place there; NO_ROOM
    */
   add_function(buffer) {
     const {core} = this;
     const entry = withBytes(buffer, bytes => core.addFunction(bytes.slice()));
-    return entry ? core.place(entry) : NO_ROOM;
+    return entry ? core.place(entry) : L.Refusal.NO_ROOM;
   }
 
   /** @param {number} place in the function table @returns {Uint8Array | undefined} what is there; undefined: no more */
@@ -328,7 +310,7 @@ export class WorkerPort {
   begun(handle) {
     const {core} = this;
     const word = core.taskWord(handle & L.INDEX_MASK, L.TASK_STATE_WORD);
-    return (word & L.STATE_MASK) !== L.STATE_QUEUED;
+    return (word & L.STATE_MASK) !== L.State.QUEUED;
   }
 
   /** @param {number} handle of a job */
@@ -346,10 +328,10 @@ export class WorkerPort {
   /**
    * Waits for a job that another worker runs.
    * @param {number} handle
-   * @param {boolean} help whether tasks may be taken meanwhile that belong to this join: belongs() in tasks.c
+   * @param {boolean} help whether tasks may be taken meanwhile that belong to this join: belongs() in belonging.c
    * @param {number} hears bits of what is to interrupt it, beside a cancel, as of reasons()
    * @param {number} milliseconds at most; negative: no bound
-   * @returns {number} code of a task to run before the next call, as of step(); or one of JOINED: the job's
+   * @returns {number} code of a task to run before the next call, as of step(); or one of Joined: the job's
    *     pickled outcome of outcome_size() bytes lies in the inbox or, if it is larger, may be read by
    *     read_outcome(), then release() it; INTERRUPTED: reasons() has a cancel, or something that it hears
    */
@@ -365,28 +347,28 @@ export class WorkerPort {
       );
       if (result >= 0 && kernels.isKernel(result)) kernels.run(result);
       else if (result >= 0) return this.#begin(result);
-      else if (result === NOTHING) return JOINED.TIMED_OUT;
-      else return result === ENDED ? this.outcome(handle) : JOINED.INTERRUPTED;
+      else if (result === L.Wait.NOTHING) return L.Joined.NOTHING;
+      else return result === L.Wait.ENDED ? this.outcome(handle) : L.Joined.INTERRUPTED;
     }
   }
 
   /** Others may have to begin before an outcome that was laid aside finds room. @param {boolean} help */
   #helps(help) {
-    if (!help) return HELP.NONE;
-    return this.aside.isEmpty ? HELP.BELONGING : HELP.ANYTHING;
+    if (!help) return L.Help.NO_HELP;
+    return this.aside.isEmpty ? L.Help.BELONGING : L.Help.ANYTHING;
   }
 
-  /** @param {number} handle of a job that has ended @returns {number} one of JOINED, as join() does */
+  /** @param {number} handle of a job that has ended @returns {number} one of Joined, as join() does */
   outcome(handle) {
     const {core} = this;
     const task = handle & L.INDEX_MASK;
     this.#joined = task;
     const state = core.taskWord(task, L.TASK_STATE_WORD) & L.STATE_MASK;
-    if (state === L.STATE_LOST) return JOINED.LOST;
+    if (state === L.State.LOST) return L.Joined.LOST;
     const from = core.payload(task);
     const size = this.reader.size(task);
     if (size <= this.inbox.size) copyBytes(core.bytes, from, size, this.inbox.memory, this.inbox.address);
-    return state === L.STATE_RETURNED ? JOINED.RETURNED : JOINED.RAISED;
+    return state === L.State.RETURNED ? L.Joined.RETURNED : L.Joined.RAISED;
   }
 
   /** Bytes of the outcome that join() found. */
@@ -404,10 +386,10 @@ export class WorkerPort {
 
   /** The worker that ran the job that join() found. */
   outcome_worker() {
-    return (this.core.taskWord(this.#joined, L.TASK_STATE_WORD) >> 8) & 0xff;
+    return (this.core.taskWord(this.#joined, L.TASK_STATE_WORD) >> L.PARTICIPANT_SHIFT) & L.PARTICIPANT_MASK;
   }
 
-  /** Why the job that join() found had been asked to end: 0: it was not; 1: asked; 2: timed out. */
+  /** Why the job that join() found had been asked to end: one of CancelReason. */
   outcome_asked() {
     return this.core.exports.task_was_asked(this.#joined);
   }
@@ -422,10 +404,10 @@ export class WorkerPort {
   /**
    * Adds a module of kernels, for all workers.
    * @param {Buffer} buffer the module
-   * @returns {number} its number, from 1; -1: there is no room
+   * @returns {number} its number, from 1; NO_ROOM
    */
   add_kernels(buffer) {
-    return withBytes(buffer, bytes => this.kernels.add(bytes.slice())) || NO_ROOM;
+    return withBytes(buffer, bytes => this.kernels.add(bytes.slice())) || L.Refusal.NO_ROOM;
   }
 
   /** @param {number} module @returns {string} a line name(type name, …) for each kernel that says so */

@@ -17,7 +17,7 @@
  * A job lies in the frame of whoever spawns it, is joined before that frame ends, and writes its result
  * into memory of that frame or of the heap; its arguments are read in place wherever it runs. Jobs are
  * joined best in the reverse order of their spawns: then a job that nobody stole costs no call and no atomic
- * instruction. What becomes of a job: penny/wasm_core/kernels.md.
+ * instruction. What becomes of a job: penny/wasm_core/kernels/README.md.
  *
  * Without WebAssembly, or with PENNY_SERIAL defined, the same source is its own serial elision: a spawn
  * notes the call, the join makes it. So kernels can be tested natively, with sanitizers.
@@ -90,7 +90,7 @@ enum { PENNY_LANE = 512 }; /* entries of a lane; deeper calls are not stealable 
 
 /* Each worker's kernels run on one stack, aligned to its size, with this at its base: so whoever has the
  * address of something on the stack has the context, and nobody keeps a worker's number. Writers and readers
- * of the words: kernel_jobs.c. */
+ * of the words: shared.h. */
 enum { PENNY_STACK_BYTES = 1 << 20 };
 struct penny_context {
   uint32_t limit;           /* below it no job may lie; or PENNY_ATTENTION */
@@ -124,7 +124,7 @@ PENNY_INLINE struct penny_context *penny_context_of(const void *on_the_stack) {
   return (struct penny_context *)((uint32_t)on_the_stack & ~(uint32_t)(PENNY_STACK_BYTES - 1));
 }
 
-/* Of a word that others write. Plain: see kernels.md. */
+/* Of a word that others write. Plain: see kernels/README.md. */
 #ifndef PENNY_CORE
 #define penny_load(word) (*(volatile uint32_t *)(word))
 #endif

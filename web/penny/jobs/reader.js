@@ -1,5 +1,4 @@
 // What a worker reads of a task that it runs: whose function, which arguments.
-import {HAS_KWARGS} from '../client.js';
 import * as L from '../layout.js';
 
 export class TaskReader {
@@ -30,9 +29,9 @@ export class TaskReader {
     return core.bytes.slice(block, block + size);
   }
 
-  /** HAS_KWARGS, or 0. @param {number} task */
-  flags(task) {
-    return this.core.taskWord(task, L.TASK_FLAGS_WORD) & HAS_KWARGS;
+  /** Whether its arguments have keywords. @param {number} task */
+  hasKwargs(task) {
+    return (this.core.taskWord(task, L.TASK_FLAGS_WORD) & L.Flag.HAS_KWARGS) !== 0;
   }
 
   /** Bytes of its payload: the pickled arguments, or the outcome when it has ended. @param {number} task */

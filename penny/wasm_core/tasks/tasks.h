@@ -1,0 +1,19 @@
+/* Tasks from their submission to their end: what others call of them. */
+#ifndef PENNY_TASKS_H
+#define PENNY_TASKS_H
+
+#include "shared.h"
+
+/* tasks.c */
+int claim(u32 hint, u32 worker);
+
+/* completions.c */
+int completion_push(u32 index);
+void client_wake(u32 client);
+
+/* cancellation.c */
+int ask_cancel(u32 index, u32 generation, u32 why);
+int cancel_asked(u32 hint);
+int job_ask_cancel(u32 hint);
+
+#endif

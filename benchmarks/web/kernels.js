@@ -2,7 +2,7 @@
 // milliseconds, pair by pair.
 import {alternate} from './harness.js';
 import {Core, KEEPER, createMemory} from './penny/core.js';
-import {KernelModules} from './penny/kernels.js';
+import {KernelModules} from './penny/kernels/modules.js';
 
 const HEAP = 384 * 2 ** 20;
 const [FIB_N, FIB] = [36, 14_930_352];

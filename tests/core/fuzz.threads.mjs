@@ -5,7 +5,9 @@ import assert from 'node:assert/strict';
 import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
 import {HOST, KEEPER, MEBIBYTE, clientParticipant, createMemory} from '../../web/penny/core.js';
 import {CorruptionError} from '../../web/penny/core/corruption.js';
-import {KernelError, KernelModules, Kernels} from '../../web/penny/kernels.js';
+import {Kernels} from '../../web/penny/kernels.js';
+import {KernelError} from '../../web/penny/kernels/failures.js';
+import {KernelModules} from '../../web/penny/kernels/modules.js';
 import * as L from '../../web/penny/layout.js';
 import {SharedArray} from '../../web/penny/shared_array.js';
 import {HANDLE} from '../../web/penny/wire/opcodes.js';
@@ -75,7 +77,7 @@ class Scene {
     const {memory} = this;
     const box = (/** @type {number} */ at) => buffer(memory.subarray(at, at + INBOX));
     const boxes = {inbox: box(0), outbox: box(INBOX), parcel: box(2 * INBOX)};
-    const pool = {workers: 1, watch() {}, coroutine() {}};
+    const pool = {workers: 1, watch() {}, coroutine() {}, trace: () => ''};
     return new WorkerPort({HEAPU8: memory}, this.core.as(WORKER), WORKER, boxes, pool);
   }
 

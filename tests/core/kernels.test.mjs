@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
 import {Outcome} from '../../web/penny/client.js';
-import {KernelModules} from '../../web/penny/kernels.js';
+import {KernelModules} from '../../web/penny/kernels/modules.js';
 import * as L from '../../web/penny/layout.js';
 import {hasNativeCompiler, kernelModule, runNatively} from './build.mjs';
 import {KernelPage} from './kernels.threads.mjs';

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 
 import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
 import {PAGE} from '../../web/penny/core.js';
-import {Kernels, KernelModules} from '../../web/penny/kernels.js';
+import {Kernels} from '../../web/penny/kernels.js';
+import {KernelModules} from '../../web/penny/kernels/modules.js';
 import * as L from '../../web/penny/layout.js';
 import {STOPPED} from './threads.mjs';
 

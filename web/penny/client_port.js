@@ -2,16 +2,16 @@
 // of Python's, the outbox for arguments, the inbox for outcomes. JavaScript knows where they are in
 // Pyodide's memory, so bytes cross the bridge without becoming objects.
 //
-// A record in the inbox: a struct arrival (numbers.h); then the payload, padded to a multiple of 4. What lies in the inbox is a batch; it stays until Python has said that it has taken it: docs/delivery.md.
+// A record in the inbox: a struct arrival (numbers.h); then the payload, padded to a multiple of 4. What lies in the
+// inbox is a batch; it stays until Python has said that it has taken it: docs/delivery.md.
 import {ArraysPort} from './arrays_port.js';
-import {chromeTrace, jsonPieces} from './chrome_trace.js';
 import {HeapLimitError, KEEP, Outcome, queueOf} from './client.js';
 import {entryAt} from './core.js';
-import {KernelModules} from './kernels.js';
+import {KernelModules} from './kernels/modules.js';
 import * as L from './layout.js';
 import {copyBytes} from './payload.js';
-import {withBytes, withPieces} from './python_buffers.js';
-import {readTrace} from './trace.js';
+import {Box, withBytes, withPieces} from './python_buffers.js';
+import {traceAsJson} from './trace/json.js';
 
 /** So many outcomes at once at most: whoever waits for one of them should not wait for thousands. */
 const BATCH = 128;
@@ -21,36 +21,8 @@ const BATCH = 128;
  * @typedef {import('./client.js').TableFunction} TableFunction
  * @typedef {import('./python_buffers.js').Buffer} Buffer
  * @typedef {import('./python_buffers.js').BufferList} BufferList
- * @typedef {{HEAPU8: Uint8Array}} PyodideModule
+ * @typedef {import('./python_buffers.js').PyodideModule} PyodideModule
  */
-
-/** Where a bytearray of Python's lies. It is never resized, since the view stays open. */
-export class Box {
-  /**
-   * @param {PyodideModule} module
-   * @param {Buffer} bytearray
-   */
-  constructor(module, bytearray) {
-    this.module = module;
-    const {data} = bytearray.getBuffer('u8');
-    this.address = data.byteOffset;
-    this.size = data.byteLength;
-  }
-
-  /** Pyodide's memory; it grows, and then this is another array. */
-  get memory() {
-    return this.module.HEAPU8;
-  }
-}
-
-/**
- * A trace as JSON; empty: nothing was recorded.
- * @param {import('./core.js').Core} core
- */
-export function traceAsJson(core) {
-  if (!core.traced) return '';
-  return [...jsonPieces(chromeTrace([readTrace(core)]))].join('');
-}
 
 export class ClientPort {
   /**

@@ -2,16 +2,15 @@
 // of them, and ends each when it is done. Nothing here blocks.
 import * as L from './layout.js';
 import {Aside} from './aside.js';
-import {Box} from './client_port.js';
 import {TaskReader} from './jobs/reader.js';
-import {withBytes, withPieces} from './python_buffers.js';
+import {Box, withBytes, withPieces} from './python_buffers.js';
 import {nameFunction} from './trace/names.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
  * @typedef {import('./python_buffers.js').Buffer} Buffer
  * @typedef {import('./python_buffers.js').BufferList} BufferList
- * @typedef {import('./client_port.js').PyodideModule} PyodideModule
+ * @typedef {import('./python_buffers.js').PyodideModule} PyodideModule
  * @typedef {import('./worker_port.js').PoolOfWorker} PoolOfWorker
  */
 

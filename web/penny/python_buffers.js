@@ -3,7 +3,27 @@
 /**
  * @typedef {{getBuffer(type: string): {data: Uint8Array, release(): void}}} Buffer a Python buffer
  * @typedef {{length: number, get(index: number): Buffer & {destroy(): void}}} BufferList a list of them
+ * @typedef {{HEAPU8: Uint8Array}} PyodideModule
  */
+
+/** Where a bytearray of Python's lies. It is never resized, since the view stays open. */
+export class Box {
+  /**
+   * @param {PyodideModule} module
+   * @param {Buffer} bytearray
+   */
+  constructor(module, bytearray) {
+    this.module = module;
+    const {data} = bytearray.getBuffer('u8');
+    this.address = data.byteOffset;
+    this.size = data.byteLength;
+  }
+
+  /** Pyodide's memory; it grows, and then this is another array. */
+  get memory() {
+    return this.module.HEAPU8;
+  }
+}
 
 /**
  * Gives `use` the bytes of a Python buffer.
@@ -23,7 +43,7 @@ export function withBytes(buffer, use) {
 /**
  * Gives `use` the bytes of the Python buffers in a list.
  * @template T
- * @param {{HEAPU8: Uint8Array}} module Pyodide's
+ * @param {PyodideModule} module
  * @param {BufferList} list
  * @param {(pieces: Uint8Array[]) => T} use
  */

@@ -7,10 +7,9 @@ import * as L from './layout.js';
 import {Aside} from './aside.js';
 import {queueOf} from './client.js';
 import {ArraysPort} from './arrays_port.js';
-import {Box, traceAsJson} from './client_port.js';
 import {Kernels} from './kernels.js';
 import {copyBytes, lengthOf} from './payload.js';
-import {withBytes, withPieces} from './python_buffers.js';
+import {Box, withBytes, withPieces} from './python_buffers.js';
 import {nameFunction} from './trace/names.js';
 import {CorruptionError} from './core/corruption.js';
 import {FULL, fill} from './core/slots.js';
@@ -20,7 +19,7 @@ import {TaskReader} from './jobs/reader.js';
  * @typedef {import('./core.js').Core} Core
  * @typedef {import('./python_buffers.js').Buffer} Buffer
  * @typedef {import('./python_buffers.js').BufferList} BufferList
- * @typedef {import('./client_port.js').PyodideModule} PyodideModule
+ * @typedef {import('./python_buffers.js').PyodideModule} PyodideModule
  *
  * What a worker has to say to the page. announce: tells the client by message that it was woken; only
  * where the page lacks Atomics.waitAsync. watch: a task has to be watched. coroutine: the async worker has
@@ -42,7 +41,7 @@ export class WorkerPort {
    * @param {Core} core
    * @param {number} worker
    * @param {{inbox: Buffer, outbox: Buffer, parcel: Buffer}} boxes
-   * @param {PoolOfWorker} pool
+   * @param {PoolOfWorker & {trace(): string}} pool trace: as ClientPort.trace()
    */
   constructor(module, core, worker, {inbox, outbox, parcel}, pool) {
     this.core = core;
@@ -489,6 +488,6 @@ export class WorkerPort {
 
   /** As ClientPort.trace(). */
   trace() {
-    return traceAsJson(this.core);
+    return this.pool.trace();
   }
 }

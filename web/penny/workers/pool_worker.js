@@ -20,7 +20,9 @@ export async function start(here, message) {
   const core = new Core(parts.core, memory, worker);
   hearDoorbell(pyodide, core);
   const main = pyodide.pyimport('penny.worker').main;
-  const pool = poolOf(here, message);
+  // Large, and of no use where nothing is recorded.
+  const traceAsJson = core.traced ? (await import('../trace/json.js')).traceAsJson : () => '';
+  const pool = {...poolOf(here, message), trace: () => traceAsJson(core)};
   tellPage(here, {type: 'ready'});
   // Blocks in the core while there is nothing to do; returns when the scheduler stops.
   main(

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Client, PLAIN} from '../../web/penny/client.js';
+import {Client} from '../../web/penny/client.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
 import {HOST, KEEPER, MEBIBYTE, PAGE, clientParticipant} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 import {OVER, filled, isFilled} from './arrays.threads.mjs';

@@ -1,7 +1,9 @@
 // Threads of arrays.test.mjs. An array's words are its serial, again and again.
 import assert from 'node:assert/strict';
 
-import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
+import {Client} from '../../web/penny/client.js';
+import {Outcome} from '../../web/penny/layout.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
 import {HOST} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 import {argumentsOf, runTask} from './pool.threads.mjs';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {HeapLimitError, Outcome, PLAIN, RESERVED} from '../../web/penny/client.js';
+import {HeapLimitError, PLAIN, RESERVED} from '../../web/penny/tasks/calls.js';
+import {Outcome} from '../../web/penny/layout.js';
 import {HOST, KEEPER, MEBIBYTE, PAGE, clientParticipant} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 import {Player} from './player.mjs';

@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Client, KEEP, Outcome, PLAIN} from '../../web/penny/client.js';
+import {Client} from '../../web/penny/client.js';
+import {KEEP, PLAIN} from '../../web/penny/tasks/calls.js';
+import {Outcome} from '../../web/penny/layout.js';
 import {KEEPER, MEBIBYTE, PAGE, clientParticipant} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 import {argumentsOf, checkResult, endTask, runTask} from './pool.threads.mjs';

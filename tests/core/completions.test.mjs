@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {MessageChannel} from 'node:worker_threads';
 
-import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
+import {Client} from '../../web/penny/client.js';
+import {Outcome} from '../../web/penny/layout.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
 import {HOST, KEEPER, PAGE, clientParticipant} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 import {argumentsOf, checkResult, eventsOf, takeCompletions} from './pool.threads.mjs';

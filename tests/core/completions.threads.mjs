@@ -1,6 +1,7 @@
 // Threads of completions.test.mjs.
 import * as L from '../../web/penny/layout.js';
-import {Client, PLAIN} from '../../web/penny/client.js';
+import {Client} from '../../web/penny/client.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
 import {argumentsOf, checkResult, endTask, eventsOf, runTask, takeCompletions} from './pool.threads.mjs';
 import {hintOf} from './threads.mjs';
 

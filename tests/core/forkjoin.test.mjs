@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
+import {Client} from '../../web/penny/client.js';
+import {Outcome} from '../../web/penny/layout.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
 import {PAGE} from '../../web/penny/core.js';
 import {TREE, sizesOf} from './forkjoin.threads.mjs';
 import {argumentsOf, checkResult} from './pool.threads.mjs';

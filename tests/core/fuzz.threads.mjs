@@ -2,7 +2,9 @@
 // memory between their steps.
 import assert from 'node:assert/strict';
 
-import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
+import {Client} from '../../web/penny/client.js';
+import {Outcome} from '../../web/penny/layout.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
 import {HOST, KEEPER, MEBIBYTE, clientParticipant, createMemory} from '../../web/penny/core.js';
 import {CorruptionError} from '../../web/penny/core/corruption.js';
 import {Kernels} from '../../web/penny/kernels.js';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Outcome} from '../../web/penny/client.js';
+import {Outcome} from '../../web/penny/layout.js';
 import {KernelModules} from '../../web/penny/kernels/modules.js';
 import * as L from '../../web/penny/layout.js';
 import {hasNativeCompiler, kernelModule, runNatively} from './build.mjs';

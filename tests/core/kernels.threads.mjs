@@ -4,7 +4,9 @@
 // {error, message}. The last: other arguments with which the kernel is called before, and how often.
 import assert from 'node:assert/strict';
 
-import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
+import {Client} from '../../web/penny/client.js';
+import {Outcome} from '../../web/penny/layout.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
 import {PAGE} from '../../web/penny/core.js';
 import {Kernels} from '../../web/penny/kernels.js';
 import {KernelModules} from '../../web/penny/kernels/modules.js';
@@ -119,7 +121,7 @@ export class KernelPage {
   }
 
   /**
-   * @param {import('../../web/penny/client.js').CallOptions} options
+   * @param {import('../../web/penny/tasks/calls.js').CallOptions} options
    * @param {unknown[]} call
    * @returns {{ticket: number, end: Promise<End>}}
    */

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Client, PLAIN} from '../../web/penny/client.js';
+import {Client} from '../../web/penny/client.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
 import {KEEPER, PAGE, clientParticipant} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 import {argumentsOf, endTask, promoteJob, runTask, takeCompletions, takeOutcome} from './pool.threads.mjs';

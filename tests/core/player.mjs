@@ -1,7 +1,9 @@
 // A client that submits tasks of ids 0, 1, … and notes how each ends.
 import assert from 'node:assert/strict';
 
-import {Client, Outcome, PLAIN} from '../../web/penny/client.js';
+import {Client} from '../../web/penny/client.js';
+import {Outcome} from '../../web/penny/layout.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
 import {argumentsOf, checkResult} from './pool.threads.mjs';
 
 /** @typedef {import('./threads.mjs').TestCore} TestCore */
@@ -27,7 +29,7 @@ export class Player {
 
   /**
    * @param {Parameters<typeof argumentsOf>[1]} [options] see pool.threads.mjs
-   * @param {Partial<import('../../web/penny/client.js').CallOptions>} [call]
+   * @param {Partial<import('../../web/penny/tasks/calls.js').CallOptions>} [call]
    * @returns {number} ticket
    */
   submit(options, call) {

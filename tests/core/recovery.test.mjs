@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Outcome} from '../../web/penny/client.js';
+import {Outcome} from '../../web/penny/layout.js';
 import {HOST, KEEPER, PAGE, clientParticipant} from '../../web/penny/core.js';
 import * as L from '../../web/penny/layout.js';
 import {allocate, check} from './heap.threads.mjs';

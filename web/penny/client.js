@@ -1,5 +1,5 @@
-// A client's half of a task's life: submission, back-pressure, collection of outcomes (how it hears of them:
-// listening.js). Nothing here blocks but wait(), which only a host worker may call. The states of a call, and why
+// A client's half of a task's life: submission (back-pressure: deferred.js), and collection of outcomes (how it hears of
+// them: listening.js). Nothing here blocks but wait(), which only a host worker may call. The states of a call, and why
 // nothing that a receiver does can make an outcome reach another's call: docs/delivery.md.
 import * as L from './layout.js';
 import {clientParticipant} from './core.js';
@@ -9,94 +9,23 @@ import {FULL, fill, roomOf} from './core/slots.js';
 import {Outcome} from './layout.js';
 import {Listener} from './listening.js';
 import {joined, lengthOf} from './payload.js';
-
-/** @typedef {import('./core.js').Core} Core */
-
-export {Outcome};
+import {HeapLimitError, KEEP, LOST_OUTCOMES, PLAIN, RESERVED, release} from './tasks/calls.js';
+import {Deferred} from './tasks/deferred.js';
 
 /**
- * What a call is known by to whoever submits it: whatever is the same value as itself alone, for ever. A number that is
- * counted up, or an object. It is never used again: what knows the ticket of a call that is over knows nobody else's.
- * @typedef {any} Ticket
+ * @typedef {import('./core.js').Core} Core
+ * @typedef {import('./tasks/calls.js').Ticket} Ticket
+ * @typedef {import('./tasks/calls.js').TableFunction} TableFunction
+ * @typedef {import('./tasks/calls.js').CallOptions} CallOptions
+ * @typedef {import('./tasks/calls.js').Call} Call
+ * @typedef {import('./tasks/calls.js').Deliver} Deliver
  */
-
-/**
- * A function for the table: its pickle, until it has an entry there. References: one of whoever added it,
- * one of each deferred call.
- * @typedef {{bytes: Uint8Array | null, entry: number, references: number}} TableFunction
- *
- * What a call needs beside its arguments. flags: of the arguments; queue: one of INTERACTIVE, BATCH,
- * COROUTINES; limit: ms that it may run, 0: no limit; parent: handle of the coroutine task that submits it.
- * @typedef {{flags: number, queue: number, limit: number, parent?: number}} CallOptions
- * @typedef {{fn: TableFunction, options: CallOptions, bytes: Uint8Array, arrays: number[]}} Call arrays: what its
- *     arguments refer to, held by the client while it is deferred
- */
-
-/**
- * Where a call waits for a worker.
- * @param {number} flags of Flag
- * @param {boolean} interactive
- */
-export function queueOf(flags, interactive) {
-  if (flags & L.Flag.COROUTINE) return L.COROUTINES;
-  return interactive ? L.INTERACTIVE : L.BATCH;
-}
-
-/** @type {CallOptions} */
-export const PLAIN = {flags: 0, queue: L.BATCH, limit: 0};
-
-/** How a task ended whose worker died, by why it had been asked to end. @type {Record<number, number>} */
-const LOST_OUTCOMES = {
-  [L.CancelReason.NOT_ASKED]: Outcome.LOST,
-  [L.CancelReason.ASKED]: Outcome.CANCELLED,
-  [L.CancelReason.TIMED_OUT]: Outcome.TIMED_OUT,
-};
-
-/** Slots that batch tasks leave to interactive ones and to the workers' promotions. */
-export const RESERVED = 1024;
-
-/** A payload that the heap could never hold. */
-export class HeapLimitError extends RangeError {
-  /**
-   * @param {number} size
-   * @param {number} limit
-   */
-  constructor(size, limit) {
-    super(
-      `a payload of ${size} bytes can never fit into the scheduler's shared heap of ${limit} bytes: ` +
-        'give the Scheduler a larger memory=',
-    );
-    this.name = 'HeapLimitError';
-  }
-}
-
-/** How long a call that finds no room waits until it tries again, unless a completion comes first, ms. */
-const RETRY_MS = 10;
-/** A call that finds no room although nobody has anything under way tries again so often. */
-const RETRIES = 5;
 
 /** Instead of a call's slot: it waits here for room; or there never will be any, and this is to be delivered. */
 const DEFERRED = -1;
 const HOPELESS = -2;
 /** Instead of the ticket of a slot: nobody's any more, or a predecessor's, who has died. */
 const UNKNOWN = undefined;
-
-/**
- * Gets each outcome once. `address` and `size` say where its payload lies in the shared memory during
- * the call; for BROKEN it is UTF-8 text; for CORRUPTED and NO_ROOM there is none, with NO_ROOM `size` is what
- * the arguments take.
- * @callback Deliver
- * @param {Ticket} ticket
- * @param {number} outcome one of Outcome
- * @param {number} address
- * @param {number} size bytes
- * @param {number} worker
- * @param {number} slot of the task; NONE: there is none
- * @returns {boolean | typeof KEEP} false: not taken now (no room at the receiver), offer it again
- */
-
-/** What a receiver returns that goes on reading the slot, and frees it later by free(). */
-export const KEEP = 2;
 
 export class Client {
   /** The calls that have not ended: the slot of each, DEFERRED or HOPELESS. @type {Map<Ticket, number>} */
@@ -105,19 +34,8 @@ export class Client {
   #tickets = new Array(L.TASKS).fill(UNKNOWN);
   /** The last ticket that was made here. */
   #lastTicket = 0;
-  /** What found no room yet, by ticket, in order; batch calls do not hold up others. */
-  #deferred = {
-    urgent: /** @type {Map<Ticket, Call>} */ (new Map()),
-    batch: /** @type {Map<Ticket, Call>} */ (new Map()),
-  };
   /** The sizes of deferred calls that never will. @type {Map<Ticket, number>} */
   #hopeless = new Map();
-  #retries = 0;
-  /** When deferred calls are tried again though nothing of ours has ended. */
-  #retryAt = Infinity;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #retryTimer;
-  #closed = false;
   #inFlight = 0;
   /** Whether the list of completed tasks was overwritten. Nothing comes from it any more. */
   #corrupted = false;
@@ -145,6 +63,15 @@ export class Client {
     this.onwatch = () => {};
     /** Called when a coroutine was submitted (pool.js, startAsync()). */
     this.oncoroutine = () => {};
+    this.#deferred = new Deferred(core, {
+      place: (ticket, {fn, options, bytes, arrays}) => this.#place(ticket, fn, options, bytes, arrays),
+      slotsAreTaken: queue => this.#slotsAreTaken(queue),
+      giveUp: (ticket, {bytes}) => {
+        this.#calls.set(ticket, HOPELESS);
+        this.#hopeless.set(ticket, bytes.length);
+        this.#listener.look();
+      },
+    });
     this.#completed = new Completed(core, number);
     this.#listener = new Listener(core, number, waitAsync, {
       seen: () => this.#seen,
@@ -153,6 +80,8 @@ export class Client {
       oncompletions: () => this.oncompletions(),
     });
   }
+  /** @type {Deferred} */
+  #deferred;
   /** @type {Completed} */
   #completed;
   /** @type {Listener} */
@@ -170,8 +99,7 @@ export class Client {
 
   /** Ends it: nothing is collected any more, and nothing keeps it or its memory alive. */
   close() {
-    this.#closed = true;
-    clearTimeout(this.#retryTimer);
+    this.#deferred.close();
     this.#listener.close();
   }
 
@@ -191,8 +119,7 @@ export class Client {
 
   /** @param {TableFunction} fn */
   dropFunction(fn) {
-    if (--fn.references === 0 && fn.entry)
-      this.core.exports.function_drop(this.participant, fn.entry);
+    release(this.core, fn);
   }
 
   /**
@@ -222,7 +149,7 @@ export class Client {
     const limit = this.core.exports.heap_limit();
     const size = lengthOf(pieces);
     if (size > limit) throw new HeapLimitError(size, limit);
-    if (this.#waits(options) || !this.#place(ticket, fn, options, pieces, arrays))
+    if (this.#waits(options.queue) || !this.#place(ticket, fn, options, pieces, arrays))
       this.#defer(ticket, {fn, options, bytes: joined(pieces), arrays});
     if (options.queue === L.COROUTINES) this.oncoroutine();
     return ticket;
@@ -240,7 +167,7 @@ export class Client {
   submitInline(fn, flags, write, ticket) {
     if (this.#corrupted) throw new CorruptionError('use another Scheduler');
     const entry = this.#entry(fn);
-    if (this.#waits(PLAIN) || !entry) return false;
+    if (this.#waits(PLAIN.queue) || !entry) return false;
     const {core} = this;
     const index = core.exports.task_new(this.number) >>> 0;
     if (index === L.NONE) return false;
@@ -254,13 +181,9 @@ export class Client {
     return size >= 0 && this.#publish(ticket, index, entry, L.BATCH, flags, size, 0);
   }
 
-  /**
-   * Whether such a call has to wait for others.
-   * @param {CallOptions} options
-   */
-  #waits({queue}) {
-    if (queue !== L.BATCH) return this.#deferred.urgent.size > 0;
-    return this.#deferred.batch.size > 0 || this.#slotsAreTaken(queue);
+  /** Whether such a call has to wait for others. @param {number} queue */
+  #waits(queue) {
+    return this.#deferred.holdsUp(queue) || this.#slotsAreTaken(queue);
   }
 
   /** Whether it is this client's own tasks that leave no slot. @param {number} queue */
@@ -274,34 +197,8 @@ export class Client {
    */
   #defer(ticket, call) {
     this.#calls.set(ticket, DEFERRED);
-    this.#queueOf(call).set(ticket, call);
-    call.fn.references++;
-    this.core.arrays.holdAll(call.arrays);
+    this.#deferred.add(ticket, call);
     this.listen(); // also to hear that the pool is broken
-    if (!this.#slotsAreTaken(call.options.queue)) this.#feedLater();
-  }
-
-  /** @param {Call} call */
-  #queueOf({options}) {
-    return options.queue === L.BATCH ? this.#deferred.batch : this.#deferred.urgent;
-  }
-
-  /** @param {Ticket} ticket */
-  #deferredCall(ticket) {
-    return this.#deferred.urgent.get(ticket) ?? this.#deferred.batch.get(ticket);
-  }
-
-  /** A completion of ours need not come: what we have under way may take hours, and the room may be another's. */
-  #feedLater() {
-    if (this.#retryAt < Infinity || this.#closed) return;
-    this.#retryAt = performance.now() + RETRY_MS;
-    this.#retryTimer = setTimeout(() => this.#feedAgain(), RETRY_MS);
-  }
-
-  #feedAgain() {
-    clearTimeout(this.#retryTimer);
-    this.#retryAt = Infinity;
-    this.#feed(true);
   }
 
   /**
@@ -354,51 +251,17 @@ export class Client {
   }
 
   /**
-   * Places what waits here, as far as there is room.
-   * @param {boolean} [again] whether only time has passed
-   */
-  #feed(again = false) {
-    for (const queue of [this.#deferred.urgent, this.#deferred.batch])
-      for (const [ticket, call] of queue) {
-        if (!this.#place(ticket, call.fn, call.options, call.bytes, call.arrays)) {
-          if (this.#slotsAreTaken(call.options.queue)) return; // the end of one of them calls this again
-          // If functions and arrays hold the room, it stays so; but look more than once.
-          this.#retries = again && this.core.exports.quiescent() ? this.#retries + 1 : 0;
-          if (this.#retries < RETRIES) {
-            this.#feedLater();
-            return;
-          }
-          this.#calls.set(ticket, HOPELESS);
-          this.#hopeless.set(ticket, call.bytes.length);
-          this.#listener.look();
-        }
-        this.#retries = 0;
-        this.#undefer(ticket, call);
-      }
-  }
-
-  /**
-   * @param {Ticket} ticket
-   * @param {Call} call
-   */
-  #undefer(ticket, call) {
-    this.#queueOf(call).delete(ticket);
-    this.dropFunction(call.fn);
-    this.core.arrays.dropAll(call.arrays);
-  }
-
-  /**
    * Withdraws a task; false if a worker has it or had it, or if it is over.
    * @param {Ticket} ticket
    */
   cancel(ticket) {
     const slot = this.#calls.get(ticket);
     if (slot === undefined || slot === HOPELESS || ticket === this.#ending) return false;
-    if (slot === DEFERRED) this.#undefer(ticket, /** @type {Call} */ (this.#deferredCall(ticket)));
+    if (slot === DEFERRED) this.#deferred.remove(ticket);
     else if (!this.core.exports.task_cancel(slot, this.number)) return false;
     else this.#leave(slot);
     this.#calls.delete(ticket);
-    if (slot !== DEFERRED) this.#feed();
+    if (slot !== DEFERRED) this.#deferred.feed();
     return true;
   }
 
@@ -453,7 +316,7 @@ export class Client {
       if (this.#corrupted) this.#endAll(deliver, limit, Outcome.CORRUPTED, 0, 0);
     } finally {
       this.#collecting = false;
-      if (this.#count && !this.#corrupted) this.#feed();
+      if (this.#count && !this.#corrupted) this.#deferred.feed();
     }
     return this.#count;
   }
@@ -527,7 +390,7 @@ export class Client {
   /** Frees a slot that a receiver has kept. @param {number} slot */
   free(slot) {
     this.core.exports.task_free(slot, this.number);
-    this.#feed();
+    this.#deferred.feed();
   }
 
   /**
@@ -574,7 +437,7 @@ export class Client {
       }
       const slot = /** @type {number} */ (this.#calls.get(ticket)); // now: it may have been placed meanwhile
       if (slot === DEFERRED) {
-        this.#undefer(ticket, /** @type {Call} */ (this.#deferredCall(ticket)));
+        this.#deferred.remove(ticket);
       } else if (slot === HOPELESS) {
         this.#hopeless.delete(ticket);
       } else {
@@ -592,14 +455,15 @@ export class Client {
    */
   wait(milliseconds) {
     if (this.#hasCompletions()) return;
-    if (this.#retryAt === Infinity) {
+    const {retryAt} = this.#deferred;
+    if (retryAt === Infinity) {
       this.#sleep(milliseconds);
       return;
     }
     // No timer fires meanwhile.
-    const untilRetry = Math.max(0, this.#retryAt - performance.now());
+    const untilRetry = Math.max(0, retryAt - performance.now());
     this.#sleep(milliseconds < 0 ? untilRetry : Math.min(milliseconds, untilRetry));
-    if (performance.now() >= this.#retryAt) this.#feedAgain();
+    if (performance.now() >= this.#deferred.retryAt) this.#deferred.feedAgain();
   }
 
   /** @param {number} milliseconds */

@@ -5,7 +5,8 @@
 // A record in the inbox: a struct arrival (numbers.h); then the payload, padded to a multiple of 4. What lies in the
 // inbox is a batch; it stays until Python has said that it has taken it: docs/delivery.md.
 import {ArraysPort} from './arrays_port.js';
-import {HeapLimitError, KEEP, Outcome, queueOf} from './client.js';
+import {HeapLimitError, KEEP, queueOf} from './tasks/calls.js';
+import {Outcome} from './layout.js';
 import {entryAt} from './core.js';
 import {KernelModules} from './kernels/modules.js';
 import * as L from './layout.js';
@@ -18,7 +19,7 @@ const BATCH = 128;
 
 /**
  * @typedef {import('./client.js').Client} Client
- * @typedef {import('./client.js').TableFunction} TableFunction
+ * @typedef {import('./tasks/calls.js').TableFunction} TableFunction
  * @typedef {import('./python_buffers.js').Buffer} Buffer
  * @typedef {import('./python_buffers.js').BufferList} BufferList
  * @typedef {import('./python_buffers.js').PyodideModule} PyodideModule

@@ -1,5 +1,7 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
-import {Client, HeapLimitError, Outcome, PLAIN} from './client.js';
+import {Client} from './client.js';
+import {HeapLimitError, PLAIN} from './tasks/calls.js';
+import {Outcome} from './layout.js';
 import {CorruptionError} from './core/corruption.js';
 import {BrokenPool, WorkerLost} from './errors.js';
 import {pickledKernel, pickledName, pickledSource} from './functions.js';
@@ -28,7 +30,7 @@ const KEYWORDS = Symbol.for('penny.keywords');
  * error}, state is starting, ready, lost or stopped; `output` {stream, text, worker}.
  */
 export class Scheduler extends EventTarget {
-  /** @type {Map<string, import('./client.js').TableFunction>} */
+  /** @type {Map<string, import('./tasks/calls.js').TableFunction>} */
   #functions = new Map();
   #done = 0;
   #closing = false;
@@ -155,7 +157,7 @@ export class Scheduler extends EventTarget {
   }
 
   /**
-   * @param {import('./client.js').TableFunction} fn
+   * @param {import('./tasks/calls.js').TableFunction} fn
    * @param {unknown[]} args
    * @param {Settle} ticket
    */

@@ -5,7 +5,7 @@
 // long one. The innermost is the one that finish(), arguments and function are about.
 import * as L from './layout.js';
 import {Aside} from './aside.js';
-import {queueOf} from './client.js';
+import {queueOf} from './tasks/calls.js';
 import {ArraysPort} from './arrays_port.js';
 import {Kernels} from './kernels.js';
 import {copyBytes, lengthOf} from './payload.js';

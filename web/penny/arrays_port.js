@@ -6,7 +6,7 @@ import {withBytes} from './python_buffers.js';
 /**
  * @typedef {import('./core.js').Core} Core
  * @typedef {import('./python_buffers.js').Buffer} Buffer
- * @typedef {{toJs(): number[]}} IntList a Python list of int
+ * @typedef {import('./python_buffers.js').IntList} IntList
  */
 
 const ATOMICS = /** @type {const} */ (['add', 'and', 'or', 'xor', 'exchange', 'store']);

@@ -7,24 +7,22 @@ import {joined, lengthOf} from './payload.js';
 /** How long a worker that holds an outcome without room waits for tasks before it tries again, ms. */
 const ROOM_INTERVAL = 5;
 
-export class Aside {
-  /** @type {{task: number, state: number, bytes: Uint8Array, arrays: number[]}[]} */
-  #outcomes = [];
+export class Outcomes {
+  /** Those laid aside. @type {{task: number, state: number, bytes: Uint8Array, arrays: number[]}[]} */
+  #aside = [];
 
   /**
-   * @param {import('./core.js').Core} core
-   * @param {number} worker
+   * @param {import('./core.js').Core} core of the worker
    * @param {() => void} [announce] tells the client by message that it was woken
    */
-  constructor(core, worker, announce) {
+  constructor(core, announce) {
     this.core = core;
-    this.worker = worker;
     this.announce = announce;
   }
 
   /** Whether none has been laid aside. */
   get isEmpty() {
-    return !this.#outcomes.length;
+    return !this.#aside.length;
   }
 
   /**
@@ -37,7 +35,7 @@ export class Aside {
    */
   finish(task, raised, source, from, size) {
     const state = raised ? L.State.RAISED : L.State.RETURNED;
-    if (this.#outcomes.length) this.#retry();
+    if (this.#aside.length) this.#retry();
     this.core.arrays.uncarry(task); // what the arguments referred to
     if (size <= L.TASK_PAYLOAD_BYTES) {
       fillSmall(this.core, task, source, from, size);
@@ -55,7 +53,7 @@ export class Aside {
    * @param {number[]} arrays their numbers, each once; held by this worker
    */
   finishLarge(task, raised, pieces, arrays) {
-    if (this.#outcomes.length) this.#retry();
+    if (this.#aside.length) this.#retry();
     this.core.arrays.uncarry(task);
     this.#finishOrLayAside(task, raised ? L.State.RAISED : L.State.RETURNED, pieces, arrays);
   }
@@ -68,9 +66,9 @@ export class Aside {
    */
   #finishOrLayAside(task, state, pieces, arrays) {
     if (this.#finish(task, state, pieces, arrays)) return;
-    this.#outcomes.push({task, state, bytes: joined(pieces), arrays});
+    this.#aside.push({task, state, bytes: joined(pieces), arrays});
     this.core.arrays.holdAll(arrays);
-    this.core.exports.worker_wants_room(this.worker, 1);
+    this.core.exports.worker_wants_room(this.core.participant, 1);
     if (this.core.traced) this.core.exports.trace_aside(task);
   }
 
@@ -97,24 +95,24 @@ export class Aside {
    * @param {number} block
    */
   #end(task, state, size, block) {
-    const how = this.core.exports.task_finish(task, this.worker, state, size, block);
+    const how = this.core.exports.task_finish(task, this.core.participant, state, size, block);
     if (how === L.Finish.WOKE_CLIENT) this.announce?.();
   }
 
   #retry() {
-    while (this.#outcomes.length) {
-      const {task, state, bytes, arrays} = this.#outcomes[0];
+    while (this.#aside.length) {
+      const {task, state, bytes, arrays} = this.#aside[0];
       if (!this.#finish(task, state, bytes, arrays)) return;
-      this.#outcomes.shift();
+      this.#aside.shift();
       this.core.arrays.dropAll(arrays);
     }
-    this.core.exports.worker_wants_room(this.worker, 0);
+    this.core.exports.worker_wants_room(this.core.participant, 0);
   }
 
   /** Tries to give out what lies here. @returns {boolean} whether nothing is left */
   flush() {
-    if (this.#outcomes.length) this.#retry();
-    return !this.#outcomes.length;
+    if (this.#aside.length) this.#retry();
+    return !this.#aside.length;
   }
 
   /**
@@ -124,7 +122,7 @@ export class Aside {
    * @returns {number} what `wait` returned
    */
   wait(milliseconds, wait) {
-    if (!this.#outcomes.length) return wait(milliseconds);
+    if (!this.#aside.length) return wait(milliseconds);
     const deadline = performance.now() + milliseconds;
     for (;;) {
       const empty = this.flush();

@@ -70,7 +70,7 @@ export class ClientPort {
    * @param {number} handle of the function
    * @param {number} flags
    * @param {BufferList} list their pickle, in pieces
-   * @param {{toJs(): number[]}} arrays list of their numbers, each once
+   * @param {import('./python_buffers.js').IntList} arrays their numbers, each once
    * @param {boolean} interactive
    * @param {number} limit
    */

@@ -1,7 +1,7 @@
 // What the async worker's Python (penny/coroutines.py) calls of the core: it takes coroutine tasks, any number
 // of them, and ends each when it is done. Nothing here blocks.
 import * as L from './layout.js';
-import {Aside} from './aside.js';
+import {Outcomes} from './aside.js';
 import {TaskReader} from './jobs/reader.js';
 import {Box, withBytes, withPieces} from './python_buffers.js';
 import {nameFunction} from './trace/names.js';
@@ -11,7 +11,7 @@ import {nameFunction} from './trace/names.js';
  * @typedef {import('./python_buffers.js').Buffer} Buffer
  * @typedef {import('./python_buffers.js').BufferList} BufferList
  * @typedef {import('./python_buffers.js').PyodideModule} PyodideModule
- * @typedef {import('./worker_port.js').PoolOfWorker} PoolOfWorker
+ * @typedef {import('./jobs/stack.js').PoolOfWorker} PoolOfWorker
  */
 
 /** How often an outcome without room is tried again, ms. */
@@ -33,7 +33,7 @@ export class CoroutinePort {
     this.core = core;
     this.outbox = new Box(module, outbox);
     this.reader = new TaskReader(core);
-    this.aside = new Aside(core, L.ASYNC_WORKER, pool.announce);
+    this.outcomes = new Outcomes(core, pool.announce);
     core.exports.worker_start(L.ASYNC_WORKER);
   }
 
@@ -91,7 +91,7 @@ export class CoroutinePort {
    */
   finish(handle, raised, size) {
     const {memory, address} = this.outbox;
-    this.aside.finish(handle & L.INDEX_MASK, raised, memory, address, size);
+    this.outcomes.finish(handle & L.INDEX_MASK, raised, memory, address, size);
     this.#retryLater();
   }
 
@@ -100,17 +100,17 @@ export class CoroutinePort {
    * @param {number} handle
    * @param {number} raised
    * @param {BufferList} list its pickle, in pieces
-   * @param {{toJs(): number[]}} arrays list of their numbers, each once
+   * @param {import('./python_buffers.js').IntList} arrays their numbers, each once
    */
   finish_large(handle, raised, list, arrays) {
     withPieces(this.outbox.module, list, pieces =>
-      this.aside.finishLarge(handle & L.INDEX_MASK, raised, pieces, arrays.toJs()),
+      this.outcomes.finishLarge(handle & L.INDEX_MASK, raised, pieces, arrays.toJs()),
     );
     this.#retryLater();
   }
 
   #retryLater() {
-    if (this.#retrying || this.aside.flush()) return;
+    if (this.#retrying || this.outcomes.flush()) return;
     this.#retrying = true;
     setTimeout(() => {
       this.#retrying = false;

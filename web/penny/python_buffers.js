@@ -3,6 +3,7 @@
 /**
  * @typedef {{getBuffer(type: string): {data: Uint8Array, release(): void}}} Buffer a Python buffer
  * @typedef {{length: number, get(index: number): Buffer & {destroy(): void}}} BufferList a list of them
+ * @typedef {{toJs(): number[]}} IntList a list of int
  * @typedef {{HEAPU8: Uint8Array}} PyodideModule
  */
 

@@ -1,41 +1,25 @@
-// What a pool worker's Python (penny/worker.py, penny/promotion.py) calls of the core. An ordinary task costs
-// one crossing, step(), which ends the last task and waits for the next.
-//
-// Tasks of one worker are stacked: while a join waits it runs what belongs to the join, and an urgent task may run on top of a
-// long one. The innermost is the one that finish(), arguments and function are about.
-import * as L from './layout.js';
-import {Aside} from './aside.js';
-import {queueOf} from './tasks/calls.js';
+// What a pool worker's Python calls of the core: tasks and their outcomes, jobs, kernels. What is behind it is in jobs/ and
+// kernels/; here Python's objects become bytes and numbers.
+import {Outcomes} from './aside.js';
 import {ArraysPort} from './arrays_port.js';
+import {Joining} from './jobs/joining.js';
+import {Promotion} from './jobs/promotion.js';
+import {Stack} from './jobs/stack.js';
 import {Kernels} from './kernels.js';
-import {copyBytes, lengthOf} from './payload.js';
+import * as L from './layout.js';
 import {Box, withBytes, withPieces} from './python_buffers.js';
 import {nameFunction} from './trace/names.js';
-import {CorruptionError} from './core/corruption.js';
-import {FULL, fill} from './core/slots.js';
-import {TaskReader} from './jobs/reader.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
+ * @typedef {import('./jobs/stack.js').PoolOfWorker} PoolOfWorker
  * @typedef {import('./python_buffers.js').Buffer} Buffer
  * @typedef {import('./python_buffers.js').BufferList} BufferList
+ * @typedef {import('./python_buffers.js').IntList} IntList
  * @typedef {import('./python_buffers.js').PyodideModule} PyodideModule
- *
- * What a worker has to say to the page. announce: tells the client by message that it was woken; only
- * where the page lacks Atomics.waitAsync. watch: a task has to be watched. coroutine: the async worker has
- * to run.
- * @typedef {{workers: number, announce?: () => void, watch(): void, coroutine(): void}} PoolOfWorker
  */
 
-/** A task's code is the serial of its function * CODE_SERIAL, + bits of Code. */
-const CODE_SERIAL = 2 ** L.Code.SHIFT;
-
 export class WorkerPort {
-  /** Slots of the tasks on this worker's stack, the innermost last. @type {number[]} */
-  #tasks = [];
-  /** The promoted job whose outcome join() found. */
-  #joined = L.NONE;
-
   /**
    * @param {PyodideModule} module
    * @param {Core} core
@@ -51,14 +35,13 @@ export class WorkerPort {
     this.parcel = new Box(module, parcel);
     this.pool = pool;
     this.arrays = new ArraysPort(core);
-    this.reader = new TaskReader(core);
-    this.aside = new Aside(core, worker, pool.announce);
     this.kernels = new Kernels(core, task => this.#onTask(task));
+    const outcomes = new Outcomes(core, pool.announce);
+    this.stack = new Stack(core, this.inbox, outcomes, this.kernels);
+    this.promotion = new Promotion(core, pool);
+    this.joining = new Joining(core, this.stack, pool);
     core.exports.worker_start(worker);
-    this.#innermostWord = (L.WORKER_ADDRESS + worker * L.WORKER_BYTES) / 4 + L.WORKER_INNERMOST_WORD;
   }
-  /** @type {number} */
-  #innermostWord;
 
   // ---- the loop ---------------------------------------------------------------------------------
 
@@ -77,14 +60,7 @@ export class WorkerPort {
 
   /** Waits for the next task: step() without an end. */
   start() {
-    for (;;) {
-      const task = this.aside.wait(-1, milliseconds =>
-        this.core.exports.worker_next(this.worker, milliseconds),
-      );
-      if (task === L.Wait.STOPPED) return task;
-      if (!this.kernels.isKernel(task)) return this.#begin(task);
-      this.kernels.run(task);
-    }
+    return this.stack.start();
   }
 
   /**
@@ -94,67 +70,29 @@ export class WorkerPort {
    */
   finish(raised, size) {
     const {memory, address} = this.outbox;
-    this.aside.finish(this.#pop(), raised, memory, address, size);
+    this.stack.finish(raised, memory, address, size);
   }
 
   /**
    * Like finish(), for an outcome that is large, or that refers to arrays.
    * @param {number} raised
    * @param {BufferList} list its pickle, in pieces
-   * @param {{toJs(): number[]}} arrays list of their numbers, each once
+   * @param {IntList} arrays their numbers, each once
    */
   finish_large(raised, list, arrays) {
-    withPieces(this.inbox.module, list, pieces =>
-      this.aside.finishLarge(this.#pop(), raised, pieces, arrays.toJs()),
-    );
-  }
-
-  #pop() {
-    const task = /** @type {number} */ (this.#tasks.pop());
-    this.#tellInnermost();
-    return task;
-  }
-
-  /** While there is none the word stays: the keeper compares it with tasks that run. */
-  #tellInnermost() {
-    if (this.#tasks.length) this.core.words[this.#innermostWord] = this.task() + 1;
-  }
-
-  /**
-   * Puts a task, now RUNNING, on the stack and its arguments into the inbox.
-   * @param {number} task
-   * @returns {number} its code
-   */
-  #begin(task) {
-    const {core, reader} = this;
-    this.#tasks.push(task);
-    this.#tellInnermost();
-    let code = reader.serial(task) * CODE_SERIAL + L.Code.IS_TASK + (reader.hasKwargs(task) ? L.Code.HAS_KWARGS : 0);
-    if (core.exports.hungry(this.task())) code += L.Code.HUNGRY;
-    if (core.taskWord(task, L.TASK_QUEUE_WORD) === L.INTERACTIVE) code += L.Code.IS_INTERACTIVE;
-    const from = core.payload(task);
-    const size = reader.size(task);
-    if (size > this.inbox.size) return code + L.Code.IS_LARGE;
-    const {memory, address} = this.inbox;
-    copyBytes(core.bytes, from, size, memory, address);
-    if (size > L.TASK_PAYLOAD_BYTES) reader.argumentsRead(task);
-    return code;
+    withPieces(this.inbox.module, list, pieces => this.stack.finishLarge(raised, pieces, arrays.toJs()));
   }
 
   // ---- the innermost task -----------------------------------------------------------------------
 
-  get #innermost() {
-    return this.#tasks[this.#tasks.length - 1];
-  }
-
   /** What names it: its slot and which use of it. */
   task() {
-    return this.core.hint(this.#innermost);
+    return this.stack.handle;
   }
 
   /** Bytes of its arguments. */
   arguments_size() {
-    return this.reader.size(this.#innermost);
+    return this.stack.reader.size(this.stack.innermost);
   }
 
   /**
@@ -162,22 +100,22 @@ export class WorkerPort {
    * @param {Buffer} buffer as long as what is to be read
    */
   read_arguments(offset, buffer) {
-    withBytes(buffer, bytes => this.reader.read(this.#innermost, offset, bytes));
+    withBytes(buffer, bytes => this.stack.reader.read(this.stack.innermost, offset, bytes));
   }
 
   /** All of the arguments that is wanted has been read. */
   arguments_read() {
-    this.reader.argumentsRead(this.#innermost);
+    this.stack.reader.argumentsRead(this.stack.innermost);
   }
 
   /** Its function's number in the table. */
   entry() {
-    return this.reader.entry(this.#innermost);
+    return this.stack.reader.entry(this.stack.innermost);
   }
 
   /** Its pickled function, a copy. */
   function() {
-    return this.reader.function(this.#innermost);
+    return this.stack.reader.function(this.stack.innermost);
   }
 
   /** @param {number} handle of a task on the stack @returns {number} one of CancelReason */
@@ -203,7 +141,7 @@ export class WorkerPort {
   /** An interactive task, to be run on top of the present one: its code as of step(); or NOTHING. */
   urgent() {
     const task = this.core.exports.urgent_next(this.worker) >>> 0;
-    return task === L.NONE ? L.Wait.NOTHING : this.#begin(task);
+    return task === L.NONE ? L.Wait.NOTHING : this.stack.begin(task);
   }
 
   // ---- jobs -------------------------------------------------------------------------------------
@@ -223,7 +161,7 @@ export class WorkerPort {
   promote(entry, serial, flags, size, interactive, limit, parent, alone) {
     const {memory, address} = this.parcel;
     const bytes = memory.subarray(address, address + size);
-    return this.#promote(entry, serial, flags, bytes, interactive, limit, parent, alone);
+    return this.promotion.promote(entry, serial, flags, bytes, interactive, limit, parent, alone);
   }
 
   /**
@@ -232,7 +170,7 @@ export class WorkerPort {
    * @param {number} serial
    * @param {number} flags
    * @param {BufferList} list their pickle, in pieces
-   * @param {{toJs(): number[]}} arrays list of their numbers, each once
+   * @param {IntList} arrays their numbers, each once
    * @param {boolean} interactive
    * @param {number} limit
    * @param {number} parent
@@ -240,43 +178,8 @@ export class WorkerPort {
    */
   promote_large(entry, serial, flags, list, arrays, interactive, limit, parent, alone) {
     return withPieces(this.inbox.module, list, pieces =>
-      this.#promote(entry, serial, flags, pieces, interactive, limit, parent, alone, arrays.toJs()),
+      this.promotion.promote(entry, serial, flags, pieces, interactive, limit, parent, alone, arrays.toJs()),
     );
-  }
-
-  /**
-   * @param {number} entry
-   * @param {number} serial
-   * @param {number} flags
-   * @param {import('./payload.js').Pieces} pieces
-   * @param {boolean} interactive
-   * @param {number} limit
-   * @param {number} parent
-   * @param {boolean} alone
-   * @param {number[]} [arrays]
-   */
-  #promote(entry, serial, flags, pieces, interactive, limit, parent, alone, arrays = []) {
-    const {core, worker} = this;
-    const {exports} = core;
-    const size = lengthOf(pieces);
-    const index = exports.promotion_slot(worker) >>> 0;
-    if (index === L.NONE) return L.Refusal.NO_ROOM;
-    const block = fill(core, index, size, pieces, arrays, exports.arguments_allocate);
-    if (block === FULL) {
-      exports.promotion_withdraw(index, worker);
-      return L.Refusal.NO_ROOM;
-    }
-    if (limit) exports.task_limit(index, limit);
-    exports.task_parent(index, parent, alone ? 1 : 0);
-    const queue = queueOf(flags, interactive);
-    const own = flags & L.Flag.HAS_KWARGS;
-    const handle = exports.promote(index, worker, entry, serial, queue, own, size, block);
-    if (handle < 0) exports.promotion_withdraw(index, worker); // frees the block, too
-    else {
-      if (limit) this.pool.watch();
-      if (queue === L.COROUTINES) this.pool.coroutine();
-    }
-    return handle;
   }
 
   /**
@@ -302,26 +205,22 @@ export class WorkerPort {
 
   /** @param {number} handle of a job @returns {boolean} whether nobody had it: it is private again */
   take_back(handle) {
-    return this.core.exports.take_back(handle, this.worker) === 1;
+    return this.promotion.takeBack(handle);
   }
 
   /** @param {number} handle of a job @returns {boolean} whether a worker has it, or had it */
   begun(handle) {
-    const {core} = this;
-    const word = core.taskWord(handle & L.INDEX_MASK, L.TASK_STATE_WORD);
-    return (word & L.STATE_MASK) !== L.State.QUEUED;
+    return this.joining.begun(handle);
   }
 
   /** @param {number} handle of a job */
   ended(handle) {
-    return this.core.exports.job_ended(handle) === 1;
+    return this.joining.ended(handle);
   }
 
   /** @param {number} handle of a job @returns {boolean} false: it does not run */
   ask_cancel(handle) {
-    const asked = this.core.exports.job_ask_cancel(handle) === 1;
-    if (asked) this.pool.watch();
-    return asked;
+    return this.joining.askCancel(handle);
   }
 
   /**
@@ -335,44 +234,17 @@ export class WorkerPort {
    *     read_outcome(), then release() it; INTERRUPTED: reasons() has a cancel, or something that it hears
    */
   join(handle, help, hears, milliseconds) {
-    const {core, kernels} = this;
-    // The latch of another use of the slot would never be set for us.
-    if (core.hint(handle & L.INDEX_MASK) !== handle)
-      throw new CorruptionError(`the job that is waited for, ${handle}, is not there`);
-    const deadline = performance.now() + milliseconds;
-    for (let left = milliseconds; ; left = Math.max(0, deadline - performance.now())) {
-      const result = this.aside.wait(milliseconds < 0 ? -1 : left, bound =>
-        core.exports.worker_join(this.worker, handle, this.#helps(help), hears, bound),
-      );
-      if (result >= 0 && kernels.isKernel(result)) kernels.run(result);
-      else if (result >= 0) return this.#begin(result);
-      else if (result === L.Wait.NOTHING) return L.Joined.NOTHING;
-      else return result === L.Wait.ENDED ? this.outcome(handle) : L.Joined.INTERRUPTED;
-    }
-  }
-
-  /** Others may have to begin before an outcome that was laid aside finds room. @param {boolean} help */
-  #helps(help) {
-    if (!help) return L.Help.NO_HELP;
-    return this.aside.isEmpty ? L.Help.BELONGING : L.Help.ANYTHING;
+    return this.joining.join(handle, help, hears, milliseconds);
   }
 
   /** @param {number} handle of a job that has ended @returns {number} one of Joined, as join() does */
   outcome(handle) {
-    const {core} = this;
-    const task = handle & L.INDEX_MASK;
-    this.#joined = task;
-    const state = core.taskWord(task, L.TASK_STATE_WORD) & L.STATE_MASK;
-    if (state === L.State.LOST) return L.Joined.LOST;
-    const from = core.payload(task);
-    const size = this.reader.size(task);
-    if (size <= this.inbox.size) copyBytes(core.bytes, from, size, this.inbox.memory, this.inbox.address);
-    return state === L.State.RETURNED ? L.Joined.RETURNED : L.Joined.RAISED;
+    return this.joining.outcome(handle);
   }
 
   /** Bytes of the outcome that join() found. */
   outcome_size() {
-    return this.reader.size(this.#joined);
+    return this.joining.size;
   }
 
   /**
@@ -380,22 +252,22 @@ export class WorkerPort {
    * @param {Buffer} buffer as long as what is to be read
    */
   read_outcome(offset, buffer) {
-    withBytes(buffer, bytes => this.reader.read(this.#joined, offset, bytes));
+    withBytes(buffer, bytes => this.joining.read(offset, bytes));
   }
 
   /** The worker that ran the job that join() found. */
   outcome_worker() {
-    return (this.core.taskWord(this.#joined, L.TASK_STATE_WORD) >> L.PARTICIPANT_SHIFT) & L.PARTICIPANT_MASK;
+    return this.joining.worker;
   }
 
   /** Why the job that join() found had been asked to end: one of CancelReason. */
   outcome_asked() {
-    return this.core.exports.task_was_asked(this.#joined);
+    return this.joining.asked;
   }
 
   /** @param {number} handle of a job whose outcome was read */
   release(handle) {
-    this.core.exports.job_free(handle, this.worker);
+    this.joining.release(handle);
   }
 
   // ---- kernels ----------------------------------------------------------------------------------
@@ -409,13 +281,8 @@ export class WorkerPort {
     return withBytes(buffer, bytes => this.kernels.add(bytes.slice())) || L.Refusal.NO_ROOM;
   }
 
-  /** @param {number} module @returns {string} a line name(type name, …) for each kernel that says so */
-  kernel_signatures(module) {
-    return this.kernels.signatures(module);
-  }
-
   /**
-   * Calls a kernel. Throws a KernelError (kernels.js), whose name and message say what happened.
+   * Calls a kernel. Throws a KernelError (kernels/failures.js), whose name and message say what happened.
    * @param {number} module
    * @param {string} name
    * @param {(number | bigint)[]} args
@@ -450,7 +317,7 @@ export class WorkerPort {
 
   /** @param {number} task that a kernel has found @returns {number} its code, as of step() */
   begin(task) {
-    return this.#begin(task);
+    return this.stack.begin(task);
   }
 
   // ---- the pool ---------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ export async function startPoolPython(here, message) {
  * What a worker has to say to the page.
  * @param {Self} here
  * @param {StartPool} message
- * @returns {import('../worker_port.js').PoolOfWorker}
+ * @returns {import('../jobs/stack.js').PoolOfWorker}
  */
 export const poolOf = (here, {workers, announce}) => ({
   workers,

@@ -121,6 +121,7 @@ lint: core                ## style, types and imports, Python and JavaScript; an
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy penny
 	npx --no-install tsc -p .
+	npx --no-install tsc -p tsconfig.rooms.json
 	npx --no-install depcruise --config dependency-cruiser.cjs --output-type err web
 	$(PYTHON) scripts/core_floors.py emnm $(OBJECTS)
 

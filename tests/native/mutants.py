@@ -62,7 +62,9 @@ class Mutant:
         source.write_text(self.source())
         core = [path.relative_to(CORE) for path in sorted(CORE.glob("*/*.c"))]
         objects = [Path("core") / path for path in core if str(path) != self.file]
-        objects += [Path("tests/native") / path.name for path in sorted(HERE.glob("*.c"))]
+        objects += [
+            Path("tests/native") / path.relative_to(HERE) for path in sorted(HERE.rglob("*.c"))
+        ]
         others = [str((BUILD / "interleave" / path).with_suffix(".o")) for path in objects]
         flags = [
             *os.environ["NATIVE_CFLAGS"].split(),

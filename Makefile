@@ -155,7 +155,7 @@ build/native/$(1)/core/%.o: $(if $(filter interleave,$(1)),build/native/small,pe
 build/native/$(1)/play: $$(NATIVE_TESTS:%=build/native/$(1)/%) \
 		$$(SOURCES:penny/wasm_core/%.c=build/native/$(1)/core/%.o)
 	$$(CC) $$(NATIVE_$(1)) $$^ -o $$@ -lpthread
--include $$(wildcard build/native/$(1)/core/*.d build/native/$(1)/core/*/*.d build/native/$(1)/tests/native/*.d build/native/$(1)/tests/native/*/*.d)
+-include $$(wildcard build/native/$(1)/core/*/*.d build/native/$(1)/tests/native/*.d build/native/$(1)/tests/native/*/*.d)
 endef
 $(foreach flavour,$(NATIVE_FLAVOURS),$(eval $(call NATIVE_FLAVOUR,$(flavour))))
 

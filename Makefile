@@ -130,7 +130,7 @@ lint: core                ## style, types and imports, Python and JavaScript; an
 # The core's own files with tests/native, as a program: once for each sanitizer, with threads, and once
 # without, whose actors take turns. See tests/native/native.h. For the last one the tables are made small in a
 # copy: a recovery looks at 64 slots instead of 16384, so more of its steps meet what others do.
-NATIVE_TESTS := $(patsubst %.c,%.o,$(wildcard tests/native/*.c))
+NATIVE_TESTS := $(patsubst %.c,%.o,$(wildcard tests/native/*.c tests/native/*/*.c))
 NATIVE_SMALL := 's/TASKS = 16384,/TASKS = 64,/; s/TASK_BITS = 14,/TASK_BITS = 6,/; \
 	s/FUNCTIONS = 8192,/FUNCTIONS = 16,/; s/ARRAYS = 8192,/ARRAYS = 32,/; s/INJECTOR_CELLS = 32768,/INJECTOR_CELLS = 128,/; \
 	s/DEQUE_ENTRIES = 4096,/DEQUE_ENTRIES = 64,/; s/RING_EVENTS = 32768,/RING_EVENTS = 16,/; \
@@ -157,7 +157,7 @@ build/native/$(1)/core/%.o: $(if $(filter interleave,$(1)),build/native/small,pe
 build/native/$(1)/play: $$(NATIVE_TESTS:%=build/native/$(1)/%) \
 		$$(SOURCES:penny/wasm_core/%.c=build/native/$(1)/core/%.o)
 	$$(CC) $$(NATIVE_$(1)) $$^ -o $$@ -lpthread
--include $$(wildcard build/native/$(1)/core/*.d build/native/$(1)/core/*/*.d build/native/$(1)/tests/native/*.d)
+-include $$(wildcard build/native/$(1)/core/*/*.d build/native/$(1)/tests/native/*.d build/native/$(1)/tests/native/*/*.d)
 endef
 $(foreach flavour,$(NATIVE_FLAVOURS),$(eval $(call NATIVE_FLAVOUR,$(flavour))))
 

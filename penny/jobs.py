@@ -385,7 +385,11 @@ class Forgotten:
 NO_STACK = Forgotten("RecursionError", "maximum recursion depth exceeded")
 
 DEEP = 1000
-"""Frames from where on a job does not keep the error that its join raises."""
+"""Frames from where on a job does not keep the error that its join raises.
+
+An error that has passed some 2,500 ends the interpreter when it is freed (`tracebacks.py`): so less
+than half of that, since the frames that it is yet to pass come on top.
+"""
 
 
 class Promotion:

@@ -56,7 +56,9 @@ logger = logging.getLogger("penny")
 
 PARCEL_BYTES = 1 << 16
 
-# Jobs that may be stacked by waiting, and the share of the recursion limit that they may begin at.
+# Jobs that may be stacked by waiting, each of which enters CPython's evaluation loop anew, on the C
+# stack, of which the recursion limit knows nothing; and the share of that limit that they may begin
+# at.
 HELPS_MAX = 64
 HELP_SHARE = 1 / 4
 # The same for a task that runs on top of another one because it is urgent.

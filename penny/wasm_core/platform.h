@@ -90,7 +90,7 @@ int memory_grow(u32 pages);
 double clock_ms(void);
 u32 stack_top(void); /* as if the thread's stack were that of the participant that it acts as */
 
-/* Of tests/native/kernels.c. */
+/* Of tests/native/kernels/kernels.c. */
 void kernel_task(u32 task);
 __attribute__((noreturn)) void kernel_throw(u32 failure, u32 task);
 

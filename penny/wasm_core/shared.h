@@ -189,7 +189,8 @@ struct lane {
 };
 _Static_assert(sizeof(struct lane) == PENNY_LANE * sizeof(struct penny_call), "a lane is aligned to its size");
 enum {
-  LANES = 24, /* of a worker: one for each call of a kernel that is stacked, and those that it opens */
+  LANES = 24, /* of a worker: one for each call of a kernel that is stacked (their joins stack HELPS_MAX tasks), and those
+                 that they open */
   LANES_END = (LANES + 1) * sizeof(struct lane), /* the first has the context in its place */
   RESERVE = LANES_END + 16384, /* below it no job may lie: room for calls that spawn nothing */
   STACK_LOW = LANES_END + 256, /* lowest offset of the stack pointer; a function that calls none writes up to 128 bytes

@@ -22,7 +22,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 CORE = ROOT / "penny/wasm_core"
 BUILD = ROOT / "build/native"
 PATIENCE = 60
@@ -59,11 +60,12 @@ class Mutant:
         folder.mkdir(parents=True, exist_ok=True)
         source, program = folder / f"{self.name}.c", folder / self.name
         source.write_text(self.source())
-        others = [
-            str(path)
-            for path in sorted((BUILD / "interleave").rglob("*.o"))
-            if path != BUILD / "interleave/core" / f"{self.file[:-2]}.o"
+        core = [path.relative_to(CORE) for path in sorted(CORE.glob("*/*.c"))]
+        objects = [Path("core") / path for path in core if str(path) != self.file]
+        objects += [
+            Path("tests/native") / path.relative_to(HERE) for path in sorted(HERE.rglob("*.c"))
         ]
+        others = [str((BUILD / "interleave" / path).with_suffix(".o")) for path in objects]
         flags = [
             *os.environ["NATIVE_CFLAGS"].split(),
             *os.environ["NATIVE_INTERLEAVE"].split(),
@@ -1404,7 +1406,7 @@ def main() -> int:
         for mutant in wanted:
             print(mutant.row)
         return 0
-    readme = Path(__file__).with_name("README.md").read_text()
+    readme = (HERE / "README.md").read_text()
     for mutant in MUTANTS:
         if mutant.row not in readme:
             raise SystemExit(f"README.md lacks this row (--table prints all):\n{mutant.row}")

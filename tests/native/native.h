@@ -176,7 +176,7 @@ u32 kernel_begin(u32 me, u32 index);
 void kernel_end(u32 me, u32 outer);
 u32 kernel_module_new(u32 participant, u32 size, u32 data_size, u32 functions);
 void kernel_module_drop(u32 number, u32 participant);
-void kernel_module_publish(u32 number);
+void kernel_module_share(u32 number);
 u32 kernels_added(void);
 int kernel_module_ready(u32 number);
 u32 kernel_module_block(u32 number);

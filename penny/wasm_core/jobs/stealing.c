@@ -9,6 +9,8 @@
 #include "tasks/tasks.h"
 #include "trace/trace.h"
 
+/* So many tasks a worker takes from the injector at once: eight cost one look at all queues. More would lie in the deque of
+ * one worker, where others have to steal them one by one. */
 enum { BATCH_MAX = 8 };
 
 /* A worker takes its number, at first or after the death of its predecessor. */

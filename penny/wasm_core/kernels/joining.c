@@ -5,7 +5,7 @@
 #include "sleep/sleep.h"
 #include "tables/tables.h"
 
-/* Tasks that joins of kernels may stack. */
+/* Tasks that joins of kernels may stack: each takes a lane, of LANES, and frames on the core's own stack, of STACK_BYTES. */
 enum { HELPS_MAX = 16 };
 
 /* `older` of a job that is on no list any more. */

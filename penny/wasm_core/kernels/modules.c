@@ -56,7 +56,7 @@ EXPORT(kernel_module_drop) void kernel_module_drop(u32 number, u32 participant) 
 }
 
 /* Step 3. */
-EXPORT(kernel_module_publish) void kernel_module_publish(u32 number) {
+EXPORT(kernel_module_share) void kernel_module_share(u32 number) {
   struct kernel_module *module = module_of(number);
   heap_take_over(KERNELS, module->block);
   if (module->data) heap_take_over(KERNELS, module->data);

@@ -101,8 +101,8 @@ int spin(u32 worker) {
   return 1;
 }
 
-/* The same in a join, until `joined` has ended, or there is something for who waits for it. To publishers it is not the
- * spinner, since it may not take whatever comes. Returns 1 if a waker had claimed it. */
+/* Spins in a join, if no other worker does, until `joined` has ended, or there is something for who waits for it. To publishers
+ * it is not the spinner, since it may not take whatever comes. Returns 1 if a waker had claimed it. */
 int look_on(u32 worker, u32 joined) {
   if (load(&shared->onlooker) || !compare_exchange(&shared->onlooker, 0, worker + 1)) return 0;
   announce_wait(worker, joined);

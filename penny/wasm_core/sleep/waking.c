@@ -1,7 +1,6 @@
 /* Sleeping on a word, and waking whoever does: steps c and d of parking.c. */
 #include "sleep/sleep.h"
 
-#include "queues/queues.h"
 #include "tables/tables.h"
 #include "trace/trace.h"
 

@@ -53,7 +53,7 @@ u32 submitted_below(u32 joined) {
   return NONE;
 }
 
-/* Whether that would find something, or something to take away. */
+/* Whether a worker that waits for `joined` would find something to run (find_belonging() in joining.c), or to take away. */
 int is_for_waiter(u32 me, u32 joined) {
   u64 cell;
   u32 position;

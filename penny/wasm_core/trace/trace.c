@@ -54,7 +54,7 @@ void trace_at(double now, u32 kind, u32 how, u32 who, u32 task, u32 function) {
   store(&ring->head, head + 1);
 }
 
-/* One of now. */
+/* Records an event of this participant's, of now. */
 void trace(u32 kind, u32 how, u32 who, u32 task, u32 function) {
   trace_at(clock_ms(), kind, how, who, task, function);
 }

@@ -45,7 +45,7 @@
  *   watch_next(from: number): number, watch_needed(): number,
  *   kernel_module_new(participant: number, size: number, data: number, functions: number): number,
  *   kernel_module_drop(module: number, participant: number): void,
- *   kernel_module_publish(module: number): void,
+ *   kernel_module_share(module: number): void,
  *   kernel_module_ready(module: number): number, kernels_added(): number,
  *   kernel_module_block(module: number): number, kernel_module_size(module: number): number,
  *   kernel_module_data(module: number): number, kernel_module_table(module: number): number,

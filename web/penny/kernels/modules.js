@@ -95,7 +95,7 @@ export class KernelModules {
       this.stackPointer.value = stack;
       throw new TypeError(`the module cannot be instantiated (${message}): ${BUILD}`);
     }
-    exports.kernel_module_publish(number);
+    exports.kernel_module_share(number);
     return number;
   }
 

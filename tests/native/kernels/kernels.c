@@ -631,7 +631,7 @@ static void add_modules(u32 me) {
       kernel_module_drop(number, me);
     } else {
       set_flag(&published[number], id);
-      kernel_module_publish(number);
+      kernel_module_share(number);
     }
     u32 added = kernels_added(), ready = 0;
     for (number = 1; number <= KERNEL_MODULES; number++)

@@ -26,7 +26,7 @@ $(SETUP) &: pyproject.toml package.json package-lock.json scripts/setup
 
 CORE := penny/wasm_core/core.wasm
 # What the two languages know of the core; layout.c is in no core.
-LAYOUT := web/penny/layout.js penny/numbers.py
+LAYOUT := web/penny/core/layout.js penny/numbers.py
 SOURCES := $(filter-out %/layout.c,$(wildcard penny/wasm_core/*.c penny/wasm_core/*/*.c))
 HEADERS := $(wildcard penny/wasm_core/*.h penny/wasm_core/*/*.h)
 OBJECTS := $(SOURCES:penny/wasm_core/%.c=build/core/%.o)
@@ -93,7 +93,7 @@ serve: build              ## the playground, for your own browser
 test: build lint models test-core test-native test-python test-browser  ## everything that CI checks, but for Firefox
 
 test-core: core           ## the core in Node's threads
-	node --test --test-reporter=spec tests/core/*.test.mjs
+	node --test --test-reporter=spec tests/node/*.test.mjs tests/node/*/*.test.mjs
 
 test-python: core         ## what runs on CPython
 	$(PYTHON) -m pytest -n 2 tests/python
@@ -108,7 +108,7 @@ stress: stress-native mutants stress-random stress-browser  ## what takes long: 
 
 stress-random: core       ## property tests and fuzzing from other seeds than make test's
 	HYPOTHESIS_PROFILE=default $(PYTHON) -m pytest tests/python -k "properties or fuzz or random"
-	PENNY_SEED=$$(date +%s) PENNY_FUZZ=200 node --test --test-reporter=spec tests/core/fuzz.test.mjs tests/core/client_random.test.mjs
+	PENNY_SEED=$$(date +%s) PENNY_FUZZ=200 node --test --test-reporter=spec tests/node/fuzz.test.mjs tests/node/tasks/client_random.test.mjs
 
 stress-browser: build     ## random trees and faults, in headless Chromium
 	PENNY_SEED=$${PENNY_SEED:-$$(date +%s)} $(PYTHON) -m pytest tests/browser -m "stress and not soak" -s

@@ -3,7 +3,7 @@
  * Modelled: worker 2, which is idle and takes anything; workers 0 and 1, each in a join that a queued task may belong to; a worker
  *   that publishes strangers and tasks that belong to both joins, in any order; the end of what worker 0 waits for, at any moment.
  *   -DRING: worker 1 hears a reason that it is rung for.
- * Abstracted: which join a task belongs to (tests/native, tests/core/joining.test.mjs); queues (counters) and claims; the latch, which
+ * Abstracted: which join a task belongs to (tests/native, tests/node/jobs/joining.test.mjs); queues (counters) and claims; the latch, which
  *   is set and wakes its owner in one step (latch.pml); an event counter: whether it has moved since it was read; a bit is found and
  *   cleared in one step (parking.pml); demand and private jobs (promotion.pml: a joiner is counted as an idle worker is there).
  *   The onlooker, who looks for a while, is a joiner that looks once more.

@@ -1,7 +1,7 @@
 """The seam to JavaScript: the only module of Penny that imports anything from there.
 
 The page registers a module `_penny_bridge` in its own Pyodide and in host workers
-(`web/penny/bridge.js`). Nothing is imported before it is needed, since a memory snapshot holds this
+(`web/penny/ports/bridge.js`). Nothing is imported before it is needed, since a memory snapshot holds this
 module, and no snapshot may hold a JavaScript object.
 """
 
@@ -37,7 +37,7 @@ IN_BROWSER = sys.platform == "emscripten"
 
 
 class ArraysPort(Protocol):
-    """`web/penny/arrays_port.js`: holds of shared arrays, and copies of their elements.
+    """`web/penny/ports/arrays_port.js`: holds of shared arrays, and copies of their elements.
 
     Addresses are of the shared memory; types are by number, see `array_types`.
     """
@@ -83,7 +83,7 @@ class ArraysPort(Protocol):
 
 
 class ClientPort(Protocol):
-    """`web/penny/client_port.js`: submits calls and collects outcomes."""
+    """`web/penny/ports/client_port.js`: submits calls and collects outcomes."""
 
     # A *ticket* names a call; the same number is never given twice. False: the heap could never
     # hold the arguments, and nothing was queued.
@@ -148,7 +148,7 @@ class ClientPort(Protocol):
 
 
 class WorkerPort(Protocol):
-    """`web/penny/worker_port.js`: gets tasks, runs them on a stack, and makes jobs public.
+    """`web/penny/ports/worker_port.js`: gets tasks, runs them on a stack, and makes jobs public.
 
     A task's *code* is the function's serial << Code.SHIFT, with bits of Code. A *handle* names a
     task for as long as its slot is not used again. Numbers with a name are in penny/numbers.py;
@@ -260,7 +260,7 @@ class WorkerPort(Protocol):
 
 
 class CoroutinePort(Protocol):
-    """`web/penny/coroutine_port.js`: gets coroutine tasks and ends them, any number at a time."""
+    """`web/penny/ports/coroutine_port.js`: gets coroutine tasks and ends them, any number at a time."""
 
     def attend(self, look: Any) -> Any: ...
     def take(self) -> int: ...

@@ -1,7 +1,7 @@
 """What a trace says of Python: functions' names; and the trace of the serial engine.
 
 That of the browser's engine is recorded by the core (`wasm_core/trace/README.md`); JavaScript makes
-the same form of it (`web/penny/chrome_trace.js`).
+the same form of it (`web/penny/trace/chrome.js`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 // The core alone: fork-join fib in one thread and in two.
 import {alternate} from './harness.js';
-import {Core, createMemory} from './penny/core.js';
+import {Core, createMemory} from './penny/core/core.js';
 
 const N = 38;
 const FIB = 39_088_169;

@@ -1,4 +1,4 @@
-import {Core} from './penny/core.js';
+import {Core} from './penny/core/core.js';
 
 /** @type {any} */
 let core;

@@ -1,7 +1,7 @@
 // Kernels in workers without Python: what a spawn costs, and what a second worker brings. Each function gives
 // milliseconds, pair by pair.
 import {alternate} from './harness.js';
-import {Core, KEEPER, createMemory} from './penny/core.js';
+import {Core, KEEPER, createMemory} from './penny/core/core.js';
 import {KernelModules} from './penny/kernels/modules.js';
 
 const HEAP = 384 * 2 ** 20;

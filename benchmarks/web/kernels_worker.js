@@ -1,6 +1,6 @@
 // A worker without Python that calls kernels, or serves those who do.
-import {Core} from './penny/core.js';
-import {Kernels} from './penny/kernels.js';
+import {Core} from './penny/core/core.js';
+import {Kernels} from './penny/kernels/calls.js';
 
 const STOPPED = -1;
 

@@ -6,7 +6,7 @@ let pyodide;
 /** @param {MessageEvent} event */
 self.onmessage = async ({data}) => {
   if (data.parts) {
-    const {bootPyodide} = await import('./penny/boot.js');
+    const {bootPyodide} = await import('./penny/boot/pyodide.js');
     pyodide = await bootPyodide(data.parts);
     pyodide.runPython(data.setup);
     postMessage('ready');

@@ -15,7 +15,7 @@ export async function stdlibIndex() {
   const {Penny} = /** @type {any} */ (globalThis);
   const source = await indexSource();
   const {Page} = await import('./penny/hosts/browser.js');
-  const {Site} = await import('./penny/site.js');
+  const {Site} = await import('./penny/boot/site.js');
   const base = new URL('./penny/', import.meta.url);
   const parts = await new Site(new Page(new URL('worker.js', base)), base.href).parts();
 

@@ -30,7 +30,7 @@ from penny.cli.pyodide import PYODIDE_VERSION, cache_folder, find_pyodide
 from penny.cli.server import application, serving
 from penny.cli.site import Site, web_folder
 
-MAKER = web_folder() / "penny" / "boot.js"
+MAKER = web_folder() / "penny" / "boot" / "pyodide.js"
 """Says what is imported, and how."""
 
 KEPT = 4

@@ -1,5 +1,5 @@
 /* Numbers that cross a language, each defined here and nowhere else: layout.c exports them by sets, and
- * scripts/layout.mjs writes the sets down for JavaScript (web/penny/layout.js: `Outcome.RETURNED`) and for Python
+ * scripts/layout.mjs writes the sets down for JavaScript (web/penny/core/layout.js: `Outcome.RETURNED`) and for Python
  * (penny/numbers.py: likewise). In C all names are in one scope, so a word has one number whatever set it is in.
  *
  * Some of these the core itself never looks at: they are what JavaScript and Python tell each other.
@@ -96,7 +96,7 @@ enum reason {
 };
 enum { SIGUSR1 = 10 }; /* what Python takes the ring for */
 
-/* Why a kernel was left by an exception (web/penny/kernels.js). */
+/* Why a kernel was left by an exception (web/penny/kernels/calls.js). */
 enum failure {
   TRAPPED = 0,   /* message: the engine's */
   CANCEL_DUE = 1,

@@ -59,7 +59,7 @@ __attribute__((import_module("env"), import_name("clock"))) double clock_ms(void
 /* The lowest address of this instance's stack that is in use, plus one at least: it says whose instance this is. */
 static inline u32 stack_top(void) { return (u32)__builtin_frame_address(0); }
 
-/* Of web/penny/kernels.js. Only JavaScript catches a trap, so it runs each task that a kernel's join found, to its
+/* Of web/penny/kernels/calls.js. Only JavaScript catches a trap, so it runs each task that a kernel's join found, to its
  * end; and only JavaScript throws. */
 __attribute__((import_module("env"), import_name("kernel_task"))) void kernel_task(u32 task);
 __attribute__((import_module("env"), import_name("kernel_throw"), noreturn)) void kernel_throw(u32 failure,

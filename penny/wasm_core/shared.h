@@ -194,7 +194,7 @@ enum {
   LANES_END = (LANES + 1) * sizeof(struct lane), /* the first has the context in its place */
   RESERVE = LANES_END + 16384, /* below it no job may lie: room for calls that spawn nothing */
   STACK_LOW = LANES_END + 256, /* lowest offset of the stack pointer; a function that calls none writes up to 128 bytes
-                                  further down (LLVM's red zone). See web/penny/stack_check.js */
+                                  further down (LLVM's red zone). See web/penny/kernels/stack_check.js */
 };
 
 static inline struct lane *lane_of(const struct penny_call *call) {

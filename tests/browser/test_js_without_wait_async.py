@@ -24,7 +24,7 @@ HTML = f"""\
 def old_page(driver: Chrome, server: Server) -> Iterator[Page]:
     """A page without Atomics.waitAsync; in its workers, too, it goes before Penny looks for it."""
     server.write("without-wait-async.html", HTML)
-    boot = "/penny/boot.js"  # the first module that a worker evaluates
+    boot = "/penny/boot/pyodide.js"  # the first module that a worker evaluates
     with server.answering(boot, body=DELETE + server.content(boot).decode()):
         page = Page(driver, server).open("without-wait-async.html")
         assert not page.js("return 'waitAsync' in Atomics")

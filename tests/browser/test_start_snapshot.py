@@ -147,7 +147,7 @@ def test_corrupt_snapshot(page: Page, server: Server, damage: str) -> None:
 
 def test_no_snapshot_can_be_made(page: Page, server: Server) -> None:
     """Workers start plainly, with a word on the console."""
-    path = "/penny/boot.js"
+    path = "/penny/boot/pyodide.js"
     source = server.content(path).decode()
     call = "return pyodide.makeMemorySnapshot();"
     assert call in source

@@ -1,4 +1,4 @@
-/* Shared arrays in the pool's tasks: what web/penny/arrays.js does around the core. */
+/* Shared arrays in the pool's tasks: what web/penny/core/holds.js does around the core. */
 #ifndef PENNY_NATIVE_ARRAYS_H
 #define PENNY_NATIVE_ARRAYS_H
 

@@ -1,4 +1,4 @@
-/* Kernels in the pool's tasks: what web/penny/kernels.js does around the core, and kernels whose jobs are counted. */
+/* Kernels in the pool's tasks: what web/penny/kernels/calls.js does around the core, and kernels whose jobs are counted. */
 #ifndef PENNY_NATIVE_KERNELS_H
 #define PENNY_NATIVE_KERNELS_H
 

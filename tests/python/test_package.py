@@ -58,4 +58,4 @@ def test_the_wheel_has_what_kernels_are_built_with(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert "penny/wasm_core/include/penny.h" in names
     assert "penny/wasm_core/core.wasm" in names
-    assert "penny/numbers.py" in names and "penny/web/penny/layout.js" in names
+    assert "penny/numbers.py" in names and "penny/web/penny/core/layout.js" in names

@@ -1,16 +1,16 @@
 // What a page can do with Penny: `Penny.*` of penny.js.
-import {addPython} from './boot.js';
+import {addPython} from './boot/pyodide.js';
 import {Page} from './hosts/browser.js';
-import {checkWorkers} from './limits.js';
-import {openPagePool, poolOptions} from './page_pool.js';
+import {checkWorkers} from './pool/limits.js';
+import {openPagePool, poolOptions} from './pool/page_pools.js';
 import {installOnPage} from './ports/on_page.js';
-import * as program from './program.js';
-import {Scheduler} from './scheduler.js';
-import {Starter} from './starter.js';
+import * as program from './api/program.js';
+import {Scheduler} from './api/scheduler.js';
+import {Starter} from './pool/starter.js';
 
 /**
- * @typedef {import('./page_pool.js').SchedulerOptions} SchedulerOptions
- * @typedef {import('./program.js').RunOptions} RunOptions
+ * @typedef {import('./pool/page_pools.js').SchedulerOptions} SchedulerOptions
+ * @typedef {import('./api/program.js').RunOptions} RunOptions
  */
 
 const host = new Page(new URL('./worker.js', import.meta.url));
@@ -28,7 +28,7 @@ export async function scheduler(options = {}) {
 
 /**
  * Makes `import penny` work in a Pyodide of the page's own.
- * @param {import('./boot.js').Pyodide} pyodide
+ * @param {import('./boot/pyodide.js').Pyodide} pyodide
  * @param {SchedulerOptions} [options] for the schedulers that Python opens: default number of workers and of trace,
  *     files, output
  */

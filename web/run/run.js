@@ -81,7 +81,7 @@ async function loadPenny() {
 
 /** Sends a trace in pieces: none may be too long for a string. */
 async function traceSender() {
-  const { jsonPieces } = await import("../penny/chrome_trace.js");
+  const { jsonPieces } = await import("../penny/trace/chrome.js");
   return (/** @type {any} */ whole) => {
     for (const text of jsonPieces(whole)) send({ type: "trace", text });
     send({ type: "traced", dropped: whole.otherData.dropped });

@@ -4,7 +4,7 @@
  *      woken in case it sleeps in a join.
  *   2. The worker raises penny.Cancelled in the task as soon as it is the innermost one and nothing is masked.
  *   3. The keeper watches: who was asked, is innermost and has not ended after the grace period has its
- *      worker killed (web/penny/watch.js).
+ *      worker killed (web/penny/pool/watch.js).
  * A time limit counts from the task's start; the keeper asks when it is over.
  */
 #include "tasks/tasks.h"

@@ -1,5 +1,5 @@
 /* Traces: what each participant did and when, in a ring of its own. The rings are flight recorders: they are
- * overwritten, oldest first, and whoever reads one sees what it missed. What becomes of it: web/penny/trace.js.
+ * overwritten, oldest first, and whoever reads one sees what it missed. What becomes of it: web/penny/trace/rings.js.
  *
  *   The participant                           A reader, which wants the events from `from` on
  *     a. writes the event at head               1. reads head

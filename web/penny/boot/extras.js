@@ -12,7 +12,7 @@ const HOME = '/home/pyodide';
 
 /**
  * Unpacks zip archives into the working directory.
- * @param {import('../boot.js').Pyodide} pyodide
+ * @param {import('./pyodide.js').Pyodide} pyodide
  * @param {ArrayBuffer[]} files
  */
 export function unpack(pyodide, files) {
@@ -20,7 +20,7 @@ export function unpack(pyodide, files) {
 }
 
 /**
- * @param {import('../boot.js').Pyodide} pyodide
+ * @param {import('./pyodide.js').Pyodide} pyodide
  * @param {Extras} extras
  */
 export async function addExtras(pyodide, {packages, files, script}) {

@@ -1,9 +1,9 @@
 // The payload of a task: arguments, then the outcome. A small one lies in the task's slot, a large one in a block of
 // the heap, and with either the slot carries the arrays that it refers to (penny/wasm_core/arrays.md).
-import * as L from '../layout.js';
-import {copyBytes, writePieces} from '../payload.js';
+import * as L from './layout.js';
+import {copyBytes, writePieces} from './payload.js';
 
-/** @typedef {import('../core.js').Core} Core */
+/** @typedef {import('./core.js').Core} Core */
 
 /** What fill() returns where there is no room. */
 export const FULL = -1;
@@ -16,7 +16,7 @@ export const roomOf = task => L.TASK_ADDRESS + task * L.TASK_BYTES + L.TASK_PAYL
  * @param {Core} core of whoever owns the slot
  * @param {number} task its slot
  * @param {number} size bytes
- * @param {import('../payload.js').Pieces} pieces so many
+ * @param {import('./payload.js').Pieces} pieces so many
  * @param {number[]} arrays numbers of those that it refers to, each once, which the caller holds
  * @param {(participant: number, size: number) => number} allocate the core's: arguments_allocate, or heap_allocate
  * @returns {number} address of the block, 0: it is in the slot; FULL: there is no room, the slot is as it was

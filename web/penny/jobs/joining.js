@@ -1,14 +1,14 @@
 // Joining: a worker waits for a job that it has promoted and another runs, helps meanwhile, and reads the outcome.
 import {CorruptionError} from '../core/corruption.js';
-import * as L from '../layout.js';
-import {copyBytes} from '../payload.js';
+import * as L from '../core/layout.js';
+import {copyBytes} from '../core/payload.js';
 
 export class Joining {
   /** The slot of the job whose outcome was found. */
   #joined = L.NONE;
 
   /**
-   * @param {import('../core.js').Core} core of the worker
+   * @param {import('../core/core.js').Core} core of the worker
    * @param {import('./stack.js').Stack} stack
    * @param {import('./stack.js').PoolOfWorker} pool
    */

@@ -1,12 +1,12 @@
 // Promotion: a worker's private job becomes a task of the core, which others can steal.
 import {FULL, fill} from '../core/slots.js';
-import * as L from '../layout.js';
-import {lengthOf} from '../payload.js';
+import * as L from '../core/layout.js';
+import {lengthOf} from '../core/payload.js';
 import {queueOf} from '../tasks/calls.js';
 
 export class Promotion {
   /**
-   * @param {import('../core.js').Core} core of the worker
+   * @param {import('../core/core.js').Core} core of the worker
    * @param {import('./stack.js').PoolOfWorker} pool
    */
   constructor(core, pool) {
@@ -19,7 +19,7 @@ export class Promotion {
    * @param {number} entry number of the function in the table
    * @param {number} serial of the function
    * @param {number} flags
-   * @param {import('../payload.js').Pieces} pieces its pickled arguments
+   * @param {import('../core/payload.js').Pieces} pieces its pickled arguments
    * @param {boolean} interactive
    * @param {number} limit ms that it may run; 0: no limit
    * @param {number} parent handle of the task whose job it is

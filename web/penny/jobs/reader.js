@@ -1,9 +1,9 @@
 // What a worker reads of a task that it runs: whose function, which arguments.
-import * as L from '../layout.js';
+import * as L from '../core/layout.js';
 
 export class TaskReader {
   /**
-   * @param {import('../core.js').Core} core of the worker
+   * @param {import('../core/core.js').Core} core of the worker
    */
   constructor(core) {
     this.core = core;

@@ -1,14 +1,14 @@
 // The tasks that a worker runs, one on top of another: while a join waits it runs what belongs to the join, and an urgent
 // task may run on top of a long one. An ordinary task costs Python one crossing, which ends the last task and waits for
 // the next.
-import * as L from '../layout.js';
-import {copyBytes} from '../payload.js';
+import * as L from '../core/layout.js';
+import {copyBytes} from '../core/payload.js';
 import {TaskReader} from './reader.js';
 
 /**
- * @typedef {import('../core.js').Core} Core
- * @typedef {import('../aside.js').Outcomes} Outcomes
- * @typedef {import('../kernels.js').Kernels} Kernels
+ * @typedef {import('../core/core.js').Core} Core
+ * @typedef {import('./outcomes.js').Outcomes} Outcomes
+ * @typedef {import('../kernels/calls.js').Kernels} Kernels
  *
  * Where Python gets what is small: a place in its own memory. That may grow, so `memory` is to be asked for anew.
  * @typedef {{readonly memory: Uint8Array, readonly address: number, readonly size: number}} Inbox

@@ -1,6 +1,6 @@
 // What a module of kernels says of itself, and whether it can be run: read out of its bytes.
-import * as L from '../layout.js';
-import {withStackCheck} from '../stack_check.js';
+import * as L from '../core/layout.js';
+import {withStackCheck} from './stack_check.js';
 
 /** Of a kernel stack, above where its stack pointer has to stay. */
 export const STACK_ROOM = L.KERNEL_STACK_BYTES - L.KERNEL_STACK_LOW;

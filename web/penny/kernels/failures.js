@@ -1,5 +1,5 @@
 // How a kernel ends that does not return.
-import {Failure} from '../layout.js';
+import {Failure} from '../core/layout.js';
 
 /** The names of the errors, by failure. @type {Record<number, string>} */
 const NAMES = {

@@ -1,10 +1,10 @@
 // The kernel modules of a scheduler's memory: how one comes into it, and into each participant. The protocol, and why
 // each step: penny/wasm_core/kernels/README.md.
-import * as L from '../layout.js';
-import {LIMIT} from '../stack_check.js';
+import * as L from '../core/layout.js';
+import {LIMIT} from './stack_check.js';
 import {BUILD, KernelModule, STACK_ROOM, hasActiveData, needs, signaturesOf} from './binary.js';
 
-/** @typedef {import('../core.js').Core} Core */
+/** @typedef {import('../core/core.js').Core} Core */
 
 /** What of libm WebAssembly has no instruction for. */
 const MATH = {

@@ -6,14 +6,14 @@
 // In between it may be doomed: it can run no more, and its thread was told to end. But that may go on for a while, and
 // no memory is recovered that somebody writes: so it is lost when it is gone, and at once only if it has never held on
 // to its life, which it does before it gets to see the memory.
-import {clockHere} from '../clock.js';
-import {ASYNC_WORKER} from '../layout.js';
-import {tell} from '../starter.js';
+import {clockHere} from '../core/clock.js';
+import {ASYNC_WORKER} from '../core/layout.js';
+import {tell} from './starter.js';
 
 /**
  * @typedef {'starting' | 'ready' | 'lost' | 'stopped'} State
- * @typedef {import('../messages.js').ToPage} ToPage
- * @typedef {import('../messages.js').StartPool} StartPool
+ * @typedef {import('./messages.js').ToPage} ToPage
+ * @typedef {import('./messages.js').StartPool} StartPool
  *
  * Who is told of a life. became: its state is another; heard: the worker has sent what is not about its life; uncaught:
  * an error that nobody has caught in it
@@ -40,7 +40,7 @@ export class Life {
 
   /**
    * Starts its thread.
-   * @param {import('../starter.js').Starter} starter
+   * @param {import('./starter.js').Starter} starter
    * @param {number} number
    * @param {Witness} witness
    * @throws {Error} that says why there is none

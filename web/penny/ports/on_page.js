@@ -1,23 +1,23 @@
 // Penny in a Pyodide of the page's own, whose schedulers' client is the page.
-import {onDeath} from '../boot.js';
-import {installBridge} from '../bridge.js';
-import {openPagePool, poolOptions} from '../page_pool.js';
+import {onDeath} from '../boot/pyodide.js';
+import {installBridge} from './bridge.js';
+import {openPagePool, poolOptions} from '../pool/page_pools.js';
 
 /**
- * @typedef {import('../boot.js').Pyodide} Pyodide
- * @typedef {import('../page_pool.js').Program} Program
- * @typedef {import('../page_pool.js').SchedulerOptions} SchedulerOptions
- * @typedef {import('../pool.js').Pool} Pool
+ * @typedef {import('../boot/pyodide.js').Pyodide} Pyodide
+ * @typedef {import('../pool/page_pools.js').Program} Program
+ * @typedef {import('../pool/page_pools.js').SchedulerOptions} SchedulerOptions
+ * @typedef {import('../pool/pool.js').Pool} Pool
  */
 
 /**
  * Makes `import penny` work in the page's Pyodide, in which its files lie already.
- * @param {import('../starter.js').Starter} starter
+ * @param {import('../pool/starter.js').Starter} starter
  * @param {Pyodide} pyodide
  * @param {WebAssembly.Module} module
  * @param {SchedulerOptions} options
  * @param {Program} [script]
- * @param {(recording: import('../trace.js').Recording) => void} [traced] as in openPagePool
+ * @param {(recording: import('../trace/rings.js').Recording) => void} [traced] as in openPagePool
  */
 export function installOnPage(starter, pyodide, module, options, script, traced) {
   /** @type {Set<Pool>} */

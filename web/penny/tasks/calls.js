@@ -1,6 +1,6 @@
 // What a call is, from its submission until its outcome has been handed over.
-import * as L from '../layout.js';
-import {Outcome} from '../layout.js';
+import * as L from '../core/layout.js';
+import {Outcome} from '../core/layout.js';
 
 /**
  * What a call is known by to whoever submits it: whatever is the same value as itself alone, for ever. A number that is
@@ -77,7 +77,7 @@ export const KEEP = 2;
 
 /**
  * One reference less; the last one frees its entry.
- * @param {import('../core.js').Core} core of the client whose function it is
+ * @param {import('../core/core.js').Core} core of the client whose function it is
  * @param {TableFunction} fn
  */
 export function release(core, fn) {

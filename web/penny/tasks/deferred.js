@@ -1,6 +1,6 @@
 // Back-pressure: the calls of a client that have found no slot or no room yet, in order. Those of the batch do not hold
 // up the others.
-import * as L from '../layout.js';
+import * as L from '../core/layout.js';
 import {release} from './calls.js';
 
 /**
@@ -31,7 +31,7 @@ export class Deferred {
   #closed = false;
 
   /**
-   * @param {import('../core.js').Core} core of the client
+   * @param {import('../core/core.js').Core} core of the client
    * @param {Placer} placer
    */
   constructor(core, placer) {

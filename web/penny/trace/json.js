@@ -1,10 +1,10 @@
 // A trace for Python, which gets JSON.
-import {chromeTrace, jsonPieces} from '../chrome_trace.js';
-import {readTrace} from '../trace.js';
+import {chromeTrace, jsonPieces} from './chrome.js';
+import {readTrace} from './rings.js';
 
 /**
  * A trace as JSON; empty: nothing was recorded.
- * @param {import('../core.js').Core} core
+ * @param {import('../core/core.js').Core} core
  */
 export function traceAsJson(core) {
   if (!core.traced) return '';

@@ -1,7 +1,7 @@
 // What the functions of a trace are called: a table in shared memory into which each worker writes what it learns.
-import * as L from '../layout.js';
+import * as L from '../core/layout.js';
 
-/** @typedef {import('../core.js').Core} Core */
+/** @typedef {import('../core/core.js').Core} Core */
 
 /** @param {Core} core */
 export const traceAddress = core => core.words[L.TRACE_WORD] >>> 0;

@@ -1,14 +1,14 @@
 // The async worker of a pool: its Python runs coroutines, on the event loop, and nothing in it blocks.
-import {Client} from '../client.js';
-import {ClientPort} from '../client_port.js';
-import {ASYNC, Core, clientParticipant} from '../core.js';
-import {CoroutinePort} from '../coroutine_port.js';
+import {Client} from '../tasks/client.js';
+import {ClientPort} from '../ports/client_port.js';
+import {ASYNC, Core, clientParticipant} from '../core/core.js';
+import {CoroutinePort} from '../ports/coroutine_port.js';
 import {poolOf, startPoolPython, tellPage} from './python.js';
 
 /**
  * Runs coroutines until the scheduler stops.
  * @param {import('../hosts/host.js').Self} here
- * @param {import('../messages.js').StartPool} message
+ * @param {import('../pool/messages.js').StartPool} message
  */
 export async function start(here, message) {
   const {parts, memory, worker} = message;

@@ -1,15 +1,15 @@
 // A host worker: runs a program, which may block, and opens pools that the page keeps.
 import {addExtras} from '../boot/extras.js';
-import {installBridge} from '../bridge.js';
-import {hostPools} from '../host.js';
-import {blockingRead} from '../input.js';
-import {SCRIPT} from '../output.js';
+import {installBridge} from '../ports/bridge.js';
+import {hostPools} from '../pool/host_pools.js';
+import {blockingRead} from '../stdio/input.js';
+import {SCRIPT} from '../stdio/output.js';
 import {startPython, tellPage} from './python.js';
 
 /**
  * @typedef {import('../hosts/host.js').Self} Self
- * @typedef {import('../messages.js').StartHost} StartHost
- * @typedef {import('../messages.js').Script} Script
+ * @typedef {import('../pool/messages.js').StartHost} StartHost
+ * @typedef {import('../pool/messages.js').Script} Script
  */
 
 /**

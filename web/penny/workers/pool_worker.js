@@ -1,12 +1,12 @@
 // A pool worker: runs tasks, one on top of another, and blocks while there are none.
-import {hearDoorbell} from '../boot.js';
-import {Core} from '../core.js';
-import {WorkerPort} from '../worker_port.js';
+import {hearDoorbell} from '../boot/pyodide.js';
+import {Core} from '../core/core.js';
+import {WorkerPort} from '../ports/worker_port.js';
 import {poolOf, startPoolPython, tellPage} from './python.js';
 
 /**
  * @typedef {import('../hosts/host.js').Self} Self
- * @typedef {import('../messages.js').StartPool} StartPool
+ * @typedef {import('../pool/messages.js').StartPool} StartPool
  */
 
 /**

@@ -1,15 +1,15 @@
 // What workers have in common: a Python, which begins when the worker holds on to its life, and says how it dies; and
 // whom they tell what.
-import {bootPyodide, onDeath} from '../boot.js';
+import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {addExtras} from '../boot/extras.js';
-import {followClock} from '../clock.js';
-import {writeTo} from '../output.js';
+import {followClock} from '../core/clock.js';
+import {writeTo} from '../stdio/output.js';
 
 /**
  * @typedef {import('../hosts/host.js').Self} Self
- * @typedef {import('../messages.js').ToPage} ToPage
- * @typedef {import('../messages.js').StartPool} StartPool
- * @typedef {import('../boot.js').Pyodide} Pyodide
+ * @typedef {import('../pool/messages.js').ToPage} ToPage
+ * @typedef {import('../pool/messages.js').StartPool} StartPool
+ * @typedef {import('../boot/pyodide.js').Pyodide} Pyodide
  */
 
 /** @param {Self} here @param {ToPage} message @param {any[]} [transfer] */

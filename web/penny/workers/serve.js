@@ -1,11 +1,11 @@
 // What a worker does at the page's word. Each loads only what its role needs: so a pool has its workers sooner.
-import {bootPyodide, makeSnapshot, prepare} from '../boot.js';
+import {bootPyodide, makeSnapshot, prepare} from '../boot/pyodide.js';
 import {inWords} from '../hosts/in_words.js';
 import {tellPage} from './python.js';
 
 /**
  * @typedef {import('../hosts/host.js').Self} Self
- * @typedef {import('../messages.js').ToWorker} ToWorker
+ * @typedef {import('../pool/messages.js').ToWorker} ToWorker
  */
 
 const ROLES = {

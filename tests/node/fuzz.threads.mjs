@@ -1,0 +1,481 @@
+// Threads of fuzz.test.mjs: a client and a worker in one thread, and somebody who overwrites words of the shared
+// memory between their steps.
+import assert from 'node:assert/strict';
+
+import {Client} from '../../web/penny/tasks/client.js';
+import {Outcome} from '../../web/penny/core/layout.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
+import {HOST, KEEPER, MEBIBYTE, clientParticipant, createMemory} from '../../web/penny/core/core.js';
+import {CorruptionError} from '../../web/penny/core/corruption.js';
+import {Kernels} from '../../web/penny/kernels/calls.js';
+import {KernelError} from '../../web/penny/kernels/failures.js';
+import {KernelModules} from '../../web/penny/kernels/modules.js';
+import * as L from '../../web/penny/core/layout.js';
+import {SharedArray} from '../../web/penny/api/shared_array.js';
+import {HANDLE} from '../../web/penny/wire/opcodes.js';
+import {WorkerPort} from '../../web/penny/ports/worker_port.js';
+import {NOTHING, STOPPED, TestCore, generator} from './support/threads.mjs';
+
+/** @typedef {import('./support/threads.mjs').Body} Body */
+
+const WORKER = 0;
+const HEAP = 4 * MEBIBYTE;
+const INBOX = 2048;
+const STEPS = 60;
+/** Errors after which a round has shown what it can. */
+const ENOUGH = 8;
+/** Payloads in the slot, in small blocks, in large ones. */
+const SIZES = [12, 100, 208, 209, 3000, 40_000, 200_000];
+
+/** What is written over a word. */
+const VALUES = [0, 1, 12, 207, 208, 209, 512, 65536, L.TASKS - 1, L.TASKS, L.HEAP_ADDRESS, L.NONE, 0x7fffffff, 0x80000000];
+
+/** A Python buffer, and a Pyodide whose memory it lies in. @param {Uint8Array} data */
+const buffer = data => ({getBuffer: () => ({data, release() {}})});
+
+/**
+ * The rounds of a body that overwrites a memory of its own each time: its core, and what is drawn by the round's seed.
+ * @param {WebAssembly.Module} module
+ * @param {{seed: number, rounds: number}} settings
+ * @param {(text: string) => void} note
+ * @param {(round: number) => [workers: number, options?: {firstPosition: number}]} [kind] what it is initialised with
+ */
+function* memories(module, {seed, rounds}, note, kind = () => [1]) {
+  for (let round = 0; round < rounds; round++) {
+    const name = `seed ${seed + round}`;
+    note(name);
+    const [workers, options] = kind(round);
+    const core = new TestCore(module, createMemory(HEAP), KEEPER);
+    core.initialise(workers, HEAP, options);
+    yield {name, core, random: generator(seed + round)};
+  }
+}
+
+class Scene {
+  /**
+   * @param {WebAssembly.Module} module
+   * @param {number} seed
+   * @param {(text: string) => void} note
+   */
+  constructor(module, seed, note) {
+    this.random = generator(seed);
+    this.note = note;
+    this.core = new TestCore(module, createMemory(HEAP), KEEPER);
+    this.core.initialise(1, HEAP);
+    this.client = new Client(this.core.as(clientParticipant(HOST)), HOST, {waitAsync: false});
+    this.fn = this.client.addFunction(new Uint8Array(700).fill(7));
+    /** How each task ended, by ticket. @type {Map<number, number>} */
+    this.pending = new Map();
+    /** @type {Set<number>} */
+    this.slots = new Set();
+    this.ended = 0;
+    this.errors = 0;
+    /** Of the worker’s Python: its boxes, and behind them what is larger. */
+    this.memory = new Uint8Array(1 << 20);
+    this.port = this.newWorker();
+  }
+
+  newWorker() {
+    const {memory} = this;
+    const box = (/** @type {number} */ at) => buffer(memory.subarray(at, at + INBOX));
+    const boxes = {inbox: box(0), outbox: box(INBOX), parcel: box(2 * INBOX)};
+    const pool = {workers: 1, watch() {}, coroutine() {}, trace: () => ''};
+    return new WorkerPort({HEAPU8: memory}, this.core.as(WORKER), WORKER, boxes, pool);
+  }
+
+  /** A list of one Python buffer. @param {number} size */
+  large(size) {
+    const data = this.memory.subarray(4 * INBOX, 4 * INBOX + size);
+    return {length: 1, get: () => ({...buffer(data), destroy() {}})};
+  }
+
+  /** @param {number} n */
+  below(n) {
+    return this.random() % n;
+  }
+
+  submit() {
+    const size = SIZES[this.below(SIZES.length)];
+    const ticket = this.client.submit(this.fn, PLAIN, new Uint8Array(size).fill(9));
+    assert.ok(!this.pending.has(ticket));
+    this.pending.set(ticket, size);
+    for (let index = 0; index < L.TASKS && this.slots.size < 64; index++)
+      if (this.core.state(index).state) this.slots.add(index);
+      else if (index > 4000 && this.slots.size) break;
+  }
+
+  /** A worker takes a task and reads what its Python would. */
+  work() {
+    const {exports} = this.core.as(WORKER);
+    const task = exports.worker_next(WORKER, 0);
+    if (task === NOTHING) return;
+    // What start() does, without a wait.
+    const next = [task];
+    /** @type {any} */ (this.port).core.exports = {...exports, worker_next: () => next.pop() ?? STOPPED};
+    const code = this.port.start();
+    if (code === STOPPED) return; // it was taken for a kernel's, and has ended
+    if (code & L.Code.IS_LARGE) {
+      const size = this.port.arguments_size();
+      assert.ok(size <= HEAP, `arguments of ${size} bytes`);
+      const bytes = new Uint8Array(size);
+      this.port.read_arguments(0, buffer(bytes));
+      this.port.arguments_read();
+    }
+    assert.ok(this.port.function().length <= HEAP);
+    const size = SIZES[this.below(SIZES.length)];
+    if (size <= INBOX) this.port.finish(this.below(2), size);
+    else this.port.finish_large(this.below(2), this.large(size), {toJs: () => []});
+  }
+
+  collect() {
+    const {client} = this;
+    client.collect((ticket, outcome, address, size) => {
+      assert.ok(this.pending.delete(ticket), `ticket ${ticket} ends, which is not pending`);
+      this.ended++;
+      if (outcome === Outcome.CORRUPTED) this.errors++;
+      if (!size) return true;
+      // Where it says that the payload lies there is one, as far as anybody can know.
+      const end = address + size;
+      const {bytes} = client.core;
+      assert.ok(end <= bytes.length, `${size} bytes at ${address} of ${bytes.length}`);
+      const first = Math.floor((address - L.TASK_ADDRESS) / L.TASK_BYTES);
+      if (address < L.HEAP_ADDRESS) {
+        assert.ok(first >= 0 && first < L.TASKS);
+        assert.ok(end <= L.TASK_ADDRESS + (first + 1) * L.TASK_BYTES, 'a payload of several slots');
+      }
+      return true;
+    });
+  }
+
+  step() {
+    const steps = [this.submit, this.work, this.work, this.collect];
+    const step = steps[this.below(steps.length)];
+    this.note(`${step.name}, ${this.pending.size} pending`);
+    try {
+      this.attempt(step);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      this.errors++; // in the recovery: the injector itself was hit
+    }
+  }
+
+  /** Something that may fail, but must come back; a worker to which that happens dies of it. */
+  attempt(/** @type {() => void} */ step) {
+    try {
+      step.call(this);
+    } catch (error) {
+      const expected = error instanceof CorruptionError || error instanceof WebAssembly.RuntimeError;
+      if (!expected) throw error;
+      this.errors++;
+      if (step !== this.work) return;
+      this.core.exports.recover(WORKER);
+      this.core.exports.reinject();
+      this.port = this.newWorker();
+    }
+  }
+
+  /** @param {readonly number[]} words that may be hit, as offsets in a slot */
+  hitSlot(words) {
+    const slots = [...this.slots];
+    const slot = slots[this.below(slots.length)] ?? 0;
+    const address = L.TASK_ADDRESS + slot * L.TASK_BYTES + 4 * words[this.below(words.length)];
+    this.hit(address);
+  }
+
+  /** @param {number} address of a word */
+  hit(address) {
+    const before = this.core.word(address);
+    const value =
+      this.below(3) === 0
+        ? this.random()
+        : this.below(2)
+          ? VALUES[this.below(VALUES.length)]
+          : before ^ (1 << this.below(32));
+    this.core.poke(address, value);
+  }
+
+  /** Ends the round: all that still can ends. */
+  settle() {
+    for (let i = 0; i < 3 * STEPS && this.pending.size && this.errors < 5 * ENOUGH; i++) {
+      this.attempt(this.work);
+      this.attempt(this.collect);
+    }
+    this.client.close();
+  }
+}
+
+/** Words by which a slot's content is found: what JavaScript reads before it reads bytes. */
+const CONTENT = [L.TASK_SIZE_WORD, L.TASK_BLOCK_WORD, L.TASK_FUNCTION_WORD, L.TASK_FLAGS_WORD];
+
+/**
+ * Overwrites sizes, blocks, function numbers, links: every task must end, with an error or not.
+ * @type {Body}
+ */
+export function content({module}, {seed, rounds}, {note}) {
+  let ended = 0;
+  let errors = 0;
+  for (let round = 0; round < rounds; round++) {
+    const scene = new Scene(module, seed + round, text => note(`seed ${seed + round}: ${text}`));
+    for (let i = 0; i < STEPS; i++) {
+      scene.step();
+      if (i % 7 === 3) scene.hitSlot(CONTENT);
+    }
+    scene.settle();
+    assert.equal(scene.pending.size, 0, `seed ${seed + round}: ${scene.pending.size} never end`);
+    ended += scene.ended;
+    errors += scene.errors;
+  }
+  return {ended, errors};
+}
+
+/**
+ * Overwrites anything in slots, completion lists, the function table, the heap's map, deque and injector. Nobody hangs, nobody
+ * reads what is no payload.
+ * @type {Body}
+ */
+export function anything({module}, {seed, rounds}, {note}) {
+  let ended = 0;
+  let errors = 0;
+  for (let round = 0; round < rounds; round++) {
+    const scene = new Scene(module, seed + round, text => note(`seed ${seed + round}: ${text}`));
+    const {core} = scene;
+    const places = [
+      () => scene.hitSlot(Array.from({length: 16}, (_, word) => word)),
+      () => scene.hit(L.CLIENT_ADDRESS + HOST * L.CLIENT_BYTES + 4 * scene.below(3)),
+      () => scene.hit(core.test.at_life(1 + scene.below(4)) + 4 * scene.below(4)),
+      () => scene.hit(core.test.at_granule(scene.below(64))),
+      () => scene.hit(core.test.at_deque_top(WORKER)),
+      () => scene.hit(core.test.at_deque_bottom(WORKER)),
+      () => scene.hit(core.test.at_injector_head(L.BATCH)),
+      () => scene.hit(core.test.at_injector_tail(L.BATCH) + 64 + 4 * scene.below(64)),
+    ];
+    // Where the queue itself was hit, everything fails from then on.
+    for (let i = 0; i < STEPS && scene.errors < ENOUGH; i++) {
+      scene.step();
+      if (i % 5 === 2) places[scene.below(places.length)]();
+    }
+    try {
+      if (scene.errors < ENOUGH) scene.settle();
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      scene.errors++;
+    }
+    ended += scene.ended;
+    errors += scene.errors;
+  }
+  return {ended, errors};
+}
+
+/**
+ * Overwrites a deque's positions, far and near, with tasks in it: its owner and thieves get an error or go on, and all tasks
+ * run once a successor has taken over.
+ * @type {Body}
+ */
+export function deque({module}, settings, {note}) {
+  let ended = 0;
+  let errors = 0;
+  for (const {name, core, random} of memories(module, settings, note, round => [
+    2,
+    {firstPosition: round % 2 ? 0 : -3},
+  ])) {
+    const [owner, thief] = [core.as(0), core.as(1)];
+    const tasks = 20;
+    for (let i = 0; i < tasks; i++) {
+      const task = core.exports.task_new(HOST);
+      assert.equal(core.exports.task_submit(task, 0, L.BATCH, 0, 0, 0), 1);
+    }
+    const done = new Set();
+    const run = (/** @type {TestCore} */ worker) => {
+      const task = worker.exports.worker_next(worker.participant, 0);
+      if (task === NOTHING) return false;
+      assert.ok(!done.has(task), `task ${task} runs twice`);
+      done.add(task);
+      worker.exports.task_finish(task, worker.participant, L.State.RETURNED, 0, 0);
+      return true;
+    };
+    /** One of them may find that it is overwritten, and die of it. @param {TestCore} worker */
+    const attempt = worker => {
+      try {
+        return run(worker);
+      } catch (error) {
+        if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+        errors++;
+        core.exports.recover(worker.participant);
+        assert.equal(core.exports.reinject(), 0);
+        worker.exports.worker_start(worker.participant);
+        return true;
+      }
+    };
+    attempt(owner); // some of them lie in its deque now
+    const word = random() % 2 ? core.test.at_deque_top(0) : core.test.at_deque_bottom(0);
+    core.poke(word, random() % 2 ? random() : core.word(word) ^ (1 << (random() % 32)));
+    while (attempt(random() % 2 ? owner : thief) || attempt(owner) || attempt(thief)) continue;
+    // What lay where the deque ends now is found by whoever recovers.
+    core.exports.recover(0);
+    assert.equal(core.exports.reinject(), 0);
+    owner.exports.worker_start(0);
+    while (attempt(owner) || attempt(thief)) continue;
+    assert.equal(done.size, tasks, `${name}: ${done.size} of ${tasks} tasks have run`);
+    ended += done.size;
+  }
+  return {ended, errors};
+}
+
+/**
+ * Overwrites the array table, lists of what slots carry and what names them. Whoever has an array gets an address in the heap or
+ * an error, and nothing is written where no array is.
+ * @type {Body}
+ */
+export function arrays({module}, settings, {note}) {
+  let ended = 0;
+  let errors = 0;
+  for (const {name, core, random} of memories(module, settings, note)) {
+    const below = (/** @type {number} */ n) => random() % n;
+    const holders = [core.as(clientParticipant(HOST)), core.as(WORKER)];
+    /** @type {{number: number, serial: number}[]} */
+    const names = [];
+    /** @type {number[]} slots that carry some */
+    const slots = [];
+    const lists = new Set();
+    // Words that nobody may write: slots between those where the two begin to look for free ones.
+    const wordOf = (/** @type {number} */ slot) => (L.TASK_ADDRESS + slot * L.TASK_BYTES) >> 2;
+    const unused = () => core.words.slice(wordOf(1000), wordOf(15_000));
+    const before = unused();
+    const steps = [
+      function make() {
+        const {arrays} = holders[below(2)];
+        const number = arrays.make([8, 700, 40_000, 200_000][below(4)]);
+        if (number) names.push({number, serial: arrays.serial(number)});
+      },
+      function hold() {
+        const name = names[below(names.length)];
+        if (name && holders[below(2)].arrays.hold(name.number, name.serial)) ended++;
+      },
+      function look() {
+        const name = names[below(names.length)];
+        const holder = holders[below(2)];
+        if (!name || !holder.arrays.hold(name.number, name.serial)) return;
+        const address = holder.arrays.address(name.number);
+        const size = holder.exports.array_size(name.number) >>> 0;
+        assert.ok(address >= L.HEAP_ADDRESS && address + size <= holder.bytes.length, `${size} bytes at ${address}`);
+        holder.arrays.drop(name.number);
+      },
+      function drop() {
+        const name = names[below(names.length)];
+        if (name) holders[below(2)].arrays.drop(name.number);
+      },
+      function carry() {
+        const holder = holders[0];
+        const held = [...new Set(names.map(({number}) => number))].slice(-3);
+        const slot = holder.exports.task_new(HOST);
+        const list = holder.exports.list_new(holder.participant, held.length) >>> 0;
+        if (!list) return;
+        holder.reach(list + 4 + 4 * held.length);
+        holder.words.set(held, list / 4 + 1);
+        lists.add(list);
+        if (below(4) === 0) hit(list + 4 * below(held.length + 1));
+        holder.exports.task_carry(slot, list);
+        slots.push(slot);
+      },
+      function uncarry() {
+        const slot = slots.splice(below(slots.length || 1), 1)[0];
+        if (slot !== undefined) holders[0].exports.task_free(slot, HOST);
+      },
+      function recover() {
+        if (below(4)) return;
+        core.exports.recover(WORKER);
+        holders[1] = core.as(WORKER);
+      },
+    ];
+    const hit = (/** @type {number} */ address) => {
+      const was = core.word(address);
+      core.poke(address, below(2) ? VALUES[below(VALUES.length)] : below(2) ? random() : was ^ (1 << below(32)));
+    };
+    const places = [
+      () => hit(core.test.at_array_life(names[below(names.length)].number) + 4 * below(2)),
+      () => hit(core.test.at_array_holders(names[below(names.length)].number) + 4 * below(3)),
+      () => hit(core.test.at_array_block(names[below(names.length)].number) + 4 * below(2)),
+      () => hit(core.test.at_carried(slots.length ? slots[below(slots.length)] : below(64))),
+      () => lists.size && hit([...lists][below(lists.size)] + 4 * below(4)),
+    ];
+    for (let i = 0; i < STEPS; i++) {
+      const step = steps[below(steps.length)];
+      note(`${name}: ${step.name}`);
+      try {
+        step();
+      } catch (error) {
+        if (!(error instanceof CorruptionError || error instanceof WebAssembly.RuntimeError)) throw error;
+        errors++;
+      }
+      if (i % 5 === 4 && names.length) places[below(places.length)]();
+    }
+    const after = unused();
+    const wild = after.findIndex((word, i) => word !== before[i]);
+    assert.equal(wild, -1, `${name}: word ${wild} of the unused slots was written`);
+  }
+  return {ended, errors};
+}
+
+/**
+ * Overwrites handles of arrays, as they lie in payloads: an error, or an array whose elements lie within the one that there is.
+ * @type {Body}
+ */
+export function handles({module}, settings, {note}) {
+  let ended = 0;
+  let errors = 0;
+  for (const {name, core, random} of memories(module, settings, note)) {
+    const base = core.exports.heap_used();
+    const array = SharedArray.make(core, [3 + (random() % 5), 4], ['uint8', 'int32', 'float64'][random() % 3]);
+    const [first, last] = [array.data.byteOffset, array.data.byteOffset + array.data.byteLength];
+    for (let i = 0; i < STEPS; i++) {
+      const handle = array[HANDLE]();
+      const from = random() % 8 ? 10 : 0; // else it names nothing
+      for (let hits = 1 + (random() % 3); hits; hits--)
+        handle[from + (random() % (handle.length - from))] = random() % 2 ? random() : random() % 4;
+      try {
+        const got = SharedArray.attach(core, random() % 8 ? handle : handle.subarray(0, random() % handle.length));
+        try {
+          const {byteOffset, byteLength} = got.data;
+          assert.ok(!byteLength || (byteOffset >= first && byteOffset + byteLength <= last), name);
+        } finally {
+          got.free();
+        }
+        ended++;
+      } catch (error) {
+        if (error instanceof assert.AssertionError) throw error;
+        errors++;
+      }
+    }
+    array.free();
+    assert.equal(core.exports.heap_used(), base, `${name}: a hold is left`);
+  }
+  return {ended, errors};
+}
+
+/** What loading and calling a kernel may end with. */
+const KERNEL_ERRORS = [KernelError, CorruptionError, WebAssembly.CompileError, WebAssembly.LinkError, WebAssembly.RuntimeError, RangeError, TypeError];
+
+/**
+ * Overwrites the table of kernel modules: a worker that loads one then has it as it was, or an error.
+ * @type {Body}
+ */
+export function modules({module}, {kernels, ...settings}, {note}) {
+  let ended = 0;
+  let errors = 0;
+  for (const {core, random} of memories(module, settings, note)) {
+    assert.equal(new KernelModules(core).add(kernels), 1);
+    const word = core.test.at_kernel_module(1) + 4 * (random() % 5); // state, block, size, data, table
+    const before = core.word(word);
+    const value = [VALUES[random() % VALUES.length], random(), before ^ (1 << (random() % 32))][random() % 3];
+    core.poke(word, value);
+    const worker = new Kernels(core.as(WORKER), () => assert.fail('there is no other task'));
+    try {
+      assert.equal(worker.call(1, 'fib', [10]), 55);
+      ended++;
+    } catch (error) {
+      if (!KERNEL_ERRORS.some(type => error instanceof type)) throw error;
+      errors++;
+    }
+  }
+  return {ended, errors};
+}

@@ -1,0 +1,305 @@
+// Running a Python program: in a host worker of its own, where it may block, or on the page's Pyodide.
+import {bootPyodide, onDeath} from '../boot/pyodide.js';
+import {unpack} from '../boot/extras.js';
+import {chromeTrace} from '../trace/chrome.js';
+import {clockHere} from '../core/clock.js';
+import {Core, KEEPER} from '../core/core.js';
+import {checkWorkers} from '../pool/limits.js';
+import {answer, inPieces, inputBuffer} from '../stdio/input.js';
+import {InOrder, SCRIPT, decoded, newCounts, tellError, toConsole, writeTo} from '../stdio/output.js';
+import {hasWaitAsync, packagesFrom} from '../pool/page_pools.js';
+import {Pool} from '../pool/pool.js';
+import {START_TIMEOUT} from '../pool/life.js';
+import {installOnPage} from '../ports/on_page.js';
+import {tell} from '../pool/starter.js';
+
+/**
+ * @typedef {import('../stdio/output.js').Output} Output
+ * @typedef {import('../pool/pool.js').WorkerChange} WorkerChange
+ * @typedef {import('../pool/starter.js').Starter} Starter
+ * @typedef {import('../pool/messages.js').ToPage} ToPage
+ * @typedef {import('../pool/messages.js').Script} Script
+ * @typedef {import('../boot/pyodide.js').Pyodide} Pyodide
+ * @typedef {import('../boot/pyodide.js').Death} Death
+ * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
+ *            workers?: number, files?: ArrayBuffer[], output?: Output,
+ *            input?: import('../stdio/input.js').Input, terminal?: boolean, environment?: Record<string, string>,
+ *            worker?: (change: WorkerChange) => void,
+ *            trace?: (trace: import('../trace/chrome.js').ChromeTrace) => void, signal?: AbortSignal}} RunOptions
+ *   dedent: the source may be indented as a whole; workers: the default of Scheduler(); files: zip
+ *   archives, unpacked into the working directory, also in the workers; output: what is printed, default: the console;
+ *   input: stdin, default: none in a host worker, prompt() on the page; terminal: whether that is one; environment: set
+ *   in os.environ; worker: told what becomes of
+ *   the pool's workers; trace: its schedulers record what workers do, and this gets it, once, when the program
+ *   has ended, however that was; signal: ends the program, in a host worker only
+ */
+
+/**
+ * Runs a Python program.
+ * @param {Starter} starter
+ * @param {string} source
+ * @param {RunOptions} [options]
+ * @returns {Promise<number>} its exit status; a traceback has gone to stderr, or a line about what its Python died of
+ */
+export async function run(starter, source, options = {}) {
+  starter.host.requireSharedMemory();
+  checkWorkers(options.workers);
+  const {filename = '<script>', argv = [filename], dedent = false, environment = {}} = options;
+  const runIt = options.on === 'page' ? runOnPage : runInHost;
+  /** @type {import('../trace/rings.js').Recording[]} */
+  const recordings = [];
+  const traced = options.trace && recordings.push.bind(recordings);
+  try {
+    return await runIt(starter, {source, filename, argv, dedent, environment}, options, traced);
+  } finally {
+    options.trace?.(chromeTrace(recordings));
+  }
+}
+
+/**
+ * Gets what a pool of the program's has done, when it has closed. Undefined: nothing is traced.
+ * @typedef {((recording: import('../trace/rings.js').Recording) => void) | undefined} Traced
+ */
+
+// ---- on the page ---------------------------------------------------------------------------------
+
+/**
+ * Its death is a program's that runs there, and the next one gets a new Pyodide.
+ * @type {Promise<{pyodide: Pyodide, death: Promise<Death>}> | undefined}
+ */
+let pagePyodide;
+/** The last program on the page: they share one Python and take turns. @type {Promise<unknown>} */
+let turn = Promise.resolve();
+
+/**
+ * @param {Starter} starter
+ * @param {Script} script
+ * @param {RunOptions} options
+ * @param {Traced} traced
+ * @returns {Promise<number>}
+ */
+function runOnPage(starter, script, options, traced) {
+  const mine = turn.then(() => runNow(starter, script, options, traced));
+  turn = mine.catch(() => {});
+  return mine;
+}
+
+/**
+ * @param {Starter} starter
+ * @param {Script} script
+ * @param {RunOptions} options
+ * @param {Traced} traced
+ */
+async function runNow(starter, script, {workers, files = [], output: shown, input}, traced) {
+  const output = shown ?? toConsole();
+  pagePyodide ??= starter
+    .parts()
+    .then(parts => bootPyodide(parts))
+    .then(pyodide => {
+      const death = new Promise(ends => onDeath(pyodide, {ends}));
+      death.then(() => (pagePyodide = undefined));
+      return {pyodide, death};
+    })
+    .catch(error => {
+      pagePyodide = undefined; // the next one tries again
+      throw error;
+    });
+  const {pyodide, death} = await pagePyodide;
+  let dying = false;
+  onDeath(pyodide, {begins: () => (dying = true), ends() {}});
+  const print = decoded(output, null);
+  writeTo(pyodide, (stream, bytes) => print(dying ? 'stderr' : stream, bytes)); // its stack goes to stdout otherwise
+  pyodide.pyimport('penny.input').read_by(input && inPieces(input));
+  unpack(pyodide, files);
+  const trace = traced !== undefined;
+  installOnPage(starter, pyodide, await starter.site.core(), {workers, files, trace, output}, script, traced);
+  const {source, filename, argv, dedent, environment} = script;
+  const {run} = pyodide.pyimport('penny.script');
+  try {
+    const status = run(source, filename, argv, dedent, environment);
+    return await Promise.race([status, death.then(death => statusOfDead(death, output, shown !== undefined))]);
+  } finally {
+    output.end?.();
+  }
+}
+
+/**
+ * Says what a program's Python died of.
+ * @param {Death} death
+ * @param {Output} output
+ * @param {boolean} onConsole whether to say it there, too
+ */
+function statusOfDead({status, reason}, output, onConsole) {
+  if (status) {
+    tellError(output, `penny: ${reason}`, null);
+    if (onConsole) console.error(`penny: ${reason}`);
+  }
+  return status;
+}
+
+// ---- in a host worker ----------------------------------------------------------------------------
+
+/** The exit status of a program whose worker has gone without a word, as a shell has it: 128 + SIGKILL. */
+const KILLED = 137;
+/** How long what such a worker may have said is waited for, ms. */
+const LAST_WORDS = 1_000;
+
+/**
+ * @param {Starter} starter
+ * @param {Script} script
+ * @param {RunOptions} options
+ * @param {Traced} traced
+ * @returns {Promise<number>}
+ */
+async function runInHost(starter, script, {signal, workers, files = [], output: shown, input, terminal, ...options}, traced) {
+  const output = shown ?? toConsole();
+  signal?.throwIfAborted();
+  /** @type {import('../hosts/host.js').Hearing} what is heard of it comes in later turns */
+  const hear = {message() {}, error() {}};
+  const worker = starter.host.startWorker('penny host', {
+    message: message => hear.message(message),
+    error: error => hear.error(error),
+  });
+  /** @type {HostWorker} */
+  const host = {starter, worker, runs: false, over: false, core: null};
+  /** @type {Map<number, Pool>} */
+  const pools = new Map();
+  const inOrder = new InOrder(newCounts());
+  const stdin = input && {buffer: inputBuffer(), terminal: terminal ?? false, read: inPieces(input)};
+  try {
+    // From the beginning: it may fail, and be gone, before all that it needs is loaded.
+    const ended = new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason));
+      hear.error = ({said, notStarted}) => {
+        if (host.over) return;
+        // As of a pool's worker.
+        if (host.runs) tellError(output, said, null);
+        else reject(new Error(notStarted));
+      };
+      // Firefox has no error event for a module whose imports have a wrong type.
+      setTimeout(() => {
+        if (!host.runs) reject(new Error(`the host worker did not begin within ${START_TIMEOUT / 1000} s: does it get what it imports?`));
+      }, START_TIMEOUT);
+      const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, script, traced};
+      hear.message = answerHost(host, pools, answered, resolve, reject);
+    });
+    const start = async () => {
+      tell(worker, {type: 'prepare', role: 'host', indexURL: await starter.indexURL()});
+      const parts = await starter.parts();
+      host.core = parts.core;
+      tell(worker, {
+        type: 'host',
+        parts,
+        clock: clockHere(),
+        extras: {packages: [], files},
+        workers: workers ?? null,
+        trace: traced !== undefined,
+        waitAsync: hasWaitAsync,
+        lock: worker.life,
+        counts: inOrder.counts,
+        input: stdin ? {buffer: stdin.buffer, terminal: stdin.terminal} : null,
+      });
+      tell(worker, {type: 'run', ...script});
+      return await ended;
+    };
+    return await Promise.race([ended, start()]);
+  } finally {
+    host.over = true; // it is ended, and has not died
+    worker.terminate();
+    for (const pool of pools.values()) pool.close({now: true});
+    output.end?.();
+  }
+}
+
+/**
+ * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start
+ * @typedef {{starter: Starter, worker: import('../hosts/host.js').Thread, runs: boolean, over: boolean,
+ *            core: WebAssembly.Module | null}} HostWorker
+ *
+ * What the page does for a host worker: it keeps the pools that the host opens.
+ * @param {HostWorker} host
+ * @param {Map<number, Pool>} pools
+ * @param {{files: ArrayBuffer[], output: Output, onConsole: boolean, inOrder: InOrder, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
+ * @param {(status: number) => void} resolve
+ * @param {(error: Error) => void} reject
+ * @returns {(message: ToPage) => void}
+ */
+function answerHost(host, pools, options, resolve, reject) {
+  const {files, output, onConsole, inOrder, stdin, worker: told, script, traced} = options;
+  const {starter, worker} = host;
+  const print = decoded(output, null);
+  const none = new Int32Array();
+  /**
+   * The last word, after all that was printed until now.
+   * @param {() => number} status
+   */
+  const end = status => {
+    if (host.over) return;
+    host.over = true;
+    inOrder.take(SCRIPT, new Int32Array(inOrder.counts), () => resolve(status()));
+  };
+  /** @param {Death} death */
+  const die = death => end(() => statusOfDead(death, output, onConsole));
+  return data => {
+    if (host.over) return;
+    switch (data.type) {
+      case 'held':
+        host.runs = true;
+        // It may go without a word: closed by its script, or ended by the browser for want of memory.
+        starter.host.whenGone(worker, () => {
+          const gone = {status: KILLED, reason: "the script's worker is gone: closed, or out of memory", details: ''};
+          // What it has said comes before the lock is free, but may be heard after.
+          setTimeout(() => die(gone), LAST_WORDS);
+        });
+        break;
+      case 'died':
+        die(data);
+        break;
+      case 'output':
+        inOrder.take(SCRIPT, data.after ?? none, () => print(data.stream, data.bytes));
+        break;
+      case 'input':
+        if (stdin) answer(stdin.buffer, stdin.read(data.size)).catch(reportError);
+        break;
+      case 'open': {
+        const {pool: number} = data;
+        const packages = packagesFrom(starter.host, data.packages);
+        const core = new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER);
+        const pool = new Pool(starter, core, data.workers, {
+          extras: {packages, files, script},
+          output,
+          inOrder,
+          check: data.check,
+          traced,
+          announce: hasWaitAsync ? undefined : () => tell(worker, {type: 'completed', pool: number}),
+        });
+        if (told) pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail));
+        pools.set(number, pool);
+        break;
+      }
+      case 'watch':
+        pools.get(/** @type {{pool: number}} */ (data).pool)?.watch();
+        break;
+      case 'coroutine':
+        pools.get(/** @type {{pool: number}} */ (data).pool)?.startAsync();
+        break;
+      case 'close': {
+        const {pool: number} = data;
+        pools
+          .get(number)
+          ?.close()
+          .then(() => tell(worker, {type: 'closed', pool: number}));
+        pools.delete(number);
+        break;
+      }
+      case 'exit':
+        end(() => data.status);
+        break;
+      case 'failed':
+        host.over = true;
+        reject(new Error(data.error));
+        break;
+    }
+  };
+}

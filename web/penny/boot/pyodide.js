@@ -1,0 +1,217 @@
+// Starting Pyodide from shared parts: a compiled module, one memory snapshot. The one place that
+// uses Pyodide's private options; where they fail, Pyodide starts plainly.
+import {setClock} from '../core/clock.js';
+import {inWords} from '../hosts/in_words.js';
+
+/**
+ * @typedef {import('./site.js').Parts} Parts
+ * @typedef {any} Pyodide
+ */
+
+/** Where the zip with Python packages lies in each Pyodide's file system; the snapshot knows it. */
+export const PYTHON_ZIP = '/lib/penny-python.zip';
+
+/**
+ * Imports Pyodide's scripts ahead of time.
+ * @param {string} indexURL
+ */
+export async function prepare(indexURL) {
+  const [{loadPyodide}] = await Promise.all([
+    import(indexURL + 'pyodide.mjs'),
+    import(indexURL + 'pyodide.asm.mjs'),
+  ]);
+  return loadPyodide;
+}
+
+/**
+ * Starts Pyodide with `penny` and `cloudpickle` importable.
+ * @param {Parts} parts
+ * @param {{makeSnapshot?: boolean, ahead?: number}} [options] makeSnapshot: so that makeSnapshot() can be
+ *     called; such a Pyodide is good for nothing else. ahead: ms by which Python's clock is ahead of
+ *     `performance.now()`
+ * @returns {Promise<Pyodide>}
+ */
+export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {}) {
+  const loadPyodide = await prepare(parts.indexURL);
+  const options = {
+    indexURL: parts.indexURL,
+    stdLibURL: parts.stdlibURL,
+    lockFileContents: parts.lock,
+  };
+  let pyodide;
+  if (parts.snapshot && !makeSnapshot) {
+    try {
+      // A copy: TextDecoder, which Pyodide uses on it, refuses shared memory.
+      const snapshot = parts.snapshot.slice();
+      pyodide = await withModule(parts, ahead, () =>
+        loadPyodide({...options, _loadSnapshot: snapshot}),
+      );
+      // Pyodide keeps its options for life: a copy of 31 MB for each worker, unless it is taken away.
+      snapshot.buffer.transfer?.(0);
+    } catch (error) {
+      console.warn(`Penny: the memory snapshot could not be used, starting plainly: ${error}`);
+    }
+  }
+  const restored = pyodide !== undefined;
+  pyodide ??= await withModule(parts, ahead, () =>
+    loadPyodide({...options, _makeSnapshot: makeSnapshot}),
+  );
+  addPython(pyodide, parts.python);
+  // A snapshot freezes the state of the random number generator: without this every worker would
+  // draw the same numbers, and give what it makes the numbers that another gives.
+  if (restored)
+    pyodide.runPython(
+      'import random as r, penny.identities as i; r.seed(); i.renew(); del r, i',
+    );
+  return pyodide;
+}
+
+/**
+ * Makes `penny` and `cloudpickle` importable in a Pyodide.
+ * @param {Pyodide} pyodide
+ * @param {Uint8Array} python
+ */
+export function addPython(pyodide, python) {
+  pyodide.FS.writeFile(PYTHON_ZIP, python.slice());
+  const path = pyodide.pyimport('sys').path;
+  if (!path.includes(PYTHON_ZIP)) path.append(PYTHON_ZIP);
+  path.destroy();
+}
+
+/** What a program ends with that calls abort(), as a shell has it: 128 + SIGABRT. */
+const ABORTED = 134;
+
+/**
+ * How a Python died. status: its exit status; reason: in a line; details: with where it was, if that is known.
+ * @typedef {{status: number, reason: string, details: string}} Death
+ * begins(): it is about to, before it dumps its stack; ends(): nothing in it can be used any more
+ * @typedef {{begins?: () => void, ends: (death: Death) => void}} DeathListener
+ */
+
+/** Who wants to hear of the death of a Pyodide, by its API. @type {WeakMap<object, DeathListener[]>} */
+const deathListeners = new WeakMap();
+
+/**
+ * Tells of the death of a Pyodide, once: of a trap, a stack overflow, abort(), or an exit at once (os._exit, a signal).
+ * Whatever called into Python and does not return from there passes through Pyodide's fatal_error. What that throws
+ * says nothing: it may end as the unhandled rejection of some callback of the event loop's, or be caught.
+ * @param {Pyodide} pyodide
+ * @param {DeathListener} listener
+ */
+export function onDeath(pyodide, listener) {
+  const api = pyodide._api;
+  const known = deathListeners.get(api);
+  if (known) {
+    known.push(listener);
+    return;
+  }
+  const listeners = [listener];
+  deathListeners.set(api, listeners);
+  // abort() ends in a trap that says "unreachable".
+  const {onAbort} = pyodide._module;
+  let aborted = false;
+  pyodide._module.onAbort = (/** @type {unknown[]} */ ...what) => {
+    aborted = true;
+    onAbort?.(...what);
+  };
+  const fatal = api.fatal_error;
+  let told = false;
+  const tell = (/** @type {Death} */ death) => {
+    if (told) return;
+    told = true;
+    for (const {ends} of listeners) ends(death);
+  };
+  api.fatal_error = (/** @type {any} */ error) => {
+    // No death: Python was called in the midst of its own.
+    if (error instanceof api.NoGilError) return fatal(error);
+    for (const {begins} of listeners) begins?.();
+    try {
+      return fatal(error);
+    } catch (thrown) {
+      error = thrown; // what is thrown for an exit is another object
+      throw thrown;
+    } finally {
+      // At the end of the engine's stack all this may fail half-way: the callers of the one that died call it again.
+      tell(deathOf(error, aborted));
+    }
+  };
+}
+
+/**
+ * @param {any} error what Pyodide died of
+ * @param {boolean} aborted whether abort() was called
+ * @returns {Death}
+ */
+function deathOf(error, aborted) {
+  if (typeof error?.status === 'number') {
+    const {status} = error;
+    const signal = status > 128 ? ` or signal ${status - 128}` : '';
+    const reason = `Python exited at once with status ${status} (os._exit${signal})`;
+    return {status, reason, details: reason};
+  }
+  const died = aborted
+    ? 'Python aborted (a fatal error, os.abort or a signal)'
+    : `Python died of a fatal error: ${error}`;
+  return {status: ABORTED, reason: died, details: `${died}\n${inWords(error)}`};
+}
+
+/**
+ * Has Python look at the worker's interrupt word between bytecodes. Pyodide reads element 0 of its interrupt
+ * buffer and then stores 0 there, so that what comes in between would be lost: here reading takes the ring
+ * away, in one step, and the store does nothing.
+ * @param {Pyodide} pyodide
+ * @param {import('../core/core.js').Core} core of a worker
+ */
+export function hearDoorbell(pyodide, core) {
+  const {participant, exports} = core;
+  pyodide.setInterruptBuffer({
+    get 0() {
+      return exports.doorbell_take(participant);
+    },
+    set 0(_) {},
+  });
+}
+
+/**
+ * The memory of a Pyodide started with makeSnapshot, with all imported that a worker needs.
+ * @param {Pyodide} pyodide
+ * @returns {Uint8Array}
+ */
+export function makeSnapshot(pyodide) {
+  pyodide.runPython('import penny.preload');
+  return pyodide.makeMemorySnapshot();
+}
+
+/**
+ * Calls `load` such that Pyodide instantiates the shared module instead of fetching its own, with another clock.
+ * @template T
+ * @param {Parts} parts
+ * @param {number} ahead ms by which its clock is ahead of `performance.now()`
+ * @param {() => Promise<T>} load
+ * @returns {Promise<T>}
+ */
+async function withModule(parts, ahead, load) {
+  const {fetch} = globalThis;
+  const {instantiateStreaming} = WebAssembly;
+  const wasmURL = new URL('pyodide.asm.wasm', parts.indexURL).href;
+  const placeholder = new Response();
+  // Not even a fetch of its own: unread bodies would use up the browser's connections.
+  globalThis.fetch = async (input, init) =>
+    new URL(input instanceof Request ? input.url : input, parts.indexURL).href === wasmURL
+      ? placeholder
+      : fetch(input, init);
+  WebAssembly.instantiateStreaming = async (source, imports) => {
+    if ((await source) !== placeholder) return instantiateStreaming.call(WebAssembly, source, imports);
+    /** @type {any} */
+    let instance;
+    if (ahead) setClock(imports, ahead, () => instance.exports.memory);
+    instance = await WebAssembly.instantiate(parts.pyodide, imports);
+    return {module: parts.pyodide, instance};
+  };
+  try {
+    return await load();
+  } finally {
+    globalThis.fetch = fetch;
+    WebAssembly.instantiateStreaming = instantiateStreaming;
+  }
+}

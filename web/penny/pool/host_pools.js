@@ -1,0 +1,48 @@
+// Pools that a host worker opens. The host makes the memory and submits by itself; the page, which
+// alone can start workers that run while the host blocks, keeps the pool.
+import {Client} from '../tasks/client.js';
+import {Core, HOST, clientParticipant, createMemory} from '../core/core.js';
+
+/** @typedef {import('./limits.js').OpenPool} OpenPool */
+
+/**
+ * @param {WebAssembly.Module} module the core
+ * @param {(message: import('./messages.js').ToPage) => void} post
+ * @param {boolean} waitAsync whether the engine has Atomics.waitAsync
+ */
+export function hostPools(module, post, waitAsync) {
+  /** @type {Map<number, {client: Client, closed: () => void}>} */
+  const pools = new Map();
+  let next = 0;
+  return {
+    /** @type {OpenPool} */
+    open({workers, memory: limit, packages, check, trace}) {
+      const pool = next++;
+      const memory = createMemory(limit, trace ? workers : 0);
+      const core = new Core(module, memory, clientParticipant(HOST));
+      core.initialise(workers, limit, {trace});
+      const client = new Client(core, HOST, {waitAsync});
+      const gone = new Promise(resolve => pools.set(pool, {client, closed: () => resolve(undefined)}));
+      client.onwatch = () => post({type: 'watch', pool});
+      client.oncoroutine = () => post({type: 'coroutine', pool});
+      post({type: 'open', pool, memory, workers, packages, check});
+      return {
+        client,
+        workers,
+        async close() {
+          post({type: 'close', pool});
+          await gone;
+          pools.delete(pool);
+        },
+      };
+    },
+    /** @param {number} pool */
+    announce(pool) {
+      pools.get(pool)?.client.announce();
+    },
+    /** @param {number} pool */
+    closed(pool) {
+      pools.get(pool)?.closed();
+    },
+  };
+}

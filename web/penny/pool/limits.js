@@ -1,0 +1,42 @@
+// How large a pool and its heap are: defaults and bounds, for every way to open one.
+import {HEAP_MAX, HEAP_MIN} from '../core/core.js';
+import {WORKERS_MAX} from '../core/layout.js';
+
+export {WORKERS_MAX};
+
+/**
+ * What a pool is opened with. memory: heap limit, bytes; check: every job through pickle; trace: record what workers do
+ * @typedef {{workers: number, memory: number, packages: string[], check: boolean, trace: boolean}} PoolOptions
+ * @typedef {{client: import('../tasks/client.js').Client, workers: number, close(): Promise<void>}} OpenedPool
+ * @callback OpenPool returns at once; workers come up by and by
+ * @param {PoolOptions} options
+ * @returns {OpenedPool}
+ */
+
+const DEFAULT_MEMORY = 512 * 2 ** 20;
+
+/**
+ * Number of workers: as asked for, else one for each processor.
+ * @param {number | null | undefined} workers
+ * @param {number} processors
+ */
+export function workersOrDefault(workers, processors) {
+  checkWorkers(workers);
+  return workers ?? Math.min(processors, WORKERS_MAX);
+}
+
+/** @param {unknown} value */
+export function checkWorkers(value) {
+  if (value === undefined || value === null) return;
+  if (!Number.isInteger(value)) throw new TypeError('workers must be an integer');
+  const workers = /** @type {number} */ (value);
+  if (workers < 1) throw new RangeError('workers must be greater than 0');
+  if (workers > WORKERS_MAX) throw new RangeError(`workers must be at most ${WORKERS_MAX}`);
+}
+
+/**
+ * Limit of the shared heap, bytes.
+ * @param {number | null | undefined} memory
+ */
+export const memoryOrDefault = memory =>
+  Math.min(HEAP_MAX, Math.max(HEAP_MIN, memory ?? DEFAULT_MEMORY));

@@ -1,0 +1,81 @@
+// Every message between the page and its workers. Tasks and outcomes are not among them: they go
+// through shared memory, and a busy worker gets no messages anyway.
+
+/**
+ * @typedef {import('../boot/extras.js').Extras} Extras
+ *
+ * A program.
+ * @typedef {{source: string, filename: string, argv: string[], dedent: boolean,
+ *            environment: Record<string, string>}} Script
+ *   argv: sys.argv; dedent: the source may be indented as a whole; environment: set in os.environ
+ *
+ * Page to any worker.
+ * @typedef {'pool' | 'coroutines'} PoolRole
+ * @typedef {{type: 'prepare', indexURL: string, role: PoolRole | 'host'}} Prepare
+ *   sent at once, so that scripts load while the page still fetches the parts
+ * @typedef {{type: 'snapshot', parts: import('../boot/site.js').Parts}} MakeSnapshot
+ *   start plainly, make a memory snapshot, post it
+ *
+ * Page to a pool worker, after which the worker reads no more messages.
+ * @typedef {{type: 'pool', role: PoolRole, parts: import('../boot/site.js').Parts, clock: import('../core/clock.js').Clock,
+ *            memory: WebAssembly.Memory,
+ *            worker: number, workers: number, check: boolean, extras: Extras, lock: string,
+ *            counts?: Int32Array, announce: boolean}} StartPool
+ *   clock: the page's, which the worker follows; lock: name of the Web Lock that it holds while it lives; counts: of
+ *   outputs, of a program's (InOrder in output.js); announce: tell clients of completions by message, since the page
+ *   lacks Atomics.waitAsync
+ *
+ * Page to a host worker.
+ * @typedef {{type: 'host', parts: import('../boot/site.js').Parts, clock: import('../core/clock.js').Clock,
+ *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean, lock: string,
+ *            counts: Int32Array, input: {buffer: SharedArrayBuffer, terminal: boolean} | null}} StartHost
+ *   lock, counts: as a pool worker's; input: where the page puts what the script reads from stdin (input.js), and whether that is a
+ *   terminal
+ * @typedef {{type: 'run'} & Script} RunScript
+ * @typedef {{type: 'completed', pool: number}} Announce
+ *   relayed from a pool worker: that pool has completions
+ * @typedef {{type: 'closed', pool: number}} Closed
+ *
+ * @typedef {Prepare | MakeSnapshot | StartPool | StartHost | RunScript | Announce | Closed} ToWorker
+ *
+ * Any worker to the page.
+ * @typedef {{type: 'output', stream: import('../stdio/output.js').Stream, bytes: Uint8Array<ArrayBuffer>,
+ *            after?: Int32Array}} Output
+ *   what was printed, as it was flushed; after: see InOrder in output.js
+ * @typedef {{type: 'failed', error: string}} Failed
+ *   could not start, or broke down
+ * @typedef {{type: 'died'} & import('../boot/pyodide.js').Death} Died
+ *   its Python is dead; the last message
+ * @typedef {{type: 'snapshot', snapshot: Uint8Array}} SnapshotMade
+ *
+ * Pool worker or host worker to the page.
+ * @typedef {{type: 'held'}} Held
+ *   holds its lock: from now on the page can tell when it is gone
+ *
+ * Pool worker to the page.
+ * @typedef {{type: 'ready'}} Ready
+ * @typedef {{type: 'completed'}} Completed
+ * @typedef {{type: 'watch'}} WatchTasks
+ *   it has asked a task to end, or submitted one with a time limit
+ * @typedef {{type: 'coroutine'}} StartCoroutines
+ *   it has submitted a coroutine: the worker for those has to run
+ * @typedef {{type: 'ended'}} Ended
+ *   the scheduler has stopped, and all that was printed has been sent
+ *
+ * Host worker to the page.
+ * @typedef {{type: 'open', pool: number, memory: WebAssembly.Memory, workers: number,
+ *            packages: string[], check: boolean}} Open
+ *   start that many workers on this memory
+ * @typedef {{type: 'close', pool: number}} Close
+ * @typedef {{type: 'input', size: number}} ReadInput
+ *   it sleeps until at most so many bytes of stdin are in its buffer, or the end
+ * @typedef {{type: 'watch', pool: number}} WatchPool
+ * @typedef {{type: 'coroutine', pool: number}} StartPoolCoroutines
+ * @typedef {{type: 'exit', status: number}} Exit
+ *   the script has ended
+ *
+ * @typedef {Output | Failed | Died | SnapshotMade | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
+ *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit} ToPage
+ */
+
+export {};

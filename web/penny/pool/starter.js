@@ -1,0 +1,82 @@
+// What a page shares between all schedulers and programs: the site's files, loaded once, and the memory snapshot from
+// which workers start.
+import {Site, share} from '../boot/site.js';
+
+/**
+ * @typedef {import('../boot/site.js').Parts} Parts
+ * @typedef {import('./messages.js').ToPage} ToPage
+ * @typedef {import('./messages.js').ToWorker} ToWorker
+ * @typedef {import('../hosts/host.js').Thread} Thread
+ */
+
+export class Starter {
+  /**
+   * @param {import('../hosts/host.js').Host} host
+   * @param {string} base URL of the folder with manifest.json
+   */
+  constructor(host, base) {
+    this.host = host;
+    this.site = new Site(host, base);
+  }
+
+  /** The parts from which workers start, with a snapshot made here if the site ships none. */
+  parts() {
+    this.#parts ??= this.#load().catch(error => {
+      this.#parts = undefined; // whoever asks next tries again
+      throw error;
+    });
+    return this.#parts;
+  }
+  /** @type {Promise<Parts> | undefined} */
+  #parts;
+
+  /** @returns {Promise<Parts>} */
+  async #load() {
+    const parts = await this.site.parts();
+    if (parts.snapshot) return parts;
+    try {
+      return {...parts, snapshot: share(await this.#makeSnapshot(parts))};
+    } catch (error) {
+      console.warn(`Penny starts without a memory snapshot: ${error}`);
+      return parts;
+    }
+  }
+
+  /** Where Pyodide's scripts lie. */
+  async indexURL() {
+    return this.site.url((await this.site.manifest()).pyodide);
+  }
+
+  /** Makes the memory snapshot that a site may ship (see manifest.json). */
+  async memorySnapshot() {
+    this.host.requireSharedMemory();
+    return await this.#makeSnapshot(await this.site.parts());
+  }
+
+  /**
+   * Has a worker make the memory snapshot from which all others start.
+   * @param {Parts} parts
+   * @returns {Promise<Uint8Array>}
+   */
+  async #makeSnapshot(parts) {
+    /** @type {Thread | undefined} */
+    let worker;
+    try {
+      return await new Promise((resolve, reject) => {
+        worker = this.host.startWorker('penny snapshot', {
+          message(/** @type {ToPage} */ message) {
+            if (message.type === 'snapshot') resolve(message.snapshot);
+            else if (message.type === 'failed') reject(new Error(message.error));
+          },
+          error: ({notStarted}) => reject(new Error(notStarted)),
+        });
+        tell(worker, {type: 'snapshot', parts});
+      });
+    } finally {
+      worker?.terminate();
+    }
+  }
+}
+
+/** @param {Thread} worker @param {ToWorker} message */
+export const tell = (worker, message) => worker.post(message);

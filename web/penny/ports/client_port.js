@@ -1,0 +1,331 @@
+// What a Python client (penny/engines/shared.py) calls: a Client whose payloads lie in two bytearrays
+// of Python's, the outbox for arguments, the inbox for outcomes. JavaScript knows where they are in
+// Pyodide's memory, so bytes cross the bridge without becoming objects.
+//
+// A record in the inbox: a struct arrival (numbers.h); then the payload, padded to a multiple of 4. What lies in the
+// inbox is a batch; it stays until Python has said that it has taken it: docs/delivery.md.
+import {ArraysPort} from './arrays_port.js';
+import {HeapLimitError, KEEP, queueOf} from '../tasks/calls.js';
+import {Outcome} from '../core/layout.js';
+import {entryAt} from '../core/core.js';
+import {KernelModules} from '../kernels/modules.js';
+import * as L from '../core/layout.js';
+import {copyBytes} from '../core/payload.js';
+import {Box, withBytes, withPieces} from './boxes.js';
+import {traceAsJson} from '../trace/json.js';
+
+/** So many outcomes at once at most: whoever waits for one of them should not wait for thousands. */
+const BATCH = 128;
+
+/**
+ * @typedef {import('../tasks/client.js').Client} Client
+ * @typedef {import('../tasks/calls.js').TableFunction} TableFunction
+ * @typedef {import('./boxes.js').Buffer} Buffer
+ * @typedef {import('./boxes.js').BufferList} BufferList
+ * @typedef {import('./boxes.js').PyodideModule} PyodideModule
+ */
+
+export class ClientPort {
+  /**
+   * @param {PyodideModule} module
+   * @param {Client} client
+   * @param {Buffer} inbox
+   * @param {Buffer} outbox
+   * @param {{workers: number, close(): Promise<void>}} pool
+   */
+  constructor(module, client, inbox, outbox, pool) {
+    this.client = client;
+    this.inbox = new Box(module, inbox);
+    this.outbox = new Box(module, outbox);
+    this.pool = pool;
+    this.arrays = new ArraysPort(client.core);
+  }
+
+  /**
+   * Says whose tasks those are that are submitted from now on.
+   * @param {number} parent handle of a coroutine task; -1: nobody's
+   */
+  below(parent) {
+    this.#parent = parent;
+  }
+  #parent = -1;
+
+  /**
+   * @param {number} ticket of the call: a number that Python never uses again
+   * @param {number} handle of the function
+   * @param {number} flags
+   * @param {number} size bytes in the outbox
+   * @param {boolean} interactive
+   * @param {number} limit ms that it may run; 0: no limit
+   * @returns {boolean} false: the heap could never hold the arguments, nothing was queued
+   */
+  submit(ticket, handle, flags, size, interactive, limit) {
+    const {memory, address} = this.outbox;
+    return this.#submit(ticket, handle, flags, memory.subarray(address, address + size), interactive, limit);
+  }
+
+  /**
+   * Like submit(), for arguments that are large, or that refer to arrays.
+   * @param {number} ticket
+   * @param {number} handle of the function
+   * @param {number} flags
+   * @param {BufferList} list their pickle, in pieces
+   * @param {import('./boxes.js').IntList} arrays their numbers, each once
+   * @param {boolean} interactive
+   * @param {number} limit
+   */
+  submit_large(ticket, handle, flags, list, arrays, interactive, limit) {
+    return withPieces(this.inbox.module, list, pieces =>
+      this.#submit(ticket, handle, flags, pieces, interactive, limit, arrays.toJs()),
+    );
+  }
+
+  /**
+   * @param {number} ticket
+   * @param {number} handle of the function
+   * @param {number} flags
+   * @param {import('../core/payload.js').Pieces} pieces
+   * @param {boolean} interactive
+   * @param {number} limit
+   * @param {number[]} [arrays]
+   */
+  #submit(ticket, handle, flags, pieces, interactive, limit, arrays) {
+    try {
+      const queue = queueOf(flags, interactive);
+      const options = {flags: flags & L.Flag.HAS_KWARGS, queue, limit, parent: this.#parent};
+      this.client.submit(this.#function(handle), options, pieces, arrays, ticket);
+      return true;
+    } catch (error) {
+      if (error instanceof HeapLimitError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * @param {Buffer} buffer
+   * @returns {number} handle; -1 if the heap could never hold the function
+   */
+  add_function(buffer) {
+    const fn = withBytes(buffer, bytes => {
+      const limit = this.client.core.exports.heap_limit();
+      return bytes.length > limit ? null : this.client.addFunction(bytes.slice());
+    });
+    if (!fn) return -1;
+    this.#functions.set(++this.#lastHandle, fn);
+    return this.#lastHandle;
+  }
+  /** By handle: numbers cross the bridge cheaper than objects. @type {Map<number, TableFunction>} */
+  #functions = new Map();
+  #lastHandle = 0;
+
+  /**
+   * Adds a module of kernels, for all workers.
+   * @param {Buffer} buffer the module
+   * @returns {number} its number, from 1; -1: there is no room
+   */
+  add_kernels(buffer) {
+    this.#kernels ??= new KernelModules(this.client.core);
+    const modules = this.#kernels;
+    return withBytes(buffer, bytes => modules.add(bytes.slice())) || -1;
+  }
+  /** @type {KernelModules | undefined} */
+  #kernels;
+
+  /**
+   * Puts definitions of modules that workers lack into the function table.
+   * @param {Buffer} buffer
+   * @returns {number} where workers find it: Core.place(); -1: there is no room now
+   */
+  add_bundle(buffer) {
+    const {core} = this.client;
+    const entry = withBytes(buffer, bytes => core.addFunction(bytes.slice()));
+    return entry ? core.place(entry) : -1;
+  }
+
+  /** @param {number} place of add_bundle() */
+  drop_bundle(place) {
+    this.client.core.exports.function_drop(this.client.participant, entryAt(place));
+  }
+
+  /** @param {number} handle */
+  drop_function(handle) {
+    this.client.dropFunction(this.#function(handle));
+    this.#functions.delete(handle);
+  }
+
+  /** @param {number} handle */
+  #function(handle) {
+    return /** @type {TableFunction} */ (this.#functions.get(handle));
+  }
+
+  /** @param {number} ticket */
+  cancel(ticket) {
+    return this.client.cancel(ticket);
+  }
+
+  /** @param {number} ticket */
+  ask_cancel(ticket) {
+    return this.client.askCancel(ticket);
+  }
+
+  /** @param {number} ticket */
+  running(ticket) {
+    return this.client.running(ticket);
+  }
+
+  /**
+   * Packs outcomes into the inbox: the next batch, or once more the last one if that has not been taken.
+   * @param {number} taken how many batches have been taken
+   * @returns {number} bytes that the batch takes in the inbox; 0: there is none
+   */
+  collect(taken) {
+    if (taken !== this.#batches) return this.#used;
+    try {
+      this.#pack();
+    } finally {
+      // Also if it threw: what was packed is out of the client, and nowhere else.
+      if (this.#used) this.#batches++;
+    }
+    return this.#used;
+  }
+  /** How many batches there have been, and the bytes of the last one. */
+  #batches = 0;
+  #used = 0;
+
+  #pack() {
+    const {memory, address, size: room} = this.inbox;
+    const {core} = this.client;
+    const view = new DataView(memory.buffer);
+    let full = false;
+    this.#used = 0;
+    this.client.collect((ticket, outcome, from, bytes, worker, slot) => {
+      const size = outcome === Outcome.NO_ROOM ? 0 : bytes;
+      const offset = this.#used;
+      // Read by read_outcome(), which takes as long as it takes: in a batch of its own.
+      const apart = L.Arrival.BYTES + size > room || (slot !== L.NONE && core.arrays.carries(slot));
+      if (full || (offset && (apart || offset + L.Arrival.BYTES + size > room))) return false;
+      this.#header(view, address + offset, ticket, outcome, worker, size, apart ? ++this.#lastLarge : 0);
+      if (apart) {
+        this.#large.set(this.#lastLarge, {from, size, slot});
+        this.#used = L.Arrival.BYTES;
+        full = true;
+        return slot === L.NONE ? true : KEEP;
+      }
+      const to = address + offset + L.Arrival.BYTES;
+      copyBytes(core.bytes, from, size, memory, to);
+      this.#used = offset + L.Arrival.BYTES + ((size + 3) & ~3);
+      return true;
+    }, BATCH);
+  }
+  /** Outcomes that are being read. @type {Map<number, {from: number, size: number, slot: number}>} */
+  #large = new Map();
+  #lastLarge = 0;
+
+  /**
+   * @param {number} large
+   * @param {number} offset into the payload
+   * @param {Buffer} buffer as long as what is to be read
+   */
+  read_outcome(large, offset, buffer) {
+    const {from} = /** @type {{from: number}} */ (this.#large.get(large));
+    const {core} = this.client;
+    withBytes(buffer, bytes => bytes.set(core.bytes.subarray(from + offset, from + offset + bytes.length)));
+  }
+
+  /** @param {number} large */
+  release(large) {
+    const {slot} = /** @type {{slot: number}} */ (this.#large.get(large));
+    this.#large.delete(large);
+    if (slot !== L.NONE) this.client.free(slot);
+  }
+
+  /**
+   * @param {DataView} view
+   * @param {number} at
+   * @param {number} ticket
+   * @param {number} outcome
+   * @param {number} worker
+   * @param {number} size
+   * @param {number} large
+   */
+  #header(view, at, ticket, outcome, worker, size, large) {
+    view.setUint32(at + L.Arrival.ticket, ticket, true); // its lower half
+    view.setUint32(at + L.Arrival.ticket + 4, ticket / 2 ** 32, true);
+    view.setInt16(at + L.Arrival.outcome, outcome, true);
+    view.setUint16(at + L.Arrival.worker, worker, true);
+    view.setUint32(at + L.Arrival.size, size, true);
+    view.setUint32(at + L.Arrival.large, large, true);
+  }
+
+  /** @param {number} milliseconds */
+  wait(milliseconds) {
+    this.client.wait(milliseconds);
+  }
+
+  /** @param {() => void} callback completes futures; called when there is something to collect() */
+  on_completions(callback) {
+    this.client.oncompletions = () => {
+      try {
+        callback();
+      } finally {
+        this.tell();
+      }
+    };
+  }
+
+  /** Calls no callback any more. */
+  off_completions() {
+    this.client.oncompletions = () => {};
+    this.tell();
+  }
+
+  /** A future was completed, whoever did it: who waits looks again for what it waits for. */
+  tell() {
+    for (const tell of this.#waiting.splice(0)) tell();
+  }
+  /** @type {(() => void)[]} */
+  #waiting = [];
+
+  /**
+   * Resolves at the next tell(), or when the time is over.
+   * @param {number} milliseconds negative: no bound
+   * @returns {Promise<void>}
+   */
+  next_told(milliseconds) {
+    return new Promise(resolve => {
+      this.#waiting.push(resolve);
+      if (milliseconds >= 0) setTimeout(resolve, milliseconds);
+    });
+  }
+
+  /** Bytes that the shared heap can hold at most. */
+  get heap_limit() {
+    return this.client.core.exports.heap_limit();
+  }
+
+  get workers() {
+    return this.pool.workers;
+  }
+
+  /** Statistics as JSON, in the form of penny.Scheduler.stats. */
+  stats() {
+    const {core, pending} = this.client;
+    return JSON.stringify({...core.statistics(this.pool.workers), pending});
+  }
+
+  /** What the workers did and when, as JSON of a Chrome trace; empty: nothing was recorded. */
+  trace() {
+    return traceAsJson(this.client.core);
+  }
+
+  /** Whether all workers have ended. */
+  closed() {
+    return this.client.closed;
+  }
+
+  /** Ends the workers. Resolves when they are gone. */
+  async close() {
+    await this.pool.close();
+    this.client.close();
+  }
+}

@@ -1,5 +1,42 @@
 // What the files of web/penny may import of each other; `make lint` checks it, types in comments included.
+
+/** The rooms by floors, from the ground up: a room imports only what lies below it. */
+const FLOORS = [
+  ['core', 'wire', 'hosts'],
+  ['tasks', 'memory', 'trace', 'boot'],
+  ['kernels', 'stdio'],
+  ['jobs', 'pool'],
+  ['ports'],
+  ['api', 'workers'],
+];
+const room = names => `^web/penny/(?:${names.join('|')})/`;
+
+const floors = FLOORS.map((names, i) => names.map(name => ({
+  name: `floor-of-${name}`,
+  severity: 'error',
+  comment: `${name}: only what lies below, or its own room`,
+  from: {path: room([name])},
+  to: {path: '^web/penny/', pathNot: [room([name, ...FLOORS.slice(0, i).flat()])]},
+})));
+
 module.exports = {
-  forbidden: [{name: 'no-circles', severity: 'error', from: {}, to: {circular: true}}],
+  forbidden: [
+    ...floors.flat(),
+    {
+      name: 'all-rooms-are-known', severity: 'error', comment: 'beside these rooms there are entries only',
+      from: {}, to: {path: '^web/penny/', pathNot: [room(FLOORS.flat()), '^web/penny/(?:page|worker)\\.js$']},
+    },
+    {
+      name: 'hosts-are-handed-in', severity: 'error', comment: 'host.js is the interface; which host it is, an entry says',
+      from: {pathNot: '^web/penny/(?:hosts/|[^/]+\\.js$)'}, to: {path: '^web/penny/hosts/(?:browser|isolation)'},
+    },
+    {
+      name: 'pool-workers-stay-small', severity: 'error',
+      comment: 'each worker that starts loads what this reaches: no pickle codec, no client',
+      from: {path: '^web/penny/workers/pool_worker\\.js$'}, to: {path: room(['wire', 'api']), reachable: true},
+    },
+    {name: 'no-circles', severity: 'error', from: {}, to: {circular: true}},
+    {name: 'no-circles-of-rooms', severity: 'error', scope: 'folder', from: {}, to: {circular: true}},
+  ],
   options: {tsPreCompilationDeps: true, detectJSDocImports: true, parser: 'tsc', doNotFollow: {path: 'node_modules'}},
 };

@@ -1,8 +1,8 @@
 """The seam to JavaScript: the only module of Penny that imports anything from there.
 
 The page registers a module `_penny_bridge` in its own Pyodide and in host workers
-(`web/penny/ports/bridge.js`). Nothing is imported before it is needed, since a memory snapshot holds this
-module, and no snapshot may hold a JavaScript object.
+(`web/penny/ports/bridge.js`). Nothing is imported before it is needed, since a memory snapshot
+holds this module, and no snapshot may hold a JavaScript object.
 """
 
 from __future__ import annotations
@@ -260,7 +260,7 @@ class WorkerPort(Protocol):
 
 
 class CoroutinePort(Protocol):
-    """`web/penny/ports/coroutine_port.js`: gets coroutine tasks and ends them, any number at a time."""
+    """`web/penny/ports/coroutine_port.js`: gets coroutine tasks and ends them, many at once."""
 
     def attend(self, look: Any) -> Any: ...
     def take(self) -> int: ...

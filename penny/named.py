@@ -1,6 +1,7 @@
 """Functions that JavaScript names: by import path, by source, or as a kernel of a module.
 
-Called when such a function is unpickled in a worker; `web/penny/wire/functions.js` writes the pickles.
+Called when such a function is unpickled in a worker; `web/penny/wire/functions.js` writes the
+pickles.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The engine of the browser: a pool of Web Workers on one shared memory.
 
-This is the Python half of a client; the other is `web/penny/tasks/client.js`. A call is pickled into the
-outbox and submitted with one crossing of the bridge; outcomes come in batches through the inbox.
+This is the Python half of a client; the other is `web/penny/tasks/client.js`. A call is pickled
+into the outbox and submitted with one crossing of the bridge; outcomes come in batches through the
+inbox.
 
 Between any two lines here somebody else may have called any method: a future's callback, what is
 pickled and unpickled, and a finalizer, which runs whenever garbage is collected. Why no outcome

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from penny import _bridge, _current, mirror, output, scheduler, surroundings, tracebacks
+from penny import _bridge, mirror, output, surroundings, tracebacks, where
 from penny._bridge import CANCEL, ClientPort, CoroutinePort
 from penny.by_value import set_names
+from penny.engines import current
 from penny.engines.shared import SharedEngine
 from penny.errors import Cancelled
 from penny.functions import FunctionCache
@@ -43,11 +44,11 @@ async def main(
         open_port: Makes the port to the core from an outbox.
         open_client: Makes the port by which coroutines submit, from an inbox and an outbox.
     """
-    _current.worker = worker
+    where.worker = worker
     tracebacks.keep_short()
     outbox = bytearray(OUTBOX_BYTES)
     coroutines = Coroutines(open_port(outbox), outbox)
-    scheduler.attach(_Engine.attached(open_client))
+    current.attach(_Engine.attached(open_client))
     await coroutines.port.attend(_bridge.proxy(coroutines.look))
     output.flush()
 

@@ -20,6 +20,7 @@ from typing import Any
 from penny._bridge import IN_BROWSER
 
 __all__ = [
+    "LoopExecutor",
     "install",
     "set_default_executor",
     "shutdown_default_executor",
@@ -30,6 +31,13 @@ __all__ = [
 # Attribute of a loop: its default executor, where that is Penny's business. Not asyncio's name: a
 # loop of asyncio's would shut it down in close(), also the scheduler that its task runs on.
 DEFAULT_EXECUTOR = "_penny_default_executor"
+
+
+class LoopExecutor:
+    """An executor of Penny's own, which needs no threads and takes functions without a context."""
+
+    async def _loop_ends(self) -> None:
+        """The event loop ends whose default executor this is. By itself that changes nothing."""
 
 
 def submitted(
@@ -51,7 +59,7 @@ def submitted(
         executor = getattr(loop, DEFAULT_EXECUTOR, None)
         if executor is None:
             return None
-        if _is_penny_s(executor):
+        if isinstance(executor, LoopExecutor):
             function, args, keywords = _without_context(function, args)
     if _starts_threads(executor):
         return None
@@ -61,12 +69,6 @@ def submitted(
 def _starts_threads(executor: Any) -> bool:
     threads = concurrent.futures.ThreadPoolExecutor
     return isinstance(executor, threads) and type(executor).submit is threads.submit
-
-
-def _is_penny_s(executor: Any) -> bool:
-    from penny.submitter import Submitter
-
-    return isinstance(executor, Submitter)
 
 
 def _without_context(
@@ -87,8 +89,8 @@ def set_default_executor(loop: asyncio.AbstractEventLoop, executor: Any) -> None
     Raises:
         TypeError: It is no executor.
     """
-    known = executor is None or isinstance(executor, concurrent.futures.Executor)
-    if not (known or _is_penny_s(executor)):
+    known = concurrent.futures.Executor, LoopExecutor
+    if executor is not None and not isinstance(executor, known):
         raise TypeError(f"executor must be a concurrent.futures.Executor, not {executor!r}")
     setattr(loop, DEFAULT_EXECUTOR, executor)
 
@@ -101,14 +103,10 @@ async def shutdown_default_executor(
     What belongs to others stays: the scheduler that a task runs on, and what
     `scheduler.options(…)` gives.
     """
-    from penny.scheduler import CurrentScheduler, Scheduler
-
     executor = getattr(loop, DEFAULT_EXECUTOR, None)
     setattr(loop, DEFAULT_EXECUTOR, None)
-    if isinstance(executor, CurrentScheduler):
-        return
-    if isinstance(executor, Scheduler):
-        await asyncio.wait_for(executor.aclose(), timeout)
+    if isinstance(executor, LoopExecutor):
+        await asyncio.wait_for(executor._loop_ends(), timeout)
     elif isinstance(executor, concurrent.futures.Executor):
         executor.shutdown(wait=False)
 

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from penny import tracebacks
 from penny.checking import through_pickle
@@ -33,9 +33,6 @@ from penny.errors import Cancelled
 from penny.options import DEFAULT, Options
 from penny.stack import deeper_than, need_stack
 from penny.wire import qualified_name
-
-if TYPE_CHECKING:
-    from penny.scopes import Scope
 
 __all__ = ["Job", "spawn"]
 
@@ -422,6 +419,14 @@ class Promotion:
         """Keeps its function in the table."""
 
 
+class Enclosing(Protocol):
+    """A `penny.Scope` around running code."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it, or a scope around it, has been cancelled."""
+
+
 class Public(Protocol):
     """The layer of public tasks, in a pool worker: `penny.promotion`. Called masked."""
 
@@ -476,7 +481,7 @@ checking = False
 
 public: Public | None = None
 
-scope_now: ContextVar[Scope | None] = ContextVar("penny.scope", default=None)
+scope_now: ContextVar[Enclosing | None] = ContextVar("penny.scope", default=None)
 """The innermost scope that encloses the running code."""
 
 
@@ -534,7 +539,7 @@ def set_check(check: bool) -> None:
 
 def _execute(
     execution: Execution,
-    scope: Scope | None,
+    scope: Enclosing | None,
     function: Callable[..., T],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],

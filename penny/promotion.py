@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from penny import _current, blocking_loop, jobs
+from penny import blocking_loop, jobs, where
 from penny._bridge import CANCEL, COROUTINE, STEAL, URGENT, WorkerPort
 from penny.checking import unchecked
 from penny.errors import Cancelled, PickleError, WorkerLost
@@ -384,7 +384,7 @@ class Promoter:
             error = _explained(name, job._arguments, error)
         logger.debug(
             "worker %s keeps jobs of %s to itself, and perhaps others: %s",
-            _current.worker,
+            where.worker,
             name,
             error,
         )

@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType, TracebackType
 from typing import Any, NamedTuple, cast
 
-from penny import _current
+from penny import where
 from penny.by_value import PROTOCOL
 from penny.errors import RemoteError, RemoteTraceback
 from penny.payload import ATOMS, LARGE, Payload
@@ -284,7 +284,7 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[_State]]:
         )
         records.append(tuple(record))
     text = _traceback_text(error, chain=whole)
-    return pickle.dumps((_current.worker, text, records), PROTOCOL), states
+    return pickle.dumps((where.worker, text, records), PROTOCOL), states
 
 
 def _dumps_class(cls: type[BaseException]) -> tuple[bytes | None, list[str]]:

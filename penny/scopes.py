@@ -53,8 +53,8 @@ class Scope:
         self._prune_at = LIST_MIN
         self._begun = False
         self._cancelled = False
-        self._outer: Scope | None = None
-        self._token: Token[Scope | None] | None = None
+        self._outer: jobs.Enclosing | None = None
+        self._token: Token[jobs.Enclosing | None] | None = None
 
     def spawn(self, function: Callable[..., T], /, *args: Any) -> Job[T]:
         """Spawn a job, as `penny.spawn` does, that ends before the scope does.

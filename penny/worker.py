@@ -14,19 +14,19 @@ from typing import Any
 
 from penny import (
     _bridge,
-    _current,
     blocking_loop,
     jobs,
     kernels,
     mirror,
     output,
-    scheduler,
     shared_memory,
     surroundings,
     tracebacks,
+    where,
 )
 from penny._bridge import WorkerPort
 from penny.by_value import set_names
+from penny.engines import current
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
 from penny.jobs import Execution
@@ -62,7 +62,7 @@ def main(worker: int, open_port: OpenPort, check: bool = False) -> None:
         open_port: Makes the port to the core from an inbox, an outbox and a parcel.
         check: Send every job's arguments and result through pickle.
     """
-    _current.worker = worker
+    where.worker = worker
     sys.setrecursionlimit(RECURSION_LIMIT)
     tracebacks.keep_short()
     jobs.set_check(check)
@@ -100,7 +100,7 @@ class Worker:
         self._promoter.install()
         port = self._port
         engine = TaskEngine(port, shared_memory.attach(port.arrays))
-        scheduler.attach(engine)
+        current.attach(engine)
         if _bridge.IN_BROWSER:
             blocking_loop.install(engine)
         port.on_task(_bridge.proxy(self._run_above_kernel))

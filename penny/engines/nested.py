@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from penny.engines import Engine
+from penny.engines.engine import Engine
 from penny.futures import DONE, Future
 from penny.options import Options
 from penny.shared_memory import Memory

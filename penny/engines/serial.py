@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from penny import _current, jobs
+from penny import jobs
 from penny.checking import Copies
+from penny.engines import current
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError
 from penny.functions import is_coroutine_call
@@ -86,7 +87,7 @@ class SerialEngine:
         name: str,
         options: Options,
     ) -> None:
-        outer = _current.engine.set(self)
+        outer = current.engine.set(self)
         self._depth += 1
         began = time.perf_counter()
         failed = False
@@ -105,7 +106,7 @@ class SerialEngine:
             future.set_result(result)
         finally:
             del future  # as above
-            _current.engine.reset(outer)
+            current.engine.reset(outer)
             self._depth -= 1
             self._run += 1
             if self._recorder is not None:
@@ -133,7 +134,7 @@ class SerialEngine:
     async def _run_coroutine(
         self, future: Future[Any], call: Coroutine[Any, Any, Any], name: str, options: Options
     ) -> None:
-        _current.engine.set(self)  # in the context of this asyncio task alone
+        current.engine.set(self)  # in the context of this asyncio task alone
         began = time.perf_counter()
         failed = True
         try:

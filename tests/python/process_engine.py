@@ -23,7 +23,8 @@ from collections import deque
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
 
-from penny import blocking_loop, functions, jobs, scheduler, wire
+from penny import blocking_loop, functions, jobs, scheduler, where, wire
+from penny.engines import current
 from penny.engines.outcomes import fail
 from penny.engines.serial import SerialEngine
 from penny.engines.task import TaskEngine
@@ -222,10 +223,10 @@ def main(worker, workers, descriptor):
     signal.signal(signal.SIGUSR1, interrupt)
     signal.signal(signal.SIGALRM, interrupt)
     stats = json.dumps({"workers": [], "heap": {}})
-    scheduler._current.worker = worker
+    where.worker = worker
     port = SimpleNamespace(workers=workers, stats=lambda: stats)
     engine = TaskEngine(port, LOCAL)
-    scheduler.attach(engine)
+    current.attach(engine)
     blocking_loop.install(engine)
     loaded: dict[bytes, object] = {}
     with Connection(descriptor) as connection:

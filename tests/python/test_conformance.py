@@ -12,7 +12,7 @@ from process_engine import FileGate, ProcessEngine
 
 import penny
 import penny.scheduler
-from penny.engines import Engine
+from penny.engines.engine import Engine
 from penny.engines.serial import SerialEngine
 
 Scenario = tuple[str, conformance.Check]

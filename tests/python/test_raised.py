@@ -14,7 +14,7 @@ import pytest
 from test_wire import elsewhere, in_main
 
 import penny
-from penny import PickleError, RemoteError, RemoteTraceback, _current
+from penny import PickleError, RemoteError, RemoteTraceback, where
 from penny.functions import ChunkCall
 from penny.raised import dumps_exception, loads_exception
 
@@ -463,7 +463,7 @@ def test_notes_travel():
 
 
 def test_the_traceback_comes_as_cause(monkeypatch):
-    monkeypatch.setattr(_current, "worker", 3)
+    monkeypatch.setattr(where, "worker", 3)
 
     def fail():
         raise ValueError("deep")

@@ -10,7 +10,7 @@ import pytest
 
 import penny
 from penny import Scheduler
-from penny.engines import open_engine
+from penny.engines.opening import open_engine
 from penny.engines.serial import SerialEngine
 
 

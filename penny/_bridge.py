@@ -7,18 +7,17 @@ module, and no snapshot may hold a JavaScript object.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from penny.errors import IsolationError
+from penny.where import IN_BROWSER
 
 __all__ = [
     "CANCEL",
     "COROUTINE",
     "HAS_KWARGS",
-    "IN_BROWSER",
     "STEAL",
     "URGENT",
     "ArraysPort",
@@ -36,9 +35,6 @@ __all__ = [
     "thrown",
 ]
 
-
-# Whether there is a JavaScript.
-IN_BROWSER = sys.platform == "emscripten"
 
 # Flags of a call; the same in client.js.
 HAS_KWARGS, COROUTINE = 1, 2

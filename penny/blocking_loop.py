@@ -23,7 +23,7 @@ from collections.abc import Callable, Generator
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-from penny import _bridge, event_loop, jobs
+from penny import _bridge, event_loop, jobs, where
 from penny.errors import BlockingError, Cancelled
 
 __all__ = ["BlockingLoop", "Work", "holds_off", "install", "put_aside", "put_back", "stand_in"]
@@ -122,7 +122,7 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
         """A future of this loop."""
         # Pyodide makes one by this method for each promise. It does so from C, on behalf of Python
         # code that does not name the method.
-        if _bridge.IN_BROWSER and "create_future" not in sys._getframe(1).f_code.co_names:
+        if where.IN_BROWSER and "create_future" not in sys._getframe(1).f_code.co_names:
             return _Promise(loop=self)
         return asyncio.Future(loop=self)
 

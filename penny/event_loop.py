@@ -17,7 +17,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from penny._bridge import IN_BROWSER
+from penny.where import IN_BROWSER
 
 __all__ = [
     "LoopExecutor",

@@ -101,7 +101,7 @@ class Worker:
         port = self._port
         engine = TaskEngine(port, shared_memory.attach(port.arrays))
         current.attach(engine)
-        if _bridge.IN_BROWSER:
+        if where.IN_BROWSER:
             blocking_loop.install(engine)
         port.on_task(_bridge.proxy(self._run_above_kernel))
         kernels.home = kernels.Destination(

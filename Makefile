@@ -90,7 +90,7 @@ test-core: core           ## the core in Node's threads
 	node --test --test-reporter=spec tests/core/*.test.mjs
 
 test-python: core         ## what runs on CPython
-	$(PYTHON) -m pytest -n 2 tests/python
+	$(PYTHON) -m pytest -n 2 tests/python tests/conformance
 
 test-browser: build       ## everything else, in headless Chromium
 	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"

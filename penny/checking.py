@@ -27,9 +27,9 @@ class Copies:
         self._functions[self._last] = loads_function(form)
         return self._last
 
-    def publish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """From now on copy the function as it is now."""
-        self._records.publish(split_call(function, ())[0])
+        self._records.renew(split_call(function, ())[0])
 
     def of_call(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

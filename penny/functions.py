@@ -306,12 +306,12 @@ class FunctionRecords:
         """
         entry = self._records.get(id(function))
         if entry is None:
-            return self._publish(function)
+            return self._renew(function)
         if entry[2] is None or entry[2]():
             return entry[0]
-        return self._publish(function)
+        return self._renew(function)
 
-    def publish(self, function: AnyFunction) -> Record:
+    def renew(self, function: AnyFunction) -> Record:
         """The record of the function as it is now, for later submissions.
 
         Large values that it uses are looked at, too, which no submission does by itself.
@@ -321,9 +321,9 @@ class FunctionRecords:
         """
         if self._originals is not None:
             self._originals.look_again()
-        return self._publish(function)
+        return self._renew(function)
 
-    def _publish(self, function: AnyFunction) -> Record:
+    def _renew(self, function: AnyFunction) -> Record:
         payload, taken_along, needs = _pack_function(function, self._originals)
         form = payload.joined()
         key = id(function)

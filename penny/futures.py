@@ -64,6 +64,12 @@ class Source(Protocol):
     def running(self, future: Future[Any]) -> bool:
         """Whether a worker has taken the task of this future, which isn't done."""
 
+    def listen(self) -> None:
+        """Somebody awaits a future in the event loop that runs here, and nobody may ever drain.
+
+        From now on that loop is to complete what is due. Called each time, so it must be cheap.
+        """
+
     def drain(
         self,
         timeout: float | None = None,
@@ -310,6 +316,7 @@ class Future(concurrent.futures.Future[T]):
         if self._state not in DONE:
             # Completions are delivered on the loop's own thread, so that the loop's future can be
             # set directly: one turn of the loop instead of `asyncio.wrap_future`'s two.
+            self._engine.listen()
             waiter: asyncio.Future[None] = asyncio.Future()
             wake = partial(_wake, waiter)
             self._done_callbacks.append(wake)

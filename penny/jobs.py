@@ -448,7 +448,7 @@ class Public(Protocol):
     def ended(self, promotion: Promotion) -> bool:
         """Whether it has ended."""
 
-    def republish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """Make later promotions use the function's present form. Raises PickleError."""
 
     def publish(self, job: Job[Any], options: Options) -> bool:

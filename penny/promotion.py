@@ -443,12 +443,12 @@ class Promoter:
         """Forget it."""
         self._loaded.pop(id(function), None)
 
-    def republish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """Make later promotions use the function's present form. Raises PickleError."""
         function = split_call(function, ())[0]
         self.unloaded(function)
         with for_jobs(self.header_of(jobs.innermost)):
-            self._records.publish(function)
+            self._records.renew(function)
 
     def _place_of(self, function: Callable[..., Any]) -> tuple[int, int, Record | None]:
         """Number and serial of the function in the table; and, if we put it there, its record.

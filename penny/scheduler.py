@@ -50,10 +50,15 @@ class Scheduler(Submitter, concurrent.futures.Executor):
             the opposite. For tests; slow.
         trace: Record what the workers do and when, for `trace()`; None: only where
             `penny run --trace`, or the page, says so.
+        engine: What runs the tasks: the name of an engine (`"pool"`, `"serial"`, or one that
+            `penny.lowlevel.register_engine` or an installed package has named), or an engine, which
+            then is this Scheduler's alone and is opened with what the other arguments would say;
+            None: the pool in the browser, serial elsewhere.
 
     Raises:
         ValueError: `workers` or `memory` is not greater than 0.
-        TypeError: They are not integers.
+        TypeError: They are not integers; or an open engine is given together with them.
+        LookupError: There is no engine of that name.
         IsolationError: The page is not cross-origin isolated.
         RuntimeError: The page has not been set up for Penny; the message says how.
     """
@@ -66,24 +71,34 @@ class Scheduler(Submitter, concurrent.futures.Executor):
         memory: int | None = None,
         check: bool = False,
         trace: bool | None = None,
+        engine: str | Engine | None = None,
     ) -> None:
         workers = _positive("workers", workers)
         memory = _positive("memory", memory)
         if isinstance(packages, str):
             raise TypeError("packages must be a sequence of names, not one name")
-        engine: Engine
-        if current.attached is not None:
-            engine = NestedEngine(current.attached)
+        outer = current.attached
+        opened: Engine
+        if engine is not None and not isinstance(engine, str):
+            if workers or memory or packages or check or trace is not None:
+                raise TypeError(
+                    "workers, packages, memory, check and trace are for engines that are opened by "
+                    "name: open the engine with them, and give it to the Scheduler alone"
+                )
+            opened = engine
+        elif outer is not None and (engine is None or engine == outer.name):
+            opened = NestedEngine(outer)
         else:
-            engine = open_engine(
+            opened = open_engine(
+                engine,
                 workers=workers,
                 packages=tuple(packages),
                 memory=memory,
                 check=bool(check),
                 trace=None if trace is None else bool(trace),
             )
-        self._use(engine)
-        self._finalizer = weakref.finalize(self, engine.shutdown, cancel=False)
+        self._use(opened)
+        self._finalizer = weakref.finalize(self, opened.shutdown, cancel=False)
 
     def _use(self, engine: Engine) -> None:
         self._desk = Desk(engine)
@@ -134,7 +149,7 @@ class Scheduler(Submitter, concurrent.futures.Executor):
             return decorate
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
-        self._engine.publish(fn)
+        self._engine.renew(fn)
         self._desk.chunk_calls.forget()
         return self._desk.names.register(fn, id)
 

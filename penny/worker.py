@@ -27,6 +27,7 @@ from penny import (
 from penny._bridge import WorkerPort
 from penny.by_value import set_names
 from penny.engines import current
+from penny.engines.pool.abilities import ABILITIES, NAME
 from penny.engines.task import TaskEngine
 from penny.functions import FunctionCache
 from penny.jobs import Execution
@@ -99,7 +100,7 @@ class Worker:
         jobs.enter(execution)
         self._promoter.install()
         port = self._port
-        engine = TaskEngine(port, shared_memory.attach(port.arrays))
+        engine = TaskEngine(port, shared_memory.attach(port.arrays), NAME, ABILITIES)
         current.attach(engine)
         if where.IN_BROWSER:
             blocking_loop.install(engine)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from penny.futures import Future, Source
 
@@ -11,7 +11,35 @@ if TYPE_CHECKING:
     from penny.options import Options
     from penny.shared_memory import Memory
 
-__all__ = ["Engine"]
+__all__ = ["Abilities", "Engine", "EngineFactory"]
+
+
+class Abilities(NamedTuple):
+    """What an engine can do beyond running one task after another."""
+
+    overlaps: bool = False
+    """Tasks run while their caller goes on; without it they run inside `submit`."""
+
+    steals: bool = False
+    """Idle workers take what tasks have spawned, and what others have queued."""
+
+    shares_arrays: bool = False
+    """A SharedArray is the same memory in each task, on the scheduler's side and in all workers."""
+
+    runs_kernels: bool = False
+    """Kernels compiled to WebAssembly can be submitted and spawned."""
+
+    cancels: bool = False
+    """A task that runs can be asked to end: `Future.cancel(running=True)`, timeouts."""
+
+    prioritizes: bool = False
+    """Interactive tasks go before all others: `options(priority="interactive")`."""
+
+    blocks: bool = False
+    """There are places where `drain` may wait, so that `result()` works there."""
+
+    keeps_results: bool = False
+    """A result may stay where it was made, until it is asked for."""
 
 
 class Engine(Source, Protocol):
@@ -30,6 +58,12 @@ class Engine(Source, Protocol):
     future to its task. Neither needs the other once the future is done. An engine must not ask
     `future.done()`, which drains.
     """
+
+    name: str
+    """What `Scheduler(engine=…)` knows it by."""
+
+    abilities: Abilities
+    """What it can do."""
 
     workers: int
     """Number of workers that run tasks, at least 1."""
@@ -61,7 +95,7 @@ class Engine(Source, Protocol):
             BrokenPool: The workers could not be started.
         """
 
-    def publish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """Make later submissions of `function` use its present form.
 
         Called when a function is registered, also for one that was registered before and has been
@@ -87,4 +121,27 @@ class Engine(Source, Protocol):
         Returns:
             A future that is done once all workers have stopped and their memory is free; the
             same one at each call. It can't be cancelled.
+        """
+
+
+class EngineFactory(Protocol):
+    """What opens an engine. Returns at once: its workers come up by and by."""
+
+    def __call__(
+        self,
+        *,
+        workers: int | None,
+        packages: Sequence[str],
+        memory: int | None,
+        check: bool,
+        trace: bool | None,
+    ) -> Engine:
+        """Open one.
+
+        Args:
+            workers: Number of workers, at least 1; None: as many as the machine has processors.
+            packages: Names of packages, or URLs of wheels, to load into every worker.
+            memory: Limit of the shared memory in bytes; None: the engine's default.
+            check: Send every job's arguments and result through pickle.
+            trace: Record what the workers do; None: if the page, or the command, says so.
         """

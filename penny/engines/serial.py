@@ -16,6 +16,7 @@ from typing import Any
 from penny import jobs
 from penny.checking import Copies
 from penny.engines import current
+from penny.engines.engine import Abilities
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError
 from penny.functions import is_coroutine_call
@@ -31,6 +32,8 @@ __all__ = ["SerialEngine"]
 class SerialEngine:
     """One worker, which is the caller. See `Engine` for the methods."""
 
+    name = "serial"
+    abilities = Abilities(shares_arrays=True)
     workers = 1
     completed = 0  # nobody ever sleeps
     patience: float | None = None
@@ -43,7 +46,7 @@ class SerialEngine:
         packages: Sequence[str] = (),
         memory: int | None = None,
         check: bool = False,
-        trace: bool = False,
+        trace: bool | None = False,
     ) -> None:
         """The arguments are the browser's; packages are expected to be installed."""
         self._recorder = Recorder() if trace else None
@@ -163,10 +166,10 @@ class SerialEngine:
 
     # -- Waiting ---------------------------------------------------------------------------------
 
-    def publish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """Functions are called as they are, unless they are checked."""
         if self._copies is not None:
-            self._copies.publish(function)
+            self._copies.renew(function)
 
     def cancel(self, future: Future[Any]) -> bool:
         """False: each task has run, or is running."""
@@ -184,6 +187,9 @@ class SerialEngine:
     def can_block(self) -> bool:
         """True if there is nothing to wait for."""
         return not self._coroutines
+
+    def listen(self) -> None:
+        """Coroutine tasks are the running loop's own."""
 
     def drain(
         self,

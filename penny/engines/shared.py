@@ -37,6 +37,7 @@ from penny import (
 from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.by_value import set_names
 from penny.engines.outcomes import fail, overtime
+from penny.engines.pool.abilities import ABILITIES, NAME
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
 from penny.futures import DONE, Future
@@ -152,6 +153,8 @@ def _taken(payload: bytes | _Large, load: Callable[[bytes], T]) -> T:
 class SharedEngine:
     """Submits to a pool of workers and collects from it. See `Engine` for the methods."""
 
+    name = NAME
+    abilities = ABILITIES
     patience: float | None = None
 
     def __init__(
@@ -330,12 +333,12 @@ class SharedEngine:
         place = self._port.add_bundle(data)
         return None if place < 0 else _Bundle(place, self._port.drop_bundle)
 
-    def publish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """Put the function into the table as it is now."""
         outer, kernels.destination = kernels.destination, self._kernels
         outer_names = set_names(self._names)
         try:
-            self._records.publish(split_call(function, ())[0])
+            self._records.renew(split_call(function, ())[0])
         finally:
             kernels.destination = outer
             set_names(outer_names)
@@ -369,6 +372,9 @@ class SharedEngine:
         if self._waiting is Waiting.SUSPENDED:
             return _bridge.can_run_sync()
         return self._waiting is Waiting.ASLEEP
+
+    def listen(self) -> None:
+        """JavaScript tells of completions by itself."""
 
     def drain(
         self,

@@ -38,7 +38,7 @@ def test_functions_share_the_globals_of_their_module(script):
     """)
     script.call("load", 10)
     assert [script.call("look", i) for i in (1, 2, 3)] == [1, 4, 9]
-    script.records.publish(script.look)
+    script.records.renew(script.look)
     assert script.call("look", 4) == 16
     assert script.call("count") == 4
     assert script.call("count", worker=1) == 0

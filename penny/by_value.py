@@ -19,6 +19,7 @@ import enum
 import functools
 import importlib
 import io
+import pickle
 import sys
 import threading
 import types
@@ -33,6 +34,7 @@ import cloudpickle
 
 from penny import rebuilding
 from penny.code_names import global_names, submodules_used
+from penny.exception_values import Exceptions
 from penny.identities import identity_of
 from penny.random_streams import reduce_generator
 from penny.watching import is_filled
@@ -47,6 +49,7 @@ __all__ = [
     "header_of",
     "set_names",
     "those_known",
+    "try_out",
 ]
 
 PROTOCOL = 5
@@ -163,6 +166,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         # Namespaces of classes, by identity: annotations look names up in them.
         self._namespaces: dict[int, type] = {}
         self._cells: set[int] = set()
+        self._exceptions = Exceptions(try_out)
 
     def reducer_override(self, obj: Any) -> Any:
         """How to pickle `obj`; asked for each object but those of simple builtin types."""
@@ -178,6 +182,10 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return special(self, obj)
         if issubclass(kind, enum.Enum):
             return self._member(obj)
+        if issubclass(kind, BaseException):
+            reduced = self._exception(obj)
+            if not isinstance(reduced, str):
+                return reduced
         if kind.__name__ == "JsProxy" or _is_proxy(kind):
             path = path_of_proxy(obj)
             if path is not None:
@@ -192,6 +200,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         if self._pickling is not None and may_be_name(kind):
             return self._singleton(obj)
         return super().reducer_override(obj)
+
+    def _exception(self, error: BaseException) -> Any:
+        return self._exceptions.reduce(error)
 
     # -- Functions -------------------------------------------------------------------------------
 
@@ -430,6 +441,25 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _weak_dictionary(self, dictionary: Any) -> Any:
         return type(dictionary), (dict(dictionary),)
+
+
+class _TryingOut(ByValuePickler):
+    """For one part of an exception: others in it see to their own parts."""
+
+    def _exception(self, error: BaseException) -> Any:
+        return Exception, ()
+
+
+def try_out(value: Any) -> Any:
+    """What a value is once it has travelled, but for exceptions in it.
+
+    Raises whatever pickling and unpickling raise.
+    """
+    pickling = None if _names is None else _names.begin()
+    with io.BytesIO() as file:
+        _TryingOut(file, PROTOCOL, pickling).dump(value)
+        # Without a header: here is what it refers to.
+        return pickle.loads(file.getvalue())
 
 
 # -- Helpers ---------------------------------------------------------------------------------------

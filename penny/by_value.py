@@ -225,8 +225,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         pickling, code = self._pickling, function.__code__
         used = global_names(code)
         home: Any = None if pickling is None else pickling.module_of(function)
+        along: dict[str, Any] = {}
         if home is None:
-            home = self._globals_of(function, used)
+            home, along = self._globals_of(function, used)
         if pickling is not None:
             pickling.by_value(function, used if isinstance(home, str) else (), hard)
         cells = function.__closure__ or ()
@@ -267,22 +268,25 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (
             rebuilding.make_function,
             (uid, code, home, function.__name__, cells),
-            (numbered, imports),
+            (numbered, imports, along),
             None,
             None,
             rebuilding.set_function,
         )
 
-    def _globals_of(self, function: FunctionType, used: Iterable[str]) -> dict[str, Any]:
-        """Globals that go along: the same dictionary for all functions of one pickle."""
+    def _globals_of(
+        self, function: FunctionType, used: Iterable[str]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Globals that go along: a dictionary, the same for all functions of one pickle; its names.
+
+        Each function brings those that it uses: others come to it while it is pickled.
+        """
         own = function.__globals__
-        found: dict[str, Any] = self.globals_ref.setdefault(id(own), {})
-        for name in ("__name__", "__package__", "__path__", "__file__", *used):
-            if name in own:
-                found[name] = own[name]
+        shared: dict[str, Any] = self.globals_ref.setdefault(id(own), {})
         if own.get("__builtins__") == {}:  # a named tuple's
-            found["__builtins__"] = {}
-        return found
+            shared["__builtins__"] = {}
+        names = ("__name__", "__package__", "__path__", "__file__", *used)
+        return shared, {name: own[name] for name in names if name in own}
 
     def _annotator(self, annotator: _Annotator) -> Any:
         return self._function_by_value(annotator.function, hard=False)

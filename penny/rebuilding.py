@@ -93,10 +93,11 @@ _SETTABLE = frozenset(
 
 
 def set_function(
-    function: FunctionType, state: tuple[dict[str, tuple[int, Any]], list[str]]
+    function: FunctionType, state: tuple[dict[str, tuple[int, Any]], list[str], dict[str, Any]]
 ) -> None:
-    """Set what is new of a function's parts."""
-    numbered, imports = state
+    """Set what is new of a function's parts, and bring globals that came along."""
+    numbered, imports, along = state
+    function.__globals__.update(along)
     for name in imports:
         with contextlib.suppress(ImportError):  # it may never be used
             importlib.import_module(name)

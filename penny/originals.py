@@ -496,6 +496,11 @@ class Originals:
             (key, name) in self._building or (same.is_fresh() and self._are_absent(same))
         ):
             return same
+        # A new name of what is there keeps what tasks have made of it. Of names that are there the
+        # first one has the value, whenever that has changed within.
+        known = None
+        if same is None and _may_be_shared(value):
+            known = self._known_as(module, name)
         home = home_of(value) if _is_named(value) else None
         top = home is not None and home[0] == key and home[2] == name
         if top:
@@ -511,7 +516,7 @@ class Originals:
         module.definitions[name] = made
         self._building.append((key, name))
         try:
-            self._pickle(made, module, name, value, top)
+            self._pickle(made, module, name, value, top, known)
         except Tangled as tangled:
             module.definitions.pop(name)
             self._tangled.add(name)
@@ -554,16 +559,41 @@ class Originals:
             name not in self.modules[key].namespace for key, name in definition.absent
         ) and self.are_all(definition.wide)
 
+    def _known_as(self, module: _Module, name: str) -> Key | None:
+        """Another name of the module's for a value, by which workers have it already."""
+        value = module.namespace[name]
+        for other, made in module.definitions.items():
+            if (
+                other != name
+                and made.value is value
+                and module.namespace.get(other) is value
+                and (module.key, other) not in self._building
+                and made.is_fresh()
+                and self._are_absent(made)
+            ):
+                return module.key, other
+        return None
+
     def are_all(self, wide: dict[str, frozenset[str]]) -> bool:
         """Whether modules have the same names as then."""
         return all(self.modules[key].namespace.keys() == names for key, names in wide.items())
 
-    def _pickle(self, made: Definition, module: _Module, name: str, value: Any, top: bool) -> None:
+    def _pickle(
+        self,
+        made: Definition,
+        module: _Module,
+        name: str,
+        value: Any,
+        top: bool,
+        known: Key | None,
+    ) -> None:
         if type(value) in ATOMS:
             made.form = pickle.dumps(value, PROTOCOL)
         else:
             sending = Sending(self)
             aliases, busy = ({}, {}) if top else self._aliases(module, {name})
+            if known is not None:
+                aliases[id(value)] = known
             with generators_anew():
                 form, arrays = dump_definition(
                     value, sending, top=top, names=aliases, refer=sending.refer_to, busy=busy
@@ -613,13 +643,30 @@ class Originals:
         for other, data in module.namespace.items():
             if _may_be_shared(data):
                 first.setdefault(id(data), other)
-        for name in within:
-            first.pop(id(module.namespace[name]), None)
+        for name in within:  # of several names of one value, the first has it
+            if first.get(id(module.namespace[name])) in within:
+                del first[id(module.namespace[name])]
         names: dict[int, Key] = {}
         busy: dict[int, Key] = {}
         for i, other in first.items():
             (busy if other in building else names)[i] = module.key, other
+        # What other modules have under a name of theirs, as after `from module import table`.
+        for name in within:
+            value = module.namespace[name]
+            other_name = self._elsewhere(module, value) if _may_be_shared(value) else None
+            if other_name is not None:
+                names[id(value)] = other_name
         return names, busy
+
+    def _elsewhere(self, module: _Module, value: Any) -> Key | None:
+        """The name that a module which is known for longer has for the value."""
+        for earlier in self.modules.values():
+            if earlier is module:
+                return None
+            for name, other in earlier.namespace.items():
+                if other is value:
+                    return earlier.key, name
+        return None
 
     def _together(self, module: _Module, name: str, tangled: Tangled) -> Definition:
         """Definitions of values that contain each other: they are pickled in one."""

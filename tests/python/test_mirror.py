@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from types import ModuleType
 
 import pytest
 from mirror_pool import Script
@@ -234,6 +235,32 @@ def test_aliases_and_cycles_among_globals(script):
     """)
     assert script.call("same") == 3
     assert script.call("same") == 4
+
+
+def test_several_names_of_one_value(script, monkeypatch):
+    mine = ModuleType("mine")
+    monkeypatch.setitem(sys.modules, "mine", mine)
+    script.run("TABLE = ROWS = [1]\ndef add(n): ROWS.append(n)", mine.__dict__)
+    script.run("""
+        import mine
+        from mine import TABLE, add
+        first = second = third = []
+        def see():
+            third.append(2)
+            add(2)
+            return first is second is third, TABLE is mine.TABLE is mine.ROWS, len(TABLE)
+        def apart(): return second is third, len(third)
+    """)
+    assert script.call("see") == (True, True, 2)
+    early = script.put("see")
+    script.run("second = [5]")
+    assert script.call("see") == (False, True, 3)
+    assert script.call("apart") == (False, 2)
+    script.run("second = third; del first")
+    assert script.call("apart") == (True, 2)
+    assert early.run() == (True, True, 4)
+    script.run("third.append(1)")
+    assert script.call("apart", worker=1) == script.call("apart") == (True, 1)
 
 
 def test_values_that_contain_each_other(script):

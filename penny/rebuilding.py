@@ -238,7 +238,8 @@ def make_class(
         except TypeError:  # a metaclass in C that will have it its own way
             cls = meta(name, bases, dict(body))
     if isinstance(cls, abc.ABCMeta):
-        abc._abc_init(cls)  # type: ignore[attr-defined]
+        # Another one's that is new: `_abc_init` would run the metaclass's `__setattr__`.
+        type.__setattr__(cls, "_abc_impl", vars(abc.ABCMeta("new", (), {}))["_abc_impl"])
     if members:
         _make_members(cast(type[enum.Enum], cls), members)
     identity_of(cls, uid)
@@ -266,7 +267,7 @@ def set_class(
         if name in vars(cls):
             type.__delattr__(cls, name)
     for each in registered:
-        cls.register(each)  # type: ignore[attr-defined]
+        abc.ABCMeta.register(cast(abc.ABCMeta, cls), each)
 
 
 def _set_attribute(cls: type, name: str, value: Any) -> None:

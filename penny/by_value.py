@@ -16,6 +16,7 @@ from __future__ import annotations
 import _collections_abc
 import abc
 import ast
+import contextlib
 import copyreg
 import enum
 import functools
@@ -207,6 +208,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return fresh(obj)
             if kind is itertools.count:
                 return _count(obj)
+            plain = _plain_subclass(kind, obj)
+            if plain is not None:
+                return plain
         if self._pickling is not None and may_be_name(kind):
             return self._singleton(obj)
         found = _name_in_library(kind, obj, self._state)
@@ -585,6 +589,45 @@ class _Smallest: ...
 _SMALLEST = _Smallest.__basicsize__
 
 
+def _plain_subclass(kind: Any, obj: Any) -> Any:
+    """How to pickle an object of a program's class of numbers, texts, lists, … without its methods.
+
+    It has been made where it is, by a constructor with whatever arguments, and item by item. None:
+    the usual way, also if the class has a way of its own.
+    """
+    base = next((each for each in _PLAIN_BASES if issubclass(kind, each)), None)
+    if (
+        base is None
+        or kind is base
+        or kind.__reduce_ex__ is not object.__reduce_ex__
+        or kind.__reduce__ is not object.__reduce__
+        or getattr(kind, "__getnewargs__", None) is not getattr(base, "__getnewargs__", None)
+        or hasattr(kind, "__getnewargs_ex__")
+        or issubclass(kind, enum.Enum)
+    ):
+        return None
+    state = obj.__reduce_ex__(PROTOCOL)[2]
+    if base in (list, dict):
+        items = base(base.__iter__(obj)) if base is list else dict(dict.items(obj))
+        content = items, state
+        return rebuilding.plain_object, (base, kind), content, None, None, rebuilding.set_plain
+    return rebuilding.plain_object, (base, kind, _PLAIN[base](obj)), state
+
+
+_PLAIN_BASES = (int, float, str, bytes, tuple, list, dict)
+
+
+def _generator_context(manager: Any) -> Any:
+    """What `contextlib.contextmanager` gives, before it is entered: a decorator keeps one."""
+    import inspect
+
+    of = {"generator": "getgeneratorstate", "async_generator": "getasyncgenstate"}
+    state = getattr(inspect, of.get(type(manager.gen).__name__, ""), lambda _: "")(manager.gen)
+    if not state.endswith("_CREATED") or not hasattr(manager, "func"):
+        return NotImplemented
+    return type(manager), (manager.func, manager.args, manager.kwds)
+
+
 def _count(counter: Any) -> Any:
     """An `itertools.count` as it is now. Only its text tells where that is."""
     arguments = ast.literal_eval(repr(counter).removeprefix("count").replace(")", ",)"))
@@ -638,6 +681,8 @@ _REDUCERS: dict[type, Callable[[ByValuePickler, Any], Any]] = {
     CellType: ByValuePickler._cell,
     ModuleType: ByValuePickler._module,
     property: ByValuePickler._property,
+    contextlib._GeneratorContextManager: lambda _, manager: _generator_context(manager),
+    contextlib._AsyncGeneratorContextManager: lambda _, manager: _generator_context(manager),
     struct.Struct: lambda _, made: (struct.Struct, (made.format,)),
     types.MemberDescriptorType: ByValuePickler._descriptor,
     types.GetSetDescriptorType: ByValuePickler._descriptor,

@@ -1042,10 +1042,15 @@ class Sending:
                 found = sys.modules.get(path)
                 if type(found) is ModuleType:
                     self._use(found, attributes, hard)
-        if not _ASK_BY_TEXT.isdisjoint(uses):
+        by_text = not _ASK_BY_TEXT.isdisjoint(uses)
+        if by_text or "__subclasses__" in attributes:
             self.wide[module.key] = frozenset(module.namespace)
             for name, data in module.namespace.items():
-                if not name.startswith("__") and not _is_larger(data):
+                if (
+                    not name.startswith("__")
+                    and (by_text or isinstance(data, type))
+                    and not _is_larger(data)
+                ):
                     self.names.setdefault((module.key, name), False)
 
     def _use(self, found: ModuleType, attributes: tuple[str, ...], hard: bool) -> None:

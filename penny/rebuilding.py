@@ -41,10 +41,12 @@ __all__ = [
     "namespace_of",
     "parameter_of",
     "partial_method",
+    "plain_object",
     "set_class",
     "set_function",
     "set_generic",
     "set_lazy_alias",
+    "set_plain",
     "set_type_parameter",
     "sorting_key",
     "type_parameter",
@@ -463,6 +465,25 @@ _namespaces_of_parameters: weakref.WeakKeyDictionary[Any, dict[str, Any]] = (
 def set_type_parameter(parameter: Any, evaluators: dict[str, Any]) -> None:
     """Set what evaluates its bound, constraints and default."""
     _set_evaluators(_namespaces_of_parameters.pop(parameter), 0, evaluators)
+
+
+def plain_object(base: Any, cls: type, *value: Any) -> Any:
+    """An object of a class of numbers, texts, lists, …, by none of the class's methods."""
+    return base.__new__(cls, *value)
+
+
+def set_plain(made: Any, content: tuple[Any, Any]) -> None:
+    """Set a list's or dict's items, and what it has beside them."""
+    items, state = content
+    (list.extend if isinstance(made, list) else dict.update)(made, items)
+    own, slots = state if isinstance(state, tuple) else (state, None)
+    if hasattr(made, "__setstate__") and state is not None:
+        made.__setstate__(state)
+        return
+    if own:
+        made.__dict__.update(own)
+    for name, value in (slots or {}).items():
+        setattr(made, name, value)
 
 
 def partial_method(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

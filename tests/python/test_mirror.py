@@ -388,6 +388,55 @@ def test_what_has_no_pickle_of_its_own(script):
     assert script.call("see")[0] == (True, 3)
 
 
+def test_globals_of_builtin_kinds_are_made_by_none_of_their_methods(script):
+    script.run("""
+        import contextlib
+        class Pair(tuple):
+            def __new__(cls, *items): return super().__new__(cls, items)
+        class Text(str):
+            def __new__(cls, text, tag):
+                made = super().__new__(cls, text)
+                made.tag = tag
+                return made
+        class Twice(dict):
+            def __init__(self, name): self.name = name
+            def __setitem__(self, key, value): super().__setitem__(key, 2 * value)
+        class Log(list):
+            __slots__ = ("size",)
+            def append(self, item): super().append([item]); self.size = len(self)
+            extend = None
+        pair, text, twice, log = Pair(1, 2), Text("a", "b"), Twice("t"), Log()
+        twice["me"] = [1]
+        log.append(log)
+        @contextlib.contextmanager
+        def opened(n): yield n
+        @opened(1)
+        def inside(x): return x
+        def see():
+            return (
+                tuple(pair), type(pair) is Pair, text + text.tag, dict(twice), twice.name,
+                log[0][0] is log, log.size, inside(3),
+            )
+    """)
+    assert script.call("see") == script.see()
+    script.run("twice['it'] = 'x'; log.append(3)")
+    assert script.call("see") == script.see()
+
+
+def test_subclasses_that_nothing_names(script):
+    script.run("""
+        class Plugin:
+            @classmethod
+            def names(cls): return [each.__name__ for each in cls.__subclasses__()]
+        class A(Plugin): pass
+        class B(Plugin): pass
+        def see(): return Plugin.names()
+    """)
+    assert script.call("see") == script.call(script.Plugin.names, worker=1) == ["A", "B"]
+    script.run("class C(Plugin): pass")
+    assert script.call("see") == ["A", "B", "C"]
+
+
 def test_what_an_abstract_class_asks_is_not_asked_on_the_way(script):
     script.run("""
         import abc

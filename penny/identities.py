@@ -16,6 +16,7 @@ __all__ = [
     "cell_numbered",
     "cell_registered",
     "cells_used",
+    "doubt",
     "identity_of",
     "known",
     "next_uid",
@@ -48,7 +49,13 @@ class Identity:
         if self.own:
             for name, value in attributes.items():
                 last, number = versions.get(name, (None, 0))
-                if number == 0 or last is None or last.value is not value or last.changed():
+                if (
+                    number == 0
+                    or last is None
+                    or last.value is not value
+                    or (not last.whole and last.doubts != doubts)
+                    or last.changed()
+                ):
                     versions[name] = _Last(value), number + 1
             for name in versions.keys() - attributes.keys():
                 # The number goes on if the name comes back.
@@ -73,11 +80,22 @@ class Identity:
 class _Last(Watch):
     """A value that was sent."""
 
-    __slots__ = ("value",)
+    __slots__ = ("doubts", "value")
 
     def __init__(self, value: Any) -> None:
         super().__init__(value)
         self.value = value
+        self.doubts = doubts
+
+
+doubts = 0
+"""How often what is too large to be watched was to be looked at again."""
+
+
+def doubt() -> None:
+    """Take what is too large to be watched as changed, when it is sent again."""
+    global doubts
+    doubts += 1
 
 
 _uids = itertools.count()

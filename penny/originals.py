@@ -470,6 +470,7 @@ class Originals:
     def look_again(self) -> None:
         """Look into values that are too large for each submission to do so."""
         self.doubts += 1
+        identities.doubt()
         for module in self.modules.values():
             for definition in module.definitions.values():
                 watch = definition.watch

@@ -313,6 +313,18 @@ def test_functions_and_classes_have_the_very_globals(script):
     assert script.call(script.Sub().add, "k") == (6, True, True)
 
 
+def test_register_looks_again_into_what_is_large(script):
+    script.run("""
+        BIG = list(range(5000))
+        class Table: rows = BIG
+        def see(i, rows=BIG): return rows[i], rows is BIG is Table.rows
+    """)
+    assert script.call("see", 3) == (3, True)
+    script.run("BIG[3] = 100")
+    script.records.publish(script.see)
+    assert script.call("see", 3) == (100, True)
+
+
 def test_functions_of_several_names_have_a_cell_in_common(script):
     script.run("""
         def account():

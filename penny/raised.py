@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType, TracebackType
 from typing import Any, NamedTuple, cast
 
-from penny import _current
+from penny import _current, missing_page
 from penny.by_value import PROTOCOL
 from penny.errors import RemoteError, RemoteTraceback
 from penny.payload import ATOMS, LARGE, Payload
@@ -267,6 +267,7 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[_State]]:
                 _plain(_group_message.__get__(each)),
                 [place(member) for member in _group_members.__get__(each)],
             )
+        missing_page.explain(each)
         cause, context = chained(_cause.__get__(each)), chained(_context.__get__(each))
         state = _state_with_links(_take_apart(each), link)
         states.append(state)

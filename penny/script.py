@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import __main__
-from penny import event_loop, originals
+from penny import event_loop, missing_page, originals
 
 __all__ = ["remember", "run"]
 
@@ -134,6 +134,7 @@ def _print_exception(error: BaseException, filename: str) -> None:
         frames = frames.tb_next
     if frames is not None or isinstance(error, SyntaxError):
         error = error.with_traceback(frames)
+    missing_page.explain(error)
     traceback.print_exception(error)
 
 

@@ -43,6 +43,21 @@
 
 static int is_ended(u32 state) { return state == RETURNED || state == RAISED || state == LOST; }
 
+/* Steps 1 and 2, and 5 and 6, of a worker that ends a task of the async worker's client. `ended`: its word then. */
+u32 says_that_it_pushes(u32 index, u32 generation, u32 worker) {
+  u32 deaths = load(&shared->worker[ASYNC_WORKER].deaths);
+  store(&shared->worker[worker].pushes, hint_of(index, generation) + 1);
+  return deaths;
+}
+
+void has_pushed(u32 index, u32 ended, u32 deaths_before) {
+  store(&shared->worker[participant_of(ended)].pushes, 0);
+  if (load(&shared->worker[ASYNC_WORKER].deaths) == deaths_before) return;
+  if (!compare_exchange(&shared->task[index].state, ended, ended | ADRIFT)) return; /* it is free already */
+  fetch_add(&shared->deaths, 1);
+  client_wake(ASYNC_CLIENT);
+}
+
 /* Returns how many queued tasks found no room in the injector: call reinject() again later. */
 EXPORT(reinject) u32 reinject(void) {
   u32 left = 0;

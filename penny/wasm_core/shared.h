@@ -566,6 +566,9 @@ u32 task_acquire(u32 participant);
 void task_fill(u32 index, u32 function, u32 queue, u32 flags, u32 size, u32 block);
 void task_release(u32 index, u32 participant);
 
+u32 says_that_it_pushes(u32 index, u32 generation, u32 worker);
+void has_pushed(u32 index, u32 ended, u32 deaths_before);
+
 int completion_push(u32 index);
 void client_wake(u32 client);
 

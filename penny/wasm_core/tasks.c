@@ -225,21 +225,6 @@ EXPORT(worker_wants_room) void worker_wants_room(u32 worker, u32 wants) {
   store(&shared->worker[worker].wants_room, wants);
 }
 
-/* Before and after a task of the async worker's client is ended and pushed: see recovery.c. */
-static u32 says_that_it_pushes(u32 index, u32 generation, u32 worker) {
-  u32 deaths = load(&shared->worker[ASYNC_WORKER].deaths);
-  store(&shared->worker[worker].pushes, hint_of(index, generation) + 1);
-  return deaths;
-}
-
-static void has_pushed(u32 index, u32 ended, u32 deaths_before) {
-  store(&shared->worker[participant_of(ended)].pushes, 0);
-  if (load(&shared->worker[ASYNC_WORKER].deaths) == deaths_before) return;
-  if (!compare_exchange(&shared->task[index].state, ended, ended | ADRIFT)) return; /* it is free already */
-  fetch_add(&shared->deaths, 1);
-  client_wake(ASYNC_CLIENT);
-}
-
 /* Ends a task: `state` is RETURNED or RAISED, the payload is in place. Returns 0 if the task is no
  * longer this worker's, which happens only if the keeper took the worker for dead; 2 if its client
  * slept and was woken, otherwise 1. */

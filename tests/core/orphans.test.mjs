@@ -550,6 +550,29 @@ for (const [where, breakpoint] of Object.entries(PUSHES))
     play.assertNothingLeft();
   });
 
+test('the async worker dies with what a worker has just pushed in its hands', async t => {
+  const play = new Play(t);
+  const {core, crew} = play;
+  const client = L.ASYNC_CLIENT;
+  const slot = submit(play, client, L.BATCH);
+  assert.equal(core.test.claim(core.hint(slot), RUNNER), 1);
+  runTask(play.runner, slot);
+  core.pauseAt('has_pushed');
+  const ending = crew.start(RECOVERY, 'ender', RUNNER, {slot, id: ID, size: play.size});
+  await crew.go();
+  core.awaitPause('has_pushed');
+  assert.equal(core.exports.completions_take(client), slot);
+  play.recover(ASYNC);
+  assert.equal(core.exports.adrift_next(client, 0) >>> 0, NONE, 'the keeper can’t know that it has been pushed');
+  const successor = new Client(core.as(COROUTINES), client);
+  t.after(() => successor.close());
+  successor.inherit();
+  core.resume('has_pushed');
+  await crew.result(ending);
+  while (!core.exports.all_quiet()) await new Promise(later => setTimeout(later)); // the test's time limit ends it
+  play.assertNothingLeft();
+});
+
 test('the async worker’s deaths leave more slots behind than there are, and all come free', t => {
   const play = new Play(t);
   const {core, runner} = play;

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from penny.exception_parts import GROUP_MEMBERS, add_notes, notes_of
 
 __all__ = ["explained"]
 
 E = TypeVar("E", bound=BaseException)
+
+_filename: Any = OSError.__dict__["filename"]  # whatever a class of the program's makes of it
 
 NOTE = (
     "({name!r} exists where the task was submitted, but each worker has files of its own: read it "
@@ -25,11 +29,11 @@ def explained(error: E) -> E:
     while waiting:
         each = waiting.pop()
         if isinstance(each, FileNotFoundError):
-            name = each.filename
+            name = _filename.__get__(each)
             if isinstance(name, str | bytes) and os.path.exists(name):
                 note = NOTE.format(name=name)
-                if note not in getattr(each, "__notes__", ()):
-                    each.add_note(note)
+                if note not in notes_of(each):
+                    add_notes(each, note)
         elif isinstance(each, BaseExceptionGroup):
-            waiting += each.exceptions
+            waiting += GROUP_MEMBERS.__get__(each)
     return error

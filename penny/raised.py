@@ -22,6 +22,17 @@ from typing import Any, NamedTuple, cast
 from penny import _current
 from penny.by_value import PROTOCOL
 from penny.errors import RemoteError, RemoteTraceback
+from penny.exception_parts import (
+    ARGS,
+    ATTRIBUTES,
+    CAUSE,
+    CONTEXT,
+    GROUP_MEMBERS,
+    GROUP_MESSAGE,
+    SUPPRESS_CONTEXT,
+    add_notes,
+    traceback_of,
+)
 from penny.payload import ATOMS, LARGE, Payload
 from penny.wire import dumps, explain, loads, pack, qualified_name
 
@@ -36,15 +47,6 @@ _ARRAYS = b"penny.arrays"
 
 # What code of the user's may raise where a failure is not to stop anything.
 _FAILURES = (Exception, SystemExit, GeneratorExit)
-
-# A class may have its own idea of these attributes.
-_args: Any = BaseException.__dict__["args"]
-_attributes: Any = BaseException.__dict__["__dict__"]
-_cause: Any = BaseException.__dict__["__cause__"]
-_context: Any = BaseException.__dict__["__context__"]
-_suppress: Any = BaseException.__dict__["__suppress_context__"]
-_group_message: Any = BaseExceptionGroup.__dict__["message"]
-_group_members: Any = BaseExceptionGroup.__dict__["exceptions"]
 
 
 class _Part(NamedTuple):
@@ -154,7 +156,7 @@ def _take_apart(error: BaseException) -> _State:
     for key, member in _fields(type(error)):
         with contextlib.suppress(AttributeError):  # not set
             fields[key] = member.__get__(error)
-    return _State(_args.__get__(error), fields, dict(_attributes.__get__(error)))
+    return _State(ARGS.__get__(error), fields, dict(ATTRIBUTES.__get__(error)))
 
 
 def _bare(cls: type[BaseException]) -> BaseException:
@@ -264,10 +266,10 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[_State]]:
         members = None
         if isinstance(each, BaseExceptionGroup):
             members = (
-                _plain(_group_message.__get__(each)),
-                [place(member) for member in _group_members.__get__(each)],
+                _plain(GROUP_MESSAGE.__get__(each)),
+                [place(member) for member in GROUP_MEMBERS.__get__(each)],
             )
-        cause, context = chained(_cause.__get__(each)), chained(_context.__get__(each))
+        cause, context = chained(CAUSE.__get__(each)), chained(CONTEXT.__get__(each))
         state = _state_with_links(_take_apart(each), link)
         states.append(state)
         cls, lost = _dumps_class(type(each))
@@ -278,7 +280,7 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[_State]]:
             notes=_notes(each),
             cause=cause,
             context=context,
-            suppress_context=_suppress.__get__(each),
+            suppress_context=SUPPRESS_CONTEXT.__get__(each),
             members=members,
             **_dumps_state(each, state, errors, lost),
         )
@@ -405,13 +407,13 @@ def loads_exception(data: bytes) -> BaseException:
     for i in bare:
         _fill(errors[i], records[i], errors)
     for error, record in zip(errors, records, strict=True):
-        _cause.__set__(error, None if record.cause is None else errors[record.cause])
-        _context.__set__(error, None if record.context is None else errors[record.context])
+        CAUSE.__set__(error, None if record.cause is None else errors[record.cause])
+        CONTEXT.__set__(error, None if record.context is None else errors[record.context])
     # The cause is printed instead of the context, suppressed or not.
     first: BaseException = errors[0]
-    _cause.__set__(first, RemoteTraceback(text, worker, _cause.__get__(first)))
+    CAUSE.__set__(first, RemoteTraceback(text, worker, CAUSE.__get__(first)))
     for error, record in zip(errors, records, strict=True):
-        _suppress.__set__(error, record.suppress_context)
+        SUPPRESS_CONTEXT.__set__(error, record.suppress_context)
     return first
 
 
@@ -440,7 +442,7 @@ def _make(i: int, records: list[_Record], errors: list[Any]) -> bool:
             own = loads(record.own)
             if isinstance(own, BaseException):
                 errors[i] = own
-                _add_notes(own, [note for note in record.notes if note not in _notes(own)])
+                add_notes(own, *(note for note in record.notes if note not in _notes(own)))
                 return False
     except _FAILURES:
         pass
@@ -461,7 +463,7 @@ def _make(i: int, records: list[_Record], errors: list[Any]) -> bool:
         errors[i] = RemoteError(record.type_name, record.message)
     else:
         errors[i] = BaseExceptionGroup(f"{record.type_name}: {message}", members)
-    _add_notes(errors[i], [*record.notes, *why])
+    add_notes(errors[i], *record.notes, *why)
     return False
 
 
@@ -477,14 +479,14 @@ def _fill(error: BaseException, record: _Record, errors: list[Any]) -> None:
             lost.append(f"(its attributes stayed in the worker: {_message(reason)})")
     if state is None:
         state = _from_parts([_Part(*part) for part in record.parts or ()], errors, lost)
-    _args.__set__(error, state.args)
+    ARGS.__set__(error, state.args)
     for key, value in state.fields.items():
         try:
             _set_field(error, key, value)
         except _FAILURES as reason:
             lost.append(f"({key[1]} could not be set: {_message(reason)})")
-    _attributes.__get__(error).update(state.attributes)
-    _add_notes(error, lost)
+    ATTRIBUTES.__get__(error).update(state.attributes)
+    add_notes(error, *lost)
 
 
 def _set_field(error: BaseException, key: tuple[int, str], value: Any) -> None:
@@ -515,14 +517,6 @@ def _from_parts(parts: list[_Part], errors: list[Any], lost: list[str]) -> _Stat
         elif found:
             getattr(state, group)[key] = value
     return state._replace(args=tuple(state.args))
-
-
-def _add_notes(error: BaseException, notes: list[str]) -> None:
-    if notes:
-        attributes = _attributes.__get__(error)
-        found = attributes.setdefault("__notes__", [])
-        if type(found) is list:
-            attributes["__notes__"] = [*found, *notes]
 
 
 # -- Texts -----------------------------------------------------------------------------------------
@@ -559,14 +553,14 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 def _notes(error: BaseException) -> list[str]:
     try:
-        return [_plain(str(note)) for note in _attributes.__get__(error).get("__notes__", ())]
+        return [_plain(str(note)) for note in ATTRIBUTES.__get__(error).get("__notes__", ())]
     except _FAILURES:  # anything may have been assigned
         return []
 
 
 def _traceback_text(error: BaseException, chain: bool) -> str:
     """The traceback as the interpreter would print it, from the task's own code on."""
-    frames: TracebackType | None = error.__traceback__
+    frames: TracebackType | None = traceback_of(error)
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         frames = frames.tb_next
     try:

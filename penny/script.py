@@ -100,6 +100,14 @@ def _print_exception(error: BaseException, filename: str) -> None:
         frames = frames.tb_next
     if frames is not None or isinstance(error, SyntaxError):
         error = error.with_traceback(frames)
+    if sys.excepthook is not sys.__excepthook__:
+        try:
+            sys.excepthook(type(error), error, error.__traceback__)
+            return
+        except BaseException as failed:
+            print("Error in sys.excepthook:", file=sys.stderr)
+            traceback.print_exception(failed)
+            print("\nOriginal exception was:", file=sys.stderr)
     traceback.print_exception(error)
 
 

@@ -49,6 +49,9 @@ async def main(
     outbox = bytearray(OUTBOX_BYTES)
     coroutines = Coroutines(open_port(outbox), outbox)
     scheduler.attach(_Engine.attached(open_client))
+    # Somebody may cancel all that `asyncio.all_tasks()` gives: the worker goes on.
+    if (this := asyncio.current_task()) is not None:
+        asyncio.tasks._unregister_task(this)
     await coroutines.port.attend(_bridge.proxy(coroutines.look))
     output.flush()
 

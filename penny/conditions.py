@@ -22,12 +22,21 @@ _LONG = 3600.0
 """Seconds: how long to wait for a completion before waiting again."""
 
 _work: Work | None = None
+_in_task = False
 
 
-def install(work: Work) -> None:
-    """Let conditions wait by `work` from now on."""
-    global _work
+def install(work: Work, *, in_task: bool = False) -> None:
+    """Let conditions wait by `work` from now on.
+
+    Args:
+        work: Brings about that futures are done.
+        in_task: It runs jobs on top of whoever waits, under the locks that this one holds. So only
+            waits without a timeout do that, which nothing else would end, but for an interactive
+            task on top: therefore it is no error either if there is no work.
+    """
+    global _work, _in_task
     _work = work
+    _in_task = in_task
     threading.Condition.wait = _wait  # type: ignore[method-assign]
 
 
@@ -56,6 +65,8 @@ def _wait(self: Any, timeout: float | None = None) -> bool:
 
 def _notified(waiter: Any, timeout: float | None) -> bool:
     assert _work is not None
+    if _in_task and timeout is not None:
+        return bool(waiter.acquire(True, timeout) if timeout > 0 else waiter.acquire(False))
     deadline = None if timeout is None else time.monotonic() + timeout
     while not waiter.acquire(False):
         remaining = _LONG if deadline is None else deadline - time.monotonic()
@@ -67,6 +78,8 @@ def _notified(waiter: Any, timeout: float | None) -> bool:
         except BlockingError:
             if deadline is None:
                 raise
+        if _in_task:
+            return bool(waiter.acquire())
         if deadline is not None:  # nobody can notify until then, but it is no error to ask
             return bool(waiter.acquire(True, remaining))
         raise RuntimeError(

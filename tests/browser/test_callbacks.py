@@ -169,7 +169,21 @@ def test_who_is_suspended_is_told_by_whoever_collects(shared_page: Page) -> None
     def square(n):
         return n * n, penny.current_worker()
 
+    def in_task(nested):
+        s = penny.Scheduler() if nested else penny.current_scheduler()
+        room = threading.BoundedSemaphore(3)
+        done = queue.Queue()
+        for n in range(20):
+            room.acquire()
+            future = s.submit(square, n)
+            future.add_done_callback(lambda future: room.release())
+            future.add_done_callback(done.put)
+        values = sorted(done.get().result()[0] for _ in range(20))
+        assert not threading.Event().wait(0.01)
+        return values == [n * n for n in range(20)], penny.current_worker() is not None
+
     with penny.Scheduler(workers=2) as s:
+        assert all(s.submit(in_task, nested).result() == (True, True) for nested in (0, 1))
         room = threading.BoundedSemaphore(3)
         most = []
         futures = []

@@ -65,9 +65,10 @@ class Source(Protocol):
         """Whether a worker has taken the task of this future, which isn't done."""
 
     def listen(self) -> None:
-        """Somebody awaits a future in the event loop that runs here, and nobody may ever drain.
+        """Somebody is to be told of a pending future, by callback or `await`, and may never drain.
 
-        From now on that loop is to complete what is due. Called each time, so it must be cheap.
+        If an event loop runs here, it is from now on to complete what is due. Called each time, so
+        it must be cheap.
         """
 
     def drain(
@@ -329,6 +330,12 @@ class Future(concurrent.futures.Future[T]):
         if self._state != FINISHED:
             raise asyncio.CancelledError
         return self.result()
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Have `fn(future)` called when the call has ended; at once, if it has. See CPython."""
+        if self._state not in DONE:
+            self._engine.listen()
+        super().add_done_callback(fn)  # type: ignore[arg-type]
 
     def remove_done_callback(self, fn: Callable[[Future[T]], object]) -> int:
         """Remove a callback; returns how often it had been added."""

@@ -2,7 +2,7 @@
 
 An engine is any object with the methods of `Engine`; `register_engine` gives it a name for
 `Scheduler(engine=…)`, an entry point of the group `penny.engines` does so for an installed package.
-docs/engines.md walks through one of forty lines, `examples/engine.py`.
+docs/engines.md walks through one of forty lines, `examples/executor_engine.py`.
 
 This module changes less often than what it takes from, and says so in CHANGELOG.md.
 """

@@ -17,11 +17,11 @@ from collections.abc import (
 )
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
-from penny import algorithms, results
-from penny.event_loop import LoopExecutor
+from penny import algorithms, jobs, results
 from penny.functions import ChunkCall, FunctionNames, chunk_call, split_call
 from penny.futures import Future
 from penny.kernels import Kernel
+from penny.loop_executor import LoopExecutor
 from penny.options import DEFAULT, UNCHANGED, Options, Priority, Unchanged
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ class Submitter(LoopExecutor):
 
         Raises:
             PickleError: The function or an argument can't travel; nothing was queued.
-            TypeError: It is a kernel and these are not its arguments; nothing was queued.
-            OverflowError: It is a kernel and an argument is out of range; nothing was queued.
+            TypeError: It is a kernel, or a `partial` of one, and these are not its arguments;
+                nothing was queued.
+            OverflowError: Likewise, and an argument is out of range; nothing was queued.
             RuntimeError: After shutdown.
         """
         desk = self._desk
@@ -112,6 +113,8 @@ class Submitter(LoopExecutor):
             raise TypeError(f"{fn!r} is not callable")
         if type(fn) is Kernel:
             args, kwargs = fn.bind(args, kwargs), {}  # type: ignore[assignment]
+        else:
+            jobs.check_call(fn, args, kwargs)
         engine = desk.engine
         future: Future[T] = Future(engine)
         engine.submit(future, fn, args, kwargs, self._options)

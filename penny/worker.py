@@ -15,6 +15,7 @@ from typing import Any
 from penny import (
     _bridge,
     blocking_loop,
+    conditions,
     jobs,
     kernels,
     mirror,
@@ -28,7 +29,8 @@ from penny._bridge import WorkerPort
 from penny.by_value import set_names
 from penny.engines import current
 from penny.engines.pool.abilities import ABILITIES, NAME
-from penny.engines.task import TaskEngine
+from penny.engines.task import OwnJobs, TaskEngine
+from penny.exception_parts import add_notes
 from penny.functions import FunctionCache
 from penny.jobs import Execution
 from penny.output import stderr, stdout
@@ -104,6 +106,7 @@ class Worker:
         current.attach(engine)
         if where.IN_BROWSER:
             blocking_loop.install(engine)
+            conditions.install(OwnJobs(engine), in_task=True)
         port.on_task(_bridge.proxy(self._run_above_kernel))
         kernels.home = kernels.Destination(
             lambda data: port.add_kernels(data), _bridge.KernelCaller(port)
@@ -168,7 +171,7 @@ class Worker:
                 execution.header = here.last
             except BaseException as raised:
                 error = raised
-                error.add_note("(while unpickling a task in a worker)")
+                add_notes(error, "(while unpickling a task in a worker)")
             else:
                 try:
                     jobs.masked = False

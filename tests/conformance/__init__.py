@@ -3,8 +3,8 @@
 Our own, to the standard of CPython's tests of its executors. A scenario, a function `check_…(env)`,
 asserts; `env` (an `Environment`) gives it a Scheduler. Those of one module are awaited, all
 others block. `test_engines.py` runs them on CPython, on each engine that there is, and in headless
-Chromium tests/browser/test_python_conformance.py, which sends these files there: they import nothing
-but the standard library and penny.
+Chromium tests/browser/test_python_conformance.py, which sends these files there: they import
+nothing but the standard library and penny.
 
 Some need what not every engine can do, and say so (`@needs`). docs/conformance.md lists what cannot
 hold where.

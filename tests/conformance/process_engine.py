@@ -102,8 +102,10 @@ class ProcessEngine:
         return True
 
     def listen(self):
-        self._loop = asyncio.get_running_loop()
-        self._loop.call_soon(self._deliver)
+        loop = asyncio._get_running_loop()
+        if loop is not None and loop is not self._loop:
+            self._loop = loop
+            loop.call_soon(self._deliver)
 
     def drain(self, timeout=None, wanted=None, since=None):
         try:

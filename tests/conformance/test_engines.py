@@ -5,12 +5,12 @@ The pool runs them in tests/browser/test_python_conformance.py.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from executor_engine import ExecutorEngine
 
 import conformance
 import penny
@@ -18,22 +18,10 @@ from conformance.process_engine import FileGate, ProcessEngine
 from penny import lowlevel
 from penny.engines.serial import SerialEngine
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "engine.py"
-
-
-def example_engine() -> type[lowlevel.Engine]:
-    """That of docs/engines.md. Its workers are spawned: they import it by this name."""
-    spec = importlib.util.spec_from_file_location("engine_example", EXAMPLE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.ExecutorEngine  # type: ignore[no-any-return]
-
-
 ENGINES: dict[str, type[lowlevel.Engine]] = {
     "serial": SerialEngine,
     "processes": ProcessEngine,
-    "executor": example_engine(),
+    "executor": ExecutorEngine,  # that of docs/engines.md
 }
 
 

@@ -12,6 +12,7 @@ workers' side.
 from __future__ import annotations
 
 import builtins
+import functools
 import hashlib
 import os
 import pickle
@@ -129,11 +130,13 @@ class _Module:
         self.offered: tuple[tuple[str, ...], tuple[Any, ...]] = (), ()
         self.others: dict[str, Any] = {}
 
-    def is_as_offered(self) -> bool:
-        """Whether what was offered is what it has now."""
+    def is_as_offered(self, offers: Definition | None) -> bool:
+        """Whether these offers are the last ones, and what was offered is what it has now."""
         names, values = self.offered
-        return self.looked_through == len(self.namespace) and all(
-            map(is_, map(self.namespace.get, names), values)
+        return (
+            self.offers is offers
+            and self.looked_through == len(self.namespace)
+            and all(map(is_, map(self.namespace.get, names), values))
         )
 
 
@@ -332,8 +335,8 @@ class Needs:
         self._doubts = originals.doubts
         modules = originals.modules
         self._modules = [
-            modules[item.name].is_as_offered
-            for item, _ in needed
+            functools.partial(modules[item.name].is_as_offered, definition)
+            for item, definition in needed
             if item.module == OFFERS and item.name in modules
         ]
         # Flat lists of what is bound: this is asked at each submission.
@@ -740,7 +743,7 @@ class Originals:
 
     def _offers_of(self, module: _Module) -> Definition | None:
         """What else a module has: functions and classes, and what they use as far as it goes."""
-        if self._offering or (module.is_as_offered() and self._are_offered(module)):
+        if self._offering or (module.is_as_offered(module.offers) and self._are_offered(module)):
             return module.offers
         module.looked_through = len(module.namespace)
         self._offering = True
@@ -776,11 +779,13 @@ class Originals:
                 items.append(tuple(definition.item._replace(name=item.name)))
         offers = {name: [numbers[each] for each in closure] for name, closure in closures.items()}
         before = module.offers
+        if before is not None and before.value == (items, offers):
+            return before  # the new names are of data, say: another bundle for each would pile up
         uid, version = (
             (before.item.uid, before.item.version) if before else (identities.next_uid(), 0)
         )
-        made = Definition(Item(OFFERS, module.key, uid, version + 1, 0, b""), None)
-        made.form = pickle.dumps((items, offers), PROTOCOL)
+        made = Definition(Item(OFFERS, module.key, uid, version + 1, 0, b""), (items, offers))
+        made.form = pickle.dumps(made.value, PROTOCOL)
         made.holds = [definition.holds for _, definition in every]
         self._keep(made)
         module.offers = made
@@ -918,10 +923,15 @@ _BY_NAME = tuple(
 
 def _may_be_asked_for(value: Any) -> bool:
     """Whether somebody may look it up by its name: `pickle`, which names functions and classes."""
-    kind = type(value)
     if _is_named(value) or isinstance(value, _BY_NAME):
         return True
-    return may_be_name(kind)
+    if not may_be_name(type(value)) or _is_larger(value):
+        return False
+    # Arrays say how they are pickled, too, but not by a name: an offer would copy, or hold, each.
+    try:
+        return isinstance(value.__reduce_ex__(PROTOCOL), str)
+    except Exception:  # it can't be pickled
+        return False
 
 
 def _may_be_shared(value: Any) -> bool:

@@ -383,6 +383,49 @@ def test_what_pickle_finds_by_name_is_what_the_name_is_now(script):
     assert script.call("unpack", pickle.dumps(script.Other())) == "new"
 
 
+def test_what_pickle_finds_is_the_same_whichever_function_was_called_first(script):
+    script.run("""
+        import pickle
+        class Point:
+            def shown(self): return "old"
+        def other(): return 1
+        def unpack(data): return pickle.loads(data).shown()
+    """)
+    script.call("other")
+    assert script.call("unpack", pickle.dumps(script.Point())) == "old"
+    script.run("""
+        class Point:
+            def shown(self): return "new"
+        class Other(Point): pass
+    """)
+    for worker in (0, 1):
+        script.call("other")  # which is told of the new ones
+        assert script.call("unpack", pickle.dumps(script.Point()), worker=worker) == "new"
+        assert script.call("unpack", pickle.dumps(script.Other()), worker=worker) == "new"
+
+
+def test_of_data_only_what_is_pickled_as_a_name_is_there_in_case(script):
+    script.run("""
+        import pickle
+        class Named:
+            def __init__(self, name): self.name = name
+            def __reduce__(self): return self.name
+        class Vector:
+            def __init__(self, data): self.data = data
+            def __reduce__(self): return Vector, (self.data,)
+        class Sealed:
+            def __reduce__(self): raise TypeError("sealed")
+        MISSING = Named("MISSING")
+        vector = Vector(b"large" * 100_000)
+        sealed = Sealed()
+        def is_missing(data):
+            import __main__
+            return pickle.loads(data) is getattr(__main__, "MISS" + "ING")
+    """)
+    assert script.call("is_missing", pickle.dumps(script.MISSING))
+    assert not any(len(form) > 100_000 for form in script.rows.values())
+
+
 # -- Jobs between workers ------------------------------------------------------------------------
 
 
@@ -455,6 +498,28 @@ def test_nothing_is_left_of_what_was_redefined(script):
     script.call("use")
     assert len(script.rows) < 40
     assert len(script.originals._remembered) < 40
+
+
+def test_new_names_of_data_take_no_room(script):
+    script.run("""
+        class Point: pass
+        def one(): return 1
+        def two(): return Point, "a form of more than fits into the header"
+        def three(): return two() and "of which there is one in the table, however many are called"
+    """)
+    for name in ("one", "two", "three"):
+        script.call(name)
+    rows = dict(script.rows)
+    for i in range(9):
+        script.run(f"new_{i} = [{i}]")
+        script.call(("one", "two", "three")[i % 3])
+    assert script.rows == rows
+    # Another function is another thing to ask for: when all are told of it, the old bundle goes.
+    script.run("def four(): return 4")
+    for name in ("one", "two", "three"):
+        script.call(name)
+    bundle_of_four = 1
+    assert len(script.rows) == len(rows) + bundle_of_four
 
 
 def test_a_large_global_that_is_let_go(script):

@@ -19,6 +19,7 @@ import enum
 import functools
 import importlib
 import io
+import pickle
 import sys
 import threading
 import types
@@ -33,6 +34,7 @@ import cloudpickle
 
 from penny import rebuilding
 from penny.code_names import global_names, submodules_used
+from penny.exception_values import Exceptions
 from penny.identities import identity_of
 from penny.random_streams import reduce_generator
 from penny.watching import is_filled
@@ -47,6 +49,7 @@ __all__ = [
     "header_of",
     "set_names",
     "those_known",
+    "try_out",
 ]
 
 PROTOCOL = 5
@@ -163,6 +166,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         # Namespaces of classes, by identity: annotations look names up in them.
         self._namespaces: dict[int, type] = {}
         self._cells: set[int] = set()
+        self._exceptions = Exceptions(try_out)
 
     def reducer_override(self, obj: Any) -> Any:
         """How to pickle `obj`; asked for each object but those of simple builtin types."""
@@ -178,6 +182,10 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return special(self, obj)
         if issubclass(kind, enum.Enum):
             return self._member(obj)
+        if issubclass(kind, BaseException):
+            reduced = self._exception(obj)
+            if not isinstance(reduced, str):
+                return reduced
         if kind.__name__ == "JsProxy" or _is_proxy(kind):
             path = path_of_proxy(obj)
             if path is not None:
@@ -192,6 +200,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         if self._pickling is not None and may_be_name(kind):
             return self._singleton(obj)
         return super().reducer_override(obj)
+
+    def _exception(self, error: BaseException) -> Any:
+        return self._exceptions.reduce(error)
 
     # -- Functions -------------------------------------------------------------------------------
 
@@ -214,8 +225,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         pickling, code = self._pickling, function.__code__
         used = global_names(code)
         home: Any = None if pickling is None else pickling.module_of(function)
+        along: dict[str, Any] = {}
         if home is None:
-            home = self._globals_of(function, used)
+            home, along = self._globals_of(function, used)
         if pickling is not None:
             pickling.by_value(function, used if isinstance(home, str) else (), hard)
         cells = function.__closure__ or ()
@@ -256,22 +268,25 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (
             rebuilding.make_function,
             (uid, code, home, function.__name__, cells),
-            (numbered, imports),
+            (numbered, imports, along),
             None,
             None,
             rebuilding.set_function,
         )
 
-    def _globals_of(self, function: FunctionType, used: Iterable[str]) -> dict[str, Any]:
-        """Globals that go along: the same dictionary for all functions of one pickle."""
+    def _globals_of(
+        self, function: FunctionType, used: Iterable[str]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Globals that go along: a dictionary, the same for all functions of one pickle; its names.
+
+        Each function brings those that it uses: others come to it while it is pickled.
+        """
         own = function.__globals__
-        found: dict[str, Any] = self.globals_ref.setdefault(id(own), {})
-        for name in ("__name__", "__package__", "__path__", "__file__", *used):
-            if name in own:
-                found[name] = own[name]
+        shared: dict[str, Any] = self.globals_ref.setdefault(id(own), {})
         if own.get("__builtins__") == {}:  # a named tuple's
-            found["__builtins__"] = {}
-        return found
+            shared["__builtins__"] = {}
+        names = ("__name__", "__package__", "__path__", "__file__", *used)
+        return shared, {name: own[name] for name in names if name in own}
 
     def _annotator(self, annotator: _Annotator) -> Any:
         return self._function_by_value(annotator.function, hard=False)
@@ -430,6 +445,25 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _weak_dictionary(self, dictionary: Any) -> Any:
         return type(dictionary), (dict(dictionary),)
+
+
+class _TryingOut(ByValuePickler):
+    """For one part of an exception: others in it see to their own parts."""
+
+    def _exception(self, error: BaseException) -> Any:
+        return Exception, ()
+
+
+def try_out(value: Any) -> Any:
+    """What a value is once it has travelled, but for exceptions in it.
+
+    Raises whatever pickling and unpickling raise.
+    """
+    pickling = None if _names is None else _names.begin()
+    with io.BytesIO() as file:
+        _TryingOut(file, PROTOCOL, pickling).dump(value)
+        # Without a header: here is what it refers to.
+        return pickle.loads(file.getvalue())
 
 
 # -- Helpers ---------------------------------------------------------------------------------------

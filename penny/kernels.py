@@ -75,7 +75,7 @@ class Kernels:
     def _use(self, module: _Module, signatures: Mapping[str, Signature]) -> None:
         self._module = module
         self._kernels = {
-            name: Kernel(module, name, signature) for name, signature in signatures.items()
+            name: _kernel_of(module, name, str(signature)) for name, signature in signatures.items()
         }
 
     def __getattr__(self, name: str) -> Kernel:

@@ -12,7 +12,6 @@ workers' side.
 from __future__ import annotations
 
 import builtins
-import functools
 import hashlib
 import os
 import pickle
@@ -33,7 +32,7 @@ from penny.errors import Untravelled
 from penny.mirror import GONE, OFFERS, SURROUNDINGS, Item, header_opcodes, part, refer
 from penny.payload import ATOMS, LARGE, Tangled, dump_definition
 from penny.random_streams import generators_anew
-from penny.watching import Watch
+from penny.watching import Watch, are_same
 
 __all__ = ["Definition", "Needs", "Originals", "Sending", "Surroundings", "came_along", "home_of"]
 
@@ -132,12 +131,10 @@ class _Module:
 
     def is_as_offered(self, offers: Definition | None) -> bool:
         """Whether these offers are the last ones, and what was offered is what it has now."""
+        if self.offers is not offers or self.looked_through != len(self.namespace):
+            return False
         names, values = self.offered
-        return (
-            self.offers is offers
-            and self.looked_through == len(self.namespace)
-            and all(map(is_, map(self.namespace.get, names), values))
-        )
+        return not names or all(map(is_, map(self.namespace.get, names), values))
 
 
 APART = 1024
@@ -311,6 +308,7 @@ class Needs:
         "_absent",
         "_checks",
         "_doubts",
+        "_functions",
         "_modules",
         "_named",
         "_names",
@@ -335,7 +333,7 @@ class Needs:
         self._doubts = originals.doubts
         modules = originals.modules
         self._modules = [
-            functools.partial(modules[item.name].is_as_offered, definition)
+            (modules[item.name], definition)
             for item, definition in needed
             if item.module == OFFERS and item.name in modules
         ]
@@ -350,12 +348,9 @@ class Needs:
                     self._named.append((get, item.name, weakref.ref(value)))
                 else:
                     self._names.append((get, item.name, value))
-        self._checks = [
-            check
-            for _, definition in needed
-            if definition.watch is not None
-            for check in definition.watch.checks
-        ]
+        watches = [each.watch for _, each in needed if each.watch is not None]
+        self._checks = [check for watch in watches for check in watch.checks]
+        self._functions = [function for watch in watches for function in watch.functions]
         missing: dict[str, list[str]] = {}
         for key, name in closure.absent:
             missing.setdefault(key, []).append(name)
@@ -367,18 +362,20 @@ class Needs:
         ]
 
     def fresh(self) -> bool:
-        """Whether all of it is as it was. Some hundred nanoseconds for each function."""
+        """Whether all of it is as it was. Some hundred nanoseconds for each function or class."""
         for get, name, value in self._names:
             if get(name, self) is not value:
                 return False
         for get, name, refer_to in self._named:
             if get(name, self) is not refer_to():
                 return False
+        if not are_same(self._functions):
+            return False
         for check in self._checks:
             if not check():
                 return False
-        for check in self._modules:
-            if not check():
+        for module, offers in self._modules:
+            if not module.is_as_offered(offers):
                 return False
         for are_absent, names in self._absent:
             if not are_absent(names):
@@ -499,6 +496,11 @@ class Originals:
             (key, name) in self._building or (same.is_fresh() and self._are_absent(same))
         ):
             return same
+        # A new name of what is there keeps what tasks have made of it. Of names that are there the
+        # first one has the value, whenever that has changed within.
+        known = None
+        if same is None and _may_be_shared(value):
+            known = self._known_as(module, name)
         home = home_of(value) if _is_named(value) else None
         top = home is not None and home[0] == key and home[2] == name
         if top:
@@ -514,7 +516,7 @@ class Originals:
         module.definitions[name] = made
         self._building.append((key, name))
         try:
-            self._pickle(made, module, name, value, top)
+            self._pickle(made, module, name, value, top, known)
         except Tangled as tangled:
             module.definitions.pop(name)
             self._tangled.add(name)
@@ -557,16 +559,41 @@ class Originals:
             name not in self.modules[key].namespace for key, name in definition.absent
         ) and self.are_all(definition.wide)
 
+    def _known_as(self, module: _Module, name: str) -> Key | None:
+        """Another name of the module's for a value, by which workers have it already."""
+        value = module.namespace[name]
+        for other, made in module.definitions.items():
+            if (
+                other != name
+                and made.value is value
+                and module.namespace.get(other) is value
+                and (module.key, other) not in self._building
+                and made.is_fresh()
+                and self._are_absent(made)
+            ):
+                return module.key, other
+        return None
+
     def are_all(self, wide: dict[str, frozenset[str]]) -> bool:
         """Whether modules have the same names as then."""
         return all(self.modules[key].namespace.keys() == names for key, names in wide.items())
 
-    def _pickle(self, made: Definition, module: _Module, name: str, value: Any, top: bool) -> None:
+    def _pickle(
+        self,
+        made: Definition,
+        module: _Module,
+        name: str,
+        value: Any,
+        top: bool,
+        known: Key | None,
+    ) -> None:
         if type(value) in ATOMS:
             made.form = pickle.dumps(value, PROTOCOL)
         else:
             sending = Sending(self)
             aliases, busy = ({}, {}) if top else self._aliases(module, {name})
+            if known is not None:
+                aliases[id(value)] = known
             with generators_anew():
                 form, arrays = dump_definition(
                     value, sending, top=top, names=aliases, refer=sending.refer_to, busy=busy
@@ -616,13 +643,30 @@ class Originals:
         for other, data in module.namespace.items():
             if _may_be_shared(data):
                 first.setdefault(id(data), other)
-        for name in within:
-            first.pop(id(module.namespace[name]), None)
+        for name in within:  # of several names of one value, the first has it
+            if first.get(id(module.namespace[name])) in within:
+                del first[id(module.namespace[name])]
         names: dict[int, Key] = {}
         busy: dict[int, Key] = {}
         for i, other in first.items():
             (busy if other in building else names)[i] = module.key, other
+        # What other modules have under a name of theirs, as after `from module import table`.
+        for name in within:
+            value = module.namespace[name]
+            other_name = self._elsewhere(module, value) if _may_be_shared(value) else None
+            if other_name is not None:
+                names[id(value)] = other_name
         return names, busy
+
+    def _elsewhere(self, module: _Module, value: Any) -> Key | None:
+        """The name that a module which is known for longer has for the value."""
+        for earlier in self.modules.values():
+            if earlier is module:
+                return None
+            for name, other in earlier.namespace.items():
+                if other is value:
+                    return earlier.key, name
+        return None
 
     def _together(self, module: _Module, name: str, tangled: Tangled) -> Definition:
         """Definitions of values that contain each other: they are pickled in one."""

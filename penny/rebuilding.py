@@ -93,10 +93,11 @@ _SETTABLE = frozenset(
 
 
 def set_function(
-    function: FunctionType, state: tuple[dict[str, tuple[int, Any]], list[str]]
+    function: FunctionType, state: tuple[dict[str, tuple[int, Any]], list[str], dict[str, Any]]
 ) -> None:
-    """Set what is new of a function's parts."""
-    numbered, imports = state
+    """Set what is new of a function's parts, and bring globals that came along."""
+    numbered, imports, along = state
+    function.__globals__.update(along)
     for name in imports:
         with contextlib.suppress(ImportError):  # it may never be used
             importlib.import_module(name)
@@ -237,7 +238,8 @@ def make_class(
         except TypeError:  # a metaclass in C that will have it its own way
             cls = meta(name, bases, dict(body))
     if isinstance(cls, abc.ABCMeta):
-        abc._abc_init(cls)  # type: ignore[attr-defined]
+        # Another one's that is new: `_abc_init` would run the metaclass's `__setattr__`.
+        type.__setattr__(cls, "_abc_impl", vars(abc.ABCMeta("new", (), {}))["_abc_impl"])
     if members:
         _make_members(cast(type[enum.Enum], cls), members)
     identity_of(cls, uid)
@@ -265,7 +267,7 @@ def set_class(
         if name in vars(cls):
             type.__delattr__(cls, name)
     for each in registered:
-        cls.register(each)  # type: ignore[attr-defined]
+        abc.ABCMeta.register(cast(abc.ABCMeta, cls), each)
 
 
 def _set_attribute(cls: type, name: str, value: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import sys
+from types import ModuleType
 
 import pytest
 from mirror_pool import Script
+from wasm_writer import module
 
 from penny.errors import PickleError
 
@@ -234,6 +237,85 @@ def test_aliases_and_cycles_among_globals(script):
     """)
     assert script.call("same") == 3
     assert script.call("same") == 4
+
+
+def test_several_names_of_one_value(script, monkeypatch):
+    mine = ModuleType("mine")
+    monkeypatch.setitem(sys.modules, "mine", mine)
+    script.run("TABLE = ROWS = [1]\ndef add(n): ROWS.append(n)", mine.__dict__)
+    script.run("""
+        import mine
+        from mine import TABLE, add
+        first = second = third = []
+        def see():
+            third.append(2)
+            add(2)
+            return first is second is third, TABLE is mine.TABLE is mine.ROWS, len(TABLE)
+        def apart(): return second is third, len(third)
+    """)
+    assert script.call("see") == (True, True, 2)
+    early = script.put("see")
+    script.run("second = [5]")
+    assert script.call("see") == (False, True, 3)
+    assert script.call("apart") == (False, 2)
+    script.run("second = third; del first")
+    assert script.call("apart") == (True, 2)
+    assert early.run() == (True, True, 4)
+    script.run("third.append(1)")
+    assert script.call("apart", worker=1) == script.call("apart") == (True, 1)
+
+
+def test_kernels_among_the_globals(script):
+    types = {"wide": (("i64",), ("i64",))}
+    script.module.FIRST = module(types, "wide(u64 n) -> u64\n")
+    script.module.SECOND = module(types, "wide(i64 n) -> i64\n")
+    script.run("""
+        import penny
+        k = penny.Kernels(FIRST)
+        wide = k.wide
+        class Holder:
+            kernel = k.wide
+        def see(): return str(k.wide.signature), k.wide is wide is Holder.kernel
+        def give(kernel): return wide, kernel is wide
+    """)
+    assert script.call("see") == ("(u64 n) -> u64", True)
+    assert script.call("give", script.wide) == (script.wide, True)
+    early = script.put("see")
+    script.run("k = penny.Kernels(SECOND)")
+    assert script.call("see") == ("(i64 n) -> i64", False)
+    script.run("wide = Holder.kernel = k.wide")
+    assert script.call("see") == ("(i64 n) -> i64", True)
+    script.run("def wide(): pass")
+    assert script.call("see") == ("(i64 n) -> i64", False)
+    assert early.run()[0] == "(u64 n) -> u64"
+
+
+def test_two_schedulers_and_a_name_that_is_many_things(script):
+    other = Script()
+    other.module = script.module
+    script.run("""
+        X = 1
+        def helper(): return "old"
+        class C: n = 1
+        def see(): return X() if callable(X) else getattr(X, "pi", X), helper(), C.n
+    """)
+    try:
+        early = [each.put("see") for each in (script, other)]
+        for n, (source, seen) in enumerate([
+            ("X = lambda: 2", 2), ("import math as X", math.pi), ("X = [3]", [3]), ("X = 4", 4),
+        ]):  # fmt: skip
+            script.run(f"{source}\nC.n = {n}\ndef helper(): return {n}")
+            for each in (script, other)[:: 1 - n % 2 * 2]:
+                assert each.call("see") == (seen, n, n)
+        late = [each.put("see") for each in (script, other)]
+        script.run("del X")
+        for each in script, other:
+            with pytest.raises(NameError, match="'X'"):
+                each.call("see")
+        assert [each.run() for each in late] == [(4, 3, 3)] * 2
+        assert [each.run() for each in early] == [(1, "old", 1)] * 2
+    finally:
+        other.close()
 
 
 def test_values_that_contain_each_other(script):

@@ -152,7 +152,7 @@ def needs_lock():
         ((lambda *, x=LOCK: x,), {}, "args[0].__kwdefaults__['x']"),
         (((lambda lock: lambda: lock)(LOCK),), {}, "args[0]: closure variable lock"),
         ((Table(LOCK).__eq__,), {}, "args[0].__self__.rows"),
-        ((ValueError("x", LOCK),), {}, "args[0].args[1]"),
+        ((slice("x", LOCK),), {}, "args[0].__reduce__()[1][1]"),
         (([*range(1000), LOCK, *range(1000)],), {}, "args[0][1000]"),
     ],
 )

@@ -470,6 +470,7 @@ class Originals:
     def look_again(self) -> None:
         """Look into values that are too large for each submission to do so."""
         self.doubts += 1
+        identities.doubt()
         for module in self.modules.values():
             for definition in module.definitions.values():
                 watch = definition.watch
@@ -518,8 +519,9 @@ class Originals:
         try:
             self._pickle(made, module, name, value, top, known)
         except Tangled as tangled:
-            module.definitions.pop(name)
-            self._tangled.add(name)
+            self._abandon(module, name)
+            if not top:
+                self._tangled.add(name)
             if tangled.outer != (key, name):
                 raise
             self._building.pop()
@@ -552,6 +554,14 @@ class Originals:
             return same
         self._keep(made)
         return made
+
+    def _abandon(self, module: _Module, name: str) -> None:
+        """Forget a definition that did not come about, and those that refer to it."""
+        made = module.definitions.pop(name, None)
+        for other in self.modules.values():
+            for each, definition in list(other.definitions.items()):
+                if made is not None and made.item.uid in definition.refers:
+                    del other.definitions[each]
 
     def _are_absent(self, definition: Definition) -> bool:
         """Whether names that were not there when it was pickled still are not."""
@@ -591,7 +601,9 @@ class Originals:
             made.form = pickle.dumps(value, PROTOCOL)
         else:
             sending = Sending(self)
-            aliases, busy = ({}, {}) if top else self._aliases(module, {name})
+            aliases, busy = self._aliases(module, {name}) if _holds_data(value) else ({}, {})
+            if top:  # it is there before what it contains: see `mirror.Pending`
+                aliases, busy = aliases | busy, {}
             if known is not None:
                 aliases[id(value)] = known
             with generators_anew():
@@ -678,12 +690,20 @@ class Originals:
             sending = Sending(self)
             aliases, busy = self._aliases(module, set(names))
             self._building += [(module.key, each) for each in names]
+            # Functions and classes in them may refer to them.
+            for each, value in zip(names, values, strict=True):
+                item = Item(module.key, each, identities.next_uid(), 1, 0, b"")
+                module.definitions[each] = Definition(item, value)
             try:
                 form, arrays = dump_definition(
                     values, sending, top=False, names=aliases, refer=sending.refer_to, busy=busy
                 )
                 break
-            except Tangled as more:
+            except BaseException as more:
+                for each in names:
+                    self._abandon(module, each)
+                if not isinstance(more, Tangled):
+                    raise
                 if more.outer[1] not in names:
                     self._tangled.update(names)
                     raise
@@ -696,12 +716,11 @@ class Originals:
         whole.wide = sending.wide
         self._keep(whole)
         for i, (each, value) in enumerate(zip(names, values, strict=True)):
-            made = Definition(Item(module.key, each, identities.next_uid(), 1, 0, b""), value)
+            made = module.definitions[each]
             made.form = pickle.dumps(_Part(whole.item.uid, i), PROTOCOL)
             made.refers = {whole.item.uid: whole}
             made.watch = Watch(value)
             made.digest = made.form
-            module.definitions[each] = made
             self._keep(made)
         return module.definitions[name]
 
@@ -794,7 +813,7 @@ class Originals:
         try:
             closures = {}
             for name, value in list(module.namespace.items()):
-                if not name.startswith("__") and (
+                if (name in _ASKED_BY_PYTHON or not name.startswith("__")) and (
                     module.key != "__main__" or _may_be_asked_for(value)
                 ):
                     closure = _Closure(self, offered=True)
@@ -942,6 +961,7 @@ class _Closure:
         self.items[entry] = item, definition
 
 
+_ASKED_BY_PYTHON = ("__getattr__", "__dir__")
 _ASK_BY_TEXT = frozenset({"globals", "eval", "exec", "vars", "locals"})
 
 
@@ -958,9 +978,18 @@ def _is_named(value: Any) -> bool:
     return type(value) in (FunctionType, CachedFunction) or isinstance(value, type)
 
 
+def _holds_data(value: Any) -> bool:
+    """Whether a value may contain those of other names."""
+    if type(value) is FunctionType:
+        return bool(
+            value.__defaults__ or value.__kwdefaults__ or value.__closure__ or value.__dict__
+        )
+    return True
+
+
 _BY_NAME = tuple(
     getattr(typing, name)
-    for name in ("NewType", "TypeAliasType", "TypeVar")
+    for name in ("NewType", "TypeAliasType", "TypeVar", "ParamSpec", "TypeVarTuple")
     if hasattr(typing, name)
 )
 
@@ -1068,10 +1097,15 @@ class Sending:
                 found = sys.modules.get(path)
                 if type(found) is ModuleType:
                     self._use(found, attributes, hard)
-        if not _ASK_BY_TEXT.isdisjoint(uses):
+        by_text = not _ASK_BY_TEXT.isdisjoint(uses)
+        if by_text or "__subclasses__" in attributes:
             self.wide[module.key] = frozenset(module.namespace)
             for name, data in module.namespace.items():
-                if not name.startswith("__") and not _is_larger(data):
+                if (
+                    not name.startswith("__")
+                    and (by_text or isinstance(data, type))
+                    and not _is_larger(data)
+                ):
                     self.names.setdefault((module.key, name), False)
 
     def _use(self, found: ModuleType, attributes: tuple[str, ...], hard: bool) -> None:
@@ -1094,7 +1128,9 @@ class Sending:
 
     def named(self, value: Any, name: str) -> Any:
         """See `by_value.Pickling`."""
-        found = sys.modules.get(type(value).__module__)
+        # A type parameter or alias says itself where it is, other objects by their class.
+        holder = value if isinstance(value, _BY_NAME) else type(value)
+        found = sys.modules.get(holder.__module__)
         module = None if found is None else self._originals.module_for(found.__dict__)
         if module is None or module.namespace.get(name) is not value:
             return name

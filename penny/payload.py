@@ -304,8 +304,9 @@ class _DefinitionPickler(_ByValuePickler):
         names: dict[int, tuple[str, str]],
         refer: Callable[[str, str], int],
         busy: dict[int, tuple[str, str]],
+        top: Any,
     ) -> None:
-        super().__init__(sink, arrays, pickling, state=True)
+        super().__init__(sink, arrays, pickling, top=top, state=True)
         self._names = names
         self._refer = refer
         self._busy = busy
@@ -344,12 +345,14 @@ def dump_definition(
     """
     sink = _Sink()
     arrays: dict[int, Carried] = {}
-    if top or not (names or busy):
+    if not (names or busy):
         pickler: Any = _ByValuePickler(
             sink, arrays, pickling, top=value if top else None, state=True
         )
     else:
-        pickler = _DefinitionPickler(sink, arrays, pickling, names, refer, busy)
+        pickler = _DefinitionPickler(
+            sink, arrays, pickling, names, refer, busy, value if top else None
+        )
     pickler.dump(value)
     return b"".join(map(bytes, sink.pieces)), list(arrays.values())
 

@@ -8,12 +8,15 @@ costs some ten nanoseconds an item.
 from __future__ import annotations
 
 import abc
+import copyreg
+import decimal
 import functools
+import itertools
 import pickle
 import struct
 import weakref
 from array import array
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from operator import is_
 from types import (
@@ -78,6 +81,8 @@ def _keeps_state(kind: type) -> bool:
     """Whether objects have fields of C's beside attributes and slots."""
     if issubclass(kind, _PLAIN):
         return False
+    if issubclass(kind, decimal.Context):
+        return True
     for cls in kind.__mro__[:-1]:
         base = cls.__base__
         assert base is not None
@@ -173,16 +178,21 @@ class Watch:
         attributes = type.__dict__["__dict__"].__get__(cls)
         names = [name for name in attributes if name != cache]
         values = [attributes[name] for name in names]
+        bases, called, registered = cls.__bases__, cls.__name__, copyreg.dispatch_table.get(cls)
+        # Whom it knows by `register`, and who knows it.
+        token = abc.get_cache_token()
 
         def check() -> bool:
-            return len(attributes) - (cache in attributes) == len(names) and all(
-                map(is_, map(attributes.get, names), values)
+            return (
+                len(attributes) - (cache in attributes) == len(names)
+                and all(map(is_, map(attributes.get, names), values))
+                and cls.__bases__ is bases
+                and cls.__name__ is called
+                and copyreg.dispatch_table.get(cls) is registered
+                and abc.get_cache_token() == token
             )
 
         self._add(0, check)
-        if isinstance(cls, abc.ABCMeta):  # whom it knows by `register`
-            token = abc.get_cache_token()
-            self._add(0, lambda: abc.get_cache_token() == token)
         self._todo += values
 
     def _any(self, value: Any) -> None:
@@ -238,6 +248,10 @@ class Watch:
 
     def _state(self, value: Any) -> None:
         """What a type that is written in C keeps where only its pickle shows it."""
+        if type(value) is itertools.count:  # it does not pickle, but its text says all
+            text = repr(value)
+            self._add(1, lambda: repr(value) == text)
+            return
         try:
             before = pickle.dumps(value, 5)
         except Exception:
@@ -264,7 +278,11 @@ class Watch:
 
     def _mapping(self, value: Any) -> None:
         # A subclass may have methods of its own.
-        kind: Any = dict if issubclass(type(value), dict) else type(value)
+        kind: Any = type(value)
+        for builtin in OrderedDict, dict:  # the former has an order that a dict does not see
+            if issubclass(kind, builtin):
+                kind = builtin
+                break
         size = kind.__len__(value)
         if self._length(value, size, kind.__len__):
             return

@@ -67,7 +67,7 @@ def test_what_was_made_here_stays_as_it_is():
     rebuilding.set_function(own, ({"__defaults__": (9, (3,))}, [], {}))
     number = identity_of(Own).uid
     assert rebuilding.make_class(number, type, "Own", (object,), {}, {}) is Own
-    rebuilding.set_class(Own, ({"n": (9, 2)}, {}, []))
+    rebuilding.set_class(Own, ({"n": (9, 2)}, {}, [], None, []))
     assert Own.n == 1 and own() == 2  # without a number yet, it was as if new
 
 
@@ -94,7 +94,7 @@ def test_no_code_of_a_class_runs(uid):
     body = {"__module__": "m", "__qualname__": "Q", "__slots__": ("a",)}
     made = rebuilding.make_class(uid, Meta, "Made", (Base,), body, {})
     value = Descriptor()
-    rebuilding.set_class(made, ({"d": (1, value)}, {}, [int]))
+    rebuilding.set_class(made, ({"d": (1, value)}, {}, [int], None, []))
     assert ran == [] and made.d is value and known(uid) is made
     assert issubclass(int, made) and (made.__module__, made.__qualname__) == ("m", "Q")
     assert type(made) is Meta and hasattr(made, "a") and "__init_subclass__" in vars(Base)
@@ -105,15 +105,15 @@ def test_members_are_there_before_what_they_hold(uid):
     made = rebuilding.make_class(uid, enum.EnumMeta, "E", (enum.Enum,), body, {"A": None})
     member = rebuilding.enum_member(made, "A")
     state = {"_value_": [made], "_name_": "A"}
-    rebuilding.set_class(made, ({"n": (1, 5)}, {"A": state}, []))
+    rebuilding.set_class(made, ({"n": (1, 5)}, {"A": state}, [], None, []))
     assert member.value == [made] and member.name == "A" and made.n == 5 and list(made) == []
 
 
 def test_attributes_that_are_gone_go(uid):
     made = rebuilding.make_class(uid, type, "Made", (object,), {}, {})
-    rebuilding.set_class(made, ({"a": (1, 1), "b": (1, 2)}, {}, []))
+    rebuilding.set_class(made, ({"a": (1, 1), "b": (1, 2)}, {}, [], None, []))
     made.task = made.b = 7
-    rebuilding.set_class(made, ({"b": (1, 2)}, {}, []))
+    rebuilding.set_class(made, ({"b": (1, 2)}, {}, [], None, []))
     assert not hasattr(made, "a") and made.b == 7 and made.task == 7
 
 

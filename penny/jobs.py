@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 from penny import tracebacks
@@ -230,8 +231,8 @@ def spawn(function: Callable[..., T], /, *args: Any) -> Job[T]:
 
 def _spawn_where_kernels_are(function: Callable[..., T], /, *args: Any) -> Job[T]:
     """`spawn` from when on there are kernels."""
-    if type(function) is kernel_type:
-        function.bind(args, {})  # type: ignore[attr-defined]
+    if type(function) is not FunctionType:
+        check_call(function, args, {})
     job = Job(function, args)
     try:
         private.append(job)
@@ -243,19 +244,23 @@ def _spawn_where_kernels_are(function: Callable[..., T], /, *args: Any) -> Job[T
     return job
 
 
-kernel_type: Any = None
-"""`penny.Kernel`, once there is any."""
+def _check_nothing(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """There are no kernels yet."""
 
 
-def check_kernels(kernel: type) -> None:
+check_call: Callable[[Any, tuple[Any, ...], Mapping[str, Any]], None] = _check_nothing
+"""Raises TypeError or OverflowError if a call is known to be one of a kernel that can't take it."""
+
+
+def check_kernels(check: Callable[[Any, tuple[Any, ...], Mapping[str, Any]], None]) -> None:
     """Check the arguments of kernels where they are spawned, from now on.
 
     `spawn` is what programs do most, so those without kernels shall not look whether it is one: it
     is the same function, wherever it was imported, and gets other code.
     """
-    global kernel_type
-    if kernel_type is not kernel:
-        kernel_type = kernel
+    global check_call
+    if check_call is not check:
+        check_call = check
         spawn.__code__ = _spawn_where_kernels_are.__code__.replace(
             co_name="spawn", co_qualname="spawn"
         )

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from penny import _current
+from penny import _current, missing_page
 from penny.by_value import PROTOCOL
 from penny.errors import RemoteError, RemoteTraceback
 from penny.exception_state import (
@@ -220,6 +220,7 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[State]]:
                 plain(group_message.__get__(each)),
                 [place(member) for member in group_members.__get__(each)],
             )
+        missing_page.explain(each)
         cause, context = chained(cause_of.__get__(each)), chained(context_of.__get__(each))
         state = _state_with_links(take_apart(each), link)
         states.append(state)

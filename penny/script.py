@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import contextvars
 import linecache
 import os
 import signal
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import __main__
-from penny import originals
+from penny import event_loop, missing_page, originals
 
 __all__ = ["remember", "run"]
 
@@ -57,23 +59,55 @@ async def run(
     # Absolute where it is a file, so that it is still right in another directory.
     file = os.path.abspath(filename) if os.path.exists(filename) else filename
     namespace.update(__name__="__main__", __file__=file)
+    loop = asyncio.get_running_loop()
+    event_loop.hear_exits(loop)
+    # Exit handlers see the program's context variables.
+    context = contextvars.copy_context()
+    code = eval_code_async(source, namespace, filename=filename)
+    program = loop.create_task(code, context=context)
+    with event_loop.Run(program) as run:
+        await asyncio.wait([program])
+        if run.cancelled:
+            await asyncio.wait(run.cancelled)
+    status = _status(program, run.exit, filename)
+    with event_loop.Run(program) as rest:
+        finishing = loop.create_task(_finish_tasks(), context=context)
+        await asyncio.wait([finishing])
     try:
-        await eval_code_async(source, namespace, filename=filename)
-        status = 0
-    except SystemExit as error:
-        status = _exit_status(error.code)
-    except BaseException as error:
-        _print_exception(error, filename)
-        status = 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-    try:
-        await _finish_tasks()
+        finishing.result()
     except BaseException as error:
         _print_exception(error, filename)
         status = status or 1
-    _run_exit_handlers()
+    if rest.exit is not None:
+        status = _status_of(rest.exit, filename)
+    context.run(_run_exit_handlers)
     sys.stdout.flush()
     sys.stderr.flush()
     return status
+
+
+def _status(program: asyncio.Task[Any], exit: BaseException | None, filename: str) -> int:
+    """The exit status of a program that has ended, maybe for an exit in one of its callbacks."""
+    try:
+        program.result()
+    except (SystemExit, KeyboardInterrupt) as error:
+        return _status_of(error, filename)
+    except asyncio.CancelledError as error:
+        if exit is None:
+            return _status_of(error, filename)
+    except BaseException as error:
+        status = _status_of(error, filename)
+        if exit is None:
+            return status
+    return 0 if exit is None else _status_of(exit, filename)
+
+
+def _status_of(error: BaseException, filename: str) -> int:
+    """The exit status of a program that has raised it; what is to be said goes to stderr."""
+    if isinstance(error, SystemExit):
+        return _exit_status(error.code)
+    _print_exception(error, filename)
+    return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
 
 
 def _run_exit_handlers() -> None:
@@ -100,11 +134,12 @@ def _print_exception(error: BaseException, filename: str) -> None:
         frames = frames.tb_next
     if frames is not None or isinstance(error, SyntaxError):
         error = error.with_traceback(frames)
+    missing_page.explain(error)
     traceback.print_exception(error)
 
 
 def _let_asyncio_block() -> None:
-    from penny import _bridge, blocking_loop, event_loop
+    from penny import _bridge, blocking_loop
     from penny.engines.shared import LiveEngines
 
     event_loop.install()

@@ -421,11 +421,13 @@ class SharedEngine:
         return True
 
     def _on_completions(self) -> None:
-        """Deliver for the event loop, where nobody is who could get what a callback raises."""
+        """Deliver for the event loop. An exit ends whoever runs that; else nobody could get it."""
         try:
             self._deliver()
-        except BaseException:
-            _logger.exception("a callback of a future has raised")
+        except BaseException as error:
+            exit = isinstance(error, (SystemExit, KeyboardInterrupt))
+            if not (exit and event_loop.exited(error)):
+                _logger.exception("a callback of a future has raised")
 
     def _deliver(self) -> bool:
         """Complete the futures of tasks that have ended, interactive ones first, a batch of them.

@@ -97,9 +97,69 @@ for kind in KINDS:
         if found != expected and (kind, way) != ("stop", "coroutine"):
             print(kind, way, expected, found, sep="\\n")
 print("all")
+
+# What is missing in a worker: the page is, other names are not there anywhere.
+import js
+
+def imports():
+    from js import document
+
+def looks_up():
+    import js
+    return js.localStorage
+
+def looks_up_in_global_this():
+    import js
+    return js.globalThis.window
+
+async def awaits():
+    imports()
+
+def within_another():
+    try:
+        imports()
+    except ImportError as error:
+        raise ExceptionGroup("some", [error])
+
+def no_such_method():
+    return js.Math.document
+
+def no_such_module():
+    import document
+
+for function in (
+    imports, looks_up, looks_up_in_global_this, awaits, within_another, no_such_method,
+    no_such_module,
+):
+    error = shared.submit(function).exception()
+    error = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+    notes = [note for note in getattr(error, "__notes__", ()) if "in a Web Worker" in note]
+    print(function.__name__, type(error).__name__, len(notes))
+from js import document
 """
 
 
+@pytest.fixture
+def lines(run: Run) -> list[str]:
+    return run.stdout.splitlines()
+
+
 @pytest.mark.program(PROGRAM)
-def test_exceptions_come_back_as_what_was_raised(run: Run) -> None:
-    assert run.ok() == "all\n"
+def test_exceptions_come_back_as_what_was_raised(lines: list[str]) -> None:
+    assert lines[0] == "all"
+
+
+@pytest.mark.program(PROGRAM)
+def test_what_belongs_to_the_page_is_missed_in_words(run: Run, lines: list[str]) -> None:
+    assert lines[1:] == [
+        "imports ImportError 1",
+        "looks_up AttributeError 1",
+        "looks_up_in_global_this AttributeError 1",
+        "awaits ImportError 1",
+        "within_another ImportError 1",
+        "no_such_method AttributeError 0",
+        "no_such_module ModuleNotFoundError 0",
+    ]
+    *_, error, note = run.stderr.splitlines()
+    assert error.startswith("ImportError: cannot import name 'document' from 'js'")
+    assert "in a Web Worker" in note and "pass values" in note and run.status == 1

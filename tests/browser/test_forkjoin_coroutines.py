@@ -185,6 +185,37 @@ def test_exceptions(printed: str) -> None:
 
 @pytest.mark.idle
 @part("""
+    async def by_callback(cleaned):
+        asyncio.get_running_loop().call_later(0.01, exec, "raise SystemExit(3)")
+        try:
+            await asyncio.Future()
+        finally:
+            cleaned.open()
+
+    async def by_task():
+        async def leave():
+            raise KeyboardInterrupt("k")
+
+        task = asyncio.create_task(leave())
+        try:
+            await asyncio.Future()
+        except asyncio.CancelledError:
+            return "swallowed"
+
+    bystander = shared.submit(nap, 0.2, "goes on")
+    cleaned = Gate()
+    print(repr(outcome(shared.submit(by_callback, cleaned))))
+    cleaned.wait()
+    print(repr(outcome(shared.submit(by_task))))
+    print(bystander.result())
+""")
+def test_an_exit_in_a_callback_ends_its_task(printed: str) -> None:
+    """As it ends asyncio.run."""
+    assert printed.splitlines() == ["SystemExit(3)", "KeyboardInterrupt('k')", "goes on"]
+
+
+@pytest.mark.idle
+@part("""
     gate, ended = Gate(), Gate()
     future = shared.submit(endless, gate, ended)
     gate.wait()

@@ -396,6 +396,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         for name in members:
             attributes.pop(name, None)
         body = {k: attributes.pop(k) for k in _BODY if k in attributes}
+        body["__qualname__"] = cls.__qualname__
         # Not among a class's attributes, though they can be set.
         attributes |= {"(bases": cls.__bases__, "(name": cls.__name__}
         numbered = identity.numbered(attributes)
@@ -707,7 +708,7 @@ _GENERIC_CODE: CodeType = cast(Any, _example).__code__
 _GENERIC_OWN = frozenset({"register", "dispatch", "registry", "_clear_cache"})
 _BUILTIN_TYPE = cloudpickle.cloudpickle._builtin_type
 _ANNOTATE = "__annotate_func__"
-_BODY = ("__module__", "__qualname__", "__slots__", "__doc__", "__orig_bases__")
+_BODY = ("__module__", "__slots__", "__doc__", "__orig_bases__")
 
 _REDUCERS: dict[type, Callable[[ByValuePickler, Any], Any]] = {
     CodeType: ByValuePickler._code,

@@ -26,6 +26,7 @@ from penny._bridge import CANCEL, ClientPort, CoroutinePort
 from penny.by_value import set_names
 from penny.engines.shared import SharedEngine
 from penny.errors import Cancelled
+from penny.exception_parts import set_traceback, traceback_of
 from penny.functions import FunctionCache
 from penny.futures import Future
 from penny.jobs import TIMED_OUT
@@ -58,6 +59,9 @@ async def main(
     coroutines = Coroutines(open_port(outbox), outbox)
     scheduler.attach(_Engine.attached(open_client))
     event_loop.hear_exits(asyncio.get_running_loop(), coroutines.exited)
+    # Somebody may cancel all that `asyncio.all_tasks()` gives: the worker goes on.
+    if (this := asyncio.current_task()) is not None:
+        asyncio.tasks._unregister_task(this)
     await coroutines.port.attend(_bridge.proxy(coroutines.look))
     output.flush()
 
@@ -131,7 +135,9 @@ class Coroutines:
 
     def _done(self, handle: int, task: asyncio.Task[None]) -> None:
         if handle in self._running:  # cancelled before its first step
-            self._end(handle, 1, self._failure(handle, asyncio.CancelledError()))
+            error = asyncio.CancelledError() if task.cancelled() else task.exception()
+            assert error is not None
+            self._end(handle, 1, self._failure(handle, error))
 
     async def _run(self, handle: int) -> None:
         port = self.port
@@ -174,8 +180,9 @@ class Coroutines:
         asked = self.port.cancel_asked(handle)
         if asked and isinstance(error, asyncio.CancelledError):
             error = Cancelled(timed_out=asked == TIMED_OUT).with_traceback(error.__traceback__)
-        if error.__traceback__ is not None:  # without this module's own frame
-            error.__traceback__ = error.__traceback__.tb_next
+        entry = traceback_of(error)
+        if entry is not None:  # without this module's own frame
+            set_traceback(error, entry.tb_next)
         return pack_exception(error)
 
     def _arguments(self, handle: int) -> Any:

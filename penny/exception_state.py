@@ -14,42 +14,27 @@ from collections.abc import Iterator
 from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, NamedTuple, cast
 
+from penny.exception_parts import ARGS, ATTRIBUTES
+
 __all__ = [
     "FAILURES",
     "LeftBehind",
     "State",
-    "add_notes",
-    "args_of",
-    "attributes_of",
     "bare",
-    "cause_of",
-    "context_of",
     "fields_of",
-    "group_members",
-    "group_message",
     "message_of",
-    "notes_of",
     "pickles_itself",
     "plain",
     "qualified_name",
     "set_field",
     "show",
-    "suppressed_of",
+    "shown_notes",
     "take_apart",
     "type_name",
 ]
 
 # What code of the user's may raise where a failure is not to stop anything.
 FAILURES = (Exception, SystemExit, GeneratorExit)
-
-# A class may have its own idea of these attributes.
-args_of: Any = BaseException.__dict__["args"]
-attributes_of: Any = BaseException.__dict__["__dict__"]
-cause_of: Any = BaseException.__dict__["__cause__"]
-context_of: Any = BaseException.__dict__["__context__"]
-suppressed_of: Any = BaseException.__dict__["__suppress_context__"]
-group_message: Any = BaseExceptionGroup.__dict__["message"]
-group_members: Any = BaseExceptionGroup.__dict__["exceptions"]
 
 
 class State(NamedTuple):
@@ -92,7 +77,7 @@ def take_apart(error: BaseException) -> State:
     for key, member in fields_of(type(error)):
         with contextlib.suppress(AttributeError):  # not set
             fields[key] = member.__get__(error)
-    return State(args_of.__get__(error), fields, dict(attributes_of.__get__(error)))
+    return State(ARGS.__get__(error), fields, dict(ATTRIBUTES.__get__(error)))
 
 
 def bare(cls: type[BaseException]) -> BaseException:
@@ -119,15 +104,6 @@ def set_field(error: BaseException, key: tuple[int, str], value: Any) -> None:
     except AttributeError:
         pass
     member.__set__(error, value)
-
-
-def add_notes(error: BaseException, notes: list[str]) -> None:
-    """Add notes, without `add_note`, which its class may have another one of."""
-    if notes:
-        attributes = attributes_of.__get__(error)
-        found = attributes.setdefault("__notes__", [])
-        if type(found) is list:
-            attributes["__notes__"] = [*found, *notes]
 
 
 def pickles_itself(cls: type[BaseException]) -> bool:
@@ -172,10 +148,10 @@ def show(value: object) -> str:
         return f"<{qualified_name(type(value))}>"
 
 
-def notes_of(error: BaseException) -> list[str]:
+def shown_notes(error: BaseException) -> list[str]:
     """Its notes."""
     try:
-        return [plain(str(note)) for note in attributes_of.__get__(error).get("__notes__", ())]
+        return [plain(str(note)) for note in ATTRIBUTES.__get__(error).get("__notes__", ())]
     except FAILURES:  # anything may have been assigned
         return []
 

@@ -17,25 +17,27 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from penny.errors import RemoteError
+from penny.exception_parts import (
+    ARGS,
+    ATTRIBUTES,
+    CAUSE,
+    CONTEXT,
+    GROUP_MEMBERS,
+    GROUP_MESSAGE,
+    SUPPRESS_CONTEXT,
+    add_notes,
+)
 from penny.exception_state import (
     FAILURES,
     LeftBehind,
-    add_notes,
-    args_of,
-    attributes_of,
     bare,
-    cause_of,
-    context_of,
-    group_members,
-    group_message,
     message_of,
-    notes_of,
     pickles_itself,
     plain,
     qualified_name,
     set_field,
     show,
-    suppressed_of,
+    shown_notes,
     take_apart,
     type_name,
 )
@@ -91,7 +93,7 @@ class Exceptions:
         filled = []
         for each in linked:
             made, own, state, notes = self._way(each)
-            links = cause_of.__get__(each), context_of.__get__(each), suppressed_of.__get__(each)
+            links = CAUSE.__get__(each), CONTEXT.__get__(each), SUPPRESS_CONTEXT.__get__(each)
             if not isinstance(made, str) and (
                 not own or notes or any(link is not None for link in links[:2])
             ):
@@ -109,9 +111,9 @@ class Exceptions:
         self._met[id(error)] = error
         found = [error]
         for each in found:  # grows meanwhile
-            others = [cause_of.__get__(each), context_of.__get__(each)]
+            others = [CAUSE.__get__(each), CONTEXT.__get__(each)]
             if isinstance(each, BaseExceptionGroup):
-                others += group_members.__get__(each)
+                others += GROUP_MEMBERS.__get__(each)
             for other in others:
                 if other is not None and id(other) not in self._met:
                     self._met[id(other)] = other
@@ -132,8 +134,8 @@ class Exceptions:
             if isinstance(own, str):
                 return _Way(own)
         group = isinstance(error, BaseExceptionGroup)
-        members = list(group_members.__get__(error)) if group else []
-        message = plain(group_message.__get__(error)) if group else ""
+        members = list(GROUP_MEMBERS.__get__(error)) if group else []
+        message = plain(GROUP_MESSAGE.__get__(error)) if group else ""
         why = self._why_not(cls)
         if not why:
             state, lost = self._state(error)
@@ -142,12 +144,12 @@ class Exceptions:
                 return _Way(made, state=state)
         own = own or _reduced(error)
         if self._is_whole(own, cls):
-            return _Way(own, own=True, notes=notes_of(error))
+            return _Way(own, own=True, notes=shown_notes(error))
         name = type_name(error)
         stands: Any = RemoteError, (name, message_of(error))
         if group:
             stands = BaseExceptionGroup, (f"{name}: {message}", members)
-        return _Way(stands, state=(None, {}, {"__notes__": [*notes_of(error), why]}))
+        return _Way(stands, state=(None, {}, {"__notes__": [*shown_notes(error), why]}))
 
     def _is_whole(self, own: Any, cls: type) -> bool:
         """Whether the class's way gives an exception of that class."""
@@ -190,7 +192,7 @@ class Exceptions:
             if self._travels("an attribute's name", k, lost) and self._travels(str(k), v, lost)
         }
         if lost:
-            attributes["__notes__"] = [*notes_of(error), *lost]
+            attributes["__notes__"] = [*shown_notes(error), *lost]
         return (args, fields, attributes), lost
 
     def _travels(self, path: str, value: Any, lost: list[str]) -> bool:
@@ -262,27 +264,27 @@ def _fill(_: BaseException, filled: tuple[Any, ...]) -> None:
         if state is not None:
             _set_state(error, *state)
         if notes:
-            before = notes_of(error)
-            add_notes(error, [note for note in notes if note not in before])
+            before = shown_notes(error)
+            add_notes(error, *[note for note in notes if note not in before])
         cause, context, suppressed = links
-        cause_of.__set__(error, cause)
-        context_of.__set__(error, context)
-        suppressed_of.__set__(error, suppressed)
+        CAUSE.__set__(error, cause)
+        CONTEXT.__set__(error, context)
+        SUPPRESS_CONTEXT.__set__(error, suppressed)
 
 
 def _set_state(
     error: BaseException, args: Any, fields: dict[Any, Any], attributes: dict[str, Any]
 ) -> None:
     if args is not None:
-        args_of.__set__(error, args)
+        ARGS.__set__(error, args)
     lost = []
     for key, value in fields.items():
         try:
             set_field(error, key, value)
         except FAILURES as reason:
             lost.append(f"({key[1]} could not be set: {message_of(reason)})")
-    attributes_of.__get__(error).update(attributes)
-    add_notes(error, lost)
+    ATTRIBUTES.__get__(error).update(attributes)
+    add_notes(error, *lost)
 
 
 def _set_own(error: Any, state: tuple[Any, ...]) -> None:

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 from penny import tracebacks
 from penny.checking import through_pickle
 from penny.errors import Cancelled
+from penny.exception_parts import ATTRIBUTES, add_notes, set_traceback, traceback_of
 from penny.options import DEFAULT, Options
 from penny.stack import deeper_than, need_stack
 from penny.wire import qualified_name
@@ -695,8 +696,8 @@ def attach(error: BaseException, other: BaseException) -> None:
     if other is error:
         return
     with suppress(Exception):  # anything may be in their way
-        error.add_note(f"(a job of the same task failed, too: {type(other).__name__}: {other})")
-        error.__dict__.setdefault("__penny_also__", []).append(other)
+        add_notes(error, f"(a job of the same task failed, too: {type(other).__name__}: {other})")
+        ATTRIBUTES.__get__(error).setdefault("__penny_also__", []).append(other)
 
 
 # -- Jobs, one by one ----------------------------------------------------------------------------
@@ -864,8 +865,9 @@ def without_frame(error: BaseException) -> BaseException:
 
     Deep in the stack (see `raised`) without any.
     """
-    if error.__traceback__ is not None:
-        error.__traceback__ = error.__traceback__.tb_next
+    entry = traceback_of(error)
+    if entry is not None:
+        set_traceback(error, entry.tb_next)
         if deeper_than(DEEP):
             tracebacks.take_off(error)
     return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from penny._bridge import IN_BROWSER
+from penny.exception_parts import add_notes, notes_of
 
 __all__ = ["explain"]
 
@@ -19,11 +20,11 @@ def explain(error: BaseException) -> None:
     Which names belong to a page nobody knows in a worker. So each name that JavaScript does not
     have there may be one.
     """
-    if IN_BROWSER and _wants_global(error) and NOTE not in getattr(error, "__notes__", ()):
+    if IN_BROWSER and _wants_global(error) and NOTE not in notes_of(error):
         import js
 
         if not hasattr(js, "document"):
-            error.add_note(NOTE)
+            add_notes(error, NOTE)
 
 
 def _wants_global(error: BaseException) -> bool:

@@ -19,26 +19,29 @@ from typing import Any, NamedTuple
 from penny import _current, missing_page
 from penny.by_value import PROTOCOL
 from penny.errors import RemoteError, RemoteTraceback
+from penny.exception_parts import (
+    ARGS,
+    ATTRIBUTES,
+    CAUSE,
+    CONTEXT,
+    GROUP_MEMBERS,
+    GROUP_MESSAGE,
+    SUPPRESS_CONTEXT,
+    add_notes,
+    traceback_of,
+)
 from penny.exception_state import (
     FAILURES,
     LeftBehind,
     State,
-    add_notes,
-    args_of,
-    attributes_of,
     bare,
-    cause_of,
-    context_of,
-    group_members,
-    group_message,
     message_of,
-    notes_of,
     pickles_itself,
     plain,
     qualified_name,
     set_field,
     show,
-    suppressed_of,
+    shown_notes,
     take_apart,
     type_name,
 )
@@ -217,11 +220,11 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[State]]:
         members = None
         if isinstance(each, BaseExceptionGroup):
             members = (
-                plain(group_message.__get__(each)),
-                [place(member) for member in group_members.__get__(each)],
+                plain(GROUP_MESSAGE.__get__(each)),
+                [place(member) for member in GROUP_MEMBERS.__get__(each)],
             )
         missing_page.explain(each)
-        cause, context = chained(cause_of.__get__(each)), chained(context_of.__get__(each))
+        cause, context = chained(CAUSE.__get__(each)), chained(CONTEXT.__get__(each))
         state = _state_with_links(take_apart(each), link)
         states.append(state)
         cls, lost = _dumps_class(type(each))
@@ -229,10 +232,10 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[State]]:
             cls=cls,
             type_name=type_name(each),
             message=message_of(each),
-            notes=notes_of(each),
+            notes=shown_notes(each),
             cause=cause,
             context=context,
-            suppress_context=suppressed_of.__get__(each),
+            suppress_context=SUPPRESS_CONTEXT.__get__(each),
             members=members,
             **_dumps_state(each, state, errors, lost),
         )
@@ -349,13 +352,13 @@ def loads_exception(data: bytes) -> BaseException:
     for i in bare:
         _fill(errors[i], records[i], errors)
     for error, record in zip(errors, records, strict=True):
-        cause_of.__set__(error, None if record.cause is None else errors[record.cause])
-        context_of.__set__(error, None if record.context is None else errors[record.context])
+        CAUSE.__set__(error, None if record.cause is None else errors[record.cause])
+        CONTEXT.__set__(error, None if record.context is None else errors[record.context])
     # The cause is printed instead of the context, suppressed or not.
     first: BaseException = errors[0]
-    cause_of.__set__(first, RemoteTraceback(text, worker, cause_of.__get__(first)))
+    CAUSE.__set__(first, RemoteTraceback(text, worker, CAUSE.__get__(first)))
     for error, record in zip(errors, records, strict=True):
-        suppressed_of.__set__(error, record.suppress_context)
+        SUPPRESS_CONTEXT.__set__(error, record.suppress_context)
     return first
 
 
@@ -384,7 +387,7 @@ def _make(i: int, records: list[_Record], errors: list[Any]) -> bool:
             own = loads(record.own)
             if isinstance(own, BaseException):
                 errors[i] = own
-                add_notes(own, [note for note in record.notes if note not in notes_of(own)])
+                add_notes(own, *[note for note in record.notes if note not in shown_notes(own)])
                 return False
     except FAILURES:
         pass
@@ -405,7 +408,7 @@ def _make(i: int, records: list[_Record], errors: list[Any]) -> bool:
         errors[i] = RemoteError(record.type_name, record.message)
     else:
         errors[i] = BaseExceptionGroup(f"{record.type_name}: {message}", members)
-    add_notes(errors[i], [*record.notes, *why])
+    add_notes(errors[i], *[*record.notes, *why])
     return False
 
 
@@ -421,14 +424,14 @@ def _fill(error: BaseException, record: _Record, errors: list[Any]) -> None:
             lost.append(f"(its attributes stayed in the worker: {message_of(reason)})")
     if state is None:
         state = _from_parts([_Part(*part) for part in record.parts or ()], errors, lost)
-    args_of.__set__(error, state.args)
+    ARGS.__set__(error, state.args)
     for key, value in state.fields.items():
         try:
             set_field(error, key, value)
         except FAILURES as reason:
             lost.append(f"({key[1]} could not be set: {message_of(reason)})")
-    attributes_of.__get__(error).update(state.attributes)
-    add_notes(error, lost)
+    ATTRIBUTES.__get__(error).update(state.attributes)
+    add_notes(error, *lost)
 
 
 def _from_parts(parts: list[_Part], errors: list[Any], lost: list[str]) -> State:
@@ -457,7 +460,7 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 def _traceback_text(error: BaseException, chain: bool) -> str:
     """The traceback as the interpreter would print it, from the task's own code on."""
-    frames: TracebackType | None = error.__traceback__
+    frames: TracebackType | None = traceback_of(error)
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         frames = frames.tb_next
     try:

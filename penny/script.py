@@ -135,6 +135,14 @@ def _print_exception(error: BaseException, filename: str) -> None:
     if frames is not None or isinstance(error, SyntaxError):
         error = error.with_traceback(frames)
     missing_page.explain(error)
+    if sys.excepthook is not sys.__excepthook__:
+        try:
+            sys.excepthook(type(error), error, error.__traceback__)
+            return
+        except BaseException as failed:
+            print("Error in sys.excepthook:", file=sys.stderr)
+            traceback.print_exception(failed)
+            print("\nOriginal exception was:", file=sys.stderr)
     traceback.print_exception(error)
 
 

@@ -28,6 +28,7 @@ from penny import (
 from penny._bridge import WorkerPort
 from penny.by_value import set_names
 from penny.engines.task import TaskEngine
+from penny.exception_parts import add_notes
 from penny.functions import FunctionCache
 from penny.jobs import Execution
 from penny.output import stderr, stdout
@@ -167,7 +168,7 @@ class Worker:
                 execution.header = here.last
             except BaseException as raised:
                 error = raised
-                error.add_note("(while unpickling a task in a worker)")
+                add_notes(error, "(while unpickling a task in a worker)")
             else:
                 try:
                     jobs.masked = False

@@ -38,6 +38,7 @@ from penny._bridge import COROUTINE, HAS_KWARGS, ClientPort
 from penny.by_value import set_names
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
+from penny.exception_parts import add_notes
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
 from penny.futures import DONE, Future
 from penny.missing_files import explained
@@ -533,7 +534,7 @@ class SharedEngine:
                 error = self._error(outcome, worker, payload, record, options)
         except BaseException as raised:
             what = "the exception that {} raised" if outcome == RAISED else "the result of {}"
-            raised.add_note(f"(while unpickling {what.format(record.name)})")
+            add_notes(raised, f"(while unpickling {what.format(record.name)})")
             error, outcome = raised, LOST  # not what the task raised
         finally:
             if isinstance(payload, _Large):

@@ -6,6 +6,7 @@ import pytest
 from support.pages import Run
 
 PROGRAM = """
+import dataclasses
 import penny
 from forkjoin import stolen
 from pool import shared
@@ -43,7 +44,22 @@ class Group(ExceptionGroup):
     def __init__(self, errors, code):
         self.code = code
 
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    code: int
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenSlots(LookupError):
+    code: int
+
+class Unwilling(Exception):
+    def __setattr__(self, name, value):
+        raise AttributeError(name)
+
 KINDS = {
+    "frozen": lambda: Frozen(5),
+    "slots": lambda: FrozenSlots(code=5),
+    "unwilling": lambda: Unwilling(5),
     "os": lambda: Sensor("/dev/x", reading=[7]),
     "exit": lambda: Quit("enough", status=3),
     "line": lambda: Line("a = =", 12),
@@ -62,7 +78,8 @@ KINDS = {
 
 def fail(kind):
     raised = KINDS[kind]()
-    raised.add_note("noted")
+    if not isinstance(raised, Frozen | FrozenSlots | Unwilling):
+        raised.add_note("noted")
     raise raised
 
 async def fail_in_a_coroutine(kind):

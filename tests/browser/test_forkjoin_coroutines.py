@@ -62,6 +62,27 @@ def test_they_share_a_worker(printed: str) -> None:
 
 @pytest.mark.idle
 @part("""
+    async def mark():
+        marks.append(1)
+        return len(marks)
+
+    async def cancel_all():
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    marks = []
+    print(shared.submit(mark).result())
+    print(shared.submit(cancel_all).result())
+    print(shared.submit(mark).result())
+""")
+def test_one_that_cancels_all_tasks_ends_no_worker(printed: str) -> None:
+    assert printed == "1\nNone\n2\n"
+
+
+@pytest.mark.idle
+@part("""
     class Caller:
         def __init__(self, base):
             self.base = base

@@ -199,3 +199,28 @@ def test_nesting_too_deep_for_pickle():
 def test_a_file_is_named_by_its_class():
     with pytest.raises(PickleError, match=r"\(_io\.TextIOWrapper\)"):
         wire.dumps_result("f", io.TextIOWrapper(io.BytesIO()))
+
+
+def test_a_class_keeps_its_qualified_name():
+    made = in_main(
+        """
+        class Outer:
+            class Inner:
+                pass
+
+        def f():
+            class Local(Exception):
+                pass
+            return Outer, Local
+        """,
+        "f",
+    )
+    answer = elsewhere(
+        wire.dumps(made()),
+        """
+        from penny import wire
+        outer, local = wire.loads(data)
+        answer = repr([outer.Inner.__qualname__, local.__qualname__, outer.__qualname__]).encode()
+        """,
+    )
+    assert answer == b"['Outer.Inner', 'f.<locals>.Local', 'Outer']"

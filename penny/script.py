@@ -81,8 +81,24 @@ async def run(
     if rest.exit is not None:
         status = _status_of(rest.exit, filename)
     context.run(_run_exit_handlers)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    return _flushed(status)
+
+
+def _flushed(status: int) -> int:
+    """Flush what the program prints to now, and what it was given: CPython's way.
+
+    Returns:
+        The status, or 120 if something that was printed is lost.
+    """
+    for stream in dict.fromkeys((sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)):
+        if stream is None or getattr(stream, "closed", False):
+            continue
+        try:
+            stream.flush()
+        except Exception as error:
+            if sys.__stderr__ is not None:
+                traceback.print_exception(error, file=sys.__stderr__)
+            status = 120
     return status
 
 

@@ -27,6 +27,7 @@ from typing import Any, Self, TypeVar
 from penny import (
     _bridge,
     blocking_loop,
+    conditions,
     event_loop,
     jobs,
     kernels,
@@ -220,6 +221,7 @@ class SharedEngine:
             Waiting.SUSPENDED if role == "page" else Waiting.ASLEEP,
         )
         live_engines.add(engine)
+        conditions.install(LiveEngines())
         return engine
 
     @classmethod

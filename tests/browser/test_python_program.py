@@ -33,6 +33,34 @@ def test_exit_status(run: Run, status: int, stderr: str) -> None:
     assert (run.status, run.stdout, run.stderr) == (status, "before\n", stderr)
 
 
+# In a host only: on a page, where Python lives on, it would be so for the next program.
+@pytest.mark.parametrize(
+    ("status", "stderr"),
+    [
+        ending("sys.stderr = None", 0),
+        ending("import io\nsys.stdout = io.StringIO()\nsys.stdout.close()", 0),
+        ending("sys.stdout = sys.stderr = None\nsys.exit(4)", 4),
+    ],
+)
+def test_exit_status_without_streams(run: Run, status: int, stderr: str) -> None:
+    assert (run.status, run.stdout, run.stderr) == (status, "before\n", stderr)
+
+
+@pytest.mark.program("""
+    import io, sys
+
+    class Broken(io.StringIO):
+        def flush(self):
+            raise OSError("no space")
+
+    print("before")
+    sys.stdout = Broken()
+""")
+def test_output_that_is_lost_is_said(run: Run) -> None:
+    assert (run.status, run.stdout) == (120, "before\n")
+    assert run.stderr.endswith("OSError: no space\n")
+
+
 @pytest.mark.usefixtures("on")
 @pytest.mark.program(
     """\

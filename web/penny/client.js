@@ -30,7 +30,7 @@ import {joined, lengthOf, writePieces} from './payload.js';
 
 /** Flags of a call: its arguments have keywords; its function is a coroutine function. The same in Python. */
 export const HAS_KWARGS = 1;
-const COROUTINE = 2;
+export const COROUTINE = 2;
 
 /**
  * Where a call waits for a worker.

@@ -117,6 +117,8 @@ def pack_arguments(
     Raises:
         PickleError: An argument can't travel; says of which function, and which part of it.
     """
+    if not kwargs and ATOMS.issuperset(map(type, args)):  # they refer to nothing
+        return _dumps((args, kwargs), PROTOCOL)
     try:
         return pack((args, kwargs))
     except MemoryError:
@@ -128,6 +130,8 @@ def pack_arguments(
 def dumps_arguments(function_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
     """The same in one piece."""
     # The first lines of `dumps` again: a call of it would cost as much as pickling a number.
+    if not kwargs and ATOMS.issuperset(map(type, args)):
+        return _dumps((args, kwargs), PROTOCOL)
     try:
         data = dumps_plainly((args, kwargs))
         if not _is_foreign(data):
@@ -166,6 +170,8 @@ def pack_result(function_name: str, value: object) -> bytes | Payload:
 
 def dumps_result(function_name: str, value: object) -> bytes:
     """The same in one piece."""
+    if type(value) in ATOMS:
+        return _dumps(value, PROTOCOL)
     try:
         data = dumps_plainly(value)
         if not _is_foreign(data):

@@ -295,7 +295,7 @@ with penny.Scheduler(workers=1) as s, penny.Scheduler(workers=1) as other_s:
         "[(True, 0), (True, 1)]",
         "102 100",
         "102",
-        "False 46368",
+        "True 46368",
         "100 105",
         "101 100",
     ]

@@ -311,13 +311,13 @@ def test_from_the_page(run: Run) -> None:
     s.define('wait', `async def wait(value):
         import asyncio
         await asyncio.Future()`);
-    const name = await s.submit('wait', 1).then(String, ({name}) => name);
+    const waiting = s.submit('wait', 1).then(String, ({message}) => message);
     const one = await s.submit('abs', -1);
     await s.shutdown({now: true});
-    return [name, one];
+    return [await waiting, one];
 """)
 def test_from_javascript(outcome: Any) -> None:
-    """Names are of plain functions only: a coroutine is a result that can't travel."""
-    name, one = outcome
-    assert name == "PythonError"
+    """One that waits is in nobody's way, and does not outlive its scheduler."""
+    message, one = outcome
+    assert message == "the scheduler was shut down"
     assert one == 1

@@ -96,7 +96,7 @@ test-core: core           ## the core in Node's threads
 	node --test --test-reporter=spec tests/node/*.test.mjs tests/node/*/*.test.mjs
 
 test-python: core         ## what runs on CPython
-	$(PYTHON) -m pytest -n 2 tests/python
+	$(PYTHON) -m pytest -n 2 tests/python tests/conformance
 
 test-browser: build       ## everything else, in headless Chromium
 	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
@@ -107,7 +107,7 @@ test-firefox: build       ## the same in headless Firefox: CI, too
 stress: stress-native mutants stress-random stress-browser  ## what takes long: not in CI
 
 stress-random: core       ## property tests and fuzzing from other seeds than make test's
-	HYPOTHESIS_PROFILE=default $(PYTHON) -m pytest tests/python -k "properties or fuzz or random"
+	HYPOTHESIS_PROFILE=explore $(PYTHON) -m pytest tests/python -k "properties or fuzz or random"
 	PENNY_SEED=$$(date +%s) PENNY_FUZZ=200 node --test --test-reporter=spec tests/node/fuzz.test.mjs tests/node/tasks/client_random.test.mjs
 
 stress-browser: build     ## random trees and faults, in headless Chromium

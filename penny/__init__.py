@@ -10,10 +10,10 @@ other, with the same interface. Inside of tasks, `spawn` and `join`, scopes and 
 cost next to nothing until an idle worker asks for work.
 """
 
-from penny._current import current_worker
 from penny.algorithms import parallel_for, parallel_map, parallel_reduce, parallel_sort
 from penny.arrays import SharedArray
 from penny.cancellation import cancelled
+from penny.engines.current import current_worker
 from penny.errors import (
     BlockingError,
     BrokenPool,

@@ -7,15 +7,14 @@ holds this module, and no snapshot may hold a JavaScript object.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from penny.errors import IsolationError
+from penny.where import IN_BROWSER
 
 __all__ = [
-    "IN_BROWSER",
     "ArraysPort",
     "ClientPort",
     "CoroutinePort",
@@ -30,10 +29,6 @@ __all__ = [
     "run_sync",
     "thrown",
 ]
-
-
-# Whether there is a JavaScript.
-IN_BROWSER = sys.platform == "emscripten"
 
 
 class ArraysPort(Protocol):

@@ -16,16 +16,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from penny import shared_memory
 from penny.array_layout import AXES_MAX, Index, Layout
 from penny.array_types import TYPES, ElementType, element_type
 from penny.numbers import Handle
 from penny.shared_memory import Block
-
-if TYPE_CHECKING:
-    from penny.submitter import Submitter
 
 __all__ = ["SharedArray"]
 
@@ -66,14 +63,14 @@ class SharedArray:
         shape: int | Sequence[int],
         dtype: Any = "float64",
         *,
-        scheduler: Submitter | None = None,
+        scheduler: shared_memory.Placed | None = None,
     ) -> None:
         self._type = element_type(dtype)
         self._layout = Layout.dense(_checked_shape(shape), self._type.size)
         self._block: Block = _memory_of(scheduler).new_block(self._layout.nbytes)
 
     @classmethod
-    def copy_of(cls, data: Any, *, scheduler: Submitter | None = None) -> Self:
+    def copy_of(cls, data: Any, *, scheduler: shared_memory.Placed | None = None) -> Self:
         """A new array with the elements, shape and type of a buffer: of `array`, NumPy, ….
 
         Raises:
@@ -401,9 +398,9 @@ class _Loan(AbstractContextManager[memoryview]):
 # -- Arguments -------------------------------------------------------------------------------------
 
 
-def _memory_of(scheduler: Submitter | None) -> shared_memory.Memory:
+def _memory_of(scheduler: shared_memory.Placed | None) -> shared_memory.Memory:
     if scheduler is not None:
-        return scheduler._scheduler._engine.memory
+        return scheduler._memory
     memory = shared_memory.default()
     if memory is None:
         raise ValueError(

@@ -23,7 +23,7 @@ from collections.abc import Callable, Generator
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-from penny import _bridge, event_loop, jobs
+from penny import _bridge, event_loop, jobs, where
 from penny.errors import BlockingError, Cancelled
 
 __all__ = ["BlockingLoop", "Work", "holds_off", "install", "put_aside", "put_back", "stand_in"]
@@ -122,7 +122,7 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
         """A future of this loop."""
         # Pyodide makes one by this method for each promise. It does so from C, on behalf of Python
         # code that does not name the method.
-        if _bridge.IN_BROWSER and "create_future" not in sys._getframe(1).f_code.co_names:
+        if where.IN_BROWSER and "create_future" not in sys._getframe(1).f_code.co_names:
             return _Promise(loop=self)
         return asyncio.Future(loop=self)
 
@@ -147,6 +147,35 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """As asyncio's."""
         await event_loop.shutdown_default_executor(self, timeout)
+
+    def add_signal_handler(self, sig: Any, callback: Any, *args: Any) -> NoReturn:  # type: ignore[override]
+        """Raises NotImplementedError, as on Windows."""
+        raise NotImplementedError("add_signal_handler: a task gets no signals")
+
+
+_NOT_HERE = {
+    "subprocess_exec": "processes",
+    "subprocess_shell": "processes",
+    "create_connection": "sockets",
+    "create_server": "sockets",
+    "create_unix_connection": "sockets",
+    "create_unix_server": "sockets",
+    "create_datagram_endpoint": "sockets",
+    "connect_read_pipe": "pipes",
+    "connect_write_pipe": "pipes",
+}
+
+
+def _refuse(name: str, what: str) -> None:
+    async def method(self: BlockingLoop, *_: Any, **__: Any) -> NoReturn:
+        raise NotImplementedError(f"{name}: a browser has no {what} for Python")
+
+    method.__name__ = method.__qualname__ = name
+    setattr(BlockingLoop, name, method)
+
+
+for _each in _NOT_HERE.items():
+    _refuse(*_each)
 
 
 class _Selector:

@@ -17,12 +17,9 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from penny.engines import Engine
-
-__all__ = ["Future"]
+__all__ = ["Future", "Source"]
 
 T = TypeVar("T")
 
@@ -36,6 +33,66 @@ CANCELLED = "CANCELLED"
 CANCELLED_AND_NOTIFIED = "CANCELLED_AND_NOTIFIED"
 FINISHED = "FINISHED"
 DONE = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED})
+
+
+class Source(Protocol):
+    """What a future needs of whatever completes it: the lower half of an engine.
+
+    All of it is called on the thread of the future, and also from futures' callbacks.
+    """
+
+    patience: float | None
+    """Seconds to wait for one of several futures before looking at the next, where completions come
+    one by one; None where they all come the same way."""
+
+    @property
+    def completed(self) -> int:
+        """A number that is higher whenever another future was completed; for `drain`."""
+
+    def cancel(self, future: Future[Any]) -> bool:
+        """Withdraw the task of a pending future: True if no worker had taken it and none ever will.
+
+        The caller then settles the future. False if it runs, or is no task at all.
+        """
+
+    def ask_cancel(self, future: Future[Any]) -> bool:
+        """Have `penny.Cancelled` raised in the task of this future, which isn't done and runs.
+
+        Never blocks. False if nobody could be asked: the task has ended, or nothing can reach it.
+        """
+
+    def running(self, future: Future[Any]) -> bool:
+        """Whether a worker has taken the task of this future, which isn't done."""
+
+    def listen(self) -> None:
+        """Somebody is to be told of a pending future, by callback or `await`, and may never drain.
+
+        If an event loop runs here, it is from now on to complete what is due. Called each time, so
+        it must be cheap.
+        """
+
+    def drain(
+        self,
+        timeout: float | None = None,
+        wanted: Future[Any] | None = None,
+        since: int | None = None,
+    ) -> bool:
+        """Wait until at least one more future was completed, and complete all that are due.
+
+        Args:
+            timeout: Seconds to wait at most; None: no limit. With 0 it delivers what has
+                arrived and neither waits nor raises, wherever it is called.
+            wanted: What the caller waits for, among other things: an engine that has to work for
+                completions begins with it.
+            since: What `completed` was before the caller looked whether it has to wait: if it has
+                moved since, by whatever came in between, there is nothing to wait for.
+
+        Returns:
+            False if the time went by without a completion.
+
+        Raises:
+            BlockingError: Waiting is impossible here; the message names `await`.
+        """
 
 
 class _Condition(_thread.RLock):  # type: ignore[misc]
@@ -92,9 +149,9 @@ class _DrainingEvent:
     def __init__(self) -> None:
         self._flag = False
         # What is waited for, by engine. Weakly: `as_completed` lets go of what it has yielded.
-        self._wanted: dict[Engine, deque[weakref.ref[Future[Any]]]] = {}
+        self._wanted: dict[Source, deque[weakref.ref[Future[Any]]]] = {}
 
-    def add(self, engine: Engine, future: weakref.ref[Future[Any]]) -> None:
+    def add(self, engine: Source, future: weakref.ref[Future[Any]]) -> None:
         self._wanted.setdefault(engine, deque()).append(future)
 
     def is_set(self) -> bool:
@@ -133,7 +190,7 @@ class _DrainingEvent:
                 break
         return self._flag
 
-    def _pending(self) -> list[tuple[Engine, Future[Any]]]:
+    def _pending(self) -> list[tuple[Source, Future[Any]]]:
         """Of each engine the first future that is not done."""
         pending = []
         for engine, futures in list(self._wanted.items()):
@@ -173,7 +230,7 @@ class Future(concurrent.futures.Future[T]):
     needs: Any = None
     """The engine's own: what the task's arguments need in the workers, until it is done."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Source) -> None:
         # The base class's constructor would make what is above, for each instance.
         self._engine = engine
         self._done_callbacks: list[Callable[[Any], Any]] = []
@@ -260,6 +317,7 @@ class Future(concurrent.futures.Future[T]):
         if self._state not in DONE:
             # Completions are delivered on the loop's own thread, so that the loop's future can be
             # set directly: one turn of the loop instead of `asyncio.wrap_future`'s two.
+            self._engine.listen()
             waiter: asyncio.Future[None] = asyncio.Future()
             wake = partial(_wake, waiter)
             self._done_callbacks.append(wake)
@@ -272,6 +330,12 @@ class Future(concurrent.futures.Future[T]):
         if self._state != FINISHED:
             raise asyncio.CancelledError
         return self.result()
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Have `fn(future)` called when the call has ended; at once, if it has. See CPython."""
+        if self._state not in DONE:
+            self._engine.listen()
+        super().add_done_callback(fn)  # type: ignore[arg-type]
 
     def remove_done_callback(self, fn: Callable[[Future[T]], object]) -> int:
         """Remove a callback; returns how often it had been added."""

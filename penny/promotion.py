@@ -34,10 +34,11 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from penny import _current, blocking_loop, jobs
+from penny import blocking_loop, jobs, where
 from penny._bridge import WorkerPort
 from penny.checking import unchecked
 from penny.errors import Cancelled, PickleError, WorkerLost
+from penny.exception_parts import add_notes
 from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.jobs import Execution, Failure, Job, Promotion
 from penny.mirror import agrees, for_jobs, header_now
@@ -376,7 +377,7 @@ class Promoter:
             error = _explained(name, job._arguments, error)
         logger.debug(
             "worker %s keeps jobs of %s to itself, and perhaps others: %s",
-            _current.worker,
+            where.worker,
             name,
             error,
         )
@@ -435,12 +436,12 @@ class Promoter:
         """Forget it."""
         self._loaded.pop(id(function), None)
 
-    def republish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """Make later promotions use the function's present form. Raises PickleError."""
         function = split_call(function, ())[0]
         self.unloaded(function)
         with for_jobs(self.header_of(jobs.innermost)):
-            self._records.publish(function)
+            self._records.renew(function)
 
     def _place_of(self, function: Callable[..., Any]) -> tuple[int, int, Record | None]:
         """Number and serial of the function in the table; and, if we put it there, its record.
@@ -567,9 +568,8 @@ class Promoter:
                 try:
                     outcome = load(reader) if data is None else loads(data)
                 except BaseException as raised:
-                    raised.add_note(
-                        f"(while unpickling the result of {qualified_name(promotion.function)})"
-                    )
+                    name = qualified_name(promotion.function)
+                    add_notes(raised, f"(while unpickling the result of {name})")
                     outcome = Failure(jobs.without_frame(raised))
         self._port.release(promotion.handle)
         job._outcome = outcome

@@ -9,15 +9,16 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, overload
 
-from penny import _current, results
-from penny.engines import Engine, open_engine
+from penny import results
+from penny.engines import current
+from penny.engines.engine import Engine
 from penny.engines.nested import NestedEngine
+from penny.engines.opening import open_engine
 from penny.errors import BlockingError
-from penny.functions import FunctionNames
 from penny.futures import Future
-from penny.submitter import ChunkCalls, Submitter
+from penny.submitter import Desk, Submitter
 
-__all__ = ["Scheduler", "attach", "current_scheduler"]
+__all__ = ["Scheduler", "current_scheduler"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,10 +50,15 @@ class Scheduler(Submitter, concurrent.futures.Executor):
             the opposite. For tests; slow.
         trace: Record what the workers do and when, for `trace()`; None: only where
             `penny run --trace`, or the page, says so.
+        engine: What runs the tasks: the name of an engine (`"pool"`, `"serial"`, or one that
+            `penny.lowlevel.register_engine` or an installed package has named), or an engine, which
+            then is this Scheduler's alone and is opened with what the other arguments would say;
+            None: the pool in the browser, serial elsewhere.
 
     Raises:
         ValueError: `workers` or `memory` is not greater than 0.
-        TypeError: They are not integers.
+        TypeError: They are not integers; or an open engine is given together with them.
+        LookupError: There is no engine of that name.
         IsolationError: The page is not cross-origin isolated.
         RuntimeError: The page has not been set up for Penny; the message says how.
     """
@@ -65,35 +71,42 @@ class Scheduler(Submitter, concurrent.futures.Executor):
         memory: int | None = None,
         check: bool = False,
         trace: bool | None = None,
+        engine: str | Engine | None = None,
     ) -> None:
         workers = _positive("workers", workers)
         memory = _positive("memory", memory)
         if isinstance(packages, str):
             raise TypeError("packages must be a sequence of names, not one name")
-        engine: Engine
-        if _attached is not None:
-            engine = NestedEngine(_attached._engine)
+        outer = current.attached
+        opened: Engine
+        if engine is not None and not isinstance(engine, str):
+            if workers or memory or packages or check or trace is not None:
+                raise TypeError(
+                    "workers, packages, memory, check and trace are for engines that are opened by "
+                    "name: open the engine with them, and give it to the Scheduler alone"
+                )
+            opened = engine
+        elif outer is not None and (engine is None or engine == outer.name):
+            opened = NestedEngine(outer)
         else:
-            engine = open_engine(
+            opened = open_engine(
+                engine,
                 workers=workers,
                 packages=tuple(packages),
                 memory=memory,
                 check=bool(check),
                 trace=None if trace is None else bool(trace),
             )
-        self._use(engine)
-        self._finalizer = weakref.finalize(self, engine.shutdown, cancel=False)
+        self._use(opened)
+        self._finalizer = weakref.finalize(self, opened.shutdown, cancel=False)
 
     def _use(self, engine: Engine) -> None:
-        self._engine = engine
-        self._closed = False
-        self._names = FunctionNames()
-        self._chunk_calls = ChunkCalls()
+        self._desk = Desk(engine)
         _schedulers[engine] = self
 
     @property
-    def _scheduler(self) -> Scheduler:
-        return self
+    def _engine(self) -> Engine:
+        return self._desk.engine
 
     @property
     def workers(self) -> int:
@@ -136,9 +149,9 @@ class Scheduler(Submitter, concurrent.futures.Executor):
             return decorate
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
-        self._engine.publish(fn)
-        self._chunk_calls.forget()
-        return self._names.register(fn, id)
+        self._engine.renew(fn)
+        self._desk.chunk_calls.forget()
+        return self._desk.names.register(fn, id)
 
     def as_completed(
         self, fs: Iterable[Future[T]], timeout: float | None = None
@@ -209,8 +222,11 @@ class Scheduler(Submitter, concurrent.futures.Executor):
         """Like `shutdown(wait=True)`, to be awaited."""
         await self._shutdown(cancel_futures)
 
+    async def _loop_ends(self) -> None:
+        await self.aclose()
+
     def _shutdown(self, cancel_futures: bool) -> Future[None]:
-        self._closed = True
+        self._desk.closed = True
         self._finalizer.detach()
         return self._engine.shutdown(cancel=cancel_futures)
 
@@ -261,6 +277,9 @@ class CurrentScheduler(Scheduler):
         """Raises RuntimeError."""
         self.shutdown()
 
+    async def _loop_ends(self) -> None:
+        """It belongs to others."""
+
     def __enter__(self) -> NoReturn:
         """Raises RuntimeError: the end of the block would shut it down."""
         self.shutdown()
@@ -272,13 +291,8 @@ class CurrentScheduler(Scheduler):
 
 _schedulers: weakref.WeakValueDictionary[Engine, Scheduler] = weakref.WeakValueDictionary()
 
-_attached: CurrentScheduler | None = None
-
-
-def attach(engine: Engine) -> None:
-    """Make the engine the one that tasks of this interpreter submit to. For pool workers."""
-    global _attached
-    _attached = CurrentScheduler(engine)
+_face: CurrentScheduler | None = None
+"""What `current_scheduler` gives in a pool worker. It keeps what tasks have registered with it."""
 
 
 def current_scheduler() -> Scheduler:
@@ -294,13 +308,16 @@ def current_scheduler() -> Scheduler:
     Raises:
         RuntimeError: No task runs here.
     """
-    engine = _current.engine.get()
+    global _face
+    engine = current.engine.get()
     if engine is not None:
         scheduler = _schedulers.get(engine)
         if scheduler is not None:
             return scheduler
-    elif _attached is not None:
-        return _attached
+    elif current.attached is not None:
+        if _face is None or _face._engine is not current.attached:
+            _face = CurrentScheduler(current.attached)
+        return _face
     raise RuntimeError(
         "no task runs here, so there is no current scheduler: open one with penny.Scheduler()"
     )

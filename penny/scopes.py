@@ -53,8 +53,8 @@ class Scope:
         self._prune_at = LIST_MIN
         self._begun = False
         self._cancelled = False
-        self._outer: Scope | None = None
-        self._token: Token[Scope | None] | None = None
+        self._outer: jobs.Enclosing | None = None
+        self._token: Token[jobs.Enclosing | None] | None = None
 
     def spawn(self, function: Callable[..., T], /, *args: Any) -> Job[T]:
         """Spawn a job, as `penny.spawn` does, that ends before the scope does.
@@ -67,8 +67,7 @@ class Scope:
         """
         if not self.open:
             raise RuntimeError("jobs can be spawned in a scope only within its `with` block")
-        if type(function) is jobs.kernel_type:
-            function.bind(args, {})  # type: ignore[attr-defined]
+        jobs.check_call(function, args, {})
         job = _ScopeJob(function, args)
         job._scope = self
         if len(self._jobs) >= self._prune_at:

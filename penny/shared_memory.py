@@ -20,7 +20,14 @@ from penny.array_types import ElementType
 if TYPE_CHECKING:
     from penny._bridge import ArraysPort
 
-__all__ = ["LOCAL", "Block", "Memory", "attach", "attached_block", "default", "retire"]
+__all__ = ["LOCAL", "Block", "Memory", "Placed", "attach", "attached_block", "default", "retire"]
+
+
+class Placed(Protocol):
+    """What knows where the arrays of its tasks are: a Scheduler, or a view of it."""
+
+    @property
+    def _memory(self) -> Memory: ...
 
 
 class Memory(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from abc import ABC, abstractmethod
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -18,31 +17,50 @@ from collections.abc import (
 )
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
-from penny import algorithms, results
-from penny.functions import ChunkCall, chunk_call, split_call
+from penny import algorithms, jobs, results
+from penny.functions import ChunkCall, FunctionNames, chunk_call, split_call
 from penny.futures import Future
 from penny.kernels import Kernel
+from penny.loop_executor import LoopExecutor
 from penny.options import DEFAULT, UNCHANGED, Options, Priority, Unchanged
 
 if TYPE_CHECKING:
-    from penny.scheduler import Scheduler
+    from penny.engines.engine import Engine
+    from penny.shared_memory import Memory
 
-__all__ = ["Submitter", "SubmitterWithOptions"]
+__all__ = ["Desk", "Submitter", "SubmitterWithOptions"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Submitter(ABC):
+class Desk:
+    """What a Scheduler and all its views submit by.
+
+    Args:
+        engine: Runs what is submitted.
+    """
+
+    __slots__ = ("chunk_calls", "closed", "engine", "names")
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.closed = False
+        self.names = FunctionNames()
+        self.chunk_calls = ChunkCalls()
+
+
+class Submitter(LoopExecutor):
     """The submitting half of a Scheduler."""
 
     _options: Options = DEFAULT
+    _desk: Desk
 
     @property
-    @abstractmethod
-    def _scheduler(self) -> Scheduler:
-        """The one that submits."""
+    def _memory(self) -> Memory:
+        """Where the shared arrays of its tasks are."""
+        return self._desk.engine.memory
 
     def options(
         self,
@@ -69,7 +87,7 @@ class Submitter(ABC):
             ValueError: `timeout` is not greater than 0; there is no such priority.
             TypeError: `timeout` is no number.
         """
-        return SubmitterWithOptions(self._scheduler, self._options.changed(timeout, priority))
+        return SubmitterWithOptions(self, self._options.changed(timeout, priority))
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have a worker call `fn(*args, **kwargs)`.
@@ -83,18 +101,21 @@ class Submitter(ABC):
 
         Raises:
             PickleError: The function or an argument can't travel; nothing was queued.
-            TypeError: It is a kernel and these are not its arguments; nothing was queued.
-            OverflowError: It is a kernel and an argument is out of range; nothing was queued.
+            TypeError: It is a kernel, or a `partial` of one, and these are not its arguments;
+                nothing was queued.
+            OverflowError: Likewise, and an argument is out of range; nothing was queued.
             RuntimeError: After shutdown.
         """
-        scheduler = self._scheduler
-        if scheduler._closed:
+        desk = self._desk
+        if desk.closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
         if type(fn) is Kernel:
             args, kwargs = fn.bind(args, kwargs), {}  # type: ignore[assignment]
-        engine = scheduler._engine
+        else:
+            jobs.check_call(fn, args, kwargs)
+        engine = desk.engine
         future: Future[T] = Future(engine)
         engine.submit(future, fn, args, kwargs, self._options)
         try:
@@ -120,7 +141,7 @@ class Submitter(ABC):
             LookupError: No such function; nothing was queued.
             TypeError: `args` is not a sequence.
         """
-        function = self._scheduler._names.find(id)
+        function = self._desk.names.find(id)
         if not isinstance(args, Sequence) or isinstance(args, (str, bytes)):
             raise TypeError(f"args must be a sequence of arguments, not {type(args).__name__}")
         return self.submit(function, *args, **(kwargs or {}))
@@ -155,7 +176,7 @@ class Submitter(ABC):
             return results.map_results(
                 lambda args: self.submit(fn, *args), source, timeout, buffersize
             )
-        call = self._scheduler._chunk_calls.call(fn)
+        call = self._desk.chunk_calls.call(fn)
         chunks = results.chunks(source, chunksize)
         lists = results.map_results(
             lambda chunk: self.submit(call, chunk), chunks, timeout, buffersize
@@ -184,7 +205,7 @@ class Submitter(ABC):
         """
         chunksize, buffersize = _sizes(chunksize, buffersize)
         if buffersize is None:
-            buffersize = 4 * self._scheduler.workers
+            buffersize = 4 * self._desk.engine.workers
         source: Any
         if len(iterables) == 1 and isinstance(iterables[0], AsyncIterable):
             source = results.one_tuples(iterables[0])
@@ -196,7 +217,7 @@ class Submitter(ABC):
                 source = results.chunks(source, chunksize)
         if chunksize == 1:
             return results.imap(lambda args: self.submit(fn, *args), source, buffersize)
-        call = self._scheduler._chunk_calls.call(fn)
+        call = self._desk.chunk_calls.call(fn)
         lists = results.imap(lambda chunk: self.submit(call, chunk), source, buffersize)
         return results.flattened(lists)
 
@@ -249,13 +270,10 @@ class Submitter(ABC):
 class SubmitterWithOptions(Submitter):
     """What `Scheduler.options` gives. It keeps the scheduler from being collected."""
 
-    def __init__(self, scheduler: Scheduler, options: Options) -> None:
-        self._owner = scheduler
+    def __init__(self, submitter: Submitter, options: Options) -> None:
+        self._owner: Submitter = getattr(submitter, "_owner", submitter)
+        self._desk = submitter._desk
         self._options = options
-
-    @property
-    def _scheduler(self) -> Scheduler:
-        return self._owner
 
     def __repr__(self) -> str:
         """The scheduler and the options."""

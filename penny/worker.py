@@ -14,20 +14,23 @@ from typing import Any
 
 from penny import (
     _bridge,
-    _current,
     blocking_loop,
+    conditions,
     jobs,
     kernels,
     mirror,
     output,
-    scheduler,
     shared_memory,
     surroundings,
     tracebacks,
+    where,
 )
 from penny._bridge import WorkerPort
 from penny.by_value import set_names
-from penny.engines.task import TaskEngine
+from penny.engines import current
+from penny.engines.pool.abilities import ABILITIES, NAME
+from penny.engines.task import OwnJobs, TaskEngine
+from penny.exception_parts import add_notes
 from penny.functions import FunctionCache
 from penny.jobs import Execution
 from penny.numbers import Code
@@ -58,7 +61,7 @@ def main(worker: int, open_port: OpenPort, check: bool = False) -> None:
         open_port: Makes the port to the core from an inbox, an outbox and a parcel.
         check: Send every job's arguments and result through pickle.
     """
-    _current.worker = worker
+    where.worker = worker
     sys.setrecursionlimit(RECURSION_LIMIT)
     tracebacks.keep_short()
     jobs.set_check(check)
@@ -95,10 +98,11 @@ class Worker:
         jobs.enter(execution)
         self._promoter.install()
         port = self._port
-        engine = TaskEngine(port, shared_memory.attach(port.arrays))
-        scheduler.attach(engine)
-        if _bridge.IN_BROWSER:
+        engine = TaskEngine(port, shared_memory.attach(port.arrays), NAME, ABILITIES)
+        current.attach(engine)
+        if where.IN_BROWSER:
             blocking_loop.install(engine)
+            conditions.install(OwnJobs(engine), in_task=True)
         port.on_task(_bridge.proxy(self._run_above_kernel))
         kernels.home = kernels.Destination(
             lambda data: port.add_kernels(data), _bridge.KernelCaller(port)
@@ -163,7 +167,7 @@ class Worker:
                 execution.header = here.last
             except BaseException as raised:
                 error = raised
-                error.add_note("(while unpickling a task in a worker)")
+                add_notes(error, "(while unpickling a task in a worker)")
             else:
                 try:
                     jobs.masked = False

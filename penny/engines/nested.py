@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from penny.engines import Engine
+from penny.engines.engine import Engine
 from penny.futures import DONE, Future
 from penny.options import Options
 from penny.shared_memory import Memory
@@ -28,6 +28,8 @@ class NestedEngine:
 
     def __init__(self, outer: Engine) -> None:
         self._outer = outer
+        self.name = outer.name
+        self.abilities = outer.abilities
         self.workers = outer.workers
         self.patience = outer.patience
         # In the order of submission; the values don't matter.
@@ -58,9 +60,9 @@ class NestedEngine:
         self._pending.pop(future, None)
         self._stop_when_idle()
 
-    def publish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """See `Engine`."""
-        self._outer.publish(function)
+        self._outer.renew(function)
 
     def cancel(self, future: Future[Any]) -> bool:
         """See `Engine`."""
@@ -82,6 +84,10 @@ class NestedEngine:
     def completed(self) -> int:
         """See `Engine`."""
         return self._outer.completed + self._closed
+
+    def listen(self) -> None:
+        """See `Engine`."""
+        self._outer.listen()
 
     def drain(
         self,

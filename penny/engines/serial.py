@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from penny import _current, jobs
+from penny import jobs
 from penny.checking import Copies
+from penny.engines import current
+from penny.engines.engine import Abilities
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError
 from penny.functions import is_coroutine_call
@@ -30,6 +32,8 @@ __all__ = ["SerialEngine"]
 class SerialEngine:
     """One worker, which is the caller. See `Engine` for the methods."""
 
+    name = "serial"
+    abilities = Abilities(shares_arrays=True)
     workers = 1
     completed = 0  # nobody ever sleeps
     patience: float | None = None
@@ -42,7 +46,7 @@ class SerialEngine:
         packages: Sequence[str] = (),
         memory: int | None = None,
         check: bool = False,
-        trace: bool = False,
+        trace: bool | None = False,
     ) -> None:
         """The arguments are the browser's; packages are expected to be installed."""
         self._recorder = Recorder() if trace else None
@@ -86,7 +90,7 @@ class SerialEngine:
         name: str,
         options: Options,
     ) -> None:
-        outer = _current.engine.set(self)
+        outer = current.engine.set(self)
         self._depth += 1
         began = time.perf_counter()
         failed = False
@@ -105,7 +109,7 @@ class SerialEngine:
             future.set_result(result)
         finally:
             del future  # as above
-            _current.engine.reset(outer)
+            current.engine.reset(outer)
             self._depth -= 1
             self._run += 1
             if self._recorder is not None:
@@ -133,7 +137,7 @@ class SerialEngine:
     async def _run_coroutine(
         self, future: Future[Any], call: Coroutine[Any, Any, Any], name: str, options: Options
     ) -> None:
-        _current.engine.set(self)  # in the context of this asyncio task alone
+        current.engine.set(self)  # in the context of this asyncio task alone
         began = time.perf_counter()
         failed = True
         try:
@@ -162,10 +166,10 @@ class SerialEngine:
 
     # -- Waiting ---------------------------------------------------------------------------------
 
-    def publish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """Functions are called as they are, unless they are checked."""
         if self._copies is not None:
-            self._copies.publish(function)
+            self._copies.renew(function)
 
     def cancel(self, future: Future[Any]) -> bool:
         """False: each task has run, or is running."""
@@ -183,6 +187,9 @@ class SerialEngine:
     def can_block(self) -> bool:
         """True if there is nothing to wait for."""
         return not self._coroutines
+
+    def listen(self) -> None:
+        """Coroutine tasks are the running loop's own."""
 
     def drain(
         self,

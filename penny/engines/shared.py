@@ -28,6 +28,7 @@ from typing import Any, Self, TypeVar
 from penny import (
     _bridge,
     blocking_loop,
+    conditions,
     event_loop,
     jobs,
     kernels,
@@ -38,7 +39,9 @@ from penny import (
 from penny._bridge import ClientPort
 from penny.by_value import set_names
 from penny.engines.outcomes import fail, overtime
+from penny.engines.pool.abilities import ABILITIES, NAME
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
+from penny.exception_parts import add_notes
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
 from penny.futures import DONE, Future
 from penny.missing_files import explained
@@ -150,6 +153,8 @@ def _taken(payload: bytes | _Large, load: Callable[[bytes], T]) -> T:
 class SharedEngine:
     """Submits to a pool of workers and collects from it. See `Engine` for the methods."""
 
+    name = NAME
+    abilities = ABILITIES
     patience: float | None = None
 
     def __init__(
@@ -217,6 +222,7 @@ class SharedEngine:
             Waiting.SUSPENDED if role == "page" else Waiting.ASLEEP,
         )
         live_engines.add(engine)
+        conditions.install(LiveEngines())
         return engine
 
     @classmethod
@@ -328,12 +334,12 @@ class SharedEngine:
         place = self._port.add_bundle(data)
         return None if place < 0 else _Bundle(place, self._port.drop_bundle)
 
-    def publish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """Put the function into the table as it is now."""
         outer, kernels.destination = kernels.destination, self._kernels
         outer_names = set_names(self._names)
         try:
-            self._records.publish(split_call(function, ())[0])
+            self._records.renew(split_call(function, ())[0])
         finally:
             kernels.destination = outer
             set_names(outer_names)
@@ -367,6 +373,9 @@ class SharedEngine:
         if self._waiting is Waiting.SUSPENDED:
             return _bridge.can_run_sync()
         return self._waiting is Waiting.ASLEEP
+
+    def listen(self) -> None:
+        """JavaScript tells of completions by itself."""
 
     def drain(
         self,
@@ -419,11 +428,13 @@ class SharedEngine:
         return True
 
     def _on_completions(self) -> None:
-        """Deliver for the event loop, where nobody is who could get what a callback raises."""
+        """Deliver for the event loop. An exit ends whoever runs that; else nobody could get it."""
         try:
             self._deliver()
-        except BaseException:
-            _logger.exception("a callback of a future has raised")
+        except BaseException as error:
+            exit = isinstance(error, (SystemExit, KeyboardInterrupt))
+            if not (exit and event_loop.exited(error)):
+                _logger.exception("a callback of a future has raised")
 
     def _deliver(self) -> bool:
         """Complete the futures of tasks that have ended, interactive ones first, a batch of them.
@@ -531,7 +542,7 @@ class SharedEngine:
             what = (
                 "the exception that {} raised" if outcome == Outcome.RAISED else "the result of {}"
             )
-            raised.add_note(f"(while unpickling {what.format(record.name)})")
+            add_notes(raised, f"(while unpickling {what.format(record.name)})")
             error, outcome = raised, Outcome.LOST  # not what the task raised
         finally:
             if isinstance(payload, _Large):

@@ -11,10 +11,10 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 from penny import blocking_loop, jobs
-from penny._bridge import WorkerPort
+from penny.engines.engine import Abilities
 from penny.engines.outcomes import fail
 from penny.errors import Cancelled
 from penny.functions import is_coroutine_call
@@ -37,20 +37,46 @@ class _Ticket(NamedTuple):
     options: Options
 
 
+ALONE: Final = Abilities(cancels=True, blocks=True, shares_arrays=True)
+"""What there is in a worker that knows of no others: its tasks' jobs run in it."""
+
+
+class Counters(Protocol):
+    """What a worker can say of all of them: its port."""
+
+    @property
+    def workers(self) -> int: ...
+    def stats(self) -> str: ...
+    def trace(self) -> str: ...
+
+
+class OwnJobs:
+    """For conditions, see `blocking_loop.Work`: the futures of the task that waits."""
+
+    def __init__(self, engine: TaskEngine) -> None:
+        self.wait = engine.wait_for_own
+
+
 class TaskEngine:
     """Submits to the scheduler that runs the task. See `Engine` for the methods.
 
     Args:
-        port: The worker's.
+        port: Knows of all workers.
         memory: What the scheduler's workers share.
+        name: Of the engine that runs the task.
+        abilities: Those of that engine.
     """
 
     patience: float | None = 0.005
     completed = 0  # who waits works; it never sleeps for long beside another's completion
 
-    def __init__(self, port: WorkerPort, memory: Memory) -> None:
+    def __init__(
+        self, port: Counters, memory: Memory, name: str, abilities: Abilities = ALONE
+    ) -> None:
         self.workers = port.workers
         self.memory = memory
+        self.name = name
+        self.abilities = abilities
         self._port = port
         # Of each execution on the stack, in the order of submission; the values don't matter.
         self._pending: dict[Execution, dict[Future[Any], None]] = {}
@@ -81,10 +107,10 @@ class TaskEngine:
         future.ticket = _Ticket(job, execution, name, options)
         self._pending[execution][future] = None
 
-    def publish(self, function: Callable[..., Any]) -> None:
+    def renew(self, function: Callable[..., Any]) -> None:
         """Let jobs that become public from now on use the function's present form."""
         if jobs.public is not None:
-            jobs.public.republish(function)
+            jobs.public.renew(function)
 
     def cancel(self, future: Future[Any]) -> bool:
         """Withdraw the job if nobody has begun it."""
@@ -110,6 +136,9 @@ class TaskEngine:
     def can_block(self) -> bool:
         """True: whoever waits works."""
         return True
+
+    def listen(self) -> None:
+        """The loops of tasks work for their futures themselves: `blocking_loop`."""
 
     def drain(
         self,
@@ -156,6 +185,10 @@ class TaskEngine:
             del pending[future]  # the next one's turn
             pending[future] = None
         return True
+
+    def wait_for_own(self, seconds: float) -> bool:
+        """Like `wait`, for what the innermost task has submitted, and nobody below it."""
+        return bool(self._pending.get(jobs.innermost)) and self.wait(seconds)
 
     def _settle(self, future: Future[Any]) -> None:
         """Complete the future of a job that has ended."""

@@ -1,16 +1,20 @@
-"""The scenarios of tests/python/conformance in a browser: blocking in a host worker, awaited there
+"""The scenarios of tests/conformance in a browser: blocking in a host worker, awaited there
 and on a page."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import conformance
 import pytest
 from support.pages import Page
 
-SCENARIOS = Path(__file__).parents[1] / "python" / "conformance"
+SCENARIOS = Path(__file__).parents[1] / "conformance"
 
-FILES = {f"conformance/{path.name}": path.read_bytes() for path in SCENARIOS.glob("*.py")}
+FILES = {
+    f"conformance/{name}.py": (SCENARIOS / f"{name}.py").read_bytes()
+    for name in ("__init__", conformance.AWAITED, *conformance.MODULES)
+}
 
 FILES["environment.py"] = b'''
 import inspect
@@ -58,7 +62,7 @@ async def run(module):
     print(held, "held")
 '''
 
-BLOCKING = sorted(path.stem for path in SCENARIOS.glob("[!_]*.py") if path.stem != "awaiting")
+BLOCKING = conformance.MODULES
 
 
 def check(page: Page, module: str, on: str) -> None:

@@ -13,13 +13,18 @@ import time
 from typing import Any
 
 from penny import functions, wire
+from penny.engines.engine import Abilities
 from penny.engines.outcomes import fail
 from penny.errors import BlockingError
 from penny.futures import Future
 from penny.raised import dumps_exception, loads_exception
+from penny.shared_memory import LOCAL
 
 
 class FakeEngine:
+    name = "fake"
+    abilities = Abilities(overlaps=True, blocks=True)
+    memory = LOCAL
     workers = 2
     patience = None
     completed = 0
@@ -52,8 +57,8 @@ class FakeEngine:
         self.submissions += 1
         self.most_queued = max(self.most_queued, len(self.queue))
 
-    def publish(self, function):
-        self.records.publish(functions.split_call(function, ())[0])
+    def renew(self, function):
+        self.records.renew(functions.split_call(function, ())[0])
 
     def cancel(self, future):
         if future in self.queue:
@@ -73,6 +78,9 @@ class FakeEngine:
 
     def can_block(self):
         return self.blocking
+
+    def listen(self):
+        """Tests run tasks themselves."""
 
     def drain(self, timeout=None, wanted=None, since=None):
         if self.taken is None and self.queue:

@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 
 from fake_arrays import FakeArraysPort
 
-from penny import _bridge, _current, functions, jobs, kernels, scheduler, wire
+from penny import _bridge, functions, jobs, kernels, where, wire
+from penny.engines import current
 from penny.numbers import CancelReason, Code, Flag, Joined, Place, Reason, Refusal, Wait
 from penny.raised import dumps_exception, loads_exception
 from penny.worker import Worker
@@ -43,7 +44,7 @@ STATE = (
 def isolated(worker: int | None = None) -> Iterator[None]:
     """Penny's state of another interpreter."""
     saved = {name: getattr(jobs, name) for name in STATE}
-    outer_worker, outer_scheduler = _current.worker, scheduler._attached
+    outer_worker, outer_scheduler = where.worker, current.attached
     outer_home, kernels.home = kernels.home, None
     handler = signal.getsignal(signal.SIGUSR1)
     token = jobs.scope_now.set(None)
@@ -55,7 +56,7 @@ def isolated(worker: int | None = None) -> Iterator[None]:
     jobs.private = outside.jobs
     jobs.public = None
     jobs.stack = [outside]
-    _current.worker = worker
+    where.worker = worker
     try:
         yield
     finally:
@@ -63,7 +64,7 @@ def isolated(worker: int | None = None) -> Iterator[None]:
         jobs.scope_now.reset(token)
         for name, value in saved.items():
             setattr(jobs, name, value)
-        _current.worker, scheduler._attached = outer_worker, outer_scheduler
+        where.worker, current.attached = outer_worker, outer_scheduler
         kernels.home = outer_home
 
 

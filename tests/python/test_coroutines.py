@@ -13,7 +13,8 @@ import pytest
 from fake_engine import FakeEngine
 
 import penny
-from penny import _bridge, _current, coroutines, functions, output, scheduler, wire
+from penny import _bridge, coroutines, functions, output, where, wire
+from penny.engines import current
 from penny.errors import Cancelled, RemoteTraceback
 from penny.numbers import CancelReason, Reason, Wait
 from penny.raised import loads_exception
@@ -139,8 +140,8 @@ async def port(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(_bridge, "proxy", lambda callback: callback)
     monkeypatch.setattr(coroutines.SharedEngine, "attached", lambda _: FakeEngine())
-    monkeypatch.setattr(_current, "worker", None)
-    monkeypatch.setattr(scheduler, "_attached", None)
+    monkeypatch.setattr(where, "worker", None)
+    monkeypatch.setattr(current, "attached", None)
     monkeypatch.setattr(output, "flush", lambda: None)
     main = asyncio.create_task(coroutines.main(64, open_port, lambda *boxes: None))
     await asyncio.sleep(0)

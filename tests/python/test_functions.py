@@ -210,7 +210,7 @@ def test_functions_that_take_no_weak_references():
     assert table.last == 1
 
 
-def test_publishing_replaces_the_form_of_a_changed_function():
+def test_renewing_replaces_the_form_of_a_changed_function():
     table = Table()
     number = 1
 
@@ -218,9 +218,9 @@ def test_publishing_replaces_the_form_of_a_changed_function():
         return number
 
     old = table.records.record_for(function)
-    assert table.records.publish(function) is old
+    assert table.records.renew(function) is old
     number = 2
-    new = table.records.publish(function)
+    new = table.records.renew(function)
     assert table.records.record_for(function) is new is not old
     assert loads_function(table[old.handle])() == 1 and loads_function(table[new.handle])() == 2
     del old

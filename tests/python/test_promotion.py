@@ -179,7 +179,7 @@ def test_a_function_from_the_table_is_not_pickled_again():
     assert len(port.table) == 1
 
 
-def test_a_function_that_has_left_the_table_is_published_again():
+def test_a_function_that_has_left_the_table_is_added_again():
     def task(n):
         if n == 0:
             return "end"

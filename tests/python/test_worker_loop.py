@@ -10,7 +10,7 @@ import pytest
 from fake_port import FakePort, State
 
 import penny
-from penny import _current, functions, jobs, output, worker
+from penny import functions, jobs, output, where, worker
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_main(port, monkeypatch):
     monkeypatch.setattr(os, "write", lambda descriptor, data: written.append(data) or len(data))
 
     def task():
-        seen.append((_current.worker, sys.getrecursionlimit(), jobs.checking))
+        seen.append((where.worker, sys.getrecursionlimit(), jobs.checking))
         shared = []
         output.stdout.write(b"half")
         penny.spawn(shared.append, 1).join()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import penny.scheduler
-from penny.engines import Engine
+from penny.engines.engine import Engine
 
 _engines: list[Engine] = []
 

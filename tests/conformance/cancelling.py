@@ -6,7 +6,7 @@ import concurrent.futures
 import time
 
 import penny
-from conformance import Environment, busy, overlapping, pass_through, raises
+from conformance import Environment, busy, needs, overlapping, pass_through, raises
 from conformance.executors import until
 
 
@@ -99,6 +99,7 @@ def check_a_cancelled_call_never_runs(env: Environment) -> None:
 
 
 @overlapping
+@needs("cancels")
 def check_a_running_task_is_told_to_end(env: Environment) -> None:
     future = begun(env, spin)
     calls = []
@@ -111,6 +112,7 @@ def check_a_running_task_is_told_to_end(env: Environment) -> None:
 
 
 @overlapping
+@needs("cancels")
 def check_whoever_waits_is_told_of_it(env: Environment) -> None:
     future, other = begun(env, spin), begun(env, spin)
     future.cancel(running=True)
@@ -124,6 +126,7 @@ def check_whoever_waits_is_told_of_it(env: Environment) -> None:
 
 
 @overlapping
+@needs("cancels")
 def check_a_task_that_catches_it_has_returned(env: Environment) -> None:
     future = begun(env, spin_and_return)
     until(future.running)
@@ -135,6 +138,7 @@ def check_a_task_that_catches_it_has_returned(env: Environment) -> None:
 
 
 @overlapping
+@needs("cancels")
 def check_a_task_that_raises_another_has_raised_it(env: Environment) -> None:
     future = begun(env, spin_and_raise)
     time.sleep(0.05)
@@ -142,6 +146,7 @@ def check_a_task_that_raises_another_has_raised_it(env: Environment) -> None:
     assert type(future.exception(timeout=30)) is LookupError
 
 
+@needs("cancels")
 def check_a_task_may_cancel_itself(env: Environment) -> None:
     future = env.scheduler.submit(raise_cancelled)
     with raises(concurrent.futures.CancelledError):
@@ -150,6 +155,7 @@ def check_a_task_may_cancel_itself(env: Environment) -> None:
 
 
 @overlapping
+@needs("cancels")
 def check_a_worker_goes_on_after_a_cancelled_task(env: Environment) -> None:
     for _ in range(3):
         future = begun(env, spin)
@@ -160,6 +166,7 @@ def check_a_worker_goes_on_after_a_cancelled_task(env: Environment) -> None:
 
 
 @overlapping
+@needs("cancels")
 def check_a_time_limit(env: Environment) -> None:
     gate = env.gate()
     gate.open()
@@ -186,6 +193,7 @@ def check_a_time_limit_that_is_kept(env: Environment) -> None:
 
 
 @overlapping
+@needs("prioritizes")
 def check_interactive_tasks_go_first(env: Environment) -> None:
     s = env.open(workers=1)
     order: list = []

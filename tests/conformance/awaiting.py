@@ -7,7 +7,7 @@ import concurrent.futures
 import functools
 
 import penny
-from conformance import Environment, overlapping, pass_through, raises, uncounted
+from conformance import Environment, needs, overlapping, pass_through, raises, uncounted
 
 
 async def slow_double(n: int, seconds: float = 0) -> int:
@@ -145,6 +145,7 @@ async def check_a_cancelled_future_raises_asyncio_s_error(env: Environment) -> N
 
 
 @overlapping
+@needs("cancels")
 async def check_a_running_task_is_told_to_end(env: Environment) -> None:
     gate = env.gate()
     future = env.scheduler.submit(pass_through_and_spin, gate)
@@ -157,6 +158,7 @@ async def check_a_running_task_is_told_to_end(env: Environment) -> None:
 
 
 @overlapping
+@needs("cancels")
 async def check_a_time_limit(env: Environment) -> None:
     gate = env.gate()
     gate.open()
@@ -195,6 +197,7 @@ async def check_coroutine_tasks_submit(env: Environment) -> None:
 
 @uncounted
 @overlapping
+@needs("cancels")
 async def check_a_coroutine_task_is_told_to_end(env: Environment) -> None:
     future = env.scheduler.submit(slow_double, 1, 60)
     await begun(future)
@@ -205,6 +208,7 @@ async def check_a_coroutine_task_is_told_to_end(env: Environment) -> None:
 
 
 @uncounted
+@needs("cancels")
 async def check_a_coroutine_task_s_time_limit(env: Environment) -> None:
     future = env.scheduler.options(timeout=0.1).submit(slow_double, 1, 60)
     with raises(TimeoutError, "slow_double took longer than its timeout of 0.1 s"):

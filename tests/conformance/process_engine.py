@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import pickle
 import queue
@@ -21,23 +20,20 @@ import threading
 import time
 from collections import deque
 from multiprocessing.connection import Connection
-from types import SimpleNamespace
 
-from penny import blocking_loop, functions, jobs, scheduler, wire
-from penny.engines.outcomes import fail
-from penny.engines.serial import SerialEngine
-from penny.engines.task import TaskEngine
+from penny import jobs, wire
+from penny.engines import calls
+from penny.engines.engine import Abilities
 from penny.errors import Cancelled
 from penny.futures import Future
-from penny.raised import dumps_exception, loads_exception
 from penny.shared_memory import LOCAL
 
 QUEUED, CLAIMED, RUNNING, ENDED = range(4)
 
 
 class Task:
-    def __init__(self, record, message, options):
-        self.record = record  # kept until the task is done, as engines do
+    def __init__(self, name, message, options):
+        self.name = name
         self.message = message
         self.options = options
         self.state = QUEUED
@@ -45,14 +41,14 @@ class Task:
 
 
 class ProcessEngine:
+    name = "processes"
+    abilities = Abilities(overlaps=True, prioritizes=True, cancels=True, blocks=True)
+    memory = LOCAL
     patience = None
     completed = 0
 
     def __init__(self, *, workers=None, packages=(), memory=None, check=False, trace=None):
         self.workers = workers or 2
-        self._forms: dict[int, bytes] = {}
-        self._handles = iter(range(1 << 30))
-        self._records = functions.FunctionRecords(self._add, self._forms.pop)
         self._changed = threading.Condition()  # guards what follows
         self._queues: tuple[deque[Task], ...] = (deque(), deque())  # interactive, batch
         self._stopping = False
@@ -66,26 +62,17 @@ class ProcessEngine:
         for worker in range(self.workers):
             threading.Thread(target=self._serve, args=(worker, check), daemon=True).start()
 
-    def _add(self, form):
-        handle = next(self._handles)
-        self._forms[handle] = form
-        return handle
-
     def submit(self, future, function, args, kwargs, options):
-        function, args = functions.split_call(function, args)
-        record = self._records.record_for(function)
-        arguments = wire.dumps_arguments(record.name, args, kwargs)
-        message = pickle.dumps((self._forms[record.handle], arguments, options.timeout))
-        future.ticket = Task(record, message, options)
+        call = calls.dumps_call(function, args, kwargs, options)
+        message = pickle.dumps((options.timeout, call))
+        future.ticket = Task(wire.qualified_name(function), message, options)
         self._pending[future.ticket] = future
-        with contextlib.suppress(RuntimeError):
-            self._loop = asyncio.get_running_loop()
         with self._changed:
             self._queues[0 if options.interactive else 1].append(future.ticket)
             self._changed.notify()
 
-    def publish(self, function):
-        self._records.publish(functions.split_call(function, ())[0])
+    def renew(self, function):
+        """Each call takes its function along."""
 
     def cancel(self, future):
         task = future.ticket
@@ -114,6 +101,12 @@ class ProcessEngine:
     def can_block(self):
         return True
 
+    def listen(self):
+        loop = asyncio._get_running_loop()
+        if loop is not None and loop is not self._loop:
+            self._loop = loop
+            loop.call_soon(self._deliver)
+
     def drain(self, timeout=None, wanted=None, since=None):
         try:
             self._complete(*self._ended.get(timeout != 0, timeout))
@@ -136,11 +129,7 @@ class ProcessEngine:
         future = self._pending.pop(task)
         future.ticket = None
         self._stop_when_idle()
-        raised, data = pickle.loads(answer)
-        if raised:
-            fail(future, loads_exception(data), task.record.name, task.options)
-        else:
-            future.set_result(wire.loads(data))
+        calls.settle(future, answer, task.name, task.options)
 
     def trace(self):
         return None
@@ -177,9 +166,10 @@ class ProcessEngine:
             assert connection.recv_bytes() == b"ready"
             while (task := self._next(worker, process)) is not None:
                 connection.send_bytes(task.message)
-                assert connection.recv_bytes() == b"begun"  # and not deaf to signals any more
-                self._set(task, RUNNING)
                 answer = connection.recv_bytes()
+                if answer == b"begun":  # and not deaf to signals any more
+                    self._set(task, RUNNING)
+                    answer = connection.recv_bytes()
                 self._set(task, ENDED)
                 self._tell(task, answer)
             connection.send_bytes(b"")
@@ -221,38 +211,24 @@ def main(worker, workers, descriptor):
 
     signal.signal(signal.SIGUSR1, interrupt)
     signal.signal(signal.SIGALRM, interrupt)
-    stats = json.dumps({"workers": [], "heap": {}})
-    scheduler._current.worker = worker
-    port = SimpleNamespace(workers=workers, stats=lambda: stats)
-    engine = TaskEngine(port, LOCAL)
-    scheduler.attach(engine)
-    blocking_loop.install(engine)
-    loaded: dict[bytes, object] = {}
+    calls.enter_worker(worker, workers, ProcessEngine.name)
     with Connection(descriptor) as connection:
         connection.send_bytes(b"ready")
         while message := connection.recv_bytes():
-            form, arguments, timeout = pickle.loads(message)
-            function = loaded.get(form) or loaded.setdefault(form, functions.loads_function(form))
-            args, kwargs = wire.loads(arguments)
-            try:
-                running = True
-                connection.send_bytes(b"begun")
-                signal.setitimer(signal.ITIMER_REAL, timeout or 0)
-                result = jobs.run(call, (function, *args), kwargs)
-                running = False
-                answer = False, wire.dumps_result(wire.qualified_name(function), result)
-            except BaseException as error:
-                running = False
-                answer = True, dumps_exception(error)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            connection.send_bytes(pickle.dumps(answer))
-            args = kwargs = result = None
+            timeout, call = pickle.loads(message)
 
+            def run(function, args, timeout=timeout):
+                nonlocal running
+                try:
+                    running = True
+                    connection.send_bytes(b"begun")
+                    signal.setitimer(signal.ITIMER_REAL, timeout or 0)
+                    return jobs.run(function, args)
+                finally:
+                    running = False
+                    signal.setitimer(signal.ITIMER_REAL, 0)
 
-def call(function, *args, **kwargs):
-    if functions.is_coroutine_call(function, args):
-        return scheduler.CurrentScheduler(SerialEngine()).submit(function, *args, **kwargs).result()
-    return function(*args, **kwargs)
+            connection.send_bytes(calls.run_call(call, run))
 
 
 class FileGate:

@@ -2,13 +2,12 @@
 
 Our own, to the standard of CPython's tests of its executors. A scenario, a function `check_…(env)`,
 asserts; `env` (an `Environment`) gives it a Scheduler. Those of one module are awaited, all
-others block. tests/python/test_conformance.py runs them on CPython, and in headless Chromium
-tests/browser/test_python_conformance.py, which sends these files there: they import nothing but the
-standard library and penny.
+others block. `test_engines.py` runs them on CPython, on each engine that there is, and in headless
+Chromium tests/browser/test_python_conformance.py, which sends these files there: they import
+nothing but the standard library and penny.
 
-Some need a task that runs while the caller goes on. They are marked `@overlapping`: the serial
-engine, whose tasks end before `submit` returns, has no such moment. docs/conformance.md lists what
-cannot hold where.
+Some need what not every engine can do, and say so (`@needs`). docs/conformance.md lists what cannot
+hold where.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from penny import Scheduler
+from penny.lowlevel import Abilities
 
 MODULES = ("executors", "states", "callbacks", "waiting", "cancelling", "ending", "inside")
 """Where the scenarios are."""
@@ -53,10 +53,23 @@ class Environment(Protocol):
     def gate(self) -> Gate: ...
 
 
-def overlapping(check: Check) -> Check:
-    """Marks a scenario that needs a task which runs while its caller goes on."""
-    check.overlapping = True  # type: ignore[attr-defined]
-    return check
+def needs(*abilities: str) -> Callable[[Check], Check]:
+    """Marks a scenario that only engines with these abilities can play. See `penny.lowlevel`."""
+
+    def mark(check: Check) -> Check:
+        check.needs = {*abilities, *getattr(check, "needs", ())}  # type: ignore[attr-defined]
+        return check
+
+    return mark
+
+
+overlapping = needs("overlaps")
+"""Marks a scenario that needs a task which runs while its caller goes on."""
+
+
+def can_play(check: Check, abilities: Abilities) -> bool:
+    """Whether an engine with these abilities can play a scenario."""
+    return all(getattr(abilities, name) for name in getattr(check, "needs", ()))
 
 
 def idle(check: Check) -> Check:

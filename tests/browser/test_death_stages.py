@@ -1,7 +1,7 @@
 """Workers killed at each stage of a task's life that Python or the page can hold on to.
 
 Those in the core, between two accesses of shared memory, are forced by the tests of recovery and of
-orphans in tests/core, and met at random in tests/native. After each, what did not run on the dead
+orphans in tests/node, and met at random in tests/native. After each, what did not run on the dead
 worker is right, the heap is back at its base, and the pool is at full strength.
 """
 

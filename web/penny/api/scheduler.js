@@ -1,19 +1,19 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
-import {Client} from '../tasks/client.js';
-import {HeapLimitError, PLAIN} from '../tasks/calls.js';
-import {Outcome} from '../core/layout.js';
 import {CorruptionError} from '../core/corruption.js';
-import {BrokenPool, WorkerLost} from './errors.js';
-import {pickledKernel, pickledName, pickledSource} from '../wire/functions.js';
+import {Outcome} from '../core/layout.js';
+import {Flag} from '../core/layout.js';
 import {KernelModule} from '../kernels/binary.js';
 import {KernelModules} from '../kernels/modules.js';
-import {Flag} from '../core/layout.js';
-import {SharedArray} from './shared_array.js';
+import {HeapLimitError, PLAIN} from '../tasks/calls.js';
+import {Client} from '../tasks/client.js';
 import {chromeTrace} from '../trace/chrome.js';
-import {encodeArguments, measureArguments} from '../wire/write.js';
 import {PickleError} from '../wire/errors.js';
 import {decodeException} from '../wire/exceptions.js';
+import {pickledKernel, pickledName, pickledSource} from '../wire/functions.js';
 import {decode} from '../wire/read.js';
+import {encodeArguments, measureArguments} from '../wire/write.js';
+import {BrokenPool, WorkerLost} from './errors.js';
+import {SharedArray} from './shared_array.js';
 
 /**
  * @typedef {import('../pool/pool.js').Pool} Pool

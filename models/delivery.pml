@@ -1,4 +1,4 @@
-/* A client's half of a call, from its submission to its future (web/penny/tasks/client.js, client_port.js,
+/* A client's half of a call, from its submission to its future (web/penny/tasks/client.js, ports/client_port.js,
  * penny/engines/shared.py): docs/delivery.md.
  *
  * One interpreter, but several activities in it. A Frame submits and waits; another one only looks (a finalizer, which

@@ -58,7 +58,7 @@ GIVEN = {
     ("env", "__stack_pointer"),
     ("env", "__memory_base"),
     ("env", "__table_base"),
-    # JavaScript's, of doubles and floats, as in kernels.js; with -lm Emscripten's are linked.
+    # JavaScript's, of doubles and floats: kernels/modules.js; with -lm Emscripten's are linked.
     *(
         ("env", name + kind)
         for name in (

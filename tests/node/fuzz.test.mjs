@@ -1,4 +1,4 @@
-// What crosses from shared memory into JavaScript and Python (client.js, worker_port.js, core.js), with words of it
+// What crosses from shared memory into JavaScript and Python (tasks/client.js, ports/worker_port.js, core/core.js), with words of it
 // overwritten between steps, as a kernel run wild would: an error, not a hang, and no read of what is no payload.
 // PENNY_FUZZ says how many rounds, PENNY_SEED where they begin.
 import assert from 'node:assert/strict';

@@ -2,18 +2,18 @@
 // memory between their steps.
 import assert from 'node:assert/strict';
 
-import {Client} from '../../web/penny/tasks/client.js';
-import {Outcome} from '../../web/penny/core/layout.js';
-import {PLAIN} from '../../web/penny/tasks/calls.js';
+import {SharedArray} from '../../web/penny/api/shared_array.js';
 import {HOST, KEEPER, MEBIBYTE, clientParticipant, createMemory} from '../../web/penny/core/core.js';
 import {CorruptionError} from '../../web/penny/core/corruption.js';
+import * as L from '../../web/penny/core/layout.js';
+import {Outcome} from '../../web/penny/core/layout.js';
 import {Kernels} from '../../web/penny/kernels/calls.js';
 import {KernelError} from '../../web/penny/kernels/failures.js';
 import {KernelModules} from '../../web/penny/kernels/modules.js';
-import * as L from '../../web/penny/core/layout.js';
-import {SharedArray} from '../../web/penny/api/shared_array.js';
-import {HANDLE} from '../../web/penny/wire/opcodes.js';
 import {WorkerPort} from '../../web/penny/ports/worker_port.js';
+import {PLAIN} from '../../web/penny/tasks/calls.js';
+import {Client} from '../../web/penny/tasks/client.js';
+import {HANDLE} from '../../web/penny/wire/opcodes.js';
 import {NOTHING, STOPPED, TestCore, generator} from './support/threads.mjs';
 
 /** @typedef {import('./support/threads.mjs').Body} Body */

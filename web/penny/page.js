@@ -1,12 +1,12 @@
 // What a page can do with Penny: `Penny.*` of penny.js.
+import * as program from './api/program.js';
+import {Scheduler} from './api/scheduler.js';
 import {addPython} from './boot/pyodide.js';
 import {Page} from './hosts/browser.js';
 import {checkWorkers} from './pool/limits.js';
 import {openPagePool, poolOptions} from './pool/page_pools.js';
-import {installOnPage} from './ports/on_page.js';
-import * as program from './api/program.js';
-import {Scheduler} from './api/scheduler.js';
 import {Starter} from './pool/starter.js';
+import {installOnPage} from './ports/on_page.js';
 
 /**
  * @typedef {import('./pool/page_pools.js').SchedulerOptions} SchedulerOptions

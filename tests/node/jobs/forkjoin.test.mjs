@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Client} from '../../../web/penny/tasks/client.js';
+import {PAGE} from '../../../web/penny/core/core.js';
 import {Outcome} from '../../../web/penny/core/layout.js';
 import {PLAIN} from '../../../web/penny/tasks/calls.js';
-import {PAGE} from '../../../web/penny/core/core.js';
-import {TREE, sizesOf} from './forkjoin.threads.mjs';
+import {Client} from '../../../web/penny/tasks/client.js';
 import {argumentsOf, checkResult} from '../support/pool.threads.mjs';
 import {assertEachOnce, generator, scene, sharedWords} from '../support/threads.mjs';
+import {TREE, sizesOf} from './forkjoin.threads.mjs';
 
 /** @typedef {ReturnType<typeof import('./forkjoin.threads.mjs').worker>} Counts */
 

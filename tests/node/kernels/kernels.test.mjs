@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
+import * as L from '../../../web/penny/core/layout.js';
 import {Outcome} from '../../../web/penny/core/layout.js';
 import {KernelModules} from '../../../web/penny/kernels/modules.js';
-import * as L from '../../../web/penny/core/layout.js';
 import {hasNativeCompiler, kernelModule, runNatively} from '../support/build.mjs';
-import {KernelPage} from './kernels.threads.mjs';
 import {State, assertEachOnce, generator, scene} from '../support/threads.mjs';
+import {KernelPage} from './kernels.threads.mjs';
 
 const MODULE = kernelModule('kernels');
 

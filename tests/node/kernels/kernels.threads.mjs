@@ -4,13 +4,13 @@
 // {error, message}. The last: other arguments with which the kernel is called before, and how often.
 import assert from 'node:assert/strict';
 
-import {Client} from '../../../web/penny/tasks/client.js';
-import {Outcome} from '../../../web/penny/core/layout.js';
-import {PLAIN} from '../../../web/penny/tasks/calls.js';
 import {PAGE} from '../../../web/penny/core/core.js';
+import * as L from '../../../web/penny/core/layout.js';
+import {Outcome} from '../../../web/penny/core/layout.js';
 import {Kernels} from '../../../web/penny/kernels/calls.js';
 import {KernelModules} from '../../../web/penny/kernels/modules.js';
-import * as L from '../../../web/penny/core/layout.js';
+import {PLAIN} from '../../../web/penny/tasks/calls.js';
+import {Client} from '../../../web/penny/tasks/client.js';
 import {STOPPED} from '../support/threads.mjs';
 
 /** @typedef {import('../support/threads.mjs').TestCore} TestCore */

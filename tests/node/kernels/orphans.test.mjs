@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Client} from '../../../web/penny/tasks/client.js';
-import {PLAIN} from '../../../web/penny/tasks/calls.js';
 import {KEEPER, PAGE, clientParticipant} from '../../../web/penny/core/core.js';
 import * as L from '../../../web/penny/core/layout.js';
-import {argumentsOf, endTask, promoteJob, runTask, takeCompletions, takeOutcome} from '../support/pool.threads.mjs';
+import {PLAIN} from '../../../web/penny/tasks/calls.js';
+import {Client} from '../../../web/penny/tasks/client.js';
 import {DEAD} from '../pool/recovery.threads.mjs';
+import {argumentsOf, endTask, promoteJob, runTask, takeCompletions, takeOutcome} from '../support/pool.threads.mjs';
 import {ENDED, Latch, NONE, NOTHING, State, died, hintOf, scene} from '../support/threads.mjs';
 
 /** @typedef {import('../support/threads.mjs').TestCore} TestCore */

@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Client} from '../../../web/penny/tasks/client.js';
-import {PLAIN} from '../../../web/penny/tasks/calls.js';
 import {HOST, KEEPER, MEBIBYTE, PAGE, clientParticipant} from '../../../web/penny/core/core.js';
 import * as L from '../../../web/penny/core/layout.js';
-import {OVER, filled, isFilled} from './arrays.threads.mjs';
+import {PLAIN} from '../../../web/penny/tasks/calls.js';
+import {Client} from '../../../web/penny/tasks/client.js';
 import {argumentsOf, endTask, promoteJob, runTask, submitTask, takeCompletions} from '../support/pool.threads.mjs';
 import {NONE, NOTHING, died, generator, scene, sharedWords} from '../support/threads.mjs';
+import {OVER, filled, isFilled} from './arrays.threads.mjs';
 
 /** @typedef {import('../support/threads.mjs').TestCore} TestCore */
 

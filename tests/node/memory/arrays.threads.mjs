@@ -1,11 +1,11 @@
 // Threads of arrays.test.mjs. An array's words are its serial, again and again.
 import assert from 'node:assert/strict';
 
-import {Client} from '../../../web/penny/tasks/client.js';
-import {Outcome} from '../../../web/penny/core/layout.js';
-import {PLAIN} from '../../../web/penny/tasks/calls.js';
 import {HOST} from '../../../web/penny/core/core.js';
 import * as L from '../../../web/penny/core/layout.js';
+import {Outcome} from '../../../web/penny/core/layout.js';
+import {PLAIN} from '../../../web/penny/tasks/calls.js';
+import {Client} from '../../../web/penny/tasks/client.js';
 import {argumentsOf, runTask} from '../support/pool.threads.mjs';
 import {generator} from '../support/threads.mjs';
 

@@ -5,8 +5,8 @@ import {test} from 'node:test';
 
 import {KEEPER, MEBIBYTE, PAGE} from '../../../web/penny/core/core.js';
 import * as L from '../../../web/penny/core/layout.js';
-import {allocate, check} from './heap.threads.mjs';
 import {generator, scene, sharedWords} from '../support/threads.mjs';
+import {allocate, check} from './heap.threads.mjs';
 
 /** @typedef {import('../support/threads.mjs').TestCore} TestCore */
 

@@ -51,7 +51,7 @@ test('it gets ready, and what is not about its life is passed on', async () => {
   const {life, sent, told, settings, say} = scene();
   assert.equal(life.state, 'starting');
   await life.begin(settings);
-  assert.deepEqual(sent.map(({type, role, lock, worker}) => [type, role, lock, worker]), [
+  assert.deepEqual(sent.map(({type, role, life, worker}) => [type, role, life, worker]), [
     ['prepare', 'pool', undefined, undefined],
     ['pool', 'pool', 'a life', 3],
   ]);

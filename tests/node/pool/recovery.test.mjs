@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Outcome} from '../../../web/penny/core/layout.js';
 import {HOST, KEEPER, PAGE, clientParticipant} from '../../../web/penny/core/core.js';
 import * as L from '../../../web/penny/core/layout.js';
+import {Outcome} from '../../../web/penny/core/layout.js';
 import {allocate, check} from '../memory/heap.threads.mjs';
 import {Player} from '../support/player.mjs';
 import {endTask, eventsOf, runTask} from '../support/pool.threads.mjs';
-import {DEAD, OVER} from './recovery.threads.mjs';
 import {NOTHING, State, died, generator, scene, sharedWords} from '../support/threads.mjs';
+import {DEAD, OVER} from './recovery.threads.mjs';
 
 /** @typedef {import('../support/threads.mjs').TestCore} TestCore */
 

@@ -1,9 +1,9 @@
 // A client that submits tasks of ids 0, 1, … and notes how each ends.
 import assert from 'node:assert/strict';
 
-import {Client} from '../../../web/penny/tasks/client.js';
 import {Outcome} from '../../../web/penny/core/layout.js';
 import {PLAIN} from '../../../web/penny/tasks/calls.js';
+import {Client} from '../../../web/penny/tasks/client.js';
 import {argumentsOf, checkResult} from './pool.threads.mjs';
 
 /** @typedef {import('./threads.mjs').TestCore} TestCore */

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {HeapLimitError, PLAIN, RESERVED} from '../../../web/penny/tasks/calls.js';
-import {Outcome} from '../../../web/penny/core/layout.js';
 import {HOST, KEEPER, MEBIBYTE, PAGE, clientParticipant} from '../../../web/penny/core/core.js';
 import * as L from '../../../web/penny/core/layout.js';
+import {Outcome} from '../../../web/penny/core/layout.js';
+import {HeapLimitError, PLAIN, RESERVED} from '../../../web/penny/tasks/calls.js';
 import {Player} from '../support/player.mjs';
 import {argumentsOf, endTask, runTask} from '../support/pool.threads.mjs';
 import {NONE, NOTHING, generator, scene} from '../support/threads.mjs';

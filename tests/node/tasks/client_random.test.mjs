@@ -4,11 +4,11 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Client} from '../../../web/penny/tasks/client.js';
-import {KEEP, PLAIN} from '../../../web/penny/tasks/calls.js';
-import {Outcome} from '../../../web/penny/core/layout.js';
 import {KEEPER, MEBIBYTE, PAGE, clientParticipant} from '../../../web/penny/core/core.js';
 import * as L from '../../../web/penny/core/layout.js';
+import {Outcome} from '../../../web/penny/core/layout.js';
+import {KEEP, PLAIN} from '../../../web/penny/tasks/calls.js';
+import {Client} from '../../../web/penny/tasks/client.js';
 import {argumentsOf, checkResult, endTask, runTask} from '../support/pool.threads.mjs';
 import {NOTHING, generator, scene} from '../support/threads.mjs';
 

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {MessageChannel} from 'node:worker_threads';
 
-import {Client} from '../../../web/penny/tasks/client.js';
-import {Outcome} from '../../../web/penny/core/layout.js';
-import {PLAIN} from '../../../web/penny/tasks/calls.js';
 import {HOST, KEEPER, PAGE, clientParticipant} from '../../../web/penny/core/core.js';
 import * as L from '../../../web/penny/core/layout.js';
+import {Outcome} from '../../../web/penny/core/layout.js';
+import {PLAIN} from '../../../web/penny/tasks/calls.js';
+import {Client} from '../../../web/penny/tasks/client.js';
 import {argumentsOf, checkResult, eventsOf, takeCompletions} from '../support/pool.threads.mjs';
 import {NONE, State, assertEachOnce, scene} from '../support/threads.mjs';
 

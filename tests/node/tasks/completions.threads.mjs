@@ -1,7 +1,7 @@
 // Threads of completions.test.mjs.
 import * as L from '../../../web/penny/core/layout.js';
-import {Client} from '../../../web/penny/tasks/client.js';
 import {PLAIN} from '../../../web/penny/tasks/calls.js';
+import {Client} from '../../../web/penny/tasks/client.js';
 import {argumentsOf, checkResult, endTask, eventsOf, runTask, takeCompletions} from '../support/pool.threads.mjs';
 import {hintOf} from '../support/threads.mjs';
 

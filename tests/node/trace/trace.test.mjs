@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {chromeTrace, jsonPieces} from '../../../web/penny/trace/chrome.js';
 import {KEEPER, MEBIBYTE} from '../../../web/penny/core/core.js';
 import * as L from '../../../web/penny/core/layout.js';
-import {Tracer, lostEvents, readTrace} from '../../../web/penny/trace/rings.js';
+import {chromeTrace, jsonPieces} from '../../../web/penny/trace/chrome.js';
 import {nameFunction} from '../../../web/penny/trace/names.js';
+import {Tracer, lostEvents, readTrace} from '../../../web/penny/trace/rings.js';
 import {endTask, runTask, submitTask} from '../support/pool.threads.mjs';
 import {generator, scene} from '../support/threads.mjs';
 import {said} from './trace.threads.mjs';

@@ -8,9 +8,9 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { before, describe, test } from "node:test";
 
-import { encode, encodeArguments, measureArguments } from "../../../web/penny/wire/write.js";
 import { PickleError, UnpicklingError } from "../../../web/penny/wire/errors.js";
 import { decode } from "../../../web/penny/wire/read.js";
+import { encode, encodeArguments, measureArguments } from "../../../web/penny/wire/write.js";
 
 const SEED = Number(process.env.PENNY_TEST_SEED ?? Date.now() % 1_000_000);
 const RANDOM_VALUES = 1500;

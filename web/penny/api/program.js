@@ -1,17 +1,17 @@
 // Running a Python program: in a host worker of its own, where it may block, or on the page's Pyodide.
-import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {unpack} from '../boot/extras.js';
-import {chromeTrace} from '../trace/chrome.js';
+import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {clockHere} from '../core/clock.js';
 import {Core, KEEPER} from '../core/core.js';
+import {START_TIMEOUT} from '../pool/life.js';
 import {checkWorkers} from '../pool/limits.js';
-import {answer, inPieces, inputBuffer} from '../stdio/input.js';
-import {InOrder, SCRIPT, decoded, newCounts, tellError, toConsole, writeTo} from '../stdio/output.js';
 import {hasWaitAsync, packagesFrom} from '../pool/page_pools.js';
 import {Pool} from '../pool/pool.js';
-import {START_TIMEOUT} from '../pool/life.js';
-import {installOnPage} from '../ports/on_page.js';
 import {tell} from '../pool/starter.js';
+import {installOnPage} from '../ports/on_page.js';
+import {answer, inPieces, inputBuffer} from '../stdio/input.js';
+import {InOrder, SCRIPT, decoded, newCounts, tellError, toConsole, writeTo} from '../stdio/output.js';
+import {chromeTrace} from '../trace/chrome.js';
 
 /**
  * @typedef {import('../stdio/output.js').Output} Output
@@ -195,7 +195,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
         workers: workers ?? null,
         trace: traced !== undefined,
         waitAsync: hasWaitAsync,
-        lock: worker.life,
+        life: worker.life,
         counts: inOrder.counts,
         input: stdin ? {buffer: stdin.buffer, terminal: stdin.terminal} : null,
       });

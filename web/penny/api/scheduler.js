@@ -1,18 +1,18 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
-import {Client} from '../tasks/client.js';
-import {HeapLimitError, PLAIN, queueOf} from '../tasks/calls.js';
-import {Flag, Outcome} from '../core/layout.js';
 import {CorruptionError} from '../core/corruption.js';
-import {BrokenPool, WorkerLost} from './errors.js';
-import {definesCoroutine, pickledKernel, pickledName, pickledSource} from '../wire/functions.js';
+import {Flag, Outcome} from '../core/layout.js';
 import {KernelModule} from '../kernels/binary.js';
 import {KernelModules} from '../kernels/modules.js';
-import {SharedArray} from './shared_array.js';
+import {HeapLimitError, PLAIN, queueOf} from '../tasks/calls.js';
+import {Client} from '../tasks/client.js';
 import {chromeTrace} from '../trace/chrome.js';
-import {encodeArguments, measureArguments} from '../wire/write.js';
 import {PickleError} from '../wire/errors.js';
 import {decodeException} from '../wire/exceptions.js';
+import {definesCoroutine, pickledKernel, pickledName, pickledSource} from '../wire/functions.js';
 import {decode} from '../wire/read.js';
+import {encodeArguments, measureArguments} from '../wire/write.js';
+import {BrokenPool, WorkerLost} from './errors.js';
+import {SharedArray} from './shared_array.js';
 
 /**
  * @typedef {import('../pool/pool.js').Pool} Pool

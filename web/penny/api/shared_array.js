@@ -1,7 +1,7 @@
 // Shared arrays for JavaScript: typed arrays over the memory that the workers share.
-import {TYPES} from '../memory/elements.js';
 import {CorruptionError} from '../core/corruption.js';
 import {Handle} from '../core/layout.js';
+import {TYPES} from '../memory/elements.js';
 import {HANDLE} from '../wire/opcodes.js';
 
 /** @typedef {import('../core/core.js').Core} Core */

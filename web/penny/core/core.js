@@ -1,9 +1,9 @@
 // The core's JavaScript face: creates the shared memory, instantiates the core on it, gives typed
 // views. Nobody else calls WebAssembly or knows an address.
-import {Arrays} from './holds.js';
 import {clock} from './clock.js';
-import * as L from './layout.js';
 import {CorruptionError} from './corruption.js';
+import {Arrays} from './holds.js';
+import * as L from './layout.js';
 
 /** @typedef {import('./exports.js').CoreExports} CoreExports */
 
@@ -63,7 +63,7 @@ const granules = bytes => Math.floor(bytes / L.GRANULE_BYTES);
 
 /**
  * What the core calls where a kernel runs. help: runs a task that the kernel's join has found; fail: leaves the kernel
- * by an exception (kernels.js)
+ * by an exception (kernels/calls.js)
  * @typedef {{help(task: number): void, fail(failure: number, task: number): never}} RunsKernels
  */
 

@@ -7,7 +7,7 @@
  * @property {string} base what relative URLs of users are relative to
  * @property {() => void} requireSharedMemory throws an error that says what to do, where there is no shared memory
  * @property {() => number} processors how many there are
- * @property {(url: string) => Promise<Response>} load rejected with an Error that says what could not be loaded, and why
+ * @property {(url: string) => Promise<Response>} load rejected with an Error that says what could not be loaded
  * @property {() => boolean} takesSnapshots whether a memory snapshot of another engine's may be used here
  * @property {(name: string, hear: Hearing) => Thread} startWorker throws an Error that says why there is none
  * @property {(thread: Thread, then: () => void) => void} whenGone calls `then` once nothing of a worker runs any more,

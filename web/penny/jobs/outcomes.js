@@ -1,8 +1,8 @@
 // Outcomes on their way into shared memory. One that finds no room in the heap is laid aside, the worker goes
 // on with other tasks, and tries again: tasks that start and end meanwhile free some.
-import {FULL, fill, fillSmall} from '../core/slots.js';
 import * as L from '../core/layout.js';
 import {joined, lengthOf} from '../core/payload.js';
+import {FULL, fill, fillSmall} from '../core/slots.js';
 
 /** How long a worker that holds an outcome without room waits for tasks before it tries again, ms. */
 const ROOM_INTERVAL = 5;

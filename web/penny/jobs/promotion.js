@@ -1,7 +1,7 @@
 // Promotion: a worker's private job becomes a task of the core, which others can steal.
-import {FULL, fill} from '../core/slots.js';
 import * as L from '../core/layout.js';
 import {lengthOf} from '../core/payload.js';
+import {FULL, fill} from '../core/slots.js';
 import {queueOf} from '../tasks/calls.js';
 
 export class Promotion {

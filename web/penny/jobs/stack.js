@@ -1,6 +1,6 @@
-// The tasks that a worker runs, one on top of another: while a join waits it runs what belongs to the join, and an urgent
-// task may run on top of a long one. An ordinary task costs Python one crossing, which ends the last task and waits for
-// the next.
+// The tasks that a worker runs, one on top of another: while a join waits it runs what belongs to the join, and an
+// urgent task may run on top of a long one. An ordinary task costs Python one crossing, which ends the last task and
+// waits for the next.
 import * as L from '../core/layout.js';
 import {copyBytes} from '../core/payload.js';
 import {TaskReader} from './reader.js';

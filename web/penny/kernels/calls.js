@@ -1,10 +1,10 @@
 // A worker's kernels: wasm functions on the shared memory. How one is called, and left by an exception. The protocol,
 // and why each step: penny/wasm_core/kernels/README.md.
-import {KernelError, kernelError} from './failures.js';
-import {KernelModules} from './modules.js';
 import * as L from '../core/layout.js';
 import {Failure} from '../core/layout.js';
 import {nameFunction} from '../trace/names.js';
+import {KernelError, kernelError} from './failures.js';
+import {KernelModules} from './modules.js';
 
 /**
  * @typedef {import('../core/core.js').Core} Core

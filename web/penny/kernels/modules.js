@@ -1,8 +1,8 @@
 // The kernel modules of a scheduler's memory: how one comes into it, and into each participant. The protocol, and why
 // each step: penny/wasm_core/kernels/README.md.
 import * as L from '../core/layout.js';
-import {LIMIT} from './stack_check.js';
 import {BUILD, KernelModule, STACK_ROOM, hasActiveData, needs, signaturesOf} from './binary.js';
+import {LIMIT} from './stack_check.js';
 
 /** @typedef {import('../core/core.js').Core} Core */
 

@@ -1,7 +1,7 @@
 // Pools that a host worker opens. The host makes the memory and submits by itself; the page, which
 // alone can start workers that run while the host blocks, keeps the pool.
-import {Client} from '../tasks/client.js';
 import {Core, HOST, clientParticipant, createMemory} from '../core/core.js';
+import {Client} from '../tasks/client.js';
 
 /** @typedef {import('./limits.js').OpenPool} OpenPool */
 

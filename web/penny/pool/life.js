@@ -65,7 +65,7 @@ export class Life {
 
   /**
    * Gives it what it needs to begin, when that is there.
-   * @param {Omit<StartPool, 'type' | 'role' | 'parts' | 'clock' | 'worker' | 'lock'>} settings
+   * @param {Omit<StartPool, 'type' | 'role' | 'parts' | 'clock' | 'worker' | 'life'>} settings
    * @throws {Error} that says what could not be loaded
    */
   async begin(settings) {
@@ -74,8 +74,8 @@ export class Life {
     tell(this.#thread, {type: 'prepare', role, indexURL: await starter.indexURL()});
     const parts = await starter.parts();
     if (this.#isOver) return;
-    const lock = this.#thread.life;
-    tell(this.#thread, {type: 'pool', role, parts, clock: clockHere(), worker: number, lock, ...settings});
+    const {life} = this.#thread;
+    tell(this.#thread, {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings});
   }
 
   get #isOver() {

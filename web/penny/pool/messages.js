@@ -12,25 +12,25 @@
  * Page to any worker.
  * @typedef {'pool' | 'coroutines'} PoolRole
  * @typedef {{type: 'prepare', indexURL: string, role: PoolRole | 'host'}} Prepare
- *   sent at once, so that scripts load while the page still fetches the parts
+ *   sent at once, so that scripts load while the page still fetches the parts: Pyodide's, and Penny's of that role
  * @typedef {{type: 'snapshot', parts: import('../boot/site.js').Parts}} MakeSnapshot
  *   start plainly, make a memory snapshot, post it
  *
  * Page to a pool worker, after which the worker reads no more messages.
- * @typedef {{type: 'pool', role: PoolRole, parts: import('../boot/site.js').Parts, clock: import('../core/clock.js').Clock,
- *            memory: WebAssembly.Memory,
- *            worker: number, workers: number, check: boolean, extras: Extras, lock: string,
+ * @typedef {{type: 'pool', role: PoolRole, parts: import('../boot/site.js').Parts,
+ *            clock: import('../core/clock.js').Clock, memory: WebAssembly.Memory,
+ *            worker: number, workers: number, check: boolean, extras: Extras, life: string,
  *            counts?: Int32Array, announce: boolean}} StartPool
- *   clock: the page's, which the worker follows; lock: name of the Web Lock that it holds while it lives; counts: of
- *   outputs, of a program's (InOrder in output.js); announce: tell clients of completions by message, since the page
- *   lacks Atomics.waitAsync
+ *   clock: the page's, which the worker follows; life: what it holds on to while it lives (hosts/host.js); counts: of
+ *   outputs, of a program's (InOrder in stdio/output.js); announce: tell clients of completions by message, since the
+ *   page lacks Atomics.waitAsync
  *
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('../boot/site.js').Parts, clock: import('../core/clock.js').Clock,
- *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean, lock: string,
+ *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean, life: string,
  *            counts: Int32Array, input: {buffer: SharedArrayBuffer, terminal: boolean} | null}} StartHost
- *   lock, counts: as a pool worker's; input: where the page puts what the script reads from stdin (input.js), and whether that is a
- *   terminal
+ *   life, counts: as a pool worker's; input: where the page puts what the script reads from stdin (stdio/input.js),
+ *   and whether that is a terminal
  * @typedef {{type: 'run'} & Script} RunScript
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions
@@ -41,7 +41,7 @@
  * Any worker to the page.
  * @typedef {{type: 'output', stream: import('../stdio/output.js').Stream, bytes: Uint8Array<ArrayBuffer>,
  *            after?: Int32Array}} Output
- *   what was printed, as it was flushed; after: see InOrder in output.js
+ *   what was printed, as it was flushed; after: see InOrder in stdio/output.js
  * @typedef {{type: 'failed', error: string}} Failed
  *   could not start, or broke down
  * @typedef {{type: 'died'} & import('../boot/pyodide.js').Death} Died
@@ -50,7 +50,7 @@
  *
  * Pool worker or host worker to the page.
  * @typedef {{type: 'held'}} Held
- *   holds its lock: from now on the page can tell when it is gone
+ *   holds on to its life: from now on the page can tell when it is gone
  *
  * Pool worker to the page.
  * @typedef {{type: 'ready'}} Ready

@@ -1,8 +1,8 @@
 // Pools whose client is the page itself: for schedulers of its JavaScript and of its own Pyodide.
-import {Client} from '../tasks/client.js';
 import {Core, KEEPER, PAGE, createMemory} from '../core/core.js';
-import {memoryOrDefault, workersOrDefault} from './limits.js';
 import {toConsole} from '../stdio/output.js';
+import {Client} from '../tasks/client.js';
+import {memoryOrDefault, workersOrDefault} from './limits.js';
 import {Pool} from './pool.js';
 
 /**

@@ -4,8 +4,8 @@
 import {KEEPER} from '../core/core.js';
 import {ASYNC_WORKER, HEAP_ADDRESS} from '../core/layout.js';
 import {decoded, tellError} from '../stdio/output.js';
-import {Life} from './life.js';
 import {Tracer, readTrace} from '../trace/rings.js';
+import {Life} from './life.js';
 import {Watch} from './watch.js';
 
 /**

@@ -1,7 +1,7 @@
 // The seam to Python on a page or in a host worker: the module `_penny_bridge`, which penny/_bridge.py
 // alone imports.
-import {ClientPort} from './client_port.js';
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from '../pool/limits.js';
+import {ClientPort} from './client_port.js';
 
 /**
  * @param {import('../boot/pyodide.js').Pyodide} pyodide

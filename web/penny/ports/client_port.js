@@ -4,15 +4,15 @@
 //
 // A record in the inbox: a struct arrival (numbers.h); then the payload, padded to a multiple of 4. What lies in the
 // inbox is a batch; it stays until Python has said that it has taken it: docs/delivery.md.
-import {ArraysPort} from './arrays_port.js';
-import {HeapLimitError, KEEP, queueOf} from '../tasks/calls.js';
-import {Outcome} from '../core/layout.js';
 import {entryAt} from '../core/core.js';
-import {KernelModules} from '../kernels/modules.js';
 import * as L from '../core/layout.js';
+import {Outcome} from '../core/layout.js';
 import {copyBytes} from '../core/payload.js';
-import {Box, withBytes, withPieces} from './boxes.js';
+import {KernelModules} from '../kernels/modules.js';
+import {HeapLimitError, KEEP, queueOf} from '../tasks/calls.js';
 import {traceAsJson} from '../trace/json.js';
+import {ArraysPort} from './arrays_port.js';
+import {Box, withBytes, withPieces} from './boxes.js';
 
 /** So many outcomes at once at most: whoever waits for one of them should not wait for thousands. */
 const BATCH = 128;

@@ -3,8 +3,8 @@
 import * as L from '../core/layout.js';
 import {Outcomes} from '../jobs/outcomes.js';
 import {TaskReader} from '../jobs/reader.js';
-import {Box, withBytes, withPieces} from './boxes.js';
 import {nameFunction} from '../trace/names.js';
+import {Box, withBytes, withPieces} from './boxes.js';
 
 /**
  * @typedef {import('../core/core.js').Core} Core

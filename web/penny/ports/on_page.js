@@ -1,7 +1,7 @@
 // Penny in a Pyodide of the page's own, whose schedulers' client is the page.
 import {onDeath} from '../boot/pyodide.js';
-import {installBridge} from './bridge.js';
 import {openPagePool, poolOptions} from '../pool/page_pools.js';
+import {installBridge} from './bridge.js';
 
 /**
  * @typedef {import('../boot/pyodide.js').Pyodide} Pyodide

@@ -1,14 +1,15 @@
-// What a pool worker's Python calls of the core: tasks and their outcomes, jobs, kernels. What is behind it is in jobs/ and
-// kernels/; here Python's objects become bytes and numbers.
-import {Outcomes} from '../jobs/outcomes.js';
-import {ArraysPort} from './arrays_port.js';
+// What a pool worker's Python calls of the core: tasks and their outcomes, jobs, kernels. What is behind it is in jobs/
+// and kernels/; here Python's objects become bytes and numbers. The innermost task is the one that finish(), arguments
+// and function are about.
+import * as L from '../core/layout.js';
 import {Joining} from '../jobs/joining.js';
+import {Outcomes} from '../jobs/outcomes.js';
 import {Promotion} from '../jobs/promotion.js';
 import {Stack} from '../jobs/stack.js';
 import {Kernels} from '../kernels/calls.js';
-import * as L from '../core/layout.js';
-import {Box, withBytes, withPieces} from './boxes.js';
 import {nameFunction} from '../trace/names.js';
+import {ArraysPort} from './arrays_port.js';
+import {Box, withBytes, withPieces} from './boxes.js';
 
 /**
  * @typedef {import('../core/core.js').Core} Core

@@ -1,16 +1,16 @@
-// A client's half of a task's life: submission (back-pressure: deferred.js), and collection of outcomes (how it hears of
-// them: listening.js). Nothing here blocks but wait(), which only a host worker may call. The states of a call, and why
-// nothing that a receiver does can make an outcome reach another's call: docs/delivery.md.
-import * as L from '../core/layout.js';
+// A client's half of a task's life: submission (back-pressure: deferred.js), and collection of outcomes (how it hears
+// of them: listening.js). Nothing here blocks but wait(), which only a host worker may call. The states of a call, and
+// why nothing that a receiver does can make an outcome reach another's call: docs/delivery.md.
 import {clientParticipant} from '../core/core.js';
-import {Completed} from './completed.js';
 import {CorruptionError} from '../core/corruption.js';
-import {FULL, fill, roomOf} from '../core/slots.js';
+import * as L from '../core/layout.js';
 import {Outcome} from '../core/layout.js';
-import {Listener} from './listening.js';
 import {joined, lengthOf} from '../core/payload.js';
+import {FULL, fill, roomOf} from '../core/slots.js';
 import {HeapLimitError, KEEP, LOST_OUTCOMES, PLAIN, RESERVED, release} from './calls.js';
+import {Completed} from './completed.js';
 import {Deferred} from './deferred.js';
+import {Listener} from './listening.js';
 
 /**
  * @typedef {import('../core/core.js').Core} Core
@@ -61,9 +61,9 @@ export class Client {
     this.participant = clientParticipant(number);
     /** Called when completions have arrived and nobody is in wait(). */
     this.oncompletions = () => {};
-    /** Called when a task was submitted that has to be watched (pool.js, watch()). */
+    /** Called when a task was submitted that has to be watched (pool/pool.js, watch()). */
     this.onwatch = () => {};
-    /** Called when a coroutine was submitted (pool.js, startAsync()). */
+    /** Called when a coroutine was submitted (pool/pool.js, startAsync()). */
     this.oncoroutine = () => {};
     this.#deferred = new Deferred(core, {
       place: (ticket, {fn, options, bytes, arrays}) => this.#place(ticket, fn, options, bytes, arrays),

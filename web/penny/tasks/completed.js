@@ -1,6 +1,6 @@
 // What has ended and has not been collected yet: interactive tasks first, else oldest first.
-import * as L from '../core/layout.js';
 import {CorruptionError} from '../core/corruption.js';
+import * as L from '../core/layout.js';
 
 /** First in, first out. */
 class Queue {

@@ -1,4 +1,4 @@
-// Makes a Chrome trace of what a scheduler's participants recorded (trace.js): the JSON that ui.perfetto.dev and
+// Makes a Chrome trace of what a scheduler's participants recorded (rings.js): the JSON that ui.perfetto.dev and
 // chrome://tracing open. Its format: "Trace Event Format", by the Chromium project.
 //
 // A scheduler is a process, a participant a thread of it. What a worker does is spans (`X`), which nest: tasks, with

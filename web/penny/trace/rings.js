@@ -1,8 +1,8 @@
 // A scheduler's trace, as it lies in shared memory: rings of events, one for each participant, which overwrite their
 // oldest; and a log, into which the keeper copies them now and then. The protocol, and why what is read is
-// whole: penny/wasm_core/trace/README.md. What becomes of it: chrome_trace.js.
-import * as L from '../core/layout.js';
+// whole: penny/wasm_core/trace/README.md. What becomes of it: chrome.js.
 import {clock} from '../core/clock.js';
+import * as L from '../core/layout.js';
 import {readNames, traceAddress} from './names.js';
 
 /**

@@ -14,7 +14,7 @@ const Op = opcodes;
 const OVERFLOW = overflow;
 
 /**
- * A shared array, see shared_array.js.
+ * A shared array, see api/shared_array.js.
  * @typedef {{[HANDLE](): Uint8Array}} Referable
  */
 

@@ -1,8 +1,8 @@
 // The async worker of a pool: its Python runs coroutines, on the event loop, and nothing in it blocks.
-import {Client} from '../tasks/client.js';
-import {ClientPort} from '../ports/client_port.js';
 import {ASYNC, Core, clientParticipant} from '../core/core.js';
+import {ClientPort} from '../ports/client_port.js';
 import {CoroutinePort} from '../ports/coroutine_port.js';
+import {Client} from '../tasks/client.js';
 import {poolOf, startPoolPython, tellPage} from './python.js';
 
 /**

@@ -1,7 +1,7 @@
 // A host worker: runs a program, which may block, and opens pools that the page keeps.
 import {addExtras} from '../boot/extras.js';
-import {installBridge} from '../ports/bridge.js';
 import {hostPools} from '../pool/host_pools.js';
+import {installBridge} from '../ports/bridge.js';
 import {blockingRead} from '../stdio/input.js';
 import {SCRIPT} from '../stdio/output.js';
 import {startPython, tellPage} from './python.js';

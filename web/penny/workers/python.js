@@ -1,7 +1,7 @@
 // What workers have in common: a Python, which begins when the worker holds on to its life, and says how it dies; and
 // whom they tell what.
-import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {addExtras} from '../boot/extras.js';
+import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {followClock} from '../core/clock.js';
 import {writeTo} from '../stdio/output.js';
 
@@ -17,13 +17,13 @@ export const tellPage = (here, message, transfer) => here.post(message, transfer
 
 /**
  * @param {Self} here
- * @param {Pick<StartPool, 'parts' | 'clock' | 'lock' | 'counts'>} message
+ * @param {Pick<StartPool, 'parts' | 'clock' | 'life' | 'counts'>} message
  * @param {number} who prints: a worker's number, or SCRIPT
  * @returns {Promise<Pyodide>}
  */
-export async function startPython(here, {parts, clock, lock, counts}, who) {
+export async function startPython(here, {parts, clock, life, counts}, who) {
   const ahead = followClock(clock);
-  await here.live(lock);
+  await here.live(life);
   tellPage(here, {type: 'held'});
   const pyodide = await bootPyodide(parts, {ahead});
   report(here, pyodide, who, counts);

@@ -1,7 +1,7 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
-import {Client, HeapLimitError, Outcome, PLAIN} from './client.js';
+import {Client, HeapLimitError, Outcome, PLAIN, queueOf} from './client.js';
 import {BrokenPool, CorruptionError, WorkerLost, decodeException} from './errors.js';
-import {pickledKernel, pickledName, pickledSource} from './functions.js';
+import {definesCoroutine, pickledKernel, pickledName, pickledSource} from './functions.js';
 import {KernelModule, KernelModules} from './kernels.js';
 import {Flag} from './layout.js';
 import {SharedArray} from './shared_array.js';
@@ -58,13 +58,18 @@ export class Scheduler extends EventTarget {
   /**
    * Defines a Python function for later submissions under `name`; again, to change it.
    * @param {string} name
-   * @param {string} source "def name(…): …", with imports as needed, or an expression: "lambda x: x + 1"
+   * @param {string} source "def name(…): …", with imports as needed, or an expression: "lambda x: x + 1". Calls of an
+   *     `async def` run side by side in a worker that is for waiting.
    * @returns {string} name
    */
   define(name, source) {
     this.#open();
-    return this.#define(name, pickledSource(name, source));
+    this.#define(name, pickledSource(name, source));
+    if (definesCoroutine(name, source)) this.#coroutines.add(this.#functions.get(name));
+    return name;
   }
+  /** Those that are coroutine functions. @type {WeakSet<any>} */
+  #coroutines = new WeakSet();
 
   /**
    * Defines the kernels of a WebAssembly module for later submissions, each under its name:
@@ -159,19 +164,22 @@ export class Scheduler extends EventTarget {
     const last = /** @type {any} */ (args[args.length - 1]);
     const kwargs = (typeof last === 'object' && last?.[KEYWORDS]) || null;
     if (kwargs) args.pop();
-    const flags = kwargs ? Flag.HAS_KWARGS : 0;
+    const coroutine = this.#coroutines.has(fn);
+    const flags = (kwargs ? Flag.HAS_KWARGS : 0) | (coroutine ? Flag.COROUTINE : 0);
     /** @type {Set<SharedArray>} */
     const arrays = new Set();
-    const inline = client.submitInline(
-      fn,
-      flags,
-      (bytes, offset, limit) => {
-        const size = encodeArguments(args, kwargs, bytes, offset, limit, arrays);
-        this.#open(); // a getter among the arguments may have shut it down
-        return arrays.size ? -1 : size;
-      },
-      ticket,
-    );
+    const inline =
+      !coroutine &&
+      client.submitInline(
+        fn,
+        flags,
+        (bytes, offset, limit) => {
+          const size = encodeArguments(args, kwargs, bytes, offset, limit, arrays);
+          this.#open(); // a getter among the arguments may have shut it down
+          return arrays.size ? -1 : size;
+        },
+        ticket,
+      );
     if (inline) return;
     // Too large for a slot, or no slot, or arrays to be carried: pickle here.
     arrays.clear();
@@ -181,7 +189,7 @@ export class Scheduler extends EventTarget {
       if (!array.isIn(client.core))
         throw new PickleError('args', 'a shared array of another scheduler cannot be sent to this one');
     const numbers = new Set([...arrays].map(array => array.number));
-    client.submit(fn, {...PLAIN, flags}, bytes, [...numbers], ticket);
+    client.submit(fn, {...PLAIN, flags, queue: queueOf(flags, false)}, bytes, [...numbers], ticket);
   }
 
   /**

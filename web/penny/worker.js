@@ -136,6 +136,7 @@ async function runCoroutines(module, core, pool) {
   const client = new Client(new Core(module, core.memory, clientParticipant(ASYNC)), ASYNC);
   client.onwatch = pool.watch;
   client.oncoroutine = pool.coroutine;
+  client.inherit();
   const {_module} = pyodide;
   const main = pyodide.pyimport('penny.coroutines').main;
   post({type: 'ready'});

@@ -63,7 +63,7 @@ enum help { NO_HELP = 0, BELONGING = 1, ANYTHING = 2 };
 /* Flags of a task. The first two are the two languages'. */
 enum task_flag {
   HAS_KWARGS = 1, /* its arguments have keywords */
-  COROUTINE = 2,  /* its function gives a coroutine. Only on the way into a slot: there the queue says so */
+  COROUTINE = 2,  /* its function gives a coroutine: to the core the queue says so */
   KERNEL = 0x100, /* a kernel's job (kernels/): no function of the table. The payload is a struct
                      kernel_payload */
 };

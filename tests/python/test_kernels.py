@@ -21,7 +21,7 @@ from wasm_writer import module
 import penny
 from penny import _bridge, algorithms, jobs, kernels, wire
 from penny.engines.shared import SharedEngine, Waiting
-from penny.numbers import CancelReason, Reason
+from penny.numbers import CancelReason, Outcome, Reason
 from penny.scheduler import CurrentScheduler
 
 FUNCTIONS = {
@@ -704,7 +704,7 @@ def test_a_kernel_that_comes_back_is_known(k):
         result = pickle.dumps(penny.Kernels(MODULE).wide, 5)
     assert len(result) < 150
     with forgotten():
-        port.end((0, 0, result))
+        port.end((0, Outcome.RETURNED, result))
         kernel = future.result()
         seen = []
         future.add_done_callback(lambda _: seen.append(kernels.destination))

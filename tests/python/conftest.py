@@ -45,7 +45,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """The engine that the next Scheduler will use."""
     engine = FakeEngine()
 
-    def open_fake(**options: object) -> FakeEngine:
+    def open_fake(name: str | None, **options: object) -> FakeEngine:
+        assert name is None
         engine.options = options
         return engine
 

@@ -403,7 +403,7 @@ def test_register_looks_again_into_what_is_large(script):
     """)
     assert script.call("see", 3) == (3, True)
     script.run("BIG[3] = 100")
-    script.records.publish(script.see)
+    script.records.renew(script.see)
     assert script.call("see", 3) == (100, True)
 
 

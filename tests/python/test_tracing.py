@@ -89,7 +89,7 @@ def test_no_more_events_than_memory_has_room_for(monkeypatch: pytest.MonkeyPatch
 def test_what_the_engine_is_told(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, bool], passed: bool | None
 ) -> None:
-    monkeypatch.setattr(scheduler, "open_engine", FakeEngine)
+    monkeypatch.setattr(scheduler, "open_engine", lambda name, **options: FakeEngine(**options))
     assert Scheduler(**given)._engine.options["trace"] is passed  # type: ignore[attr-defined]
 
 

@@ -21,8 +21,8 @@ def install() -> None:
     if open_engine.__module__ == __name__:
         return
 
-    def open_and_watch(**options: Any) -> Engine:
-        _engines.append(open_engine(**options))
+    def open_and_watch(name: str | None, **options: Any) -> Engine:
+        _engines.append(open_engine(name, **options))
         return _engines[-1]
 
     penny.scheduler.open_engine = open_and_watch

@@ -107,7 +107,7 @@ test-firefox: build       ## the same in headless Firefox: CI, too
 stress: stress-native mutants stress-random stress-browser  ## what takes long: not in CI
 
 stress-random: core       ## property tests and fuzzing from other seeds than make test's
-	HYPOTHESIS_PROFILE=default $(PYTHON) -m pytest tests/python -k "properties or fuzz or random"
+	HYPOTHESIS_PROFILE=explore $(PYTHON) -m pytest tests/python -k "properties or fuzz or random"
 	PENNY_SEED=$$(date +%s) PENNY_FUZZ=200 node --test --test-reporter=spec tests/node/fuzz.test.mjs tests/node/tasks/client_random.test.mjs
 
 stress-browser: build     ## random trees and faults, in headless Chromium

@@ -5,6 +5,10 @@
  *   top of a task that waits; a client that cancels the first task at any moment; the doorbell and its handler.
  * Abstracted: queues and sleep (parking.pml, latch.pml): who waits for something goes on when it is there; masks and notes
  *   (promotion.pml): the handler runs between any two steps of its worker's tasks.
+ *   The core's joins take only what belongs to them (promotion.md, "Waiting"; joins.pml). Here they take somebody else's task, too:
+ *   this model is what runs under that rule and more, as it is where an interactive task, or one taken since an outcome finds
+ *   no room, lies on top of others. Nor does the rule leave anything stuck that ends here: all jobs below the
+ *   cancelled task belong to its join, and somebody else's waits for a worker that is free, which it has when these have ended.
  * One step is one access of shared memory, or one of a worker's own.
  *
  * Properties

@@ -11,6 +11,10 @@
  *   (slots.pml, deque.pml); the latch: a thief sets it and wakes the victim in one step (latch.pml); a
  *   worker reads its event and sets its bit in one step, a waker bumps and notifies in one, and an
  *   idle bit is found and cleared in one (parking.pml).
+ *   A victim that waits in a join takes any of its jobs, and is counted in idle. The core's takes what belongs to the join, of
+ *   these what was spawned later than the awaited one (promotion.md, "Waiting"), and says that it is hungry in waits_for. So every
+ *   order in which the core runs jobs is one of this model, and what is asserted holds there. That nobody is left hungry
+ *   under the stricter rule does not follow from here: joins.pml.
  *   A thief's task spawns nothing: whoever has private jobs is a victim like this one. In the handler,
  *   rings are answered afterwards (it runs masked and looks at what was noted when it ends).
  *   Of an event counter: whether it has moved since it was read, as in parking.pml.

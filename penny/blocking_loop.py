@@ -148,6 +148,35 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
         """As asyncio's."""
         await event_loop.shutdown_default_executor(self, timeout)
 
+    def add_signal_handler(self, sig: Any, callback: Any, *args: Any) -> NoReturn:  # type: ignore[override]
+        """Raises NotImplementedError, as on Windows."""
+        raise NotImplementedError("add_signal_handler: a task gets no signals")
+
+
+_NOT_HERE = {
+    "subprocess_exec": "processes",
+    "subprocess_shell": "processes",
+    "create_connection": "sockets",
+    "create_server": "sockets",
+    "create_unix_connection": "sockets",
+    "create_unix_server": "sockets",
+    "create_datagram_endpoint": "sockets",
+    "connect_read_pipe": "pipes",
+    "connect_write_pipe": "pipes",
+}
+
+
+def _refuse(name: str, what: str) -> None:
+    async def method(self: BlockingLoop, *_: Any, **__: Any) -> NoReturn:
+        raise NotImplementedError(f"{name}: a browser has no {what} for Python")
+
+    method.__name__ = method.__qualname__ = name
+    setattr(BlockingLoop, name, method)
+
+
+for _each in _NOT_HERE.items():
+    _refuse(*_each)
+
 
 class _Selector:
     """What `BaseEventLoop` calls to wait, between two callbacks."""

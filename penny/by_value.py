@@ -13,12 +13,19 @@ has the originals, `penny.mirror` for the side that stands for it.
 
 from __future__ import annotations
 
+import _collections_abc
 import abc
+import ast
+import contextlib
 import copyreg
 import enum
 import functools
+import gc
 import importlib
 import io
+import itertools
+import pickle
+import struct
 import sys
 import threading
 import types
@@ -33,7 +40,14 @@ import cloudpickle
 
 from penny import rebuilding
 from penny.code_names import global_names, submodules_used
-from penny.identities import identity_of
+from penny.exception_values import Exceptions
+from penny.identities import (
+    cell_identity,
+    cell_numbered,
+    cell_registered,
+    cells_used,
+    identity_of,
+)
 from penny.random_streams import reduce_generator
 from penny.watching import is_filled
 
@@ -47,6 +61,7 @@ __all__ = [
     "header_of",
     "set_names",
     "those_known",
+    "try_out",
 ]
 
 PROTOCOL = 5
@@ -163,6 +178,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         # Namespaces of classes, by identity: annotations look names up in them.
         self._namespaces: dict[int, type] = {}
         self._cells: set[int] = set()
+        self._exceptions = Exceptions(try_out)
+        # Type parameters of aliases that go by value, by identity.
+        self._parameters: dict[int, tuple[Any, int]] = {}
 
     def reducer_override(self, obj: Any) -> Any:
         """How to pickle `obj`; asked for each object but those of simple builtin types."""
@@ -178,10 +196,16 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return special(self, obj)
         if issubclass(kind, enum.Enum):
             return self._member(obj)
+        if issubclass(kind, BaseException):
+            reduced = self._exception(obj)
+            if not isinstance(reduced, str):
+                return reduced
         if kind.__name__ == "JsProxy" or _is_proxy(kind):
             path = path_of_proxy(obj)
             if path is not None:
                 return rebuilding.from_js, (path,)
+        if obj is sys.stdout or obj is sys.stderr or obj is sys.stdin:  # each side has its own
+            return getattr, (sys, next(n for n in _STREAMS if getattr(sys, n) is obj))
         generator = reduce_generator(obj)
         if generator is not NotImplemented:
             return generator
@@ -189,9 +213,20 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             fresh = _FRESH.get(kind)
             if fresh is not None:
                 return fresh(obj)
+            if kind is itertools.count:
+                return _count(obj)
+            plain = _plain_subclass(kind, obj)
+            if plain is not None:
+                return plain
         if self._pickling is not None and may_be_name(kind):
             return self._singleton(obj)
+        found = _name_in_library(kind, obj, self._state)
+        if found is not None:
+            return getattr, found
         return super().reducer_override(obj)
+
+    def _exception(self, error: BaseException) -> Any:
+        return self._exceptions.reduce(error)
 
     # -- Functions -------------------------------------------------------------------------------
 
@@ -214,8 +249,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         pickling, code = self._pickling, function.__code__
         used = global_names(code)
         home: Any = None if pickling is None else pickling.module_of(function)
+        along: dict[str, Any] = {}
         if home is None:
-            home = self._globals_of(function, used)
+            home, along = self._globals_of(function, used)
         if pickling is not None:
             pickling.by_value(function, used if isinstance(home, str) else (), hard)
         cells = function.__closure__ or ()
@@ -246,6 +282,14 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             identity = identity_of(function)
             uid = identity.uid
         numbered = identity.numbered(parts) if identity else {n: (1, v) for n, v in parts.items()}
+        if self._state and cells:
+            for i, name in enumerate(code.co_freevars):
+                part = f"({i}"
+                if part in parts and name not in ("__class__", "__classdict__"):
+                    # Other names' functions may have the cell, too: it has a number of its own.
+                    common = cell_identity(cells[i])
+                    numbered[part] = common.numbered({"": parts[part]})[""]
+            cells_used(function)
         for i, name in enumerate(code.co_freevars):
             if name == "__classdict__" and f"({i}" in parts:
                 owner = self._namespaces.get(id(parts[f"({i}"]))
@@ -256,27 +300,33 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (
             rebuilding.make_function,
             (uid, code, home, function.__name__, cells),
-            (numbered, imports),
+            (numbered, imports, along),
             None,
             None,
             rebuilding.set_function,
         )
 
-    def _globals_of(self, function: FunctionType, used: Iterable[str]) -> dict[str, Any]:
-        """Globals that go along: the same dictionary for all functions of one pickle."""
+    def _globals_of(
+        self, function: FunctionType, used: Iterable[str]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Globals that go along: a dictionary, the same for all functions of one pickle; its names.
+
+        Each function brings those that it uses: others come to it while it is pickled.
+        """
         own = function.__globals__
-        found: dict[str, Any] = self.globals_ref.setdefault(id(own), {})
-        for name in ("__name__", "__package__", "__path__", "__file__", *used):
-            if name in own:
-                found[name] = own[name]
+        shared: dict[str, Any] = self.globals_ref.setdefault(id(own), {})
         if own.get("__builtins__") == {}:  # a named tuple's
-            found["__builtins__"] = {}
-        return found
+            shared["__builtins__"] = {}
+        names = ("__name__", "__package__", "__path__", "__file__", *used)
+        return shared, {name: own[name] for name in names if name in own}
 
     def _annotator(self, annotator: _Annotator) -> Any:
         return self._function_by_value(annotator.function, hard=False)
 
     def _cell(self, cell: CellType) -> Any:
+        common = cell_registered(cell) if self._state and id(cell) in self._cells else None
+        if common is not None:
+            return cell_numbered, (common.uid,)
         if id(cell) in self._cells or _is_empty(cell):
             return rebuilding.empty_cell, ()
         return rebuilding.empty_cell, (), cell.cell_contents, None, None, rebuilding.fill_cell
@@ -335,6 +385,8 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         reference = self._reference(cls)
         if reference is not None:
             return reference
+        if not cls.__flags__ & _HEAP_TYPE:  # C's: it is what it is, under another name or none
+            return _type_of_c(cls)
         if self._pickling is not None:
             self._pickling.by_value(cls, (), True)
         identity = identity_of(cls)
@@ -344,6 +396,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         for name in members:
             attributes.pop(name, None)
         body = {k: attributes.pop(k) for k in _BODY if k in attributes}
+        body["__qualname__"] = cls.__qualname__
+        # Not among a class's attributes, though they can be set.
+        attributes |= {"(bases": cls.__bases__, "(name": cls.__name__}
         numbered = identity.numbered(attributes)
         annotate = attributes.get(_ANNOTATE)
         if type(annotate) is FunctionType:
@@ -353,7 +408,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (
             rebuilding.make_class,
             (identity.uid, type(cls), cls.__name__, cls.__bases__, body, plain),
-            (numbered, states, _registered(cls)),
+            (numbered, states, _registered(cls), copyreg.dispatch_table.get(cls), _knowing(cls)),
             None,
             None,
             rebuilding.set_class,
@@ -397,7 +452,10 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         if self._pickling is None:
             return super().reducer_override(module)
         if self._pickling.imports(module):
-            return importlib.import_module, (module.__name__,)
+            name = module.__name__
+            if sys.modules.get(name) is not module:  # as that of `_collections_abc`
+                name = getattr(module.__spec__, "name", name)
+            return importlib.import_module, (name,)
         return rebuilding.module_named, (module.__name__,)
 
     def _descriptor(self, descriptor: Any) -> Any:
@@ -407,17 +465,88 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         # Got into an object's attributes by functools.update_wrapper(object, abstract class).
         return rebuilding.nothing, ()
 
+    def _by_name(self, value: Any, name: str) -> Any:
+        """How to pickle by its name what is no function and no class; None: that has no such name.
+
+        It is one and the same on each side, which is all that some of them are for.
+        """
+        named: Any = name
+        if self._pickling is not None:
+            named = self._pickling.named(value, name)
+        elif value.__module__ == "__main__":
+            return None
+        if isinstance(named, str):
+            found = getattr(sys.modules.get(value.__module__), name, None)
+            return named if found is value else None
+        return named
+
     def _type_alias(self, alias: Any) -> Any:
-        try:
-            value = alias.__value__
-        except NameError as error:  # known to type checkers alone
-            value = typing.ForwardRef(str(error.name))
-        return rebuilding.type_alias, (alias.__name__, value, alias.__type_params__)
+        named = self._by_name(alias, alias.__name__)
+        if named is not None:
+            return named
+        name, module, parameters = alias.__name__, alias.__module__, alias.__type_params__
+        evaluate = getattr(alias, "evaluate_value", None)
+        if type(evaluate) is not FunctionType:  # made by a call, with its value
+            try:
+                value = alias.__value__
+            except NameError as error:  # known to type checkers alone
+                value = typing.ForwardRef(str(error.name))
+            return rebuilding.type_alias, (name, value, parameters)
+        # Nothing is evaluated: it may contain itself, and names that type checkers alone know.
+        for i, parameter in enumerate(parameters):
+            self._parameters[id(parameter)] = alias, i
+        return (
+            rebuilding.lazy_alias,
+            (name, module, [_form_of_parameter(each) for each in parameters]),
+            (_Annotator(evaluate), [self._evaluators(each) for each in parameters]),
+            None,
+            None,
+            rebuilding.set_lazy_alias,
+        )
+
+    def _type_parameter(self, parameter: Any) -> Any:
+        owner = self._parameters.get(id(parameter))
+        if owner is not None:
+            return rebuilding.parameter_of, owner
+        named = self._by_name(parameter, parameter.__name__)
+        if named is not None:
+            return named
+        if not hasattr(parameter, "evaluate_default"):  # before Python 3.14
+            return super().reducer_override(parameter)
+        if not getattr(parameter, "__infer_variance__", True) or parameter.__module__ != "typing":
+            return rebuilding.made_parameter, (*_made_by(parameter), parameter.__module__)
+        return (
+            rebuilding.type_parameter,
+            (_form_of_parameter(parameter),),
+            self._evaluators(parameter),
+            None,
+            None,
+            rebuilding.set_type_parameter,
+        )
+
+    def _evaluators(self, parameter: Any) -> dict[str, Any]:
+        found = {name: getattr(parameter, "evaluate_" + name, None) for name in _EVALUATED}
+        return {
+            # C's own evaluator has but the value.
+            name: _Annotator(each) if type(each) is FunctionType else (each(1),)
+            for name, each in found.items()
+            if each is not None
+        }
 
     def _new_type(self, kind: Any) -> Any:
-        if self._reference(kind) is NotImplemented:
-            return NotImplemented
+        named = self._by_name(kind, kind.__name__)
+        if named is not None:
+            return named
         return rebuilding.new_type, (kind.__name__, kind.__supertype__, kind.__module__)
+
+    def _partial_method(self, method: Any) -> Any:
+        arguments = (method.func, *method.args), method.keywords
+        return rebuilding.partial_method, arguments
+
+    def _sorting_key(self, key: Any) -> Any:
+        # What `functools.cmp_to_key` gives: nothing but the garbage collector tells of what.
+        compare, *of = (each for each in gc.get_referents(key) if each is not type(key))
+        return rebuilding.sorting_key, (compare, *of)
 
     def _property(self, value: property) -> Any:
         # Of a class that is there by its module the very property: what it is made of may not
@@ -432,6 +561,25 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         return type(dictionary), (dict(dictionary),)
 
 
+class _TryingOut(ByValuePickler):
+    """For one part of an exception: others in it see to their own parts."""
+
+    def _exception(self, error: BaseException) -> Any:
+        return Exception, ()
+
+
+def try_out(value: Any) -> Any:
+    """What a value is once it has travelled, but for exceptions in it.
+
+    Raises whatever pickling and unpickling raise.
+    """
+    pickling = None if _names is None else _names.begin()
+    with io.BytesIO() as file:
+        _TryingOut(file, PROTOCOL, pickling).dump(value)
+        # Without a header: here is what it refers to.
+        return pickle.loads(file.getvalue())
+
+
 # -- Helpers ---------------------------------------------------------------------------------------
 
 
@@ -440,6 +588,109 @@ class _Annotator:
 
     def __init__(self, function: FunctionType) -> None:
         self.function = function
+
+
+def _name_in_library(kind: type, obj: Any, state: bool) -> tuple[ModuleType, str] | None:
+    """Where the module of an object's class has it; None: that has no such object.
+
+    That is what a script means that takes an object from a module: one that is nothing but itself,
+    as `dataclasses.MISSING`, and of Python's own, where they are not copied, also others, as
+    `os.environ`.
+    """
+    module = sys.modules.get(kind.__module__)
+    if (
+        module is None
+        or kind is object
+        or kind.__module__ == "__main__"
+        or cast(Any, kind).__reduce__ is not object.__reduce__
+        or cast(Any, kind).__reduce_ex__ is not object.__reduce_ex__
+    ):
+        return None
+    if kind.__basicsize__ > _SMALLEST or getattr(obj, "__dict__", None):
+        if not state or kind.__module__ not in sys.stdlib_module_names:
+            return None
+    elif not is_importable(kind):
+        return None
+    for name, value in vars(module).items():
+        if value is obj:
+            return module, name
+    return None
+
+
+class _Smallest: ...
+
+
+_SMALLEST = _Smallest.__basicsize__
+
+
+def _plain_subclass(kind: Any, obj: Any) -> Any:
+    """How to pickle an object of a program's class of numbers, texts, lists, … without its methods.
+
+    It has been made where it is, by a constructor with whatever arguments, and item by item. None:
+    the usual way, also if the class has a way of its own.
+    """
+    base = next((each for each in _PLAIN_BASES if issubclass(kind, each)), None)
+    if (
+        base is None
+        or kind is base
+        or kind.__reduce_ex__ is not object.__reduce_ex__
+        or kind.__reduce__ is not object.__reduce__
+        or getattr(kind, "__getnewargs__", None) is not getattr(base, "__getnewargs__", None)
+        or hasattr(kind, "__getnewargs_ex__")
+        or issubclass(kind, enum.Enum)
+    ):
+        return None
+    state = obj.__reduce_ex__(PROTOCOL)[2]
+    if base in (list, dict):
+        items = base(base.__iter__(obj)) if base is list else dict(dict.items(obj))
+        content = items, state
+        return rebuilding.plain_object, (base, kind), content, None, None, rebuilding.set_plain
+    return rebuilding.plain_object, (base, kind, _PLAIN[base](obj)), state
+
+
+_PLAIN_BASES = (int, float, str, bytes, tuple, list, dict)
+
+
+def _generator_context(manager: Any) -> Any:
+    """What `contextlib.contextmanager` gives, before it is entered: a decorator keeps one."""
+    import inspect
+
+    of = {"generator": "getgeneratorstate", "async_generator": "getasyncgenstate"}
+    state = getattr(inspect, of.get(type(manager.gen).__name__, ""), lambda _: "")(manager.gen)
+    if not state.endswith("_CREATED") or not hasattr(manager, "func"):
+        return NotImplemented
+    return type(manager), (manager.func, manager.args, manager.kwds)
+
+
+def _count(counter: Any) -> Any:
+    """An `itertools.count` as it is now. Only its text tells where that is."""
+    arguments = ast.literal_eval(repr(counter).removeprefix("count").replace(")", ",)"))
+    return itertools.count, arguments
+
+
+_STREAMS = ("stdout", "stderr", "stdin")
+_EVALUATED = ("bound", "constraints", "default")
+
+
+def _form_of_parameter(parameter: Any) -> tuple[str, str, tuple[str, ...]]:
+    """Its kind, as a type parameter's syntax has it, its name, and what is said of it."""
+    kind = {"TypeVarTuple": "*", "ParamSpec": "**"}.get(type(parameter).__name__, "")
+    said = tuple(n for n in _EVALUATED if getattr(parameter, "evaluate_" + n, None) is not None)
+    return kind, parameter.__name__, said
+
+
+def _made_by(parameter: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """The call that makes a type parameter: kind, positional and keyword arguments."""
+    keywords = {}
+    for name in ("covariant", "contravariant", "infer_variance"):
+        if getattr(parameter, f"__{name}__", False):
+            keywords[name] = True
+    if getattr(parameter, "__bound__", None) is not None:
+        keywords["bound"] = parameter.__bound__
+    if parameter.has_default():
+        keywords["default"] = parameter.__default__
+    constraints = getattr(parameter, "__constraints__", ())
+    return type(parameter).__name__, (parameter.__name__, *constraints), keywords
 
 
 class _Namespace:
@@ -457,17 +708,22 @@ _GENERIC_CODE: CodeType = cast(Any, _example).__code__
 _GENERIC_OWN = frozenset({"register", "dispatch", "registry", "_clear_cache"})
 _BUILTIN_TYPE = cloudpickle.cloudpickle._builtin_type
 _ANNOTATE = "__annotate_func__"
-_BODY = ("__module__", "__qualname__", "__slots__", "__doc__", "__orig_bases__")
+_BODY = ("__module__", "__slots__", "__doc__", "__orig_bases__")
 
 _REDUCERS: dict[type, Callable[[ByValuePickler, Any], Any]] = {
     CodeType: ByValuePickler._code,
     CellType: ByValuePickler._cell,
     ModuleType: ByValuePickler._module,
     property: ByValuePickler._property,
+    contextlib._GeneratorContextManager: lambda _, manager: _generator_context(manager),
+    contextlib._AsyncGeneratorContextManager: lambda _, manager: _generator_context(manager),
+    struct.Struct: lambda _, made: (struct.Struct, (made.format,)),
     types.MemberDescriptorType: ByValuePickler._descriptor,
     types.GetSetDescriptorType: ByValuePickler._descriptor,
     types.ClassMethodDescriptorType: ByValuePickler._descriptor,
     typing.NewType: ByValuePickler._new_type,
+    functools.partialmethod: ByValuePickler._partial_method,
+    type(functools.cmp_to_key(lambda a, b: 0)): ByValuePickler._sorting_key,
     type(vars(abc.ABC)["_abc_impl"]): ByValuePickler._abc_data,
     weakref.WeakKeyDictionary: ByValuePickler._weak_dictionary,
     weakref.WeakValueDictionary: ByValuePickler._weak_dictionary,
@@ -476,6 +732,9 @@ _REDUCERS: dict[type, Callable[[ByValuePickler, Any], Any]] = {
     _Namespace: ByValuePickler._namespace,
 }
 
+for _name in "TypeVar", "ParamSpec", "TypeVarTuple":
+    if hasattr(typing, _name):
+        _REDUCERS[getattr(typing, _name)] = ByValuePickler._type_parameter
 if hasattr(typing, "TypeAliasType"):
     _REDUCERS[typing.TypeAliasType] = ByValuePickler._type_alias
 
@@ -569,6 +828,43 @@ def _registered(cls: type) -> list[type]:
         return []
     found = (reference() for reference in abc._get_dump(cls)[0])  # type: ignore[attr-defined]
     return [each for each in found if each is not None]
+
+
+_knowing_token: Any = None
+_knowing_found: dict[int, list[type]] = {}
+
+
+def _knowing(cls: type) -> list[type]:
+    """Abstract classes of modules that workers have with which the class was registered."""
+    global _knowing_token
+    token = abc.get_cache_token()
+    if token != _knowing_token:
+        _knowing_token = token
+        _knowing_found.clear()
+        todo, seen = [object], set[int]()
+        while todo:
+            for each in type.__subclasses__(todo.pop()):
+                if id(each) in seen or issubclass(each, type):
+                    continue
+                seen.add(id(each))
+                todo.append(each)
+                if isinstance(each, abc.ABCMeta) and is_importable(each):
+                    for registered in _registered(each):
+                        if not is_importable(registered):
+                            _knowing_found.setdefault(id(registered), []).append(each)
+    return _knowing_found.get(id(cls), [])
+
+
+_HEAP_TYPE = 1 << 9
+
+
+def _type_of_c(cls: type) -> Any:
+    """How to pickle a type of the interpreter's that its own name does not lead to."""
+    for module in _collections_abc, types:
+        for name, value in vars(module).items():
+            if value is cls:
+                return getattr, (module, name)
+    raise pickle.PicklingError(f"{cls} has no name: get it from an object in the task")
 
 
 def _owner_of(function: Any, value: Any) -> tuple[type, str] | None:

@@ -9,17 +9,24 @@ from collections.abc import Callable
 from typing import Any
 
 from penny.functions import FunctionRecords, dumps_function, loads_function, split_call
+from penny.originals import Originals
 from penny.wire import dumps_arguments, dumps_result, loads, qualified_name
 
 __all__ = ["Copies", "through_pickle", "unchecked"]
 
 
 class Copies:
-    """Copies of what tasks are given, as they would be in a worker: of each function one."""
+    """Copies of what tasks are given, as they would be in a worker: of each function one.
+
+    A function is copied anew when something that it uses has changed, be it a global of one that it
+    calls. Workers keep what tasks have made of other globals then; here that begins anew, too.
+    """
 
     def __init__(self) -> None:
         self._functions: dict[int, Callable[..., Any]] = {}
-        self._records = FunctionRecords(self._add, self._functions.pop)
+        # Nothing is stored: they tell what a function uses, and when that has changed.
+        self._originals = Originals(lambda _: None)
+        self._records = FunctionRecords(self._add, self._functions.pop, self._originals, whole=True)
         self._last = 0
 
     def _add(self, form: bytes) -> int:

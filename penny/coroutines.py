@@ -12,11 +12,21 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from penny import _bridge, _current, mirror, output, scheduler, surroundings, tracebacks
+from penny import (
+    _bridge,
+    _current,
+    event_loop,
+    mirror,
+    output,
+    scheduler,
+    surroundings,
+    tracebacks,
+)
 from penny._bridge import ClientPort, CoroutinePort
 from penny.by_value import set_names
 from penny.engines.shared import SharedEngine
 from penny.errors import Cancelled
+from penny.exception_parts import set_traceback, traceback_of
 from penny.functions import FunctionCache
 from penny.futures import Future
 from penny.numbers import CancelReason, Reason
@@ -48,6 +58,10 @@ async def main(
     outbox = bytearray(OUTBOX_BYTES)
     coroutines = Coroutines(open_port(outbox), outbox)
     scheduler.attach(_Engine.attached(open_client))
+    event_loop.hear_exits(asyncio.get_running_loop(), coroutines.exited)
+    # Somebody may cancel all that `asyncio.all_tasks()` gives: the worker goes on.
+    if (this := asyncio.current_task()) is not None:
+        asyncio.tasks._unregister_task(this)
     await coroutines.port.attend(_bridge.proxy(coroutines.look))
     output.flush()
 
@@ -89,6 +103,8 @@ class Coroutines:
         set_names(self._mirror.results)
         self._running: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[int] = set()
+        # Of tasks that are to end with it, since it was raised in a callback of theirs.
+        self._exits: dict[int, BaseException] = {}
 
     def look(self) -> None:
         """Take whatever waits, and see to cancels."""
@@ -103,9 +119,25 @@ class Coroutines:
                     self._cancelled.add(handle)
                     task.cancel()
 
+    def exited(self, error: BaseException, callback: asyncio.Handle | None) -> bool:
+        """Let an exit in a callback end the task to which that belongs, as it ends `asyncio.run`.
+
+        Returns:
+            False if there is no such task, or no more.
+        """
+        handle = -1 if callback is None else callback._context.get(_running, -1)  # type: ignore[attr-defined]
+        task = self._running.get(handle)
+        if task is None:
+            return False
+        self._exits.setdefault(handle, error)
+        task.cancel()
+        return True
+
     def _done(self, handle: int, task: asyncio.Task[None]) -> None:
         if handle in self._running:  # cancelled before its first step
-            self._end(handle, 1, self._failure(handle, asyncio.CancelledError()))
+            error = asyncio.CancelledError() if task.cancelled() else task.exception()
+            assert error is not None
+            self._end(handle, 1, self._failure(handle, error))
 
     async def _run(self, handle: int) -> None:
         port = self.port
@@ -122,18 +154,21 @@ class Coroutines:
                 result = await function(*arguments[0], **arguments[1])
             else:
                 result = await function(*arguments)
+            if handle in self._exits:
+                raise self._exits[handle]
             data = pack_result(name, result)
             if len(data) > port.heap_limit:
                 raise too_large(f"the result of {name}", len(data), port.heap_limit)
             raised = 0
         except BaseException as error:  # also SystemExit and KeyboardInterrupt: its outcome
-            raised, data = 1, self._failure(handle, error)
+            raised, data = 1, self._failure(handle, self._exits.get(handle, error))
         self._end(handle, raised, data)
 
     def _end(self, handle: int, raised: int, data: bytes | Payload) -> None:
         output.flush()
         del self._running[handle]
         self._cancelled.discard(handle)
+        self._exits.pop(handle, None)
         size = len(data)
         if type(data) is bytes and size <= OUTBOX_BYTES:
             self._outbox[:size] = data
@@ -146,8 +181,9 @@ class Coroutines:
         if asked and isinstance(error, asyncio.CancelledError):
             cancelled = Cancelled(timed_out=asked == CancelReason.TIMED_OUT)
             error = cancelled.with_traceback(error.__traceback__)
-        if error.__traceback__ is not None:  # without this module's own frame
-            error.__traceback__ = error.__traceback__.tb_next
+        entry = traceback_of(error)
+        if entry is not None:  # without this module's own frame
+            set_traceback(error, entry.tb_next)
         return pack_exception(error)
 
     def _arguments(self, handle: int) -> Any:

@@ -4,6 +4,9 @@ Pyodide's loop calls inline whatever `run_in_executor` is given, since its threa
 it is taught to submit to an executor that works: a Scheduler, or any other that needs no threads.
 The loops of tasks (`penny.blocking_loop`) are told the same.
 
+Nor does anybody run Pyodide's loop, whom a callback's SystemExit or KeyboardInterrupt could end, as
+they end `asyncio.run`. A `Run` stands for him: the program, or an `asyncio.run` that it has called.
+
 `install` replaces methods of the loop's class and keeps what was there: for calls that Penny has
 nothing to do with, and for `uninstall`. Others may replace them, too, before or after.
 """
@@ -14,12 +17,16 @@ import asyncio
 import concurrent.futures
 import contextvars
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
-from penny._bridge import IN_BROWSER
+from penny._bridge import IN_BROWSER, can_run_sync, run_sync
 
 __all__ = [
+    "Run",
+    "exited",
+    "hear_exits",
     "install",
     "set_default_executor",
     "shutdown_default_executor",
@@ -113,6 +120,85 @@ async def shutdown_default_executor(
         executor.shutdown(wait=False)
 
 
+# -- Exits ---------------------------------------------------------------------------------------
+
+
+class Run:
+    """Stands for who runs an event loop that nobody runs, while it is entered.
+
+    An exit (SystemExit or KeyboardInterrupt) in a callback of the loop, or in a task that nobody
+    awaits, ends the run that was entered last, as it would end `asyncio.run`: its main task and all
+    tasks that were made since are cancelled, and whoever has entered it waits for them and then
+    raises `exit`.
+
+    Args:
+        main: The task that is run. If it is done, nothing is cancelled.
+    """
+
+    def __init__(self, main: asyncio.Future[Any]) -> None:
+        self._main = main
+        self._before = asyncio.all_tasks(main.get_loop())
+        self._previous: Run | None = None
+        self.exit: BaseException | None = None
+        """The first exit that was raised since; the main task's own, too."""
+        self.cancelled: set[asyncio.Future[Any]] = set()
+        """The tasks that were cancelled."""
+
+    def __enter__(self) -> Run:
+        global _innermost
+        self._previous, _innermost = _innermost, self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        global _innermost
+        _innermost = self._previous
+
+    def end(self, error: BaseException) -> None:
+        """It was raised. Cancel the tasks."""
+        if self.exit is not None:
+            return
+        self.exit = error
+        if self._main.done():
+            return
+        tasks = asyncio.all_tasks(self._main.get_loop()) - self._before
+        self.cancelled = {self._main, *tasks}
+        for task in self.cancelled:
+            task.cancel()
+
+
+_innermost: Run | None = None
+
+
+def exited(error: BaseException, callback: asyncio.Handle | None = None) -> bool:
+    """An exit was raised in a callback: end who runs the loop. False: nobody does."""
+    if _innermost is None:
+        return False
+    _innermost.end(error)
+    return True
+
+
+def hear_exits(
+    loop: Any, hear: Callable[[BaseException, asyncio.Handle | None], bool] = exited
+) -> None:
+    """Have Pyodide's loop tell of exits in its callbacks.
+
+    Args:
+        loop: A loop of Pyodide's.
+        hear: Called with the exit and the callback's handle, if that is known. False: it is
+            nobody's, and goes on as an uncaught error of JavaScript's.
+    """
+
+    def handler(*_: object) -> None:
+        # It is called while the exit is handled. Whose it is, is known to its caller alone.
+        error = sys.exception()
+        assert error is not None
+        handle = sys._getframe(1).f_locals.get("h")
+        if not hear(error, handle if isinstance(handle, asyncio.Handle) else None):
+            raise error
+
+    loop._system_exit_handler = loop._keyboard_interrupt_handler = handler
+
+
 # -- Pyodide's loop ------------------------------------------------------------------------------
 
 _Method = Callable[..., Any]
@@ -145,11 +231,33 @@ def _shutdown_default_executor(previous: _Method) -> _Method:
     return shutdown_default
 
 
+def _run_until_complete(previous: _Method) -> _Method:
+    def run_until_complete(self: Any, future: Any) -> Any:
+        """See asyncio. Where the browser can't suspend Python, it returns the future, not done."""
+        if not can_run_sync():
+            return previous(self, future)
+        main = asyncio.ensure_future(future)
+        with Run(main) as run:
+            try:
+                return previous(self, main)
+            finally:
+                if run.cancelled:
+                    run_sync(asyncio.wait(run.cancelled))
+                    assert run.exit is not None
+                    raise run.exit
+
+    return run_until_complete
+
+
 _REPLACEMENTS: dict[str, Callable[[_Method], _Method]] = {
     "run_in_executor": _run_in_executor,
     "set_default_executor": _set_default_executor,
     "shutdown_default_executor": _shutdown_default_executor,
 }
+
+
+# Only Pyodide's loop has nobody who runs it.
+_PYODIDES_REPLACEMENTS = {**_REPLACEMENTS, "run_until_complete": _run_until_complete}
 
 
 class _Replaced:
@@ -190,16 +298,17 @@ def install(loop_class: type | None = None) -> None:
     Args:
         loop_class: None: Pyodide's.
     """
+    replacements = _REPLACEMENTS
     if loop_class is None:
         if not IN_BROWSER:
             return
         from pyodide.webloop import WebLoop
 
-        loop_class = WebLoop
+        loop_class, replacements = WebLoop, _PYODIDES_REPLACEMENTS
     assert loop_class is not None
     if loop_class not in _installed:
         _installed[loop_class] = [
-            _Replaced(loop_class, name, replace) for name, replace in _REPLACEMENTS.items()
+            _Replaced(loop_class, name, replace) for name, replace in replacements.items()
         ]
 
 

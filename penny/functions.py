@@ -105,9 +105,15 @@ def dumps_function(function: AnyFunction) -> bytes:
 
 
 def _pack_function(
-    function: AnyFunction, originals: Originals | None
+    function: AnyFunction, originals: Originals | None, whole: bool = False
 ) -> tuple[Payload, list[Any], Needs | None]:
-    """The pickled form; functions and classes in it that go by value; what it needs beside."""
+    """The pickled form; functions and classes in it that go by value; what it needs beside.
+
+    Args:
+        function: The function.
+        originals: The modules here that workers lack; None: functions of such go by value.
+        whole: The form has all in it that it needs.
+    """
     kept = function if type(function) is FunctionType and has_state(function) else None
     try:
         register_numpy()
@@ -119,6 +125,9 @@ def _pack_function(
             sending = originals.begin()
             sending.entry = True
             payload = stream(function, by_value=True, pickling=sending, kept=kept)
+            if whole:
+                payload = stream(function, by_value=True)
+                originals.take_used()
             return payload, sending.taken_along, sending.needs
     except MemoryError:
         raise
@@ -274,6 +283,7 @@ class FunctionRecords:
             may come at any time, from the garbage collector.
         originals: The modules here that workers lack; None: functions of such go by value.
         stamp: Equal for as long as a function's pickled form holds; None: for ever.
+        whole: A form has all in it that the function needs, whatever the modules are.
     """
 
     def __init__(
@@ -282,8 +292,10 @@ class FunctionRecords:
         release: Callable[[int], object],
         originals: Originals | None = None,
         stamp: Callable[[], object] | None = None,
+        whole: bool = False,
     ) -> None:
         self._add = add
+        self._whole = whole
         self._stamp = stamp
         self._release = release
         self._originals = originals
@@ -324,7 +336,7 @@ class FunctionRecords:
         return self._publish(function)
 
     def _publish(self, function: AnyFunction) -> Record:
-        payload, taken_along, needs = _pack_function(function, self._originals)
+        payload, taken_along, needs = _pack_function(function, self._originals, self._whole)
         form = payload.joined()
         key = id(function)
         entry = self._records.get(key)

@@ -25,11 +25,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 from penny import tracebacks
 from penny.checking import through_pickle
 from penny.errors import Cancelled
+from penny.exception_parts import ATTRIBUTES, add_notes, set_traceback, traceback_of
 from penny.numbers import CancelReason
 from penny.options import DEFAULT, Options
 from penny.stack import deeper_than, need_stack
@@ -231,8 +233,8 @@ def spawn(function: Callable[..., T], /, *args: Any) -> Job[T]:
 
 def _spawn_where_kernels_are(function: Callable[..., T], /, *args: Any) -> Job[T]:
     """`spawn` from when on there are kernels."""
-    if type(function) is kernel_type:
-        function.bind(args, {})  # type: ignore[attr-defined]
+    if type(function) is not FunctionType:
+        check_call(function, args, {})
     job = Job(function, args)
     try:
         private.append(job)
@@ -244,19 +246,23 @@ def _spawn_where_kernels_are(function: Callable[..., T], /, *args: Any) -> Job[T
     return job
 
 
-kernel_type: Any = None
-"""`penny.Kernel`, once there is any."""
+def _check_nothing(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """There are no kernels yet."""
 
 
-def check_kernels(kernel: type) -> None:
+check_call: Callable[[Any, tuple[Any, ...], Mapping[str, Any]], None] = _check_nothing
+"""Raises TypeError or OverflowError if a call is known to be one of a kernel that can't take it."""
+
+
+def check_kernels(check: Callable[[Any, tuple[Any, ...], Mapping[str, Any]], None]) -> None:
     """Check the arguments of kernels where they are spawned, from now on.
 
     `spawn` is what programs do most, so those without kernels shall not look whether it is one: it
     is the same function, wherever it was imported, and gets other code.
     """
-    global kernel_type
-    if kernel_type is not kernel:
-        kernel_type = kernel
+    global check_call
+    if check_call is not check:
+        check_call = check
         spawn.__code__ = _spawn_where_kernels_are.__code__.replace(
             co_name="spawn", co_qualname="spawn"
         )
@@ -691,8 +697,8 @@ def attach(error: BaseException, other: BaseException) -> None:
     if other is error:
         return
     with suppress(Exception):  # anything may be in their way
-        error.add_note(f"(a job of the same task failed, too: {type(other).__name__}: {other})")
-        error.__dict__.setdefault("__penny_also__", []).append(other)
+        add_notes(error, f"(a job of the same task failed, too: {type(other).__name__}: {other})")
+        ATTRIBUTES.__get__(error).setdefault("__penny_also__", []).append(other)
 
 
 # -- Jobs, one by one ----------------------------------------------------------------------------
@@ -860,8 +866,9 @@ def without_frame(error: BaseException) -> BaseException:
 
     Deep in the stack (see `raised`) without any.
     """
-    if error.__traceback__ is not None:
-        error.__traceback__ = error.__traceback__.tb_next
+    entry = traceback_of(error)
+    if entry is not None:
+        set_traceback(error, entry.tb_next)
         if deeper_than(DEEP):
             tracebacks.take_off(error)
     return error

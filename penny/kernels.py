@@ -11,15 +11,18 @@ where it is made.
 
 from __future__ import annotations
 
+import functools
+import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from penny import jobs
 from penny.errors import Cancelled, KernelError, WorkerLost
-from penny.functions import TableFunction
+from penny.functions import ChunkCall, TableFunction
 from penny.signatures import INTEGERS, Signature, parse_section, parse_signature
 from penny.wasm_module import FunctionType, read_module
 
@@ -75,7 +78,7 @@ class Kernels:
     def _use(self, module: _Module, signatures: Mapping[str, Signature]) -> None:
         self._module = module
         self._kernels = {
-            name: Kernel(module, name, signature) for name, signature in signatures.items()
+            name: _kernel_of(module, name, str(signature)) for name, signature in signatures.items()
         }
 
     def __getattr__(self, name: str) -> Kernel:
@@ -162,7 +165,7 @@ class Kernel(TableFunction):
     """
 
     def __init__(self, module: _Module, name: str, signature: Signature) -> None:
-        jobs.check_kernels(Kernel)
+        jobs.check_kernels(check_call)
         self._module = module
         self.signature = signature
         self.__name__ = self.__qualname__ = name
@@ -277,6 +280,51 @@ class Kernel(TableFunction):
 
     def __reduce__(self) -> Any:
         return _kernel_of, (self._module, self.name, str(self.signature))
+
+
+_PLACEHOLDER: Any = getattr(functools, "Placeholder", None)  # since Python 3.14
+
+
+def check_call(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Check the arguments of a call, if it is known to be one of a kernel.
+
+    So it is of a kernel, its method, a `functools.partial` or `operator.call` of such, and a chunk
+    of calls. What any other callable does nobody knows before it is called.
+
+    Raises:
+        TypeError: Wrong arguments.
+        OverflowError: An argument is out of its type's range.
+    """
+    while (kind := type(function)) is not Kernel:
+        if kind is functools.partial:
+            kwargs = {**function.keywords, **kwargs}
+            function, args = function.func, _filled(function.args, args)
+        elif kind is MethodType:
+            function, args = function.__func__, (function.__self__, *args)
+        elif kind is ChunkCall and args and _may_be_known(function.function):
+            for each in args[0]:
+                check_call(function.function, each, {})
+            return
+        elif args and (function is operator.call or function is Kernel.__call__):
+            function, *rest = args
+            args = tuple(rest)
+        else:
+            return
+    function.bind(args, kwargs)
+
+
+def _may_be_known(function: Any) -> bool:
+    """False for nearly all functions, so that chunks of their calls need not be looked through."""
+    return type(function) in (Kernel, functools.partial, MethodType) or function is operator.call
+
+
+def _filled(places: tuple[Any, ...], args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of a partial, and then those of its call, which fill its placeholders first."""
+    if _PLACEHOLDER is None or not any(place is _PLACEHOLDER for place in places):
+        return (*places, *args)
+    rest = iter(args)
+    filled = [next(rest, place) if place is _PLACEHOLDER else place for place in places]
+    return (*filled, *rest)
 
 
 # Integers that JavaScript takes as bigints.

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 from penny import defined, rebuilding
 from penny.by_value import Pickling, is_importable, set_names
-from penny.identities import known
+from penny.identities import known, restore_versions, versions_of
 
 __all__ = [
     "GONE",
@@ -105,7 +105,7 @@ _namespaces_before = rebuilding.namespaces
 
 def part(uid: int, index: int) -> Any:
     """One of several values that contain each other, and are there together. Called by pickles."""
-    together = None if here is None else here.load(uid)
+    together = None if here is None else here.load_apart(uid)
     if together is None:
         raise LookupError("values that contain each other are here no more")
     return together[index]
@@ -155,6 +155,10 @@ def _opcodes(data: bytes) -> bytes:
     )
 
 
+class Unfinished(Exception):
+    """Data is asked for by something that it contains."""
+
+
 class MirrorModule(ModuleType):
     """A module whose names come from the submitter, as they are needed."""
 
@@ -165,7 +169,17 @@ class MirrorModule(ModuleType):
         submodule = sys.modules.get(f"{self.__name__}.{name}")
         if submodule is not None:
             return submodule
+        # The module's own; once it is here, it is asked before this one.
+        if name != "__getattr__" and here is not None and here.offer(self.__name__, "__getattr__"):
+            return self.__dict__["__getattr__"](name)
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        """What is here, and what would be if it was asked for."""
+        offered = () if here is None else here.offered(self.__name__)
+        if "__dir__" in self.__dict__ or "__dir__" in offered:
+            return sorted(self.__getattr__("__dir__")())
+        return sorted({*self.__dict__, *offered})
 
 
 class _Unpickler(pickle.Unpickler):
@@ -207,7 +221,10 @@ class Mirror:
         self._offers: dict[str, dict[str, list[Item]]] = {}
         self._seen: OrderedDict[bytes, int] = OrderedDict()
         self._epoch = 0
-        self._loading: set[int] = set()
+        # What is being loaded, outermost first, and what was here of it before.
+        self._loading: dict[int, dict[str, Any]] = {}
+        self._before: dict[int, dict[str, Any]] = {}
+        self._pending: list[tuple[int, int, rebuilding.Pending]] = []
         # Of each header: its items, numbers and names in it.
         self._read: OrderedDict[bytes, _Needs] = OrderedDict()
         self._joined: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
@@ -362,12 +379,24 @@ class Mirror:
         item = self._items.get(uid)
         return None if item is None else self._load(item)
 
+    def load_apart(self, uid: int) -> Any:
+        """The same, of data. Raises Unfinished while that is being loaded."""
+        if uid in self._loading:
+            raise Unfinished
+        return self.load(uid)
+
     def value_of(self, module: str, name: str, uid: int) -> Any:
-        """What has that name, for another value that refers to it."""
+        """What has that name, for another value that refers to it; or a `Pending`."""
         item = self._items[uid]
         if item.form == GONE:
             raise LookupError(f"{name} of {module} is no more")
-        value = self._load(item)
+        try:
+            value = self.load_apart(uid)
+        except Unfinished:
+            # A function or class that the data contains, and that contains the data.
+            owner = next(each for each in reversed(self._loading) if known(each) is not None)
+            self._pending.append((uid, owner, pending := rebuilding.Pending()))
+            return pending
         if item.name is not None and self._installed.get((module, name)) is None:
             self._bind(item, value)
         return value
@@ -380,13 +409,26 @@ class Mirror:
             found = known(item.uid)
             if found is not None:
                 return found
-        self._loading.add(item.uid)
+        self._loading[item.uid] = versions_of(known(item.uid))
         try:
             value = _Unpickler(self, self._form(item)).load()
         finally:
-            self._loading.discard(item.uid)
+            before = self._loading.pop(item.uid, {})
+            if self._pending:
+                self._before.setdefault(item.uid, before)
         self._loaded[item.uid] = item.version, value
+        if self._pending and not self._loading:
+            self._settle()
         return value
+
+    def _settle(self) -> None:
+        pending, self._pending = self._pending, []
+        before, self._before = self._before, {}
+        again = {owner for uid, owner, each in pending if not each.settle(self.load(uid))}
+        for owner in again:  # deep within its parts: now that the data is there, once more
+            restore_versions(known(owner), before[owner])
+            del self._loaded[owner]
+            self.load(owner)
 
     def _forget(self, uid: int) -> None:
         """A value whose name has another one now. An older task may ask for it again."""
@@ -436,6 +478,15 @@ class Mirror:
                 )
                 return name in mirrored.__dict__
         return False
+
+    def offered(self, module: str) -> set[str]:
+        """Names that are there for whoever asks."""
+        return {
+            name
+            for key, mirrored in self._modules.items()
+            if mirrored.__name__ == module
+            for name in self._offers.get(key, ())
+        }
 
     def looks_foreign(self, data: bytes) -> bool:
         """Whether a plain pickle refers to one of the modules; or, seldom, seems to."""

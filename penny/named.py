@@ -7,6 +7,7 @@ pickles.
 from __future__ import annotations
 
 import builtins
+import inspect
 import pkgutil
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ def find(name: str) -> Callable[..., Any]:
 
     Raises:
         LookupError: There is none.
+        TypeError: It is a coroutine function: which it is, JavaScript sees of what it defines only.
     """
     found: Any = getattr(builtins, name, None)
     if found is None:
@@ -34,6 +36,11 @@ def find(name: str) -> Callable[..., Any]:
             ) from error
     if not callable(found):
         raise LookupError(f"{name!r} is not a function but a {type(found).__name__}")
+    if inspect.iscoroutinefunction(found):
+        raise TypeError(
+            f"{name!r} is a coroutine function: define an `async def` that awaits it "
+            "(scheduler.define), and submit that"
+        )
     return found  # type: ignore[no-any-return]
 
 

@@ -32,7 +32,7 @@ from penny.errors import Untravelled
 from penny.mirror import GONE, OFFERS, SURROUNDINGS, Item, header_opcodes, part, refer
 from penny.payload import ATOMS, LARGE, Tangled, dump_definition
 from penny.random_streams import generators_anew
-from penny.watching import Watch
+from penny.watching import Watch, are_same
 
 __all__ = ["Definition", "Needs", "Originals", "Sending", "Surroundings", "came_along", "home_of"]
 
@@ -129,12 +129,12 @@ class _Module:
         self.offered: tuple[tuple[str, ...], tuple[Any, ...]] = (), ()
         self.others: dict[str, Any] = {}
 
-    def is_as_offered(self) -> bool:
-        """Whether what was offered is what it has now."""
+    def is_as_offered(self, offers: Definition | None) -> bool:
+        """Whether these offers are the last ones, and what was offered is what it has now."""
+        if self.offers is not offers or self.looked_through != len(self.namespace):
+            return False
         names, values = self.offered
-        return self.looked_through == len(self.namespace) and all(
-            map(is_, map(self.namespace.get, names), values)
-        )
+        return not names or all(map(is_, map(self.namespace.get, names), values))
 
 
 APART = 1024
@@ -308,6 +308,7 @@ class Needs:
         "_absent",
         "_checks",
         "_doubts",
+        "_functions",
         "_modules",
         "_named",
         "_names",
@@ -332,8 +333,8 @@ class Needs:
         self._doubts = originals.doubts
         modules = originals.modules
         self._modules = [
-            modules[item.name].is_as_offered
-            for item, _ in needed
+            (modules[item.name], definition)
+            for item, definition in needed
             if item.module == OFFERS and item.name in modules
         ]
         # Flat lists of what is bound: this is asked at each submission.
@@ -347,12 +348,9 @@ class Needs:
                     self._named.append((get, item.name, weakref.ref(value)))
                 else:
                     self._names.append((get, item.name, value))
-        self._checks = [
-            check
-            for _, definition in needed
-            if definition.watch is not None
-            for check in definition.watch.checks
-        ]
+        watches = [each.watch for _, each in needed if each.watch is not None]
+        self._checks = [check for watch in watches for check in watch.checks]
+        self._functions = [function for watch in watches for function in watch.functions]
         missing: dict[str, list[str]] = {}
         for key, name in closure.absent:
             missing.setdefault(key, []).append(name)
@@ -364,18 +362,20 @@ class Needs:
         ]
 
     def fresh(self) -> bool:
-        """Whether all of it is as it was. Some hundred nanoseconds for each function."""
+        """Whether all of it is as it was. Some hundred nanoseconds for each function or class."""
         for get, name, value in self._names:
             if get(name, self) is not value:
                 return False
         for get, name, refer_to in self._named:
             if get(name, self) is not refer_to():
                 return False
+        if not are_same(self._functions):
+            return False
         for check in self._checks:
             if not check():
                 return False
-        for check in self._modules:
-            if not check():
+        for module, offers in self._modules:
+            if not module.is_as_offered(offers):
                 return False
         for are_absent, names in self._absent:
             if not are_absent(names):
@@ -470,6 +470,7 @@ class Originals:
     def look_again(self) -> None:
         """Look into values that are too large for each submission to do so."""
         self.doubts += 1
+        identities.doubt()
         for module in self.modules.values():
             for definition in module.definitions.values():
                 watch = definition.watch
@@ -496,6 +497,11 @@ class Originals:
             (key, name) in self._building or (same.is_fresh() and self._are_absent(same))
         ):
             return same
+        # A new name of what is there keeps what tasks have made of it. Of names that are there the
+        # first one has the value, whenever that has changed within.
+        known = None
+        if same is None and _may_be_shared(value):
+            known = self._known_as(module, name)
         home = home_of(value) if _is_named(value) else None
         top = home is not None and home[0] == key and home[2] == name
         if top:
@@ -511,10 +517,11 @@ class Originals:
         module.definitions[name] = made
         self._building.append((key, name))
         try:
-            self._pickle(made, module, name, value, top)
+            self._pickle(made, module, name, value, top, known)
         except Tangled as tangled:
-            module.definitions.pop(name)
-            self._tangled.add(name)
+            self._abandon(module, name)
+            if not top:
+                self._tangled.add(name)
             if tangled.outer != (key, name):
                 raise
             self._building.pop()
@@ -548,22 +555,57 @@ class Originals:
         self._keep(made)
         return made
 
+    def _abandon(self, module: _Module, name: str) -> None:
+        """Forget a definition that did not come about, and those that refer to it."""
+        made = module.definitions.pop(name, None)
+        for other in self.modules.values():
+            for each, definition in list(other.definitions.items()):
+                if made is not None and made.item.uid in definition.refers:
+                    del other.definitions[each]
+
     def _are_absent(self, definition: Definition) -> bool:
         """Whether names that were not there when it was pickled still are not."""
         return all(
             name not in self.modules[key].namespace for key, name in definition.absent
         ) and self.are_all(definition.wide)
 
+    def _known_as(self, module: _Module, name: str) -> Key | None:
+        """Another name of the module's for a value, by which workers have it already."""
+        value = module.namespace[name]
+        for other, made in module.definitions.items():
+            if (
+                other != name
+                and made.value is value
+                and module.namespace.get(other) is value
+                and (module.key, other) not in self._building
+                and made.is_fresh()
+                and self._are_absent(made)
+            ):
+                return module.key, other
+        return None
+
     def are_all(self, wide: dict[str, frozenset[str]]) -> bool:
         """Whether modules have the same names as then."""
         return all(self.modules[key].namespace.keys() == names for key, names in wide.items())
 
-    def _pickle(self, made: Definition, module: _Module, name: str, value: Any, top: bool) -> None:
+    def _pickle(
+        self,
+        made: Definition,
+        module: _Module,
+        name: str,
+        value: Any,
+        top: bool,
+        known: Key | None,
+    ) -> None:
         if type(value) in ATOMS:
             made.form = pickle.dumps(value, PROTOCOL)
         else:
             sending = Sending(self)
-            aliases, busy = ({}, {}) if top else self._aliases(module, {name})
+            aliases, busy = self._aliases(module, {name}) if _holds_data(value) else ({}, {})
+            if top:  # it is there before what it contains: see `mirror.Pending`
+                aliases, busy = aliases | busy, {}
+            if known is not None:
+                aliases[id(value)] = known
             with generators_anew():
                 form, arrays = dump_definition(
                     value, sending, top=top, names=aliases, refer=sending.refer_to, busy=busy
@@ -613,13 +655,30 @@ class Originals:
         for other, data in module.namespace.items():
             if _may_be_shared(data):
                 first.setdefault(id(data), other)
-        for name in within:
-            first.pop(id(module.namespace[name]), None)
+        for name in within:  # of several names of one value, the first has it
+            if first.get(id(module.namespace[name])) in within:
+                del first[id(module.namespace[name])]
         names: dict[int, Key] = {}
         busy: dict[int, Key] = {}
         for i, other in first.items():
             (busy if other in building else names)[i] = module.key, other
+        # What other modules have under a name of theirs, as after `from module import table`.
+        for name in within:
+            value = module.namespace[name]
+            other_name = self._elsewhere(module, value) if _may_be_shared(value) else None
+            if other_name is not None:
+                names[id(value)] = other_name
         return names, busy
+
+    def _elsewhere(self, module: _Module, value: Any) -> Key | None:
+        """The name that a module which is known for longer has for the value."""
+        for earlier in self.modules.values():
+            if earlier is module:
+                return None
+            for name, other in earlier.namespace.items():
+                if other is value:
+                    return earlier.key, name
+        return None
 
     def _together(self, module: _Module, name: str, tangled: Tangled) -> Definition:
         """Definitions of values that contain each other: they are pickled in one."""
@@ -631,12 +690,20 @@ class Originals:
             sending = Sending(self)
             aliases, busy = self._aliases(module, set(names))
             self._building += [(module.key, each) for each in names]
+            # Functions and classes in them may refer to them.
+            for each, value in zip(names, values, strict=True):
+                item = Item(module.key, each, identities.next_uid(), 1, 0, b"")
+                module.definitions[each] = Definition(item, value)
             try:
                 form, arrays = dump_definition(
                     values, sending, top=False, names=aliases, refer=sending.refer_to, busy=busy
                 )
                 break
-            except Tangled as more:
+            except BaseException as more:
+                for each in names:
+                    self._abandon(module, each)
+                if not isinstance(more, Tangled):
+                    raise
                 if more.outer[1] not in names:
                     self._tangled.update(names)
                     raise
@@ -649,12 +716,11 @@ class Originals:
         whole.wide = sending.wide
         self._keep(whole)
         for i, (each, value) in enumerate(zip(names, values, strict=True)):
-            made = Definition(Item(module.key, each, identities.next_uid(), 1, 0, b""), value)
+            made = module.definitions[each]
             made.form = pickle.dumps(_Part(whole.item.uid, i), PROTOCOL)
             made.refers = {whole.item.uid: whole}
             made.watch = Watch(value)
             made.digest = made.form
-            module.definitions[each] = made
             self._keep(made)
         return module.definitions[name]
 
@@ -740,14 +806,14 @@ class Originals:
 
     def _offers_of(self, module: _Module) -> Definition | None:
         """What else a module has: functions and classes, and what they use as far as it goes."""
-        if self._offering or (module.is_as_offered() and self._are_offered(module)):
+        if self._offering or (module.is_as_offered(module.offers) and self._are_offered(module)):
             return module.offers
         module.looked_through = len(module.namespace)
         self._offering = True
         try:
             closures = {}
             for name, value in list(module.namespace.items()):
-                if not name.startswith("__") and (
+                if (name in _ASKED_BY_PYTHON or not name.startswith("__")) and (
                     module.key != "__main__" or _may_be_asked_for(value)
                 ):
                     closure = _Closure(self, offered=True)
@@ -776,11 +842,13 @@ class Originals:
                 items.append(tuple(definition.item._replace(name=item.name)))
         offers = {name: [numbers[each] for each in closure] for name, closure in closures.items()}
         before = module.offers
+        if before is not None and before.value == (items, offers):
+            return before  # the new names are of data, say: another bundle for each would pile up
         uid, version = (
             (before.item.uid, before.item.version) if before else (identities.next_uid(), 0)
         )
-        made = Definition(Item(OFFERS, module.key, uid, version + 1, 0, b""), None)
-        made.form = pickle.dumps((items, offers), PROTOCOL)
+        made = Definition(Item(OFFERS, module.key, uid, version + 1, 0, b""), (items, offers))
+        made.form = pickle.dumps(made.value, PROTOCOL)
         made.holds = [definition.holds for _, definition in every]
         self._keep(made)
         module.offers = made
@@ -893,6 +961,7 @@ class _Closure:
         self.items[entry] = item, definition
 
 
+_ASKED_BY_PYTHON = ("__getattr__", "__dir__")
 _ASK_BY_TEXT = frozenset({"globals", "eval", "exec", "vars", "locals"})
 
 
@@ -909,19 +978,33 @@ def _is_named(value: Any) -> bool:
     return type(value) in (FunctionType, CachedFunction) or isinstance(value, type)
 
 
+def _holds_data(value: Any) -> bool:
+    """Whether a value may contain those of other names."""
+    if type(value) is FunctionType:
+        return bool(
+            value.__defaults__ or value.__kwdefaults__ or value.__closure__ or value.__dict__
+        )
+    return True
+
+
 _BY_NAME = tuple(
     getattr(typing, name)
-    for name in ("NewType", "TypeAliasType", "TypeVar")
+    for name in ("NewType", "TypeAliasType", "TypeVar", "ParamSpec", "TypeVarTuple")
     if hasattr(typing, name)
 )
 
 
 def _may_be_asked_for(value: Any) -> bool:
     """Whether somebody may look it up by its name: `pickle`, which names functions and classes."""
-    kind = type(value)
     if _is_named(value) or isinstance(value, _BY_NAME):
         return True
-    return may_be_name(kind)
+    if not may_be_name(type(value)) or _is_larger(value):
+        return False
+    # Arrays say how they are pickled, too, but not by a name: an offer would copy, or hold, each.
+    try:
+        return isinstance(value.__reduce_ex__(PROTOCOL), str)
+    except Exception:  # it can't be pickled
+        return False
 
 
 def _may_be_shared(value: Any) -> bool:
@@ -1014,10 +1097,15 @@ class Sending:
                 found = sys.modules.get(path)
                 if type(found) is ModuleType:
                     self._use(found, attributes, hard)
-        if not _ASK_BY_TEXT.isdisjoint(uses):
+        by_text = not _ASK_BY_TEXT.isdisjoint(uses)
+        if by_text or "__subclasses__" in attributes:
             self.wide[module.key] = frozenset(module.namespace)
             for name, data in module.namespace.items():
-                if not name.startswith("__") and not _is_larger(data):
+                if (
+                    not name.startswith("__")
+                    and (by_text or isinstance(data, type))
+                    and not _is_larger(data)
+                ):
                     self.names.setdefault((module.key, name), False)
 
     def _use(self, found: ModuleType, attributes: tuple[str, ...], hard: bool) -> None:
@@ -1040,7 +1128,9 @@ class Sending:
 
     def named(self, value: Any, name: str) -> Any:
         """See `by_value.Pickling`."""
-        found = sys.modules.get(type(value).__module__)
+        # A type parameter or alias says itself where it is, other objects by their class.
+        holder = value if isinstance(value, _BY_NAME) else type(value)
+        found = sys.modules.get(holder.__module__)
         module = None if found is None else self._originals.module_for(found.__dict__)
         if module is None or module.namespace.get(name) is not value:
             return name

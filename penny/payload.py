@@ -10,12 +10,15 @@ them, and its unpickler has the file fill them.
 
 from __future__ import annotations
 
+import copyreg
+import operator
 import pickle
 from array import array
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from penny.by_value import PROTOCOL, ByValuePickler, Pickling, header_of, those_known
+from penny.by_value import PROTOCOL, ByValuePickler, Pickling, header_of, those_known, try_out
+from penny.exception_values import Exceptions
 
 __all__ = [
     "ATOMS",
@@ -24,6 +27,7 @@ __all__ = [
     "Payload",
     "Reader",
     "Tangled",
+    "dumps_plainly",
     "is_large",
     "load",
     "pieces_of",
@@ -155,9 +159,83 @@ class _Pickler(pickle.Pickler):
     def __init__(self, sink: _Sink, arrays: dict[int, Carried]) -> None:
         super().__init__(sink, PROTOCOL)
         self._arrays = arrays
+        self._exceptions: Exceptions | None = None
 
     def reducer_override(self, obj: Any) -> Any:
+        if issubclass(type(obj), BaseException):
+            if self._exceptions is None:
+                self._exceptions = Exceptions(try_out)
+            return self._exceptions.reduce(obj)
         return _reduce(obj, self._arrays)
+
+
+class _Reducers(dict[type, Callable[[Any], Any]]):
+    """pickle's table of reducers, with one for exceptions.
+
+    Objects of other classes are asked by themselves, as without it. To be asked for each object, as
+    `reducer_override` is, would cost a sixth of pickling it.
+    """
+
+    def __init__(self, reduce_exception: Callable[[BaseException], Any]) -> None:
+        super().__init__()
+        self._reduce_exception = reduce_exception
+
+    def __missing__(self, kind: type) -> Callable[[Any], Any]:
+        if issubclass(kind, BaseException):
+            reducer: Callable[[Any], Any] = self._reduce_exception
+        elif issubclass(kind, type) or kind in copyreg.dispatch_table:
+            return copyreg.dispatch_table[kind]  # as it is now
+        else:
+            reducer = _ask
+        self[kind] = reducer
+        return reducer
+
+
+_ask = operator.methodcaller("__reduce_ex__", PROTOCOL)
+_CLASSES = 1000
+
+
+class _PlainPickler(pickle.Pickler):
+    """pickle's, but for exceptions. Used again and again."""
+
+    def __init__(self) -> None:
+        sink = _Sink()
+        super().__init__(sink, PROTOCOL)
+        self.pieces = sink.pieces
+        self.registered = -1
+        """How many classes `copyreg` had when `reducers` was empty."""
+        self.dispatch_table = self.reducers = _Reducers(self._reduce_exception)
+        self.exceptions: Exceptions | None = None
+
+    def _reduce_exception(self, error: BaseException) -> Any:
+        if self.exceptions is None:
+            self.exceptions = Exceptions(try_out)
+        return self.exceptions.reduce(error)
+
+
+# Making one takes longer than pickling a small value. There are several where what is pickled
+# pickles something in turn.
+_idle: list[_PlainPickler] = []
+_REUSED = 1 << 16
+"""Bytes up to which its buffer and memo are worth keeping."""
+
+
+def dumps_plainly(value: object) -> bytes:
+    """The plain pickle of a value. Raises whatever pickling raises."""
+    # One that fails is not used again.
+    pickler = _idle.pop() if _idle else _PlainPickler()
+    registered = len(copyreg.dispatch_table)
+    if pickler.registered != registered or len(pickler.reducers) > _CLASSES:
+        pickler.reducers.clear()
+        pickler.registered = registered
+    pickler.dump(value)
+    data = b"".join(pickler.pieces)
+    if len(data) <= _REUSED:
+        pickler.pieces.clear()
+        pickler.clear_memo()
+        pickler.exceptions = None
+        _idle.append(pickler)
+    return data
 
 
 class _ByValuePickler(ByValuePickler):
@@ -226,8 +304,9 @@ class _DefinitionPickler(_ByValuePickler):
         names: dict[int, tuple[str, str]],
         refer: Callable[[str, str], int],
         busy: dict[int, tuple[str, str]],
+        top: Any,
     ) -> None:
-        super().__init__(sink, arrays, pickling, state=True)
+        super().__init__(sink, arrays, pickling, top=top, state=True)
         self._names = names
         self._refer = refer
         self._busy = busy
@@ -266,12 +345,14 @@ def dump_definition(
     """
     sink = _Sink()
     arrays: dict[int, Carried] = {}
-    if top or not (names or busy):
+    if not (names or busy):
         pickler: Any = _ByValuePickler(
             sink, arrays, pickling, top=value if top else None, state=True
         )
     else:
-        pickler = _DefinitionPickler(sink, arrays, pickling, names, refer, busy)
+        pickler = _DefinitionPickler(
+            sink, arrays, pickling, names, refer, busy, value if top else None
+        )
     pickler.dump(value)
     return b"".join(map(bytes, sink.pieces)), list(arrays.values())
 

@@ -38,6 +38,7 @@ from penny import _current, blocking_loop, jobs
 from penny._bridge import WorkerPort
 from penny.checking import unchecked
 from penny.errors import Cancelled, PickleError, WorkerLost
+from penny.exception_parts import add_notes
 from penny.functions import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.jobs import Execution, Failure, Job, Promotion
 from penny.mirror import agrees, for_jobs, header_now
@@ -567,9 +568,8 @@ class Promoter:
                 try:
                     outcome = load(reader) if data is None else loads(data)
                 except BaseException as raised:
-                    raised.add_note(
-                        f"(while unpickling the result of {qualified_name(promotion.function)})"
-                    )
+                    name = qualified_name(promotion.function)
+                    add_notes(raised, f"(while unpickling the result of {name})")
                     outcome = Failure(jobs.without_frame(raised))
         self._port.release(promotion.handle)
         job._outcome = outcome

@@ -1,29 +1,52 @@
 """The form in which what a task raised crosses between workers: it comes back as what it was.
 
-An exception is its class, its `args`, what its built-in base keeps in fields of C's (`errno`,
-`code`, `lineno`, …), its `__slots__` and its `__dict__`. It is taken apart into these and put
-together from these: its constructor, which may take other arguments than `args` holds and do
-anything, is not called again. What can't travel is left behind and named in a note; the rest
-arrives. With an exception go those that it refers to, as records that name each other by number.
+An exception is taken apart and put together from its parts (`penny.exception_state`): its
+constructor, which may take other arguments than `args` holds and do anything, is not called again.
+What can't travel is left behind and named in a note; the rest arrives. With an exception go those
+that it refers to, as records that name each other by number.
 """
 
 from __future__ import annotations
 
-import contextlib
-import copyreg
 import os
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType, TracebackType
-from typing import Any, NamedTuple, cast
+from types import TracebackType
+from typing import Any, NamedTuple
 
-from penny import _current
+from penny import _current, missing_page
 from penny.by_value import PROTOCOL
 from penny.errors import RemoteError, RemoteTraceback
+from penny.exception_parts import (
+    ARGS,
+    ATTRIBUTES,
+    CAUSE,
+    CONTEXT,
+    GROUP_MEMBERS,
+    GROUP_MESSAGE,
+    SUPPRESS_CONTEXT,
+    add_notes,
+    traceback_of,
+)
+from penny.exception_state import (
+    FAILURES,
+    LeftBehind,
+    State,
+    bare,
+    message_of,
+    pickles_itself,
+    plain,
+    qualified_name,
+    set_field,
+    show,
+    shown_notes,
+    take_apart,
+    type_name,
+)
 from penny.payload import ATOMS, LARGE, Payload
-from penny.wire import dumps, explain, loads, pack, qualified_name
+from penny.wire import dumps, explain, loads, pack
 
 __all__ = ["dumps_exception", "loads_exception", "pack_exception"]
 
@@ -34,24 +57,12 @@ the traceback's text: printing a chain of thousands takes more stack than there 
 # In the pickle of whatever refers to a shared array.
 _ARRAYS = b"penny.arrays"
 
-# What code of the user's may raise where a failure is not to stop anything.
-_FAILURES = (Exception, SystemExit, GeneratorExit)
-
-# A class may have its own idea of these attributes.
-_args: Any = BaseException.__dict__["args"]
-_attributes: Any = BaseException.__dict__["__dict__"]
-_cause: Any = BaseException.__dict__["__cause__"]
-_context: Any = BaseException.__dict__["__context__"]
-_suppress: Any = BaseException.__dict__["__suppress_context__"]
-_group_message: Any = BaseExceptionGroup.__dict__["message"]
-_group_members: Any = BaseExceptionGroup.__dict__["exceptions"]
-
 
 class _Part(NamedTuple):
     """One of the values that an exception is made of, pickled by itself."""
 
     group: str
-    """Which field of `_State` it is in."""
+    """Which field of `State` it is in."""
     key: Any
     form: bytes | None
     shown: str
@@ -74,7 +85,7 @@ class _Record(NamedTuple):
     members: tuple[str, list[int]] | None
     """Of an exception group, its message and the exceptions in it."""
     whole: bytes | None
-    """Its `_State`, as a tuple. None if it can't be pickled and unpickled."""
+    """Its `State`, as a tuple. None if it can't be pickled and unpickled."""
     parts: list[tuple[Any, ...]] | None
     """`_Part`s, for whoever can't unpickle the whole."""
     own: bytes | None
@@ -84,15 +95,6 @@ class _Record(NamedTuple):
 
 
 # -- Taking apart ----------------------------------------------------------------------------------
-
-
-class _State(NamedTuple):
-    """What an exception is made of. Exceptions among the values are `_Link`s."""
-
-    args: Any
-    fields: dict[tuple[int, str], Any]
-    """By place in the class's `__mro__`, since names may be used twice, and name."""
-    attributes: dict[str, Any]
 
 
 class _Link:
@@ -105,17 +107,6 @@ class _Link:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _linked, (self.index,)
-
-
-class LeftBehind:
-    """Stands in an exception for one of its `args` that could not travel, and looks like it."""
-
-    def __init__(self, shown: str) -> None:
-        self.shown = shown
-
-    def __repr__(self) -> str:
-        """What the value showed."""
-        return self.shown
 
 
 # The exceptions that the links are to which are being unpickled.
@@ -133,41 +124,6 @@ def _unpickled(form: bytes, errors: list[Any]) -> Any:
         return loads(form)
     finally:
         _arriving.reset(token)
-
-
-def _fields(cls: type[BaseException]) -> Iterator[tuple[tuple[int, str], Any]]:
-    """The `__slots__` of a class and its bases, and what built-in bases keep besides `args`."""
-    for i, base in enumerate(cls.__mro__):
-        if base is BaseException or base is BaseExceptionGroup:  # seen to apart
-            continue
-        for name, member in vars(base).items():
-            kind = type(member)
-            if kind is MemberDescriptorType or (
-                # characters_written
-                kind is GetSetDescriptorType and base is OSError and not name.startswith("__")
-            ):
-                yield (i, name), member
-
-
-def _take_apart(error: BaseException) -> _State:
-    fields = {}
-    for key, member in _fields(type(error)):
-        with contextlib.suppress(AttributeError):  # not set
-            fields[key] = member.__get__(error)
-    return _State(_args.__get__(error), fields, dict(_attributes.__get__(error)))
-
-
-def _bare(cls: type[BaseException]) -> BaseException:
-    """An object of the class, without anything in it. Calls nothing that is written in Python."""
-    base: type | None = cls
-    while base is not None:
-        new = base.__dict__.get("__new__")
-        if isinstance(new, BuiltinFunctionType):
-            if base.__module__ != "builtins":
-                raise TypeError(f"{qualified_name(base)} may keep what only its module knows")
-            return cast(BaseException, new(cls))
-        base = base.__base__
-    raise TypeError(f"{qualified_name(cls)} has no __new__")
 
 
 def _with_links(value: Any, link: Callable[[BaseException], Any], seen: dict[int, Any]) -> Any:
@@ -191,11 +147,11 @@ def _with_links(value: Any, link: Callable[[BaseException], Any], seen: dict[int
     return seen[id(value)]
 
 
-def _state_with_links(state: _State, link: Callable[[BaseException], Any]) -> _State:
+def _state_with_links(state: State, link: Callable[[BaseException], Any]) -> State:
     seen: dict[int, Any] = {}
     try:
-        return _State(*(_with_links(group, link, seen) for group in state))
-    except _FAILURES:  # nested too deep, or it changes meanwhile: pickle decides
+        return State(*(_with_links(group, link, seen) for group in state))
+    except FAILURES:  # nested too deep, or it changes meanwhile: pickle decides
         return state
 
 
@@ -222,7 +178,7 @@ def pack_exception(error: BaseException) -> bytes | Payload:
         for values in ([tuple(state)], [value for _, _, value in _values(state)]):
             try:
                 payloads = [pack(value) for value in values if type(value) not in ATOMS]
-            except _FAILURES:
+            except FAILURES:
                 continue
             for payload in payloads:
                 if isinstance(payload, Payload):
@@ -231,7 +187,7 @@ def pack_exception(error: BaseException) -> bytes | Payload:
     return Payload([data], arrays.values())
 
 
-def _dumps_chain(error: BaseException) -> tuple[bytes, list[_State]]:
+def _dumps_chain(error: BaseException) -> tuple[bytes, list[State]]:
     """The form of an exception and of all that go with it, and what each is made of."""
     errors = [error]
     index = {id(error): 0}
@@ -256,7 +212,7 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[_State]]:
         return place(other)
 
     def link(other: BaseException) -> Any:
-        return LeftBehind(_shown(other)) if is_beyond(other) else _Link(place(other))
+        return LeftBehind(show(other)) if is_beyond(other) else _Link(place(other))
 
     records = []
     states = []
@@ -264,21 +220,22 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[_State]]:
         members = None
         if isinstance(each, BaseExceptionGroup):
             members = (
-                _plain(_group_message.__get__(each)),
-                [place(member) for member in _group_members.__get__(each)],
+                plain(GROUP_MESSAGE.__get__(each)),
+                [place(member) for member in GROUP_MEMBERS.__get__(each)],
             )
-        cause, context = chained(_cause.__get__(each)), chained(_context.__get__(each))
-        state = _state_with_links(_take_apart(each), link)
+        missing_page.explain(each)
+        cause, context = chained(CAUSE.__get__(each)), chained(CONTEXT.__get__(each))
+        state = _state_with_links(take_apart(each), link)
         states.append(state)
         cls, lost = _dumps_class(type(each))
         record = _Record(
             cls=cls,
-            type_name=_type_name(each),
-            message=_message(each),
-            notes=_notes(each),
+            type_name=type_name(each),
+            message=message_of(each),
+            notes=shown_notes(each),
             cause=cause,
             context=context,
-            suppress_context=_suppress.__get__(each),
+            suppress_context=SUPPRESS_CONTEXT.__get__(each),
             members=members,
             **_dumps_state(each, state, errors, lost),
         )
@@ -291,12 +248,12 @@ def _dumps_class(cls: type[BaseException]) -> tuple[bytes | None, list[str]]:
     """None and why, if it can't be pickled, or has no objects that can be put together."""
     try:
         if not issubclass(cls, BaseExceptionGroup):
-            _bare(cls)
+            bare(cls)
         form = dumps(cls)
         if loads(form) is not cls:
             raise TypeError("another class has its name")
         return form, []
-    except _FAILURES as reason:
+    except FAILURES as reason:
         return None, [_loss("attributes", "its class", cls, reason)]
 
 
@@ -304,7 +261,7 @@ def _dumps_class(cls: type[BaseException]) -> tuple[bytes | None, list[str]]:
 _SAFE = ATOMS - {complex} | {bytes}
 
 
-def _values(state: _State) -> Iterator[tuple[str, Any, Any]]:
+def _values(state: State) -> Iterator[tuple[str, Any, Any]]:
     """What a state consists of: where it is there, and the value."""
     for i, value in enumerate(state.args):
         yield "args", i, value
@@ -314,7 +271,7 @@ def _values(state: _State) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _dumps_state(
-    error: BaseException, state: _State, errors: list[Any], lost: list[str]
+    error: BaseException, state: State, errors: list[Any], lost: list[str]
 ) -> dict[str, Any]:
     """Those fields of the exception's record that its state is in.
 
@@ -329,7 +286,7 @@ def _dumps_state(
     try:
         whole = dumps(tuple(state))
         _unpickled(whole, errors)
-    except _FAILURES:
+    except FAILURES:
         whole = None
     found: dict[str, Any] = {"whole": whole, "parts": None, "own": None, "lost": lost}
     if (whole is not None and has_class) and (
@@ -346,31 +303,21 @@ def _dumps_state(
             form = dumps(value)
             if whole is None:
                 _unpickled(form, errors)
-        except _FAILURES as reason:
+        except FAILURES as reason:
             form = None
-            shown = _shown(value)
+            shown = show(value)
             if whole is None:
                 lost.append(_loss(group, key, value, reason))
         if type(key) is str or group != "attributes":
             parts.append(tuple(_Part(group, key, form, shown)))
-    if lost and (not has_class or _pickles_itself(type(error))):
+    if lost and (not has_class or pickles_itself(type(error))):
         try:
             own = dumps(error)
             if type(loads(own)) is type(error):
                 found["own"] = own
-        except _FAILURES:
+        except FAILURES:
             pass
     return found
-
-
-def _pickles_itself(cls: type[BaseException]) -> bool:
-    """Whether the class says how it is to be pickled."""
-    return cls in copyreg.dispatch_table or any(
-        name in vars(base)
-        for base in cls.__mro__
-        if base is not BaseException and base is not object and base.__module__ != "builtins"
-        for name in ("__reduce__", "__reduce_ex__", "__getstate__")
-    )
 
 
 def _loss(group: str, key: Any, value: Any, reason: BaseException) -> str:
@@ -378,9 +325,9 @@ def _loss(group: str, key: Any, value: Any, reason: BaseException) -> str:
     try:
         if isinstance(reason, Exception):
             reason = explain([(path, value)], reason)
-    except _FAILURES:
+    except FAILURES:
         pass
-    return f"({path} stayed in the worker: {_message(reason)})"
+    return f"({path} stayed in the worker: {message_of(reason)})"
 
 
 def _path(group: str, key: Any) -> str:
@@ -405,13 +352,13 @@ def loads_exception(data: bytes) -> BaseException:
     for i in bare:
         _fill(errors[i], records[i], errors)
     for error, record in zip(errors, records, strict=True):
-        _cause.__set__(error, None if record.cause is None else errors[record.cause])
-        _context.__set__(error, None if record.context is None else errors[record.context])
+        CAUSE.__set__(error, None if record.cause is None else errors[record.cause])
+        CONTEXT.__set__(error, None if record.context is None else errors[record.context])
     # The cause is printed instead of the context, suppressed or not.
     first: BaseException = errors[0]
-    _cause.__set__(first, RemoteTraceback(text, worker, _cause.__get__(first)))
+    CAUSE.__set__(first, RemoteTraceback(text, worker, CAUSE.__get__(first)))
     for error, record in zip(errors, records, strict=True):
-        _suppress.__set__(error, record.suppress_context)
+        SUPPRESS_CONTEXT.__set__(error, record.suppress_context)
     return first
 
 
@@ -440,9 +387,9 @@ def _make(i: int, records: list[_Record], errors: list[Any]) -> bool:
             own = loads(record.own)
             if isinstance(own, BaseException):
                 errors[i] = own
-                _add_notes(own, [note for note in record.notes if note not in _notes(own)])
+                add_notes(own, *[note for note in record.notes if note not in shown_notes(own)])
                 return False
-    except _FAILURES:
+    except FAILURES:
         pass
     why = record.lost[:1]
     message, indices = record.members or ("", [])
@@ -451,17 +398,17 @@ def _make(i: int, records: list[_Record], errors: list[Any]) -> bool:
         if record.cls is not None:
             cls = loads(record.cls)
             if record.members is None:
-                errors[i] = _bare(cls)
+                errors[i] = bare(cls)
             else:
                 errors[i] = BaseExceptionGroup.__new__(cls, message, members)
             return True
-    except _FAILURES as reason:
-        why = [f"(its class stayed in the worker: {_message(reason)})"]
+    except FAILURES as reason:
+        why = [f"(its class stayed in the worker: {message_of(reason)})"]
     if record.members is None:
         errors[i] = RemoteError(record.type_name, record.message)
     else:
         errors[i] = BaseExceptionGroup(f"{record.type_name}: {message}", members)
-    _add_notes(errors[i], [*record.notes, *why])
+    add_notes(errors[i], *[*record.notes, *why])
     return False
 
 
@@ -470,37 +417,25 @@ def _fill(error: BaseException, record: _Record, errors: list[Any]) -> None:
     lost = list(record.lost)
     try:
         if record.whole is not None:
-            state = _State(*_unpickled(record.whole, errors))
-    except _FAILURES as reason:
+            state = State(*_unpickled(record.whole, errors))
+    except FAILURES as reason:
         if record.parts is None:
-            state = _State((record.message,), {}, {})
-            lost.append(f"(its attributes stayed in the worker: {_message(reason)})")
+            state = State((record.message,), {}, {})
+            lost.append(f"(its attributes stayed in the worker: {message_of(reason)})")
     if state is None:
         state = _from_parts([_Part(*part) for part in record.parts or ()], errors, lost)
-    _args.__set__(error, state.args)
+    ARGS.__set__(error, state.args)
     for key, value in state.fields.items():
         try:
-            _set_field(error, key, value)
-        except _FAILURES as reason:
-            lost.append(f"({key[1]} could not be set: {_message(reason)})")
-    _attributes.__get__(error).update(state.attributes)
-    _add_notes(error, lost)
+            set_field(error, key, value)
+        except FAILURES as reason:
+            lost.append(f"({key[1]} could not be set: {message_of(reason)})")
+    ATTRIBUTES.__get__(error).update(state.attributes)
+    add_notes(error, *lost)
 
 
-def _set_field(error: BaseException, key: tuple[int, str], value: Any) -> None:
-    i, name = key
-    member: Any = vars(type(error).__mro__[i])[name]
-    try:
-        # Setting None is not the same as leaving it: an OSError would show a filename of None.
-        if member.__get__(error) is value:
-            return
-    except AttributeError:
-        pass
-    member.__set__(error, value)
-
-
-def _from_parts(parts: list[_Part], errors: list[Any], lost: list[str]) -> _State:
-    state = _State([], {}, {})
+def _from_parts(parts: list[_Part], errors: list[Any], lost: list[str]) -> State:
+    state = State([], {}, {})
     for group, key, form, shown in parts:
         value: Any = LeftBehind(shown)
         found = False
@@ -508,8 +443,8 @@ def _from_parts(parts: list[_Part], errors: list[Any], lost: list[str]) -> _Stat
             try:
                 value = _unpickled(form, errors)
                 found = True
-            except _FAILURES as reason:
-                lost.append(f"({_path(group, key)} stayed in the worker: {_message(reason)})")
+            except FAILURES as reason:
+                lost.append(f"({_path(group, key)} stayed in the worker: {message_of(reason)})")
         if group == "args":
             state.args.append(value)
         elif found:
@@ -517,62 +452,21 @@ def _from_parts(parts: list[_Part], errors: list[Any], lost: list[str]) -> _Stat
     return state._replace(args=tuple(state.args))
 
 
-def _add_notes(error: BaseException, notes: list[str]) -> None:
-    if notes:
-        attributes = _attributes.__get__(error)
-        found = attributes.setdefault("__notes__", [])
-        if type(found) is list:
-            attributes["__notes__"] = [*found, *notes]
-
-
 # -- Texts -----------------------------------------------------------------------------------------
-
-
-def _plain(text: str) -> str:
-    """The text, if it is of a class of the user's, too."""
-    return str.__str__(text)
-
-
-def _type_name(error: BaseException) -> str:
-    try:
-        return _plain(qualified_name(type(error)))
-    except _FAILURES:
-        return "Exception"
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return _plain(str(error))
-    except _FAILURES:
-        return "<its __str__ failed>"
-
-
-def _shown(value: object) -> str:
-    try:
-        return _plain(repr(value))
-    except _FAILURES:
-        return f"<{qualified_name(type(value))}>"
 
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
-def _notes(error: BaseException) -> list[str]:
-    try:
-        return [_plain(str(note)) for note in _attributes.__get__(error).get("__notes__", ())]
-    except _FAILURES:  # anything may have been assigned
-        return []
-
-
 def _traceback_text(error: BaseException, chain: bool) -> str:
     """The traceback as the interpreter would print it, from the task's own code on."""
-    frames: TracebackType | None = error.__traceback__
+    frames: TracebackType | None = traceback_of(error)
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         frames = frames.tb_next
     try:
         if chain:
             return "".join(traceback.format_exception(type(error), error, frames))
         lines = ["Traceback (most recent call last):\n", *traceback.format_tb(frames)]
-    except _FAILURES:
+    except FAILURES:
         lines = []
-    return "".join(lines) + f"{_type_name(error)}: {_message(error)}\n"
+    return "".join(lines) + f"{type_name(error)}: {message_of(error)}\n"

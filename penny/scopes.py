@@ -67,8 +67,7 @@ class Scope:
         """
         if not self.open:
             raise RuntimeError("jobs can be spawned in a scope only within its `with` block")
-        if type(function) is jobs.kernel_type:
-            function.bind(args, {})  # type: ignore[attr-defined]
+        jobs.check_call(function, args, {})
         job = _ScopeJob(function, args)
         job._scope = self
         if len(self._jobs) >= self._prune_at:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import contextvars
 import linecache
 import os
 import signal
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import __main__
-from penny import originals
+from penny import event_loop, missing_page, originals
 
 __all__ = ["remember", "run"]
 
@@ -57,23 +59,71 @@ async def run(
     # Absolute where it is a file, so that it is still right in another directory.
     file = os.path.abspath(filename) if os.path.exists(filename) else filename
     namespace.update(__name__="__main__", __file__=file)
+    loop = asyncio.get_running_loop()
+    event_loop.hear_exits(loop)
+    # Exit handlers see the program's context variables.
+    context = contextvars.copy_context()
+    code = eval_code_async(source, namespace, filename=filename)
+    program = loop.create_task(code, context=context)
+    with event_loop.Run(program) as run:
+        await asyncio.wait([program])
+        if run.cancelled:
+            await asyncio.wait(run.cancelled)
+    status = _status(program, run.exit, filename)
+    with event_loop.Run(program) as rest:
+        finishing = loop.create_task(_finish_tasks(), context=context)
+        await asyncio.wait([finishing])
     try:
-        await eval_code_async(source, namespace, filename=filename)
-        status = 0
-    except SystemExit as error:
-        status = _exit_status(error.code)
-    except BaseException as error:
-        _print_exception(error, filename)
-        status = 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-    try:
-        await _finish_tasks()
+        finishing.result()
     except BaseException as error:
         _print_exception(error, filename)
         status = status or 1
-    _run_exit_handlers()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    if rest.exit is not None:
+        status = _status_of(rest.exit, filename)
+    context.run(_run_exit_handlers)
+    return _flushed(status)
+
+
+def _flushed(status: int) -> int:
+    """Flush what the program prints to now, and what it was given: CPython's way.
+
+    Returns:
+        The status, or 120 if something that was printed is lost.
+    """
+    for stream in dict.fromkeys((sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)):
+        if stream is None or getattr(stream, "closed", False):
+            continue
+        try:
+            stream.flush()
+        except Exception as error:
+            if sys.__stderr__ is not None:
+                traceback.print_exception(error, file=sys.__stderr__)
+            status = 120
     return status
+
+
+def _status(program: asyncio.Task[Any], exit: BaseException | None, filename: str) -> int:
+    """The exit status of a program that has ended, maybe for an exit in one of its callbacks."""
+    try:
+        program.result()
+    except (SystemExit, KeyboardInterrupt) as error:
+        return _status_of(error, filename)
+    except asyncio.CancelledError as error:
+        if exit is None:
+            return _status_of(error, filename)
+    except BaseException as error:
+        status = _status_of(error, filename)
+        if exit is None:
+            return status
+    return 0 if exit is None else _status_of(exit, filename)
+
+
+def _status_of(error: BaseException, filename: str) -> int:
+    """The exit status of a program that has raised it; what is to be said goes to stderr."""
+    if isinstance(error, SystemExit):
+        return _exit_status(error.code)
+    _print_exception(error, filename)
+    return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
 
 
 def _run_exit_handlers() -> None:
@@ -100,11 +150,20 @@ def _print_exception(error: BaseException, filename: str) -> None:
         frames = frames.tb_next
     if frames is not None or isinstance(error, SyntaxError):
         error = error.with_traceback(frames)
+    missing_page.explain(error)
+    if sys.excepthook is not sys.__excepthook__:
+        try:
+            sys.excepthook(type(error), error, error.__traceback__)
+            return
+        except BaseException as failed:
+            print("Error in sys.excepthook:", file=sys.stderr)
+            traceback.print_exception(failed)
+            print("\nOriginal exception was:", file=sys.stderr)
     traceback.print_exception(error)
 
 
 def _let_asyncio_block() -> None:
-    from penny import _bridge, blocking_loop, event_loop
+    from penny import _bridge, blocking_loop
     from penny.engines.shared import LiveEngines
 
     event_loop.install()

@@ -18,7 +18,7 @@ from collections.abc import (
 )
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
-from penny import algorithms, results
+from penny import algorithms, jobs, results
 from penny.functions import ChunkCall, chunk_call, split_call
 from penny.futures import Future
 from penny.kernels import Kernel
@@ -83,8 +83,9 @@ class Submitter(ABC):
 
         Raises:
             PickleError: The function or an argument can't travel; nothing was queued.
-            TypeError: It is a kernel and these are not its arguments; nothing was queued.
-            OverflowError: It is a kernel and an argument is out of range; nothing was queued.
+            TypeError: It is a kernel, or a `partial` of one, and these are not its arguments;
+                nothing was queued.
+            OverflowError: Likewise, and an argument is out of range; nothing was queued.
             RuntimeError: After shutdown.
         """
         scheduler = self._scheduler
@@ -94,6 +95,8 @@ class Submitter(ABC):
             raise TypeError(f"{fn!r} is not callable")
         if type(fn) is Kernel:
             args, kwargs = fn.bind(args, kwargs), {}  # type: ignore[assignment]
+        else:
+            jobs.check_call(fn, args, kwargs)
         engine = scheduler._engine
         future: Future[T] = Future(engine)
         engine.submit(future, fn, args, kwargs, self._options)

@@ -33,9 +33,12 @@ class _Seen:
 
     def __init__(self) -> None:
         self.environment: Mapping[Any, Any] = {}
+        self.variables: Mapping[Any, Any] | None = None
+        """Whose copy that is."""
         self.path: list[Any] = []
         self.argv: list[Any] = []
         self.moves = -1
+        self.writes = -1
 
 
 _seen = _Seen()
@@ -43,17 +46,47 @@ _version = 0
 _form = b""
 _moves = 0
 """How often the current directory was changed, as far as `watch` sees it."""
+_writes = 0
+"""How often the variables were written, likewise."""
 _applied: Surroundings | None = None
 """What was last applied here."""
 _began: Surroundings | None = None
 """How this interpreter was before."""
 
 
-def watch() -> None:
-    """Take note of each `os.chdir` from now on.
+class _Variables(dict[Any, Any]):
+    """The dictionary in which `os.environ` has the variables, which counts what is written."""
 
-    To ask for the directory at each submission would take longer than all else.
+
+def _counted(name: str) -> Any:
+    write = getattr(dict, name)
+
+    @functools.wraps(write)
+    def counted(self: _Variables, *args: Any, **kwargs: Any) -> Any:
+        global _writes
+        _writes += 1
+        return write(self, *args, **kwargs)
+
+    return counted
+
+
+_WRITES = "__delitem__ __ior__ __setitem__ clear pop popitem setdefault update"
+for _name in _WRITES.split():
+    setattr(_Variables, _name, _counted(_name))
+
+
+def watch() -> None:
+    """Take note of each `os.chdir`, and of each change of a variable, from now on.
+
+    To ask for the directory, or to compare all variables, at each submission would take longer than
+    all else.
     """
+    variables = _variables()
+    if type(variables) is dict:
+        counting = _Variables(variables)
+        for environ in os.environ, getattr(os, "environb", None):
+            if getattr(environ, "_data", None) is variables:
+                environ._data = counting  # type: ignore[union-attr]
     for name in "chdir", "fchdir":
         change = getattr(os, name, None)
         if change is None or hasattr(change, "__wrapped__"):
@@ -80,17 +113,29 @@ def changed() -> bool:
     return (
         sys.path != _seen.path
         or _moves != _seen.moves
-        or _variables() != _seen.environment
         or sys.argv != _seen.argv
+        or _variables_differ()
     )
+
+
+def _variables_differ() -> bool:
+    variables = _variables()
+    if type(variables) is _Variables and variables is _seen.variables and _writes == _seen.writes:
+        return False
+    if variables != _seen.environment:
+        return True
+    _seen.variables, _seen.writes = variables, _writes  # written what was there
+    return False
 
 
 def version() -> int:
     """A number for what they are now here: another one, from 1 on, after each change."""
     global _version, _form
     if not _version or changed():
-        _form = take()
-        _version += 1
+        form = take()
+        if form != _form:  # else they are again what they were
+            _form = form
+            _version += 1
     return _version
 
 
@@ -160,8 +205,8 @@ def _now() -> Surroundings:
 
 
 def _variables() -> Mapping[Any, Any]:
-    # Its own dict, which is compared in a tenth of the time. It is none where somebody has put
-    # another mapping in its place.
+    # Its own dict: to go through its methods would take ten times as long. It has none where
+    # somebody has put another mapping in its place.
     try:
         return os.environ._data  # type: ignore[attr-defined, no-any-return]
     except AttributeError:
@@ -171,8 +216,10 @@ def _variables() -> Mapping[Any, Any]:
 def _see() -> None:
     _seen.path = list(sys.path)
     _seen.argv = list(sys.argv)
-    _seen.environment = dict(_variables())
+    _seen.variables = _variables()
+    _seen.environment = dict(_seen.variables)
     _seen.moves = _moves
+    _seen.writes = _writes
 
 
 if sys.platform == "emscripten":

@@ -24,6 +24,16 @@ import sys
 import traceback
 from types import CodeType, FrameType, TracebackType
 
+from penny.exception_parts import (
+    CAUSE,
+    CONTEXT,
+    GROUP_MEMBERS,
+    add_notes,
+    notes_of,
+    set_traceback,
+    traceback_of,
+)
+
 __all__ = ["keep_short", "take_off"]
 
 EVERY = 256
@@ -56,7 +66,7 @@ def _passes(code: CodeType, offset: int, exception: BaseException) -> None:
     global _exception, _frames
     if id(exception) != _exception:
         # Another one of the same id later on is shortened at some other time, no more.
-        if _exception not in (id(exception.__context__), id(exception.__cause__)):
+        if _exception not in (id(CONTEXT.__get__(exception)), id(CAUSE.__get__(exception))):
             _frames = 0
         _exception = id(exception)
     _frames += 1
@@ -81,14 +91,15 @@ def shorten(exception: BaseException) -> None:
         take_off(each)
     for each, distance in reversed(replaced):
         if distance == KEPT:
-            each.__context__ = each.__cause__ = None
+            CONTEXT.__set__(each, None)
+            CAUSE.__set__(each, None)
     take_off(exception, KEPT)
 
 
 def entries_of(exception: BaseException) -> list[TracebackType]:
     """Of its traceback, the outermost first."""
     entries: list[TracebackType] = []
-    entry = exception.__traceback__
+    entry = traceback_of(exception)
     while entry is not None:
         entries.append(entry)
         entry = entry.tb_next
@@ -107,8 +118,8 @@ def replaced_by(exception: BaseException) -> list[tuple[BaseException, int]]:
     seen = {id(exception)}
     left = {id(entry.tb_frame) for entry in entries_of(exception)}
     for each, distance in found:
-        members = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
-        for other in (each.__context__, each.__cause__, *members):
+        members = GROUP_MEMBERS.__get__(each) if isinstance(each, BaseExceptionGroup) else ()
+        for other in (CONTEXT.__get__(each), CAUSE.__get__(each), *members):
             if other is not None and id(other) not in seen:
                 seen.add(id(other))
                 entries = entries_of(other)
@@ -134,14 +145,14 @@ def take_off(exception: BaseException, kept: int = 0) -> None:
     entries = entries_of(exception)
     if len(entries) <= kept:
         return
-    if not any(note.startswith(NOTE) for note in getattr(exception, "__notes__", ())):
+    if not any(type(each) is str and each.startswith(NOTE) for each in notes_of(exception)):
         lines = traceback.format_tb(entries[-SHOWN:][0])
-        exception.add_note(NOTE + "\n" + "".join(lines).rstrip())
+        add_notes(exception, NOTE + "\n" + "".join(lines).rstrip())
     while len(entries) > max(kept, 1):
         entries.pop()
         entries[-1].tb_next = None
     if not kept:
-        exception.__traceback__ = None
+        set_traceback(exception, None)
 
 
 NOTE = "(The traceback was too long, or too deep, to be kept. Its innermost frames were:)"

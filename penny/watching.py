@@ -8,17 +8,21 @@ costs some ten nanoseconds an item.
 from __future__ import annotations
 
 import abc
+import copyreg
+import decimal
 import functools
+import itertools
 import pickle
 import struct
 import weakref
 from array import array
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from operator import is_
 from types import (
     BuiltinFunctionType,
     CellType,
+    CodeType,
     FunctionType,
     GenericAlias,
     MappingProxyType,
@@ -28,7 +32,7 @@ from types import (
 )
 from typing import Any, cast
 
-__all__ = ["WATCHED_ITEMS", "Watch", "is_filled"]
+__all__ = ["WATCHED_ITEMS", "Watch", "are_same", "is_filled"]
 
 WATCHED_ITEMS = 1000
 """Items and attributes that are looked at of one value. In what is larger, changes within go
@@ -38,6 +42,29 @@ _WATCHED_BYTES = 1 << 14
 _ATOMS = frozenset({int, float, complex, str, bytes, bool, type(None), type(...), ModuleType})
 
 _Check = Callable[[], bool]
+_Function = tuple[
+    Callable[[], FunctionType | None],
+    CodeType,
+    tuple[Any, ...] | None,
+    dict[str, Any] | None,
+    bool,
+]
+
+
+def are_same(functions: list[_Function]) -> bool:
+    """Whether functions are made of what they were: `Watch.functions`."""
+    for refer, code, defaults, keywords, has_own in functions:
+        now = refer()
+        if (
+            now is None
+            or now.__code__ is not code
+            or now.__defaults__ is not defaults
+            or now.__kwdefaults__ is not keywords
+            or bool(now.__dict__) is not has_own
+        ):
+            return False
+    return True
+
 
 # Types in C whose objects never change, or whose parts are looked at.
 _CHANGELESS_MODULES = frozenset({"datetime", "decimal", "re", "types", "typing", "_typing"})
@@ -54,6 +81,8 @@ def _keeps_state(kind: type) -> bool:
     """Whether objects have fields of C's beside attributes and slots."""
     if issubclass(kind, _PLAIN):
         return False
+    if issubclass(kind, decimal.Context):
+        return True
     for cls in kind.__mro__[:-1]:
         base = cls.__base__
         assert base is not None
@@ -73,13 +102,16 @@ class Watch:
             of its own is watched by itself.
 
     Attributes:
-        checks: Each says whether some part of the value is as it was.
+        functions: Of each function a reference, and code, defaults, keyword defaults and whether it
+            had attributes. Looked at by `are_same`: a check for each would take thrice as long.
+        checks: Each says whether some other part of the value is as it was.
         whole: False if there is more than `WATCHED_ITEMS`: what is beyond is not looked at.
     """
 
-    __slots__ = ("_room", "_seen", "_todo", "checks", "whole")
+    __slots__ = ("_room", "_seen", "_todo", "checks", "functions", "whole")
 
     def __init__(self, value: Any) -> None:
+        self.functions: list[_Function] = []
         self.checks: list[_Check] = []
         self._seen: set[int] = set()
         self._room = WATCHED_ITEMS
@@ -102,7 +134,10 @@ class Watch:
 
     def changed(self) -> bool:
         """Whether the value has changed since."""
-        return any(not check() for check in self.checks)
+        for check in self.checks:
+            if not check():
+                return True
+        return not are_same(self.functions)
 
     def _add(self, size: int, check: _Check) -> bool:
         self._room -= size
@@ -120,18 +155,7 @@ class Watch:
             self._mapping(own)
         # Not kept alive by being watched.
         refer = weakref.ref(function)
-
-        def check() -> bool:
-            now = refer()
-            return (
-                now is not None
-                and now.__code__ is code
-                and now.__defaults__ is defaults
-                and now.__kwdefaults__ is keywords
-                and bool(now.__dict__) is has_own
-            )
-
-        self.checks.append(check)
+        self.functions.append((refer, code, defaults, keywords, has_own))
         self._todo += defaults or ()
         if keywords:
             self._todo.append(keywords)
@@ -154,16 +178,21 @@ class Watch:
         attributes = type.__dict__["__dict__"].__get__(cls)
         names = [name for name in attributes if name != cache]
         values = [attributes[name] for name in names]
+        bases, called, registered = cls.__bases__, cls.__name__, copyreg.dispatch_table.get(cls)
+        # Whom it knows by `register`, and who knows it.
+        token = abc.get_cache_token()
 
         def check() -> bool:
-            return len(attributes) - (cache in attributes) == len(names) and all(
-                map(is_, map(attributes.get, names), values)
+            return (
+                len(attributes) - (cache in attributes) == len(names)
+                and all(map(is_, map(attributes.get, names), values))
+                and cls.__bases__ is bases
+                and cls.__name__ is called
+                and copyreg.dispatch_table.get(cls) is registered
+                and abc.get_cache_token() == token
             )
 
         self._add(0, check)
-        if isinstance(cls, abc.ABCMeta):  # whom it knows by `register`
-            token = abc.get_cache_token()
-            self._add(0, lambda: abc.get_cache_token() == token)
         self._todo += values
 
     def _any(self, value: Any) -> None:
@@ -219,6 +248,10 @@ class Watch:
 
     def _state(self, value: Any) -> None:
         """What a type that is written in C keeps where only its pickle shows it."""
+        if type(value) is itertools.count:  # it does not pickle, but its text says all
+            text = repr(value)
+            self._add(1, lambda: repr(value) == text)
+            return
         try:
             before = pickle.dumps(value, 5)
         except Exception:
@@ -245,7 +278,11 @@ class Watch:
 
     def _mapping(self, value: Any) -> None:
         # A subclass may have methods of its own.
-        kind: Any = dict if issubclass(type(value), dict) else type(value)
+        kind: Any = type(value)
+        for builtin in OrderedDict, dict:  # the former has an order that a dict does not see
+            if issubclass(kind, builtin):
+                kind = builtin
+                break
         size = kind.__len__(value)
         if self._length(value, size, kind.__len__):
             return

@@ -3,7 +3,8 @@
 Plain pickle, protocol 5, wherever it will do; by value (`penny.by_value`) where it won't, and for
 whatever refers to `__main__`, which is another module on the other side. What can't be pickled at
 all is an error that says where in the value the culprit sits (`penny.culprits`). What a task
-raises has a form of its own (`penny.raised`).
+raises has a form of its own (`penny.raised`), and exceptions in values arrive as it does
+(`penny.exception_values`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 from penny.by_value import PROTOCOL, dumps_by_value, those_known
 from penny.culprits import Part, find_culprit, way_out
 from penny.errors import PickleError, Untravelled
-from penny.payload import ATOMS, LARGE, Payload, is_large, stream
+from penny.exception_state import qualified_name
+from penny.payload import ATOMS, LARGE, Payload, dumps_plainly, is_large, stream
 
 __all__ = [
     "dumps",
@@ -58,7 +60,7 @@ def pack(value: object) -> bytes | Payload:
     elif is_large(value):
         return _pack_slowly(value)
     try:
-        data = _dumps(value, PROTOCOL)
+        data = dumps_plainly(value)
     except MemoryError:
         raise
     except Exception:
@@ -99,7 +101,7 @@ def _whole(payload: Payload) -> bytes | Payload:
 def dumps(value: object) -> bytes:
     """The pickled form of a value, in one piece. Raises whatever pickling raises."""
     try:
-        data = _dumps(value, PROTOCOL)
+        data = dumps_plainly(value)
     except MemoryError:
         raise
     except Exception:
@@ -115,6 +117,8 @@ def pack_arguments(
     Raises:
         PickleError: An argument can't travel; says of which function, and which part of it.
     """
+    if not kwargs and ATOMS.issuperset(map(type, args)):  # they refer to nothing
+        return _dumps((args, kwargs), PROTOCOL)
     try:
         return pack((args, kwargs))
     except MemoryError:
@@ -126,8 +130,10 @@ def pack_arguments(
 def dumps_arguments(function_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
     """The same in one piece."""
     # The first lines of `dumps` again: a call of it would cost as much as pickling a number.
+    if not kwargs and ATOMS.issuperset(map(type, args)):
+        return _dumps((args, kwargs), PROTOCOL)
     try:
-        data = _dumps((args, kwargs), PROTOCOL)
+        data = dumps_plainly((args, kwargs))
         if not _is_foreign(data):
             return data
     except Exception:
@@ -164,8 +170,10 @@ def pack_result(function_name: str, value: object) -> bytes | Payload:
 
 def dumps_result(function_name: str, value: object) -> bytes:
     """The same in one piece."""
+    if type(value) in ATOMS:
+        return _dumps(value, PROTOCOL)
     try:
-        data = _dumps(value, PROTOCOL)
+        data = dumps_plainly(value)
         if not _is_foreign(data):
             return data
     except Exception:
@@ -197,10 +205,3 @@ def too_large(what: str, size: int, limit: int) -> MemoryError:
         f"{what}: {size} bytes, more than the scheduler's shared heap of {limit} bytes can ever "
         "hold: give the Scheduler a larger memory="
     )
-
-
-def qualified_name(named: Any) -> str:
-    """What to call a function or class: `module.name`, without `builtins`."""
-    module = getattr(named, "__module__", None)
-    name = getattr(named, "__qualname__", None) or f"{qualified_name(type(named))} object"
-    return name if module is None or module == "builtins" else f"{module}.{name}"

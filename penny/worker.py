@@ -16,6 +16,7 @@ from penny import (
     _bridge,
     _current,
     blocking_loop,
+    conditions,
     jobs,
     kernels,
     mirror,
@@ -27,7 +28,8 @@ from penny import (
 )
 from penny._bridge import WorkerPort
 from penny.by_value import set_names
-from penny.engines.task import TaskEngine
+from penny.engines.task import OwnJobs, TaskEngine
+from penny.exception_parts import add_notes
 from penny.functions import FunctionCache
 from penny.jobs import Execution
 from penny.numbers import Code
@@ -99,6 +101,7 @@ class Worker:
         scheduler.attach(engine)
         if _bridge.IN_BROWSER:
             blocking_loop.install(engine)
+            conditions.install(OwnJobs(engine), in_task=True)
         port.on_task(_bridge.proxy(self._run_above_kernel))
         kernels.home = kernels.Destination(
             lambda data: port.add_kernels(data), _bridge.KernelCaller(port)
@@ -163,7 +166,7 @@ class Worker:
                 execution.header = here.last
             except BaseException as raised:
                 error = raised
-                error.add_note("(while unpickling a task in a worker)")
+                add_notes(error, "(while unpickling a task in a worker)")
             else:
                 try:
                     jobs.masked = False

@@ -28,6 +28,7 @@ from typing import Any, Self, TypeVar
 from penny import (
     _bridge,
     blocking_loop,
+    conditions,
     event_loop,
     jobs,
     kernels,
@@ -39,6 +40,7 @@ from penny._bridge import ClientPort
 from penny.by_value import set_names
 from penny.engines.outcomes import fail, overtime
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
+from penny.exception_parts import add_notes
 from penny.functions import FunctionRecords, Record, is_coroutine_call, split_call
 from penny.futures import DONE, Future
 from penny.missing_files import explained
@@ -217,6 +219,7 @@ class SharedEngine:
             Waiting.SUSPENDED if role == "page" else Waiting.ASLEEP,
         )
         live_engines.add(engine)
+        conditions.install(LiveEngines())
         return engine
 
     @classmethod
@@ -419,11 +422,13 @@ class SharedEngine:
         return True
 
     def _on_completions(self) -> None:
-        """Deliver for the event loop, where nobody is who could get what a callback raises."""
+        """Deliver for the event loop. An exit ends whoever runs that; else nobody could get it."""
         try:
             self._deliver()
-        except BaseException:
-            _logger.exception("a callback of a future has raised")
+        except BaseException as error:
+            exit = isinstance(error, (SystemExit, KeyboardInterrupt))
+            if not (exit and event_loop.exited(error)):
+                _logger.exception("a callback of a future has raised")
 
     def _deliver(self) -> bool:
         """Complete the futures of tasks that have ended, interactive ones first, a batch of them.
@@ -531,7 +536,7 @@ class SharedEngine:
             what = (
                 "the exception that {} raised" if outcome == Outcome.RAISED else "the result of {}"
             )
-            raised.add_note(f"(while unpickling {what.format(record.name)})")
+            add_notes(raised, f"(while unpickling {what.format(record.name)})")
             error, outcome = raised, Outcome.LOST  # not what the task raised
         finally:
             if isinstance(payload, _Large):

@@ -37,6 +37,13 @@ class _Ticket(NamedTuple):
     options: Options
 
 
+class OwnJobs:
+    """For conditions, see `blocking_loop.Work`: the futures of the task that waits."""
+
+    def __init__(self, engine: TaskEngine) -> None:
+        self.wait = engine.wait_for_own
+
+
 class TaskEngine:
     """Submits to the scheduler that runs the task. See `Engine` for the methods.
 
@@ -156,6 +163,10 @@ class TaskEngine:
             del pending[future]  # the next one's turn
             pending[future] = None
         return True
+
+    def wait_for_own(self, seconds: float) -> bool:
+        """Like `wait`, for what the innermost task has submitted, and nobody below it."""
+        return bool(self._pending.get(jobs.innermost)) and self.wait(seconds)
 
     def _settle(self, future: Future[Any]) -> None:
         """Complete the future of a job that has ended."""

@@ -32,9 +32,9 @@ enum outcome {
 /* Why a running task was asked to end (cancellation.c): one of these, or TIMED_OUT. */
 enum cancel_reason { NOT_ASKED = 0, ASKED = 1 };
 
-/* What there is no room for, or no more: in the place of what would be 0 or more. */
+/* Instead of a handle, a place or a number, which are 0 or more. */
 enum refusal {
-  NO_ROOM = -1,    /* for a job, a function, a bundle, a module of kernels */
+  NO_ROOM = -1,    /* for the job, function, bundle or module of kernels */
   ENTRY_GONE = -2, /* promote(): the function has left the table */
 };
 
@@ -63,7 +63,7 @@ enum help { NO_HELP = 0, BELONGING = 1, ANYTHING = 2 };
 /* Flags of a task. The first two are the two languages'. */
 enum task_flag {
   HAS_KWARGS = 1, /* its arguments have keywords */
-  COROUTINE = 2,  /* its function gives a coroutine. Only on the way into a slot: there the queue says so */
+  COROUTINE = 2,  /* its function gives a coroutine: to the core the queue says so */
   KERNEL = 0x100, /* a kernel's job (kernels/): no function of the table. The payload is a struct
                      kernel_payload */
 };

@@ -105,7 +105,8 @@ struct deque {
 struct worker {
   u32 event;   /* counts wake-ups aimed at this worker; it sleeps on this word (parking.c).
                   W: wakers; R: this worker */
-  u32 deaths;  /* how often a worker of this number died. W: keeper; R: statistics */
+  u32 deaths;  /* how often a worker of this number died. W: keeper; R: statistics, and of the async worker all who
+                  end tasks of its client (recovery.c) */
   u32 random;  /* state of the victim choice. W, R: this worker */
   u32 wants_room; /* 1: it holds a result for which the heap has no room; clients feed no new large
                      arguments meanwhile. W: this worker, keeper after its death; R: clients */
@@ -128,7 +129,9 @@ struct worker {
   double started;    /* clock of this worker at its start, ms. W: this worker */
   double idle;       /* ms spent looking for work or asleep. W: this worker; R: statistics */
   double idle_since; /* clock when it began to be idle, 0 when it is not. W: this worker */
-  char line[24];
+  u32 pushes;        /* hint + 1 of a task of the async worker's client, from before it has ended until it is on that one's
+                        completion list (recovery.c); else 0. W: this worker, keeper after its death; R: keeper */
+  char line[20];
   struct deque deque;
 };
 _Static_assert(offsetof(struct worker, deque) % 64 == 0, "top and bottom have cache lines of their own");
@@ -368,7 +371,8 @@ struct shared_memory {
   u32 stop;    /* 1: workers leave their loop. W: client or keeper; R: workers */
   u32 workers; /* how many. W: initialise() */
   u32 granules_max; /* limit of the heap. W: initialise() */
-  u32 deaths;  /* workers recovered so far. W: keeper; R: clients (completions.c) */
+  u32 deaths;  /* changes whenever slots may be adrift that were not: workers recovered so far, and more. W: keeper, and
+                  workers (recovery.c), by fetch_add; R: clients (completions.c) */
   u32 serials; /* function serials given out. W: clients, by fetch_add */
   u32 broken;  /* heap block with the reason (UTF-8) why no worker can start, or 0. W: keeper, once;
                   R: clients, who then fail whatever they wait for */

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.pages import Page
+from support.pages import Page, Run
 
 PROGRAM = (Path(__file__).parents[1] / "stress/callbacks.py").read_text()
 SEED = int(os.environ.get("PENNY_SEED", 1))
@@ -160,3 +160,85 @@ def test_who_is_suspended_is_told_by_whoever_collects(shared_page: Page) -> None
         on="page",
     )
     assert run.ok() == "told\n"
+
+
+@pytest.mark.program("""
+    import concurrent.futures, queue, threading, time
+    import penny
+
+    def square(n):
+        return n * n, penny.current_worker()
+
+    def in_task(nested):
+        s = penny.Scheduler() if nested else penny.current_scheduler()
+        room = threading.BoundedSemaphore(3)
+        done = queue.Queue()
+        for n in range(20):
+            room.acquire()
+            future = s.submit(square, n)
+            future.add_done_callback(lambda future: room.release())
+            future.add_done_callback(done.put)
+        values = sorted(done.get().result()[0] for _ in range(20))
+        assert not threading.Event().wait(0.01)
+        return values == [n * n for n in range(20)], penny.current_worker() is not None
+
+    with penny.Scheduler(workers=2) as s:
+        assert all(s.submit(in_task, nested).result() == (True, True) for nested in (0, 1))
+        room = threading.BoundedSemaphore(3)
+        most = []
+        futures = []
+        for n in range(40):
+            room.acquire()
+            futures.append(s.submit(square, n))
+            futures[-1].add_done_callback(lambda future: room.release())
+            most.append(sum(not future.done() for future in futures))
+        assert [f.result()[0] for f in futures] == [n * n for n in range(40)]
+        assert {f.result()[1] for f in futures} <= {0, 1} and max(most) <= 3
+
+        event = threading.Event()
+        s.submit(square, 2).add_done_callback(lambda future: event.set())
+        assert event.wait()
+
+        done = queue.Queue(maxsize=4)
+        for n in range(4):
+            s.submit(square, n).add_done_callback(done.put)
+        assert sorted(done.get().result()[0] for _ in range(4)) == [0, 1, 4, 9]
+
+        later = concurrent.futures.Future()
+        s.submit(square, 3).add_done_callback(lambda future: later.set_result(future.result()[0]))
+        assert later.result() == 9
+        chained = concurrent.futures.Future()
+        s.submit(square, 4).add_done_callback(lambda future: chained.set_result(5))
+        assert concurrent.futures.wait([chained]).done == {chained}
+
+        never = threading.Event()
+        slow = s.submit(time.sleep, 0.5)
+        start = time.monotonic()
+        assert not never.wait(0.2)
+        assert 0.15 < time.monotonic() - start and not slow.done()
+        slow.result()
+        assert not never.wait(0.01)
+        for _ in range(2):
+            try:
+                never.wait()
+            except RuntimeError as error:
+                print(error)
+        condition = threading.Condition()
+        with condition:
+            assert not condition.wait_for(lambda: False, 0.01)
+        assert not condition._waiters and condition.acquire(blocking=False)
+
+        room = threading.Semaphore(0)
+        def leaves(future):
+            raise SystemExit(3)
+        s.submit(square, 2).add_done_callback(leaves)
+        try:
+            room.acquire()
+        except SystemExit:
+            print("left")
+        assert not room._cond._waiters
+""")
+def test_what_a_callback_ends_may_be_waited_for(run: Run) -> None:
+    error = "this wait can't end: there are no other threads, and no task is pending whose "
+    error += "future's callback could end it\n"
+    assert run.ok() == error * 2 + "left\n"

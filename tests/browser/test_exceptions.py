@@ -6,6 +6,7 @@ import pytest
 from support.pages import Run
 
 PROGRAM = """
+import dataclasses
 import penny
 from forkjoin import stolen
 from pool import shared
@@ -43,7 +44,22 @@ class Group(ExceptionGroup):
     def __init__(self, errors, code):
         self.code = code
 
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    code: int
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenSlots(LookupError):
+    code: int
+
+class Unwilling(Exception):
+    def __setattr__(self, name, value):
+        raise AttributeError(name)
+
 KINDS = {
+    "frozen": lambda: Frozen(5),
+    "slots": lambda: FrozenSlots(code=5),
+    "unwilling": lambda: Unwilling(5),
     "os": lambda: Sensor("/dev/x", reading=[7]),
     "exit": lambda: Quit("enough", status=3),
     "line": lambda: Line("a = =", 12),
@@ -62,7 +78,8 @@ KINDS = {
 
 def fail(kind):
     raised = KINDS[kind]()
-    raised.add_note("noted")
+    if not isinstance(raised, Frozen | FrozenSlots | Unwilling):
+        raised.add_note("noted")
     raise raised
 
 async def fail_in_a_coroutine(kind):
@@ -97,9 +114,69 @@ for kind in KINDS:
         if found != expected and (kind, way) != ("stop", "coroutine"):
             print(kind, way, expected, found, sep="\\n")
 print("all")
+
+# What is missing in a worker: the page is, other names are not there anywhere.
+import js
+
+def imports():
+    from js import document
+
+def looks_up():
+    import js
+    return js.localStorage
+
+def looks_up_in_global_this():
+    import js
+    return js.globalThis.window
+
+async def awaits():
+    imports()
+
+def within_another():
+    try:
+        imports()
+    except ImportError as error:
+        raise ExceptionGroup("some", [error])
+
+def no_such_method():
+    return js.Math.document
+
+def no_such_module():
+    import document
+
+for function in (
+    imports, looks_up, looks_up_in_global_this, awaits, within_another, no_such_method,
+    no_such_module,
+):
+    error = shared.submit(function).exception()
+    error = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+    notes = [note for note in getattr(error, "__notes__", ()) if "in a Web Worker" in note]
+    print(function.__name__, type(error).__name__, len(notes))
+from js import document
 """
 
 
+@pytest.fixture
+def lines(run: Run) -> list[str]:
+    return run.stdout.splitlines()
+
+
 @pytest.mark.program(PROGRAM)
-def test_exceptions_come_back_as_what_was_raised(run: Run) -> None:
-    assert run.ok() == "all\n"
+def test_exceptions_come_back_as_what_was_raised(lines: list[str]) -> None:
+    assert lines[0] == "all"
+
+
+@pytest.mark.program(PROGRAM)
+def test_what_belongs_to_the_page_is_missed_in_words(run: Run, lines: list[str]) -> None:
+    assert lines[1:] == [
+        "imports ImportError 1",
+        "looks_up AttributeError 1",
+        "looks_up_in_global_this AttributeError 1",
+        "awaits ImportError 1",
+        "within_another ImportError 1",
+        "no_such_method AttributeError 0",
+        "no_such_module ModuleNotFoundError 0",
+    ]
+    *_, error, note = run.stderr.splitlines()
+    assert error.startswith("ImportError: cannot import name 'document' from 'js'")
+    assert "in a Web Worker" in note and "pass values" in note and run.status == 1

@@ -62,6 +62,27 @@ def test_they_share_a_worker(printed: str) -> None:
 
 @pytest.mark.idle
 @part("""
+    async def mark():
+        marks.append(1)
+        return len(marks)
+
+    async def cancel_all():
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    marks = []
+    print(shared.submit(mark).result())
+    print(shared.submit(cancel_all).result())
+    print(shared.submit(mark).result())
+""")
+def test_one_that_cancels_all_tasks_ends_no_worker(printed: str) -> None:
+    assert printed == "1\nNone\n2\n"
+
+
+@pytest.mark.idle
+@part("""
     class Caller:
         def __init__(self, base):
             self.base = base
@@ -185,6 +206,37 @@ def test_exceptions(printed: str) -> None:
 
 @pytest.mark.idle
 @part("""
+    async def by_callback(cleaned):
+        asyncio.get_running_loop().call_later(0.01, exec, "raise SystemExit(3)")
+        try:
+            await asyncio.Future()
+        finally:
+            cleaned.open()
+
+    async def by_task():
+        async def leave():
+            raise KeyboardInterrupt("k")
+
+        task = asyncio.create_task(leave())
+        try:
+            await asyncio.Future()
+        except asyncio.CancelledError:
+            return "swallowed"
+
+    bystander = shared.submit(nap, 0.2, "goes on")
+    cleaned = Gate()
+    print(repr(outcome(shared.submit(by_callback, cleaned))))
+    cleaned.wait()
+    print(repr(outcome(shared.submit(by_task))))
+    print(bystander.result())
+""")
+def test_an_exit_in_a_callback_ends_its_task(printed: str) -> None:
+    """As it ends asyncio.run."""
+    assert printed.splitlines() == ["SystemExit(3)", "KeyboardInterrupt('k')", "goes on"]
+
+
+@pytest.mark.idle
+@part("""
     gate, ended = Gate(), Gate()
     future = shared.submit(endless, gate, ended)
     gate.wait()
@@ -259,13 +311,13 @@ def test_from_the_page(run: Run) -> None:
     s.define('wait', `async def wait(value):
         import asyncio
         await asyncio.Future()`);
-    const name = await s.submit('wait', 1).then(String, ({name}) => name);
+    const waiting = s.submit('wait', 1).then(String, ({message}) => message);
     const one = await s.submit('abs', -1);
     await s.shutdown({now: true});
-    return [name, one];
+    return [await waiting, one];
 """)
 def test_from_javascript(outcome: Any) -> None:
-    """Names are of plain functions only: a coroutine is a result that can't travel."""
-    name, one = outcome
-    assert name == "PythonError"
+    """One that waits is in nobody's way, and does not outlive its scheduler."""
+    message, one = outcome
+    assert message == "the scheduler was shut down"
     assert one == 1

@@ -104,6 +104,56 @@ def root(x):
     assert js("s.define('root', args[0]); return await s.submit('root', 49)", source) == 7
 
 
+def test_coroutine_functions_run_side_by_side(js: JS) -> None:
+    outcome = js(r"""
+        s.define('meet', `import asyncio, penny
+here = []
+everybody = asyncio.Event()
+
+async def meet(number, *, of):
+    here.append(number)
+    if len(here) == of:
+        everybody.set()
+    await everybody.wait()
+    return number, penny.current_worker()`);
+        s.define('dies', 'async def dies():\n    import os\n    os._exit(3)');
+        const numbers = Array.from({length: 20}, (_, number) => number);
+        const of = 20;
+        const met = await Promise.all(
+          numbers.map(number => s.submit('meet', number, Penny.keywords({of}))));
+        const big = 'x'.repeat(100_000);
+        s.define('later', 'async def later(text):\n    return text');
+        const later = await s.submit('later', big) === big;
+        const lost = (await error(s.submit('dies'))).name;
+        return {met, later, lost, named: await error(s.submit('asyncio.sleep', 0)),
+                plain: await s.submit(s.define('later', 'def later(): return 1'))};
+    """)
+    assert outcome["met"] == [[number, 64] for number in range(20)]
+    assert outcome["later"] is True
+    assert outcome["lost"] == "WorkerLost"
+    assert outcome["plain"] == 1
+    assert outcome["named"]["type"] == "TypeError"
+    assert "define an `async def`" in outcome["named"]["pythonMessage"]
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "coroutine"),
+    [
+        ("f", "\n\nimport math\n\nasync  def f(x): pass\n", True),
+        ("f", "async def f[T](x: T): pass", True),
+        ("f", "async def g(): pass\ndef f(): pass", False),
+        ("f", "async def ff(): pass\n\ndef f(): pass", False),
+        ("f", "async def f(): pass\n\ndef f(): pass", False),
+        ("f", "def f():\n    async def f(): pass", False),
+        ("f", "@sync\nasync def f(): pass", False),
+        ("a (b", "lambda: 1", False),
+    ],
+)
+def test_whether_a_coroutine_is_defined(js: JS, name: str, source: str, coroutine: bool) -> None:
+    look = "return (await import('/penny/functions.js')).definesCoroutine(...args)"
+    assert js(look, name, source) is coroutine
+
+
 def test_define_returns_name(js: JS) -> None:
     assert js("return await s.submit(s.define('one', 'lambda: 1'))") == 1
 

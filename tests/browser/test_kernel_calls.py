@@ -80,12 +80,15 @@ def test_wrong_arguments_queue_nothing(shared_page: Page, play) -> None:
     printed = play(
         shared_page,
         """
+from functools import Placeholder, partial
+
 with penny.Scheduler(workers=1) as s:
     x, y = penny.SharedArray((4, 4), "float32"), penny.SharedArray((4,), "float64")
     s.submit(abs, 0).result()
     for function, *args in (
         (k.saxpy, 1.0, x), (k.saxpy, 1.0, x, y), (k.saxpy, 1.0, x, [1.0]), (k.saxpy, "1", x, x),
         (k.saxpy, 1.0, x, x[:, 1]), (k.negated, 2**31), (k.negated, 1.0), (k.third, 1e39),
+        (partial(k.saxpy, 1.0, x=x), ), (partial(k.saxpy, Placeholder, x), "1", x),
     ):
         try:
             s.submit(function, *args)
@@ -101,7 +104,10 @@ with penny.Scheduler(workers=1) as s:
     *said, tasks = printed.splitlines()
     assert tasks == "1"
     assert [line.split()[0] for line in said] == (
-        ["TypeError"] * 5 + ["OverflowError", "TypeError", "OverflowError", "OverflowError"]
+        ["TypeError"] * 5
+        + ["OverflowError", "TypeError", "OverflowError"]
+        + ["TypeError"] * 2
+        + ["OverflowError"]
     )
     assert all(" kernel " in line for line in said)
 
@@ -289,7 +295,7 @@ with penny.Scheduler(workers=1) as s, penny.Scheduler(workers=1) as other_s:
         "[(True, 0), (True, 1)]",
         "102 100",
         "102",
-        "False 46368",
+        "True 46368",
         "100 105",
         "101 100",
     ]

@@ -135,6 +135,48 @@ CASES = {
         assert s.submit(inspect.get_annotations, plain).result() == {"x": int, "return": float}
         """
     ),
+    "types_that_say_of_what": (
+        """
+        import typing
+        from typing import ParamSpec, TypeVar, TypeVarTuple
+        type Tree[T] = T | list[Tree[T]]
+        type Rec = dict[str, Rec]
+        type Lazy = Heavy | int
+        Id = typing.NewType("Id", int)
+        A, B, C = TypeVar("A", bound="Rec", covariant=True), TypeVarTuple("B"), ParamSpec("C")
+        class Node[T: (int, str) = int, **P = [int]]:
+            def get[Q: Node](self, q: Q) -> Q:
+                return q
+        def many[*Ts = *tuple[int]](*a: *Ts): ...
+        def local():
+            D, E = TypeVar("D", default=int), ParamSpec("E")
+            type Inner[Z: Heavy = int] = dict[Z, D] | Inner
+            return D, E, Inner
+        D, E, Inner = local()
+        def see(*given):
+            T = Tree.__type_params__[0]
+            union, inner = Tree.__value__.__args__, Inner.__value__.__args__
+            assert union[0] is T and union[1].__args__[0].__origin__ is Tree
+            assert Rec.__value__.__args__[1] is Rec and inner[1] is Inner
+            assert inner[0].__args__ == (Inner.__type_params__[0], D)
+            for lazy in (lambda: Lazy.__value__, lambda: Inner.__type_params__[0].__bound__):
+                try:
+                    raise AssertionError(lazy())
+                except NameError:
+                    pass
+            t, p = Node.__type_params__
+            assert (t.__constraints__, t.__default__, p.__default__) == ((int, str), int, [int])
+            (ts,) = many.__type_params__
+            assert repr(ts.__default__) == "*tuple[int]" and repr((t, p, ts)) == "(T, P, Ts)"
+            assert Node.get.__type_params__[0].__bound__ is Node and Node().get(3) == 3
+            assert A.__covariant__ and A.__module__ == "__main__" and D.__default__ is int
+            assert all(map(lambda a, b: a is b, given, (Tree, Rec, Id, A, B, C, D, E, Inner)))
+            return penny.current_worker(), Tree, Rec, Id, A, B, C, D, E, Inner
+        names = Tree, Rec, Id, A, B, C, D, E, Inner
+        worker, *got = s.submit(see, *names).result()
+        assert worker == 0 and all(a is b for a, b in zip(got, names))
+        """
+    ),
     "proxies": (
         """
         import js

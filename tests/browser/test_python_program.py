@@ -33,6 +33,34 @@ def test_exit_status(run: Run, status: int, stderr: str) -> None:
     assert (run.status, run.stdout, run.stderr) == (status, "before\n", stderr)
 
 
+# In a host only: on a page, where Python lives on, it would be so for the next program.
+@pytest.mark.parametrize(
+    ("status", "stderr"),
+    [
+        ending("sys.stderr = None", 0),
+        ending("import io\nsys.stdout = io.StringIO()\nsys.stdout.close()", 0),
+        ending("sys.stdout = sys.stderr = None\nsys.exit(4)", 4),
+    ],
+)
+def test_exit_status_without_streams(run: Run, status: int, stderr: str) -> None:
+    assert (run.status, run.stdout, run.stderr) == (status, "before\n", stderr)
+
+
+@pytest.mark.program("""
+    import io, sys
+
+    class Broken(io.StringIO):
+        def flush(self):
+            raise OSError("no space")
+
+    print("before")
+    sys.stdout = Broken()
+""")
+def test_output_that_is_lost_is_said(run: Run) -> None:
+    assert (run.status, run.stdout) == (120, "before\n")
+    assert run.stderr.endswith("OSError: no space\n")
+
+
 @pytest.mark.usefixtures("on")
 @pytest.mark.program(
     """\
@@ -117,6 +145,134 @@ def test_the_end_waits_for_what_was_submitted(run: Run) -> None:
     first, *results = run.ok().splitlines()
     assert first == "end"
     assert sorted(map(int, results)) == list(range(20))
+
+
+EXITS = """\
+import asyncio
+import sys
+
+import penny
+
+loop = asyncio.get_running_loop()
+
+async def leave(error):
+    raise error
+
+async def endless():
+    try:
+        await asyncio.sleep(1000)
+    finally:
+        print("cleaned")
+
+child = loop.create_task(endless())
+"""
+
+
+def exits(statement: str, status: int, stderr: str = "") -> ParameterSet:
+    program = f"{EXITS}{statement}\nawait endless()\nprint('on')"
+    return pytest.param(status, stderr, marks=pytest.mark.program(program), id=statement)
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize(
+    ("status", "stderr"),
+    [
+        exits("loop.call_soon(sys.exit, 'text')", 1, "text\n"),
+        exits("task = loop.create_task(leave(KeyboardInterrupt()))", 130, "KeyboardInterrupt"),
+        exits(
+            "s = penny.Scheduler(1)\ns.submit(abs, 1).add_done_callback(lambda _: sys.exit(5))", 5
+        ),
+    ],
+)
+def test_an_exit_in_a_callback_ends_the_program(run: Run, status: int, stderr: str) -> None:
+    assert run.status == status
+    assert set(run.stdout.splitlines()) == {"cleaned"}
+    assert stderr in run.stderr
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.program(
+    EXITS
+    + """
+def by_callback():
+    loop.call_soon(sys.exit, 3)
+
+def by_timer():
+    loop.call_later(0.01, sys.exit)
+
+def by_task():
+    global task
+    task = loop.create_task(leave(SystemExit(5)))
+
+def by_gather():
+    global task
+    task = asyncio.gather(endless(), leave(SystemExit(6)))
+
+async def main(begin):
+    begin()
+    await endless()
+
+for begin in by_callback, by_timer, by_task, by_gather:
+    try:
+        asyncio.run(main(begin))
+    except SystemExit as error:
+        print(begin.__name__, error.code, child.done())
+
+async def main():
+    task = loop.create_task(leave(KeyboardInterrupt()))
+    try:
+        await endless()
+    except asyncio.CancelledError:
+        return 1
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt as error:
+    print(repr(error), child.done())
+
+async def main():
+    sys.exit(4)
+
+try:
+    asyncio.run(main())
+except SystemExit as error:
+    print(error.code, child.done())
+child.cancel()
+await asyncio.wait([child])
+"""
+)
+def test_an_exit_in_a_callback_ends_the_asyncio_run_that_runs(run: Run) -> None:
+    assert run.status == 0
+    assert run.stdout.splitlines() == [
+        *["cleaned", "by_callback 3 False"],
+        *["cleaned", "by_timer None False"],
+        *["cleaned", "by_task 5 False"],
+        *["cleaned", "cleaned", "by_gather 6 False"],
+        "cleaned",
+        "KeyboardInterrupt() False",
+        "4 False",
+        "cleaned",
+    ]
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.program("""
+    import asyncio
+    import sys
+
+    import penny
+
+    s = penny.Scheduler(1)
+
+    def leave(future):
+        print(future.result())
+        sys.exit(6)
+
+    s.submit(abs, -1).add_done_callback(leave)
+    print("end")
+""")
+def test_an_exit_in_a_callback_after_the_end_is_the_status(run: Run) -> None:
+    assert (run.status, run.stdout) == (6, "end\n1\n")
 
 
 @pytest.mark.program("""

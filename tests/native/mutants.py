@@ -1370,8 +1370,8 @@ MUTANTS = [
     Mutant(
         "DEATHS_UNCOUNTED",
         "pool/recovery.c",
-        "  fetch_add(&shared->deaths, 1);\n",
-        "",
+        "  fetch_add(&shared->deaths, 1);\n  for",
+        "  for",
         "every outcome is collected once",
         DEATH,
     ),

@@ -13,11 +13,30 @@ const ROUNDS = Number(process.env.PENNY_FUZZ ?? 20);
 const KERNELS = kernelModule('kernels');
 const SEED = Number(process.env.PENNY_SEED ?? 1);
 
-for (const body of ['content', 'anything', 'deque', 'arrays', 'handles', 'modules'])
+/** So many rounds one thread plays, within the patience of a scene. */
+const AT_ONCE = 10;
+
+/** Plays all rounds of a body. @param {import('node:test').TestContext} t @param {string} body */
+async function play(t, body) {
+  const {crew} = scene(t);
+  let [ended, errors] = [0, 0];
+  for (let from = 0; from < ROUNDS; from += AT_ONCE) {
+    const settings = {seed: SEED + from, rounds: Math.min(AT_ONCE, ROUNDS - from), kernels: KERNELS};
+    const some = await crew.result(crew.start(BODIES, body, KEEPER, settings));
+    ended += some.ended;
+    errors += some.errors;
+  }
+  t.diagnostic(`${ended} ended well, ${errors} errors`);
+  return {ended, errors};
+}
+
+for (const body of ['content', 'anything', 'deque', 'arrays', 'handles', 'modules', 'outcomes'])
   test(`${body} in the shared memory overwritten, from seed ${SEED}`, async t => {
-    const {crew} = scene(t);
-    const thread = crew.start(BODIES, body, KEEPER, {seed: SEED, rounds: ROUNDS, kernels: KERNELS});
-    const {ended, errors} = await crew.result(thread);
-    t.diagnostic(`${ended} ended well, ${errors} errors`);
+    const {ended, errors} = await play(t, body);
     assert.ok(ended && errors, 'nothing was hit, or all');
   });
+
+test(`a task that joins its jobs, and a thief, at random, from seed ${SEED}`, async t => {
+  const {ended} = await play(t, 'joins');
+  assert.ok(ended > ROUNDS, 'hardly anything is joined');
+});

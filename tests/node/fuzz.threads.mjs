@@ -56,12 +56,13 @@ class Scene {
    * @param {WebAssembly.Module} module
    * @param {number} seed
    * @param {(text: string) => void} note
+   * @param {number} [workers]
    */
-  constructor(module, seed, note) {
+  constructor(module, seed, note, workers = 1) {
     this.random = generator(seed);
     this.note = note;
     this.core = new TestCore(module, createMemory(HEAP), KEEPER);
-    this.core.initialise(1, HEAP);
+    this.core.initialise(workers, HEAP);
     this.client = new Client(this.core.as(clientParticipant(HOST)), HOST, {waitAsync: false});
     this.fn = this.client.addFunction(new Uint8Array(700).fill(7));
     /** How each task ended, by ticket. @type {Map<number, number>} */
@@ -75,12 +76,12 @@ class Scene {
     this.port = this.newWorker();
   }
 
-  newWorker() {
+  newWorker(worker = WORKER, first = 0) {
     const {memory} = this;
     const box = (/** @type {number} */ at) => buffer(memory.subarray(at, at + INBOX));
-    const boxes = {inbox: box(0), outbox: box(INBOX), parcel: box(2 * INBOX)};
+    const boxes = {inbox: box(first), outbox: box(first + INBOX), parcel: box(first + 2 * INBOX)};
     const pool = {workers: 1, watch() {}, coroutine() {}, trace: () => ''};
-    return new WorkerPort({HEAPU8: memory}, this.core.as(WORKER), WORKER, boxes, pool);
+    return new WorkerPort({HEAPU8: memory}, this.core.as(worker), worker, boxes, pool);
   }
 
   /** A list of one Python buffer. @param {number} size */
@@ -476,6 +477,291 @@ export function modules({module}, {kernels, ...settings}, {note}) {
       if (!KERNEL_ERRORS.some(type => error instanceof type)) throw error;
       errors++;
     }
+  }
+  return {ended, errors};
+}
+
+const THIEF = 1;
+/** So many that all find room. */
+const JOBS = 5;
+
+/**
+ * A job, and what is known of it.
+ * @typedef {{id: number, handle: number, size: number, state: 'queued' | 'begun' | 'ended' | 'lost', runner: number,
+ *     raised: number, returns: number, asked: boolean}} Job
+ */
+
+/** A task that promotes jobs and joins them, and a thief, each by its WorkerPort. */
+class Joins extends Scene {
+  /** @type {Job[]} */
+  jobs = [];
+  /** What the thief is at. @type {Job | undefined} */
+  stolen;
+  made = 0;
+
+  /**
+   * @param {WebAssembly.Module} module
+   * @param {number} seed
+   * @param {(text: string) => void} note
+   * @param {boolean} wild whether words are overwritten: then nothing is known but where bytes may be read
+   */
+  constructor(module, seed, note, wild) {
+    super(module, seed, note, 2);
+    this.wild = wild;
+    this.thief = this.newThief();
+    this.pending.set(this.client.submit(this.fn, PLAIN, new Uint8Array(12)), 12);
+    this.take(this.port);
+    this.parent = this.port.task();
+    this.entry = this.port.entry();
+    this.serial = this.core.exports.function_serial(this.entry);
+  }
+
+  newThief() {
+    return this.newWorker(THIEF, 3 * INBOX);
+  }
+
+  /** What start() does, without a wait. @param {WorkerPort} port */
+  take(port) {
+    const {exports} = this.core.as(port.worker);
+    const task = exports.worker_next(port.worker, 0);
+    if (task === NOTHING) return NOTHING;
+    const next = [task];
+    /** @type {any} */ (port).core.exports = {...exports, worker_next: () => next.pop() ?? STOPPED};
+    return port.start();
+  }
+
+  /** A payload that says whose it is. @param {number} id @param {number} size */
+  payload(id, size) {
+    const bytes = new Uint8Array(size).fill(id);
+    new DataView(bytes.buffer).setInt32(0, id, true);
+    return bytes;
+  }
+
+  /** A list of three Python buffers. @param {Uint8Array} data */
+  pieces(data) {
+    const [i, j] = [this.below(data.length), this.below(data.length)].sort((a, b) => a - b);
+    const copy = this.memory.subarray(6 * INBOX, 6 * INBOX + data.length);
+    copy.set(data);
+    const pieces = [copy.subarray(0, i), copy.subarray(i, j), copy.subarray(j)];
+    return {length: 3, get: (/** @type {number} */ at) => ({...buffer(pieces[at]), destroy() {}})};
+  }
+
+  promote() {
+    if (this.jobs.length >= JOBS) return;
+    const {port, entry, serial, parent} = this;
+    const [size, returns] = [0, 0].map(() => SIZES[this.below(SIZES.length)]);
+    const id = this.made++;
+    const bytes = this.payload(id, size);
+    let handle;
+    if (size <= INBOX && this.below(2)) {
+      port.parcel.memory.set(bytes, port.parcel.address);
+      handle = port.promote(entry, serial, 0, size, false, 0, parent, false);
+    } else handle = port.promote_large(entry, serial, 0, this.pieces(bytes), {toJs: () => []}, false, 0, parent, false);
+    if (!this.wild) assert.ok(handle >= 0, `promote() gives ${handle}`);
+    if (handle < 0) return;
+    this.slots.add(handle & L.INDEX_MASK);
+    this.jobs.push({id, handle, size, state: 'queued', runner: -1, raised: this.below(2), returns, asked: false});
+  }
+
+  /**
+   * The job that a port has just begun, its arguments read as Python would.
+   * @param {WorkerPort} port
+   * @param {number} code
+   * @returns {Job}
+   */
+  begin(port, code) {
+    const size = port.arguments_size();
+    assert.ok(size <= HEAP, `arguments of ${size} bytes`);
+    const bytes = new Uint8Array(size);
+    if (code & L.Code.IS_LARGE) {
+      const half = this.below(size);
+      port.read_arguments(0, buffer(bytes.subarray(0, half)));
+      port.read_arguments(half, buffer(bytes.subarray(half)));
+      port.arguments_read();
+    } else bytes.set(port.inbox.memory.subarray(port.inbox.address, port.inbox.address + size));
+    const job = this.jobs.find(({handle}) => handle === port.task());
+    if (this.wild) return job ?? {.../** @type {Job} */ ({}), id: -1, raised: 0, returns: 12};
+    assert.ok(job?.state === 'queued', `job ${job?.id} begins, which is ${job?.state}`);
+    assert.deepEqual(bytes, this.payload(job.id, job.size), `the arguments of job ${job.id}`);
+    job.state = 'begun';
+    job.runner = port.worker;
+    return job;
+  }
+
+  /** @param {WorkerPort} port @param {Job} job */
+  end(port, job) {
+    const bytes = this.payload(~job.id, job.returns);
+    if (bytes.length <= INBOX && this.below(2)) {
+      port.outbox.memory.set(bytes, port.outbox.address);
+      port.finish(job.raised, bytes.length);
+    } else port.finish_large(job.raised, this.pieces(bytes), {toJs: () => []});
+    if (!this.wild) assert.ok(port.stack.outcomes.isEmpty, 'an outcome finds no room');
+    job.state = 'ended';
+  }
+
+  steal() {
+    if (this.stolen) return;
+    const code = this.take(this.thief);
+    if (code !== NOTHING && code !== STOPPED) this.stolen = this.begin(this.thief, code);
+  }
+
+  finishStolen() {
+    const {stolen} = this;
+    this.stolen = undefined;
+    if (stolen) this.end(this.thief, stolen);
+  }
+
+  die() {
+    if (this.below(6) === 0) this.loseThief();
+  }
+
+  loseThief() {
+    this.core.exports.recover(THIEF);
+    this.core.exports.reinject();
+    if (this.stolen) this.stolen.state = 'lost';
+    this.stolen = undefined;
+    this.thief = this.newThief();
+  }
+
+  get some() {
+    return this.jobs[this.below(this.jobs.length || 1)];
+  }
+
+  askCancel() {
+    const job = this.some;
+    if (!job) return;
+    const asked = this.port.ask_cancel(job.handle);
+    if (this.wild) return;
+    assert.equal(asked, job.state === 'begun', `job ${job.id} is asked to end, ${job.state}`);
+    job.asked ||= asked;
+  }
+
+  takeBack() {
+    const job = this.some;
+    if (!job) return;
+    const back = this.port.take_back(job.handle);
+    if (!this.wild) assert.equal(back, job.state === 'queued', `job ${job.id} is taken back, ${job.state}`);
+    if (back) this.forget(job);
+  }
+
+  look() {
+    const job = this.some;
+    if (!job) return;
+    const [ended, begun] = [this.port.ended(job.handle), this.port.begun(job.handle)];
+    if (this.wild) return;
+    assert.equal(ended, job.state === 'ended' || job.state === 'lost');
+    assert.equal(begun, job.state !== 'queued');
+  }
+
+  /** @param {Job} job */
+  forget(job) {
+    this.jobs.splice(this.jobs.indexOf(job), 1);
+  }
+
+  join(job = this.some) {
+    if (!job) return;
+    const {port} = this;
+    const {state} = job;
+    const result = port.join(job.handle, this.below(2) === 1, 0, 0);
+    if (result >= L.Code.IS_TASK) {
+      const other = this.begin(port, result);
+      if (!this.wild) assert.ok(other.id >= job.id, 'what was spawned before the job that is waited for');
+      this.end(port, other);
+    } else if (result === L.Joined.INTERRUPTED || result === L.Joined.NOTHING) {
+      port.reasons();
+      if (!this.wild) assert.ok(state === 'queued' || state === 'begun', `job ${job.id} is ${state}, and waited for`);
+    } else {
+      this.readOutcome(job, result);
+      port.release(job.handle);
+      this.forget(job);
+      this.ended++;
+    }
+  }
+
+  /** Reads an outcome as Python would. @param {Job} job @param {number} result */
+  readOutcome(job, result) {
+    const {port} = this;
+    const [worker, asked] = [port.outcome_worker(), port.outcome_asked()];
+    if (!this.wild) {
+      const {RETURNED, RAISED, LOST} = L.Joined;
+      assert.equal(result, job.state === 'lost' ? LOST : job.raised ? RAISED : RETURNED, `job ${job.id}`);
+      assert.deepEqual([worker, asked], [job.runner, job.asked ? L.CancelReason.ASKED : L.CancelReason.NOT_ASKED], `job ${job.id}`);
+    }
+    if (result === L.Joined.LOST) return;
+    const size = port.outcome_size();
+    assert.ok(size <= HEAP, `an outcome of ${size} bytes`);
+    const bytes = new Uint8Array(size);
+    if (size <= INBOX) bytes.set(port.inbox.memory.subarray(port.inbox.address, port.inbox.address + size));
+    else
+      for (let at = 0, most = 0; at < size; at += most) {
+        most = 1 + this.below(size);
+        port.read_outcome(at, buffer(bytes.subarray(at, at + most)));
+      }
+    if (!this.wild) assert.deepEqual(bytes, this.payload(~job.id, job.returns), `the outcome of job ${job.id}`);
+  }
+
+  /** @override */
+  step() {
+    const steps = [this.promote, this.promote, this.steal, this.steal, this.finishStolen, this.join, this.join];
+    steps.push(this.die, this.askCancel, this.takeBack, this.look);
+    const step = steps[this.below(steps.length)];
+    this.note(`${step.name}, ${this.jobs.length} jobs`);
+    step.call(this);
+  }
+}
+
+/**
+ * A task and a thief, at random, nothing overwritten: each join has the outcome of its own job, and at the end nothing is left.
+ * @type {Body}
+ */
+export function joins({module}, {seed, rounds}, {note}) {
+  let ended = 0;
+  for (let round = 0; round < rounds; round++) {
+    const scene = new Joins(module, seed + round, text => note(`seed ${seed + round}: ${text}`), false);
+    for (let i = 0; i < 4 * STEPS; i++) scene.step();
+    scene.finishStolen();
+    for (let i = 0; scene.jobs.length; i++) {
+      assert.ok(i < 20 * JOBS, `${scene.jobs.length} jobs never end`);
+      scene.steal();
+      scene.finishStolen();
+      scene.join();
+    }
+    scene.port.finish(0, 0);
+    scene.collect();
+    scene.client.dropFunction(scene.fn);
+    scene.client.close();
+    assert.equal(scene.core.exports.heap_used(), 0);
+    ended += scene.ended;
+  }
+  return {ended, errors: 0};
+}
+
+/**
+ * Overwrites slots and latches of jobs: a join gives an error, or an outcome that lies where one can lie; no hang.
+ * @type {Body}
+ */
+export function outcomes({module}, {seed, rounds}, {note}) {
+  let ended = 0;
+  let errors = 0;
+  const words = Array.from({length: 16}, (_, word) => word);
+  for (let round = 0; round < rounds; round++) {
+    const scene = new Joins(module, seed + round, text => note(`seed ${seed + round}: ${text}`), true);
+    let failed = 0;
+    for (let i = 0; i < STEPS && failed < ENOUGH; i++) {
+      for (const step of [() => scene.step(), () => scene.loseThief()])
+        try {
+          step();
+          break;
+        } catch (error) {
+          // The thief dies of it, whoever met it. In its recovery: where a job is to be queued was hit.
+          if (!(error instanceof CorruptionError || error instanceof WebAssembly.RuntimeError)) throw error;
+          failed++;
+        }
+      if (i % 5 === 3) scene.hitSlot(round % 2 ? CONTENT : words);
+    }
+    scene.client.close();
+    ended += scene.ended;
+    errors += failed;
   }
   return {ended, errors};
 }

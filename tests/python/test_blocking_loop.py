@@ -88,6 +88,19 @@ def test_what_can_not_come_is_told(port):
         port.run(lambda: run(main))
 
 
+def test_what_a_browser_has_not_is_told(port):
+    async def main():
+        loop = asyncio.get_running_loop()
+        with pytest.raises(NotImplementedError, match="no processes"):
+            await asyncio.create_subprocess_exec("ls")
+        with pytest.raises(NotImplementedError, match="no sockets"):
+            await asyncio.start_server(print, port=0)
+        with pytest.raises(NotImplementedError, match="signal"):
+            loop.add_signal_handler(signal.SIGINT, print)
+
+    port.run(lambda: run(main))
+
+
 def test_a_task_in_the_loop_s_wait_sees_no_loop(port):
     def inner():
         with pytest.raises(RuntimeError):

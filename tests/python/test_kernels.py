@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import operator
 import pickle
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from wasm_writer import module
 import penny
 from penny import _bridge, algorithms, jobs, kernels, wire
 from penny.engines.shared import SharedEngine, Waiting
-from penny.numbers import CancelReason, Reason
+from penny.numbers import CancelReason, Outcome, Reason
 from penny.scheduler import CurrentScheduler
 
 FUNCTIONS = {
@@ -158,6 +159,49 @@ def test_submit_checks(k, x, engine):
         engine.queue.clear()
 
 
+def wrapped(k):
+    """Callables that are known to call kernel wide, with the arguments before its own."""
+    partial = functools.partial
+    yield partial(k.wide), ()
+    yield partial(partial(k.wide)), ()
+    yield k.wide.__call__, ()
+    yield operator.call, (k.wide,)
+    yield partial(operator.call, k.wide), ()
+
+
+def test_submit_checks_what_wraps_a_kernel(k, x, engine):
+    with penny.Scheduler() as s:
+        for call, before in wrapped(k):
+            for args, error in (((), TypeError), (("1",), TypeError), ((-1,), OverflowError)):
+                with pytest.raises(error, match="kernel wide"):
+                    s.submit(call, *before, *args)
+            assert not engine.submissions
+            s.submit(call, *before, 1)
+            assert engine.queue.pop() and engine.submissions == 1
+            engine.submissions = 0
+        saxpy = functools.partial(k.saxpy, 1.0, y=x)
+        with pytest.raises(TypeError, match="'x' is missing"):
+            s.submit(saxpy)
+        with pytest.raises(TypeError, match="argument 'y' must be"):
+            s.submit(saxpy, x, y=1)
+        with pytest.raises(TypeError, match=r"kernel wide: argument 'n' must be an int"):
+            list(s.map(k.wide, [1, 2.5], chunksize=2))
+        assert not engine.submissions
+        s.submit(lambda: k.wide(-1))  # nobody knows what that will do
+        s.submit(saxpy, x)
+        assert engine.submissions == 2
+        engine.queue.clear()
+
+
+@pytest.mark.skipif(not hasattr(functools, "Placeholder"), reason="since Python 3.14")
+def test_placeholders_are_filled(k, x):
+    place = functools.Placeholder
+    kernels.check_call(functools.partial(k.saxpy, place, x), (1.0, x), {})
+    for args in ((), ("1", x), (1.0,), (1.0, x, x)):
+        with pytest.raises(TypeError, match="kernel saxpy"):
+            kernels.check_call(functools.partial(k.saxpy, place, x), args, {})
+
+
 def test_arguments_by_name_are_sent_by_place(k, x, engine):
     with penny.Scheduler() as s:
         s.submit(k.saxpy, 2, y=x, x=x)
@@ -283,9 +327,14 @@ def test_wrong_arguments_are_an_error_where_a_kernel_is_spawned(k, x):
             before = list(jobs.private)
             with pytest.raises(error, match="kernel wide"):
                 penny.spawn(k.wide, *args)
+            for call, first in wrapped(k):
+                with pytest.raises(error, match="kernel wide"):
+                    penny.spawn(call, *first, *args)
             with penny.scope() as scope:
                 with pytest.raises(error, match="kernel wide"):
                     scope.spawn(k.wide, *args)
+                with pytest.raises(error, match="kernel wide"):
+                    scope.spawn(functools.partial(k.wide, *args))
                 assert not scope._jobs
             assert jobs.private == before
         with pytest.raises(TypeError, match="kernel saxpy: argument 'x'"):
@@ -655,7 +704,7 @@ def test_a_kernel_that_comes_back_is_known(k):
         result = pickle.dumps(penny.Kernels(MODULE).wide, 5)
     assert len(result) < 150
     with forgotten():
-        port.end((0, 0, result))
+        port.end((0, Outcome.RETURNED, result))
         kernel = future.result()
         seen = []
         future.add_done_callback(lambda _: seen.append(kernels.destination))

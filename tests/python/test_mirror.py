@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import sys
+from types import ModuleType
 
 import pytest
 from mirror_pool import Script
+from wasm_writer import module
 
 from penny.errors import PickleError
 
@@ -110,6 +113,9 @@ def test_a_redefined_helper_and_class_take_effect(script):
 
 
 CHANGES = [
+    ("import collections; state = collections.OrderedDict(a=1, b=2)", "state.move_to_end('a')"),
+    ("import decimal; state = decimal.Context(prec=3)", "state.prec = 4"),
+    ("import itertools; state = itertools.count(3)", "next(state)"),
     ("state = {'a': [1]}", "state['a'].append(2)"),
     ("state = [[[]]]", "state[0][0].append(1)"),
     ("import collections; state = collections.Counter()", "state['x'] += 1"),
@@ -136,6 +142,7 @@ def test_changes_within_a_value_are_noticed(script, made, change):
     script.run("""
         import pickle
         def show(s):
+            if type(s).__name__ in ("count", "OrderedDict", "Context"): return repr(s)
             if isinstance(s, type): return s.a
             if callable(s) and not hasattr(s, "__self__") and not hasattr(s, "args"): return s()
             if type(s) in (list, tuple): return [show(i) for i in s]
@@ -200,6 +207,33 @@ def test_registrations_are_noticed(script):
     assert script.call("kind", 1) == script.call("write", 1) == "int"
 
 
+def test_what_a_class_has_beside_its_attributes(script):
+    script.run("""
+        import copy, copyreg, collections.abc
+        class A:
+            def who(self): return "A"
+        class B:
+            def who(self): return "B"
+        class C(A):
+            n = 1
+            def more(self):
+                C.n += 1
+                return C.n
+        def see():
+            c = C()
+            return c.who(), C.__name__, isinstance(c, collections.abc.Sized), copy.copy(c).who()
+    """)
+    assert script.call("see") == ("A", "C", False, "A")
+    assert script.call(script.C().more) == 2
+    script.run("C.__bases__ = (B,)")
+    assert script.call("see") == ("B", "C", False, "B")
+    script.run("C.__name__ = 'D'; copyreg.pickle(C, lambda c: (A, ()))")
+    assert script.call("see") == script.see() == ("B", "D", False, "A")
+    script.run("collections.abc.Sized.register(C); del copyreg.dispatch_table[C]")
+    assert script.call("see") == script.see() == ("B", "D", True, "B")
+    assert script.call(script.C().more) == 3
+
+
 # -- State in the worker -------------------------------------------------------------------------
 
 
@@ -234,6 +268,310 @@ def test_aliases_and_cycles_among_globals(script):
     """)
     assert script.call("same") == 3
     assert script.call("same") == 4
+
+
+def test_several_names_of_one_value(script, monkeypatch):
+    mine = ModuleType("mine")
+    monkeypatch.setitem(sys.modules, "mine", mine)
+    script.run("TABLE = ROWS = [1]\ndef add(n): ROWS.append(n)", mine.__dict__)
+    script.run("""
+        import mine
+        from mine import TABLE, add
+        first = second = third = []
+        def see():
+            third.append(2)
+            add(2)
+            return first is second is third, TABLE is mine.TABLE is mine.ROWS, len(TABLE)
+        def apart(): return second is third, len(third)
+    """)
+    assert script.call("see") == (True, True, 2)
+    early = script.put("see")
+    script.run("second = [5]")
+    assert script.call("see") == (False, True, 3)
+    assert script.call("apart") == (False, 2)
+    script.run("second = third; del first")
+    assert script.call("apart") == (True, 2)
+    assert early.run() == (True, True, 4)
+    script.run("third.append(1)")
+    assert script.call("apart", worker=1) == script.call("apart") == (True, 1)
+
+
+def test_kernels_among_the_globals(script):
+    types = {"wide": (("i64",), ("i64",))}
+    script.module.FIRST = module(types, "wide(u64 n) -> u64\n")
+    script.module.SECOND = module(types, "wide(i64 n) -> i64\n")
+    script.run("""
+        import penny
+        k = penny.Kernels(FIRST)
+        wide = k.wide
+        class Holder:
+            kernel = k.wide
+        def see(): return str(k.wide.signature), k.wide is wide is Holder.kernel
+        def give(kernel): return wide, kernel is wide
+    """)
+    assert script.call("see") == ("(u64 n) -> u64", True)
+    assert script.call("give", script.wide) == (script.wide, True)
+    early = script.put("see")
+    script.run("k = penny.Kernels(SECOND)")
+    assert script.call("see") == ("(i64 n) -> i64", False)
+    script.run("wide = Holder.kernel = k.wide")
+    assert script.call("see") == ("(i64 n) -> i64", True)
+    script.run("def wide(): pass")
+    assert script.call("see") == ("(i64 n) -> i64", False)
+    assert early.run()[0] == "(u64 n) -> u64"
+
+
+def test_two_schedulers_and_a_name_that_is_many_things(script):
+    other = Script()
+    other.module = script.module
+    script.run("""
+        X = 1
+        def helper(): return "old"
+        class C: n = 1
+        def see(): return X() if callable(X) else getattr(X, "pi", X), helper(), C.n
+    """)
+    try:
+        early = [each.put("see") for each in (script, other)]
+        for n, (source, seen) in enumerate([
+            ("X = lambda: 2", 2), ("import math as X", math.pi), ("X = [3]", [3]), ("X = 4", 4),
+        ]):  # fmt: skip
+            script.run(f"{source}\nC.n = {n}\ndef helper(): return {n}")
+            for each in (script, other)[:: 1 - n % 2 * 2]:
+                assert each.call("see") == (seen, n, n)
+        late = [each.put("see") for each in (script, other)]
+        script.run("del X")
+        for each in script, other:
+            with pytest.raises(NameError, match="'X'"):
+                each.call("see")
+        assert [each.run() for each in late] == [(4, 3, 3)] * 2
+        assert [each.run() for each in early] == [(1, "old", 1)] * 2
+    finally:
+        other.close()
+
+
+def test_functions_and_classes_have_the_very_globals(script):
+    script.run("""
+        MISSING = object()
+        REG = {}
+        LST = [REG]
+        class Base:
+            default, reg = MISSING, REG
+            nested = {"a": [REG]}
+            def __init_subclass__(cls):
+                REG[cls.__name__] = cls
+                cls.mine = REG
+            def add(self, key, default=MISSING):
+                self.reg[key] = default
+                return len(REG), default is MISSING is Base.default, self.mine is REG
+        class Sub(Base): pass
+        def keep(function, store=REG):
+            store[function.__name__] = function
+            function.store = store
+            return function
+        @keep
+        def plain(a=MISSING, *, b=REG):
+            return a is MISSING, b is REG, REG["plain"] is plain, plain.store is REG
+        def closure():
+            store = REG
+            return keep(lambda: (store is REG, LST[0] is REG, Base.nested["a"][0] is REG))
+        inner = closure()
+        REG["lst"] = LST
+        def nested(): return inner()
+        def all_of_it():
+            return REG["plain"].__defaults__[0] is MISSING, REG["Sub"].mine is REG
+    """)
+    for worker, order in enumerate([(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)]):
+        calls = [
+            (lambda w: script.call("plain", worker=w), (True,) * 4),
+            (lambda w: script.call("nested", worker=w), (True,) * 3),
+            (lambda w: script.call(script.Sub().add, "k", worker=w), (5, True, True)),
+            (lambda w: script.call("all_of_it", worker=w), (True,) * 2),
+        ]
+        for i in order:
+            call, right = calls[i]
+            assert call(worker) == right
+    script.run("REG['mine'] = 1")
+    assert script.call("plain") == (True,) * 4
+    assert script.call(script.Sub().add, "k") == (6, True, True)
+
+
+def test_register_looks_again_into_what_is_large(script):
+    script.run("""
+        BIG = list(range(5000))
+        class Table: rows = BIG
+        def see(i, rows=BIG): return rows[i], rows is BIG is Table.rows
+    """)
+    assert script.call("see", 3) == (3, True)
+    script.run("BIG[3] = 100")
+    script.records.publish(script.see)
+    assert script.call("see", 3) == (100, True)
+
+
+def test_functions_of_several_names_have_a_cell_in_common(script):
+    script.run("""
+        def account():
+            total = 0
+            def add(x):
+                nonlocal total
+                total += x
+                return total
+            class Box:
+                def add(self, x):
+                    nonlocal total
+                    total += x
+                    return total
+            return add, lambda: total, Box, {"get": lambda: total}
+        add, get, Box, table = account()
+        other, get_other, _, _ = account()
+        def by_table(): return table["get"]()
+        def by_box(x): return Box().add(x)
+    """)
+    for worker in 0, 1:
+        assert script.call("add", 5, worker=worker) == 5
+        assert script.call("get", worker=worker) == 5  # comes later, and resets nothing
+        assert script.call("by_box", 2, worker=worker) == 7
+        assert script.call("by_table", worker=worker) == 7
+        assert script.call("get_other", worker=worker) == 0
+    assert script.get() == 0
+    script.add(100)
+    assert script.call("by_table") == 100
+    assert script.call("add", 1) == 101
+    assert script.call("get", worker=1) == 100
+
+
+def test_what_a_library_has_once(script):
+    script.run("""
+        import dataclasses, os, sys
+        from os import environ
+        out, missing = sys.stdout, dataclasses.MISSING
+        @dataclasses.dataclass
+        class Size:
+            w: int
+            tags: list = dataclasses.field(default_factory=list)
+        def see(file=sys.stderr):
+            @dataclasses.dataclass
+            class Box(Size):
+                h: int = 1
+            w, tags = (field.default for field in dataclasses.fields(Size))
+            return (
+                environ is os.environ, out is sys.stdout, file is sys.stderr,
+                missing is w is tags is dataclasses.MISSING, Box(1).tags,
+            )
+    """)
+    assert script.call("see") == (True, True, True, True, [])
+
+
+def test_what_has_no_pickle_of_its_own(script):
+    script.run("""
+        import functools, itertools, struct
+        class Switch:
+            ids = itertools.count(1)
+            def turn(self, state): return state, next(self.ids)
+            on = functools.partialmethod(turn, True)
+        backwards = functools.cmp_to_key(lambda a, b: b - a)
+        pair = struct.Struct("<HH")
+        keys = type({}.keys())
+        def see():
+            return (
+                Switch().on(), sorted([1, 3, 2], key=backwards), pair.unpack(b"a" * 4),
+                isinstance({}.keys(), keys),
+            )
+    """)
+    next(script.Switch.ids)
+    assert script.call("see") == ((True, 2), [3, 2, 1], (24929, 24929), True)
+    assert script.call("see")[0] == (True, 3)
+
+
+def test_globals_of_builtin_kinds_are_made_by_none_of_their_methods(script):
+    script.run("""
+        import contextlib
+        class Pair(tuple):
+            def __new__(cls, *items): return super().__new__(cls, items)
+        class Text(str):
+            def __new__(cls, text, tag):
+                made = super().__new__(cls, text)
+                made.tag = tag
+                return made
+        class Twice(dict):
+            def __init__(self, name): self.name = name
+            def __setitem__(self, key, value): super().__setitem__(key, 2 * value)
+        class Log(list):
+            __slots__ = ("size",)
+            def append(self, item): super().append([item]); self.size = len(self)
+            extend = None
+        pair, text, twice, log = Pair(1, 2), Text("a", "b"), Twice("t"), Log()
+        twice["me"] = [1]
+        log.append(log)
+        @contextlib.contextmanager
+        def opened(n): yield n
+        @opened(1)
+        def inside(x): return x
+        def see():
+            return (
+                tuple(pair), type(pair) is Pair, text + text.tag, dict(twice), twice.name,
+                log[0][0] is log, log.size, inside(3),
+            )
+    """)
+    assert script.call("see") == script.see()
+    script.run("twice['it'] = 'x'; log.append(3)")
+    assert script.call("see") == script.see()
+
+
+def test_subclasses_that_nothing_names(script):
+    script.run("""
+        class Plugin:
+            @classmethod
+            def names(cls): return [each.__name__ for each in cls.__subclasses__()]
+        class A(Plugin): pass
+        class B(Plugin): pass
+        def see(): return Plugin.names()
+    """)
+    assert script.call("see") == script.call(script.Plugin.names, worker=1) == ["A", "B"]
+    script.run("class C(Plugin): pass")
+    assert script.call("see") == ["A", "B", "C"]
+
+
+def test_what_an_abstract_class_asks_is_not_asked_on_the_way(script):
+    script.run("""
+        import abc
+        class Shape(abc.ABC):
+            @classmethod
+            def __subclasshook__(cls, other):
+                return True if cls is Shape and "area" in vars(other) else NotImplemented
+        class Round: pass
+        class Square: area = 1
+        Shape.register(Round)
+        def see(): return [issubclass(each, Shape) for each in (Round, Square, int)]
+    """)
+    assert script.call("see") == [True, True, False]
+
+
+def test_a_module_that_gives_names_on_demand(script, monkeypatch):
+    import types
+
+    attic = types.ModuleType("attic")
+    monkeypatch.setitem(sys.modules, "attic", attic)
+    source = """
+        asked = []
+        def __getattr__(name):
+            if name.startswith("box"):
+                asked.append(name)
+                return name, len(asked)
+            raise AttributeError(name)
+    """
+    script.run(source, attic.__dict__)
+    script.run(source)
+    script.run("""
+        import attic
+        def see():
+            import __main__
+            return attic.box_a, __main__.box_b, hasattr(attic, "lid"), hasattr(__main__, "lid")
+        def names():
+            return "see" in dir(__import__("__main__"))
+    """)
+    assert script.call("see") == (("box_a", 1), ("box_b", 1), False, False)
+    assert script.call("see")[0] == ("box_a", 2)
+    assert script.call("names", worker=1)
 
 
 def test_values_that_contain_each_other(script):
@@ -383,6 +721,49 @@ def test_what_pickle_finds_by_name_is_what_the_name_is_now(script):
     assert script.call("unpack", pickle.dumps(script.Other())) == "new"
 
 
+def test_what_pickle_finds_is_the_same_whichever_function_was_called_first(script):
+    script.run("""
+        import pickle
+        class Point:
+            def shown(self): return "old"
+        def other(): return 1
+        def unpack(data): return pickle.loads(data).shown()
+    """)
+    script.call("other")
+    assert script.call("unpack", pickle.dumps(script.Point())) == "old"
+    script.run("""
+        class Point:
+            def shown(self): return "new"
+        class Other(Point): pass
+    """)
+    for worker in (0, 1):
+        script.call("other")  # which is told of the new ones
+        assert script.call("unpack", pickle.dumps(script.Point()), worker=worker) == "new"
+        assert script.call("unpack", pickle.dumps(script.Other()), worker=worker) == "new"
+
+
+def test_of_data_only_what_is_pickled_as_a_name_is_there_in_case(script):
+    script.run("""
+        import pickle
+        class Named:
+            def __init__(self, name): self.name = name
+            def __reduce__(self): return self.name
+        class Vector:
+            def __init__(self, data): self.data = data
+            def __reduce__(self): return Vector, (self.data,)
+        class Sealed:
+            def __reduce__(self): raise TypeError("sealed")
+        MISSING = Named("MISSING")
+        vector = Vector(b"large" * 100_000)
+        sealed = Sealed()
+        def is_missing(data):
+            import __main__
+            return pickle.loads(data) is getattr(__main__, "MISS" + "ING")
+    """)
+    assert script.call("is_missing", pickle.dumps(script.MISSING))
+    assert not any(len(form) > 100_000 for form in script.rows.values())
+
+
 # -- Jobs between workers ------------------------------------------------------------------------
 
 
@@ -455,6 +836,28 @@ def test_nothing_is_left_of_what_was_redefined(script):
     script.call("use")
     assert len(script.rows) < 40
     assert len(script.originals._remembered) < 40
+
+
+def test_new_names_of_data_take_no_room(script):
+    script.run("""
+        class Point: pass
+        def one(): return 1
+        def two(): return Point, "a form of more than fits into the header"
+        def three(): return two() and "of which there is one in the table, however many are called"
+    """)
+    for name in ("one", "two", "three"):
+        script.call(name)
+    rows = dict(script.rows)
+    for i in range(9):
+        script.run(f"new_{i} = [{i}]")
+        script.call(("one", "two", "three")[i % 3])
+    assert script.rows == rows
+    # Another function is another thing to ask for: when all are told of it, the old bundle goes.
+    script.run("def four(): return 4")
+    for name in ("one", "two", "three"):
+        script.call(name)
+    bundle_of_four = 1
+    assert len(script.rows) == len(rows) + bundle_of_four
 
 
 def test_a_large_global_that_is_let_go(script):

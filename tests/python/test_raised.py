@@ -14,8 +14,10 @@ import pytest
 from test_wire import elsewhere, in_main
 
 import penny
-from penny import PickleError, RemoteError, RemoteTraceback, _current
+from penny import PickleError, RemoteError, RemoteTraceback, _current, jobs, tracebacks
+from penny.exception_parts import ARGS, notes_of
 from penny.functions import ChunkCall
+from penny.missing_files import explained
 from penny.raised import dumps_exception, loads_exception
 
 LOCK = threading.Lock()
@@ -668,3 +670,50 @@ def test_javascript_sees_args_and_attributes(error, args, attributes):
 def raised_type(error):
     module = type(error).__module__
     return type(error).__name__ if module == "builtins" else f"{module}.{type(error).__name__}"
+
+
+class FrozenFile(FileNotFoundError):
+    def __setattr__(self, name, value):
+        raise dataclasses.FrozenInstanceError(name)
+
+    @property
+    def filename(self):
+        raise ValueError
+
+
+class Unwilling(Exception):
+    """What an exception has is asked for by C alone."""
+
+    def __setattr__(self, name, value):
+        raise AttributeError(name)
+
+    def __getattribute__(self, name):
+        raise AttributeError(name)
+
+    def add_note(self, note):
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Frozen(3, []), FrozenFile(2, "gone", __file__), Unwilling(1)],
+    ids=lambda each: type(each).__name__,
+)
+def test_nothing_is_asked_of_an_exceptions_class(error):
+    def deep(n):
+        if n:
+            deep(n - 1)
+        raise error
+
+    # What the worker does to it, and what the submitter does.
+    raised(deep, 100)
+    assert jobs.without_frame(error) is error
+    tracebacks.shorten(error)
+    assert len(tracebacks.entries_of(error)) == tracebacks.KEPT
+    jobs.attach(error, KeyError("other"))
+    arrived = explained(travelled(error))
+    assert type(arrived) is type(error)
+    assert ARGS.__get__(arrived) == ARGS.__get__(error)
+    notes = notes_of(arrived)
+    assert tracebacks.NOTE in notes[0] and "KeyError: 'other'" in notes[1]
+    assert len(notes) == (3 if isinstance(error, OSError) else 2)

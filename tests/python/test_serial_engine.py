@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import textwrap
 import threading
 import time
+import types
 
 import pytest
 
@@ -189,6 +192,55 @@ def test_registering_again_takes_effect_when_checking(checking):
     assert checking.submit(look_up, 1).result() == 1
     checking.register(look_up)
     assert checking.submit(look_up, 1).result() == 7
+
+
+@pytest.fixture
+def script(monkeypatch):
+    module = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    source = """
+        import os, threading
+        FACTOR = 2
+        TABLE = {"a": [1]}
+        class Scale:
+            by = 1
+        def helper(n):
+            return FACTOR * n * Scale.by
+        def scale(n):
+            TABLE["a"].append(0)
+            try:
+                return helper(n), len(TABLE["a"]), LATE
+            except NameError:
+                return helper(n), len(TABLE["a"]), False
+    """
+    exec(textwrap.dedent(source), module.__dict__)
+    return module
+
+
+def test_changes_of_globals_take_effect_when_checking(checking, script):
+    def scaled():
+        return checking.submit(script.scale, 10).result()
+
+    assert scaled() == (20, 2, False)
+    assert scaled() == (20, 3, False) and script.TABLE == {"a": [1]}
+    script.FACTOR = 3  # of what it calls
+    assert scaled()[0] == 30
+    script.TABLE["a"].append(5)  # within a value
+    assert scaled()[1] == 3
+    script.LATE = 1  # that was not there
+    assert scaled()[2]
+    del script.LATE
+    assert not scaled()[2]
+    script.Scale.by = 5
+    assert scaled()[0] == 150
+    exec("def helper(n): return -n", script.__dict__)
+    assert scaled()[0] == -10
+    script.helper = threading.Lock().acquire
+    with pytest.raises(penny.PickleError, match="helper"):
+        scaled()
+    del script.helper
+    with pytest.raises(NameError, match="helper"):
+        scaled()
 
 
 # -- Coroutines ------------------------------------------------------------------------------------

@@ -217,6 +217,23 @@ def test_a_file_that_is_only_here_is_named(engine, tmp_path, monkeypatch):
         assert not hasattr(arrived(other), "__notes__")
 
 
+def test_a_module_that_is_only_here_is_named(engine, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "only_here.py").touch()
+
+    def arrived(name):
+        future = submit(engine, double, 1)
+        error = ModuleNotFoundError(f"No module named {name!r}", name=name)
+        engine._port.end((future.ticket - 1, Outcome.RAISED, raised(error)))
+        return future.exception()
+
+    for name in "only_here", "only_here.within":
+        (note,) = arrived(name).__notes__
+        assert note.startswith(f"({name!r} can be imported where the task was submitted")
+    for name in "nowhere", "", None:
+        assert not hasattr(arrived(name), "__notes__")
+
+
 def test_ended_by_cancelled(engine):
     future = submit(engine, double, 1)
     calls: list = []

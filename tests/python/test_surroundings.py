@@ -142,6 +142,8 @@ def test_the_check_is_cheap_and_misses_nothing(tmp_path):
             lambda: os.environ.update(X="1"), lambda: os.environ.update(X="2"),
             lambda: os.environ.pop("X"), lambda: os.chdir("/"),
             lambda: os.fchdir(os.open(os.path.dirname(__file__) or "/", 0)),
+            lambda: os.environb.update({b"X": b"3"}), lambda: os.environ._data.update({b"X": b"4"}),
+            lambda: os.environ._data.clear(),
             lambda: setattr(os, "environ", {"other": "mapping"}), lambda: os.environ.update(Y="1"),
         ]
         for change in changes:
@@ -154,6 +156,24 @@ def test_the_check_is_cheap_and_misses_nothing(tmp_path):
     )
     # Without X they are as they were before it, and the second move led to where it began.
     assert len(set(taken)) == len(taken) - 2
+
+
+def test_their_version_is_another_only_if_they_are():
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import os; from penny import surroundings as s; s.watch(); os.environ['X'] = '1'\n"
+            "def set(value): os.environ['X'] = value; print(s.version(), os.environb[b'X'])\n"
+            "for value in '1', '1', '2', '1', '1': set(value)\n"
+            "for way in '/', '.': os.chdir(way); print(s.version())",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    numbers = [int(line.split()[0]) for line in done.stdout.splitlines()]
+    assert numbers == [1, 1, 2, 3, 3, 4, 4]
 
 
 def test_from_import_is_watched_too():

@@ -21,8 +21,23 @@
  *   to bump `deaths`. (Noting after c is wrong: with two deaths, a slot could be collected while it lies
  *   in the list.) Model: models/death.pml.
  *
- * Accepted: what a dead client (the async worker's) had taken from its list and not freed yet is in no list
- * and not adrift, so those slots, a batch at most, stay in use.
+ * A client may die, too: the async worker's, whose tasks others run. Those that have ended are on its list, or it had
+ * taken them from there and not freed them yet, or they are about to be pushed. What nobody will push any more is marked
+ * ADRIFT, so that the successor's steps a to d find it, and free it, as nobody's:
+ *
+ *   a worker that ends such a task                  the keeper, when the client is dead
+ *     1. notes how often the async worker has died    1. counts the death
+ *     2. says that it pushes that task                2. each slot that has ended, and whose worker does not say
+ *     3. ends it                                         that it pushes it: ADRIFT
+ *     4. pushes it                                    3. bumps `deaths`
+ *     5. no longer says so
+ *     6. if the count has moved since 1, and the word is still that of 3: ADRIFT, bumps `deaths`, wakes the client
+ *
+ * If the keeper sees it ended and then not named, its push is over. If it sees it named, either it is pushed after
+ * that death, and the successor finds it on its list; or it was pushed before, and the dead one may have taken it: then the
+ * count has moved when the worker comes to 6. A worker that dies in between leaves it to its own recovery, which marks
+ * what it has ended. To mark what the successor has taken meanwhile does no harm: it is freed as it is. Model:
+ * models/heritage.pml.
  */
 #include "kernels/kernels.h"
 #include "memory/memory.h"
@@ -91,9 +106,13 @@ static void settle_owned(u32 index, u32 dead) {
       if (!compare_exchange(&task->state, word, state_word(generation, KEEPER, CANCELLED)))
         continue; /* claimed just now: look at it again */
       task_release(index, KEEPER);
-    } else if (!is_client(dead)) { /* a client's successor collects it, and throws it away */
+    } else if (!is_client(dead)) {
       latch_abandon(index, generation);
       ask_cancel(index, generation, ASKED);
+    } else if (is_ended(state) && !(word & ADRIFT) &&
+               load(&shared->worker[participant_of(word)].pushes) != hint_of(index, generation) + 1) {
+      /* Its successor finds it, on the list or adrift, and throws it away. */
+      if (!compare_exchange(&task->state, word, word | ADRIFT)) continue;
     }
     return;
   }
@@ -102,6 +121,7 @@ static void settle_owned(u32 index, u32 dead) {
 /* Returns how many tasks were lost. Call reinject() next. */
 EXPORT(recover) u32 recover(u32 dead) {
   u32 lost = 0;
+  fetch_add(&shared->worker[dead].deaths, 1); /* before it is looked who pushes what */
   if (tracing()) trace(TRACE_LOST, 0, dead, NONE, 0);
   kernels_bury(dead); /* before anybody can see that a task is lost: who joins it looks for orphans */
   for (u32 t = 0; t < TASKS; t++) {
@@ -129,10 +149,10 @@ EXPORT(recover) u32 recover(u32 dead) {
   compare_exchange(&shared->spinner, dead + 1, 0);
   compare_exchange(&shared->onlooker, dead + 1, 0);
   if (dead < WORKERS_MAX) store(&shared->waits_for[dead], 0);
+  store(&worker->pushes, 0); /* what it names is adrift by now */
   store(&worker->hears, 0);
   store(&worker->reasons, 0);
   store(&worker->interrupt, 0);
-  worker->deaths++;
   fetch_add(&shared->deaths, 1);
   for (u32 w = 0; w <= ASYNC_WORKER; w++) {
     store(&shared->worker[w].interrupt, SIGUSR1); /* if the dead one had set a reason, and not rung yet */

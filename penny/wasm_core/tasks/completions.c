@@ -41,6 +41,22 @@ int completion_push(u32 index) {
   return 1;
 }
 
+/* Of a worker that ends a task of the async worker's client, which may die: steps 1 and 2, and 5 and 6, in recovery.c. `ended`:
+ * the task's word then. */
+u32 says_that_it_pushes(u32 index, u32 generation, u32 worker) {
+  u32 deaths = load(&shared->worker[ASYNC_WORKER].deaths);
+  store(&shared->worker[worker].pushes, hint_of(index, generation) + 1);
+  return deaths;
+}
+
+void has_pushed(u32 index, u32 ended, u32 deaths_before) {
+  store(&shared->worker[participant_of(ended)].pushes, 0);
+  if (load(&shared->worker[ASYNC_WORKER].deaths) == deaths_before) return;
+  if (!compare_exchange(&shared->task[index].state, ended, ended | ADRIFT)) return; /* it is free already */
+  fetch_add(&shared->deaths, 1);
+  client_wake(ASYNC_CLIENT);
+}
+
 /* Client only. Takes all completed tasks; returns the first (oldest) slot, the others follow by
  * `next`, or NONE. TASKS, no slot: somebody has written into the list, and it is lost. */
 EXPORT(completions_take) u32 completions_take(u32 number) {

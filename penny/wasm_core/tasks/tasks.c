@@ -121,12 +121,18 @@ EXPORT(task_finish) int task_finish(u32 index, u32 worker, u32 state, u32 size, 
   u32 generation = generation_of(word);
   if (word != state_word(generation, worker, RUNNING)) return NOT_OURS;
   u32 owner = task->owner;
+  int of_mortal = owner == client_participant(ASYNC_CLIENT);
+  u32 deaths_before = of_mortal ? says_that_it_pushes(index, generation, worker) : 0;
   /* Before anybody can know that it has ended. */
   if (tracing()) trace(TRACE_ENDED, state, NOBODY, hint_of(index, generation), 0);
   task->size = size;
   plain_store(&task->block, block); /* plain: as in task_fill() */
   if (!compare_exchange(&task->state, word, state_word(generation, worker, state))) return NOT_OURS;
-  if (is_client(owner)) return completion_push(index) ? WOKE_CLIENT : FINISHED;
+  if (is_client(owner)) {
+    int woken = completion_push(index);
+    if (of_mortal) has_pushed(index, state_word(generation, worker, state), deaths_before);
+    return woken ? WOKE_CLIENT : FINISHED;
+  }
   latch_set(index, owner, worker);
   return FINISHED;
 }

@@ -9,6 +9,8 @@ int claim(u32 hint, u32 worker);
 
 /* completions.c */
 int completion_push(u32 index);
+u32 says_that_it_pushes(u32 index, u32 generation, u32 worker);
+void has_pushed(u32 index, u32 ended, u32 deaths_before);
 void client_wake(u32 client);
 
 /* cancellation.c */

@@ -1,7 +1,7 @@
 // Recovery of promoted jobs (penny/wasm_core/pool/recovery.c, latch.c): whoever dies, owner, runner or both, and
 // wherever, the job runs at most once, a living owner learns its end, and nothing of it stays behind.
 //
-// Accepted, and so not tried here: see the end of the headers of functions.c and recovery.c.
+// Accepted, and so not tried here: see the end of the header of functions.c.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
@@ -516,6 +516,126 @@ for (const size of SIZES)
     assert.equal(successor.collect(() => assert.fail('delivered to the successor')), 0);
     play.assertNothingLeft();
   });
+
+/** Where a worker stands with a task of the dead client's that it ends. */
+const PUSHES = /** @type {const} */ ({
+  'before it is ended': null,
+  'before it is pushed': 'completion_push',
+});
+
+for (const [where, breakpoint] of Object.entries(PUSHES))
+  test(`the async worker dies while a worker ends a task of its coroutines’, ${where}`, async t => {
+    const play = new Play(t);
+    const {core, crew} = play;
+    const client = L.ASYNC_CLIENT;
+    const slot = submit(play, client, L.BATCH);
+    assert.equal(core.test.claim(core.hint(slot), RUNNER), 1);
+    runTask(play.runner, slot);
+    core.as(COROUTINES).exports.completions_arm(client);
+    if (breakpoint) {
+      core.pauseAt(breakpoint);
+      const ending = crew.start(RECOVERY, 'ender', RUNNER, {slot, id: ID, size: play.size});
+      await crew.go();
+      core.awaitPause(breakpoint);
+      play.recover(ASYNC);
+      assert.equal(core.exports.adrift_next(client, 0) >>> 0, NONE, 'somebody will push it yet');
+      core.resume(breakpoint);
+      await crew.result(ending);
+    } else {
+      play.recover(ASYNC);
+      endTask(play.runner, slot, ID, play.size);
+    }
+    const successor = new Client(core.as(COROUTINES), client);
+    t.after(() => successor.close());
+    successor.inherit();
+    play.assertNothingLeft();
+  });
+
+test('the async worker dies with what a worker has just pushed in its hands', async t => {
+  const play = new Play(t);
+  const {core, crew} = play;
+  const client = L.ASYNC_CLIENT;
+  const slot = submit(play, client, L.BATCH);
+  assert.equal(core.test.claim(core.hint(slot), RUNNER), 1);
+  runTask(play.runner, slot);
+  core.pauseAt('has_pushed');
+  const ending = crew.start(RECOVERY, 'ender', RUNNER, {slot, id: ID, size: play.size});
+  await crew.go();
+  core.awaitPause('has_pushed');
+  assert.equal(core.exports.completions_take(client), slot);
+  play.recover(ASYNC);
+  assert.equal(core.exports.adrift_next(client, 0) >>> 0, NONE, 'the keeper can’t know that it has been pushed');
+  const successor = new Client(core.as(COROUTINES), client);
+  t.after(() => successor.close());
+  successor.inherit();
+  core.resume('has_pushed');
+  await crew.result(ending);
+  while (!core.exports.all_quiet()) await new Promise(later => setTimeout(later)); // the test's time limit ends it
+  play.assertNothingLeft();
+});
+
+test('the async worker’s deaths leave more slots behind than there are, and all come free', t => {
+  const play = new Play(t);
+  const {core, runner} = play;
+  const client = L.ASYNC_CLIENT;
+  const batch = 256;
+  /** @param {number[]} slots */
+  const run = slots => {
+    for (const slot of slots) {
+      assert.equal(core.test.claim(core.hint(slot), RUNNER), 1);
+      runTask(runner, slot);
+    }
+  };
+  /** @param {number[]} slots */
+  const end = slots => slots.forEach(slot => assert.notEqual(endTask(runner, slot, ID, play.size), 0));
+  const submitBatch = (/** @type {number} */ length) =>
+    Array.from({length}, () => submit(play, client, L.BATCH));
+  const successor = () => {
+    const me = new Client(core.as(COROUTINES), client, {waitAsync: false});
+    me.inherit();
+    return me;
+  };
+  /** @type {number[]} */
+  let running = [];
+  for (let left = 0; left <= L.TASKS; left += batch) {
+    const me = successor();
+    end(running); // of its predecessor's, in between
+    const taken = submitBatch(batch);
+    run(taken);
+    end(taken);
+    // It dies with a batch in its hands, with others on its list, queued, and running.
+    assert.ok(core.exports.completions_take(client) >>> 0 !== NONE);
+    const [listed, still] = submitBatch(3);
+    run([listed, still]);
+    end([listed]);
+    running = [still];
+    me.close();
+    play.recover(ASYNC);
+    while (core.test.injector_take(L.BATCH) !== -1); // stale hints
+  }
+  const last = successor();
+  t.after(() => last.close());
+  end(running);
+  last.collect(() => assert.fail('delivered to the successor'));
+  play.assertNothingLeft();
+});
+
+test('what a predecessor’s tasks leave when they end later is thrown away, though the successor submits nothing', async t => {
+  const play = new Play(t);
+  const {core} = play;
+  const client = L.ASYNC_CLIENT;
+  const slot = submit(play, client, L.BATCH);
+  assert.equal(core.test.claim(core.hint(slot), RUNNER), 1);
+  play.recover(ASYNC);
+  const successor = new Client(core.as(COROUTINES), client);
+  t.after(() => successor.close());
+  successor.inherit();
+  assert.equal(core.exports.all_quiet(), 0);
+  runTask(play.runner, slot);
+  endTask(play.runner, slot, ID, play.size);
+  while (!core.exports.all_quiet()) await new Promise(later => setTimeout(later)); // the test's time limit ends it
+  play.assertNothingLeft();
+});
 
 test('the successor’s own tasks are not thrown away', t => {
   const play = new Play(t);

@@ -1,5 +1,6 @@
 // Threads of recovery.test.mjs.
 import {Player} from '../support/player.mjs';
+import {endTask} from '../support/pool.threads.mjs';
 import {generator} from '../support/threads.mjs';
 
 /** @typedef {import('../support/threads.mjs').Body} Body */
@@ -19,6 +20,11 @@ export function keeper({exports}, _, {note, signals}) {
 /** A client that gives back a slot. @type {Body} */
 export function freer({exports}, {slot, client}) {
   exports.task_free(slot, client);
+}
+
+/** A worker that ends the task that it has run. @type {Body} */
+export function ender(core, {slot, id, size}) {
+  return endTask(core, slot, id, size);
 }
 
 /** A host worker that keeps some tasks pending until it is over. Returns how they ended. @type {Body} */

@@ -34,6 +34,7 @@ export const BREAKPOINTS = /** @type {const} */ ([
   'deque_newest',
   'ask_cancel',
   'park',
+  'has_pushed',
 ]);
 
 /** @param {string} file */

@@ -154,3 +154,4 @@ BREAKPOINT(18, u32, deque_newest, (struct deque *deque), (deque))
 BREAKPOINT(19, int, ask_cancel, (u32 index, u32 generation, u32 why), (index, generation, why))
 BREAKPOINT(20, int, park, (u32 worker, u32 joined, int help, i64 nanoseconds),
            (worker, joined, help, nanoseconds))
+BREAKPOINT(21, void, has_pushed, (u32 index, u32 ended, u32 deaths_before), (index, ended, deaths_before))

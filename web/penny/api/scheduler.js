@@ -1,15 +1,14 @@
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
 import {CorruptionError} from '../core/corruption.js';
-import {Outcome} from '../core/layout.js';
-import {Flag} from '../core/layout.js';
+import {Flag, Outcome} from '../core/layout.js';
 import {KernelModule} from '../kernels/binary.js';
 import {KernelModules} from '../kernels/modules.js';
-import {HeapLimitError, PLAIN} from '../tasks/calls.js';
+import {HeapLimitError, PLAIN, queueOf} from '../tasks/calls.js';
 import {Client} from '../tasks/client.js';
 import {chromeTrace} from '../trace/chrome.js';
 import {PickleError} from '../wire/errors.js';
 import {decodeException} from '../wire/exceptions.js';
-import {pickledKernel, pickledName, pickledSource} from '../wire/functions.js';
+import {definesCoroutine, pickledKernel, pickledName, pickledSource} from '../wire/functions.js';
 import {decode} from '../wire/read.js';
 import {encodeArguments, measureArguments} from '../wire/write.js';
 import {BrokenPool, WorkerLost} from './errors.js';
@@ -65,13 +64,18 @@ export class Scheduler extends EventTarget {
   /**
    * Defines a Python function for later submissions under `name`; again, to change it.
    * @param {string} name
-   * @param {string} source "def name(…): …", with imports as needed, or an expression: "lambda x: x + 1"
+   * @param {string} source "def name(…): …", with imports as needed, or an expression: "lambda x: x + 1". Calls of an
+   *     `async def` run side by side in a worker that is for waiting.
    * @returns {string} name
    */
   define(name, source) {
     this.#open();
-    return this.#define(name, pickledSource(name, source));
+    this.#define(name, pickledSource(name, source));
+    if (definesCoroutine(name, source)) this.#coroutines.add(this.#functions.get(name));
+    return name;
   }
+  /** Those that are coroutine functions. @type {WeakSet<any>} */
+  #coroutines = new WeakSet();
 
   /**
    * Defines the kernels of a WebAssembly module for later submissions, each under its name:
@@ -166,19 +170,22 @@ export class Scheduler extends EventTarget {
     const last = /** @type {any} */ (args[args.length - 1]);
     const kwargs = (typeof last === 'object' && last?.[KEYWORDS]) || null;
     if (kwargs) args.pop();
-    const flags = kwargs ? Flag.HAS_KWARGS : 0;
+    const coroutine = this.#coroutines.has(fn);
+    const flags = (kwargs ? Flag.HAS_KWARGS : 0) | (coroutine ? Flag.COROUTINE : 0);
     /** @type {Set<SharedArray>} */
     const arrays = new Set();
-    const inline = client.submitInline(
-      fn,
-      flags,
-      (bytes, offset, limit) => {
-        const size = encodeArguments(args, kwargs, bytes, offset, limit, arrays);
-        this.#open(); // a getter among the arguments may have shut it down
-        return arrays.size ? -1 : size;
-      },
-      ticket,
-    );
+    const inline =
+      !coroutine &&
+      client.submitInline(
+        fn,
+        flags,
+        (bytes, offset, limit) => {
+          const size = encodeArguments(args, kwargs, bytes, offset, limit, arrays);
+          this.#open(); // a getter among the arguments may have shut it down
+          return arrays.size ? -1 : size;
+        },
+        ticket,
+      );
     if (inline) return;
     // Too large for a slot, or no slot, or arrays to be carried: pickle here.
     arrays.clear();
@@ -188,7 +195,7 @@ export class Scheduler extends EventTarget {
       if (!array.isIn(client.core))
         throw new PickleError('args', 'a shared array of another scheduler cannot be sent to this one');
     const numbers = new Set([...arrays].map(array => array.number));
-    client.submit(fn, {...PLAIN, flags}, bytes, [...numbers], ticket);
+    client.submit(fn, {...PLAIN, flags, queue: queueOf(flags, false)}, bytes, [...numbers], ticket);
   }
 
   /**

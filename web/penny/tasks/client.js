@@ -44,6 +44,8 @@ export class Client {
   /** Whether collect() is at work, and how many outcomes it has handed over. */
   #collecting = false;
   #count = 0;
+  /** How many tasks of a predecessor have yet to end. */
+  #inherited = 0;
   /** Whose outcome is being handed over although it has not ended. @type {Ticket} */
   #ending = UNKNOWN;
 
@@ -75,7 +77,7 @@ export class Client {
     this.#completed = new Completed(core, number);
     this.#listener = new Listener(core, number, waitAsync, {
       seen: () => this.#seen,
-      pending: () => this.pending > 0,
+      pending: () => this.pending > 0 || this.#inherited > 0,
       hasCompletions: () => this.#hasCompletions(),
       oncompletions: () => this.oncompletions(),
     });
@@ -95,6 +97,24 @@ export class Client {
   /** Whose these are, in the order of submission. */
   tickets() {
     return [...this.#calls.keys()];
+  }
+
+  /**
+   * Throws away what a predecessor of this number has left that has died: what has ended, and what will. Before
+   * anything is submitted.
+   */
+  inherit() {
+    const {core, participant} = this;
+    for (let index = 0; index < L.TASKS; index++) {
+      const state = core.taskWord(index, L.TASK_STATE_WORD) & L.STATE_MASK;
+      // What it had queued or was filling is withdrawn by now.
+      const its = state >= L.State.RUNNING && core.taskWord(index, L.TASK_OWNER_WORD) === participant;
+      this.#inherited += Number(its);
+    }
+    if (!this.#inherited) return;
+    this.oncompletions = () => this.collect(() => false); // until there is somebody to deliver to
+    this.oncompletions();
+    this.listen();
   }
 
   /** Ends it: nothing is collected any more, and nothing keeps it or its memory alive. */
@@ -358,6 +378,7 @@ export class Client {
       if (ticket === UNKNOWN) {
         this.#completed.shift();
         core.exports.task_free(index, number);
+        if (this.#inherited) this.#inherited--;
         continue;
       }
       const word = core.taskWord(index, L.TASK_STATE_WORD);

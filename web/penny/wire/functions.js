@@ -48,6 +48,19 @@ export const pickledName = name => pickledCall('penny.named', 'find', [name]);
 export const pickledSource = (name, source) => pickledCall('penny.named', 'define', [name, source]);
 
 /**
+ * Whether that function is a coroutine function, which runs in the worker for those. (With a decorator it is whatever that
+ * makes of it, which nobody knows here.)
+ * @param {string} name
+ * @param {string} source
+ */
+export function definesCoroutine(name, source) {
+  const lines = source.trim().split('\n');
+  const heads = lines.map(line => /^(async[ \t]+)?def[ \t]+([^\s([]+)/.exec(line));
+  const last = heads.findLastIndex(head => head?.[2] === name);
+  return Boolean(heads[last]?.[1]) && !lines[last - 1]?.startsWith('@');
+}
+
+/**
  * A kernel.
  * @param {number} module its number in the scheduler's memory
  * @param {Uint8Array} digest the first 16 bytes of its SHA-256

@@ -19,6 +19,7 @@ export async function start(here, message) {
   const client = new Client(new Core(parts.core, memory, clientParticipant(ASYNC)), ASYNC);
   client.onwatch = pool.watch;
   client.oncoroutine = pool.coroutine;
+  client.inherit();
   const {_module} = pyodide;
   const main = pyodide.pyimport('penny.coroutines').main;
   tellPage(here, {type: 'ready'});

@@ -150,7 +150,7 @@ async def meet(number, *, of):
     ],
 )
 def test_whether_a_coroutine_is_defined(js: JS, name: str, source: str, coroutine: bool) -> None:
-    look = "return (await import('/penny/functions.js')).definesCoroutine(...args)"
+    look = "return (await import('/penny/wire/functions.js')).definesCoroutine(...args)"
     assert js(look, name, source) is coroutine
 
 

@@ -32,9 +32,9 @@ enum outcome {
 /* Why a running task was asked to end (cancellation.c): one of these, or TIMED_OUT. */
 enum cancel_reason { NOT_ASKED = 0, ASKED = 1 };
 
-/* What there is no room for, or no more: in the place of what would be 0 or more. */
+/* Instead of a handle, a place or a number, which are 0 or more. */
 enum refusal {
-  NO_ROOM = -1,    /* for a job, a function, a bundle, a module of kernels */
+  NO_ROOM = -1,    /* for the job, function, bundle or module of kernels */
   ENTRY_GONE = -2, /* promote(): the function has left the table */
 };
 

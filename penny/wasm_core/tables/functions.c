@@ -20,6 +20,8 @@ static inline u32 serial_of(u64 life) { return (u32)(life >> 32); }
 static inline u32 maker_of(u64 life) { return (u32)life >> 24; } /* participant + 1 */
 static inline u32 references_of(u64 life) { return (u32)life & 0xffffff; }
 
+_Static_assert(FUNCTIONS < 1 << ENTRY_BITS, "an entry's number is a part of its place");
+
 /* Numbers come from slots: one that is none would lead anywhere. */
 static int is_entry(u32 number) { return number - 1 < FUNCTIONS; }
 static struct function *entry(u32 number) { return &shared->function[number - 1]; }

@@ -305,6 +305,68 @@ def test_a_task_s_surroundings_are_the_script_s(run: Run) -> None:
     ]
 
 
+@pytest.mark.program("""
+    import csv
+    import decimal
+    import logging
+    import sys
+    import warnings
+    import penny
+
+    class Shout(logging.Formatter):
+        def format(self, record):
+            return super().format(record).upper()
+
+    decimal.getcontext().prec = 5
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
+    logging.root.handlers[0].setFormatter(Shout("%(name)s: %(message)s"))
+    logging.getLogger("quiet").disabled = True
+    warnings.simplefilter("error")
+    sys.setrecursionlimit(20_000)
+    csv.field_size_limit(99)
+
+    def see():
+        logging.getLogger("loud").debug("by %s", penny.current_worker())
+        logging.getLogger("quiet").error("not seen")
+        try:
+            warnings.warn("odd")
+            raised = False
+        except UserWarning:
+            raised = True
+        limits = sys.getrecursionlimit(), csv.field_size_limit()
+        return penny.current_worker(), str(decimal.Decimal(1) / 7), raised, *limits
+
+    async def see_while_waiting():
+        return see()
+
+    def settle():
+        decimal.getcontext().prec = 3
+
+    with penny.Scheduler(workers=1) as s:
+        for task in see, see_while_waiting:
+            print(s.submit(task).result())
+        s.submit(settle).result()
+        logging.root.setLevel(logging.ERROR)
+        print(s.submit(see).result())
+        decimal.getcontext().prec = 28
+        warnings.simplefilter("ignore")
+        for task in see, see_while_waiting:
+            print(s.submit(task).result())
+""")
+def test_a_task_finds_what_the_script_has_set_in_the_standard_library(run: Run) -> None:
+    lines = run.ok().splitlines()
+    seventh = "0.1428571428571428571428571429"
+    assert lines == [
+        "LOUD: BY 0",
+        "(0, '0.14286', True, 20000, 99)",
+        "LOUD: BY 64",
+        "(64, '0.14286', True, 20000, 99)",
+        "(0, '0.143', True, 20000, 99)",
+        f"(0, '{seventh}', False, 20000, 99)",
+        f"(64, '{seventh}', False, 20000, 99)",
+    ]
+
+
 # -- files -----------------------------------------------------------------------------------------
 
 

@@ -134,19 +134,15 @@ class _Plain:
     def __init__(self, module: str, values: dict[str, tuple[str, str, Any]]) -> None:
         self._module = module
         self._values = values
-        self._seen: list[Any] = []
-        self._getters: list[Callable[[], Any]] = []
 
     def begin(self) -> None:
-        module = sys.modules[self._module]
-        self._getters = [getattr(module, get) for get, _, _ in self._values.values()]
+        pass
 
     def see(self) -> list[list[Any]]:
-        self._seen = [get() for get in self._getters]
         return []
 
     def changed(self) -> bool:
-        return [get() for get in self._getters] != self._seen
+        return False
 
     def values(self) -> dict[Key, Any]:
         return {
@@ -500,15 +496,22 @@ class _Csv(_Plain):
     def begin(self) -> None:
         import csv
 
-        super().begin()
         self._csv = csv
 
     def see(self) -> list[list[Any]]:
-        self._dialects = self._registered()
-        return super().see()
+        csv = self._csv
+        self._names = csv.list_dialects()
+        self._dialects = [csv.get_dialect(name) for name in self._names]
+        self._limit = csv.field_size_limit()
+        return []
 
     def changed(self) -> bool:
-        return super().changed() or self._registered() != self._dialects
+        csv = self._csv
+        return (
+            csv.list_dialects() != self._names
+            or list(map(csv.get_dialect, self._names)) != self._dialects
+            or csv.field_size_limit() != self._limit
+        )
 
     def values(self) -> dict[Key, Any]:
         csv = self._csv

@@ -30,7 +30,7 @@ from penny.by_value import PROTOCOL, CachedFunction, is_importable, may_be_name
 from penny.code_names import attribute_names
 from penny.errors import Untravelled
 from penny.mirror import GONE, OFFERS, SETTINGS, SURROUNDINGS, Item, header_opcodes, part, refer
-from penny.payload import ATOMS, LARGE, Tangled, dump_definition
+from penny.payload import ATOMS, LARGE, Tangled, dump_definition, is_large
 from penny.random_streams import generators_anew
 from penny.watching import Watch, are_same
 
@@ -855,8 +855,9 @@ class Originals:
         try:
             closures = {}
             for name, value in list(module.namespace.items()):
+                # Of other modules than the script's values are asked for: `getattr(settings, …)`.
                 if (name in _ASKED_BY_PYTHON or not name.startswith("__")) and (
-                    module.key != "__main__" or _may_be_asked_for(value)
+                    _may_be_asked_for(value) or (module.key != "__main__" and not _is_bulky(value))
                 ):
                     closure = _Closure(self, offered=True)
                     try:
@@ -903,7 +904,7 @@ class Originals:
         """Whether a global is too large to go along where nothing is known to need it."""
         module = self.modules[key]
         value = module.namespace.get(name)
-        return name not in module.definitions and _is_larger(value)
+        return name not in module.definitions and (_is_larger(value) or is_large(value))
 
     # -- The table -------------------------------------------------------------------------------
 
@@ -1017,6 +1018,18 @@ def _is_larger(value: Any) -> bool:
     try:
         return len(value) > OFFERED_ITEMS
     except Exception:
+        return False
+
+
+def _is_bulky(value: Any) -> bool:
+    """Whether an offer would copy much, or keep a shared array, which nobody may ever ask for."""
+    if _is_named(value) or type(value) is ModuleType:
+        return False
+    if _is_larger(value) or is_large(value) or type(value).__module__ == "penny.arrays":
+        return True
+    try:
+        return is_large(object.__getattribute__(value, "__dict__"))
+    except AttributeError:
         return False
 
 

@@ -119,6 +119,7 @@ ADVICE = "a task can't read from stdin: read in the script, and pass what came t
 
 
 @pytest.mark.program("""
+    import os
     import sys
     import penny
 
@@ -149,26 +150,51 @@ ADVICE = "a task can't read from stdin: read in the script, and pass what came t
     async def waits():
         return input()
 
+    def closed():
+        sys.stdin.close()
+        return input()
+
+    def descriptor():
+        return os.read(0, 1)
+
+    async def device():
+        return open("/dev/stdin").read()
+
+    def opened():
+        with open(0) as file:
+            return file.read()
+
+    def opened_again():
+        return open(0).read()
+
     def attempt(name, f, *args):
         try:
             print(name, f(*args))
         except Exception as error:
-            print(f"{name}: {type(error).__name__}: {error}")
+            print(f"{name}: {type(error).__name__}: {error}", *getattr(error, "__notes__", ()))
 
     with penny.Scheduler(workers=1) as s:
-        for f in ask, lines, read, raw, stop, traced, get, waits:
+        for f in ask, lines, read, raw, stop, traced, get, waits, closed, read:
+            attempt(f.__name__, lambda: s.submit(f).result(20))
+        for f in descriptor, device, opened, opened_again:
             attempt(f.__name__, lambda: s.submit(f).result(20))
         state = s.submit(lambda: (penny.current_worker(), sys.gettrace())).result()
         print(state, s.stats()["workers"][0]["deaths"])
     attempt("script", input)
     attempt("script", breakpoint)
+    os.read(0, 1)
 """)
 def test_whoever_reads_where_nothing_is_to_be_read_is_told_so(run: Run) -> None:
     said = run.stdout
-    for name in "ask", "lines", "read", "raw", "stop", "traced", "get", "waits":
+    for name in "ask", "lines", "read", "raw", "stop", "traced", "get", "waits", "closed":
         assert f"{name}: RuntimeError: {ADVICE}" in said, said
+    assert said.count(f"\nread: RuntimeError: {ADVICE}") == 2
+    for name in "descriptor", "device", "opened", "opened_again":
+        assert f"{name}: OSError: [Errno " in said, said
+    assert said.count(f" (A{ADVICE[1:]}") == 4
     assert "(0, None) 0\n" in said
     assert said.count("script: RuntimeError: there is no stdin here: ask on the page") == 2
+    assert run.stderr.splitlines()[-1].startswith("(There is no stdin here: ask on the page")
 
 
 READING = """

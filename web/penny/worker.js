@@ -7,7 +7,7 @@ import {followClock} from './clock.js';
 import {ASYNC, Core, clientParticipant} from './core.js';
 import {CoroutinePort} from './coroutine_port.js';
 import {hostPools} from './host.js';
-import {blockingRead} from './input.js';
+import {blockingRead, NO_STDIN} from './input.js';
 import {inWords} from './errors.js';
 import {SCRIPT, writeTo} from './output.js';
 import {ASYNC_WORKER} from './layout.js';
@@ -99,6 +99,7 @@ async function runPool(message) {
   pyodide = await bootPyodide(parts, {ahead});
   report(pyodide, worker, counts);
   removeTerminals(pyodide);
+  pyodide.setStdin(NO_STDIN);
   pyodide.pyimport('penny.input').refuse();
   await addExtras(pyodide, extras);
   const core = new Core(parts.core, memory, worker);
@@ -162,8 +163,9 @@ async function startHost({parts, clock, extras, workers, trace, input, counts, w
     const read = blockingRead(input.buffer, size => post({type: 'input', size}));
     pyodide.setStdin({read, isatty: input.terminal});
   } else {
-    const {refuse, NO_STDIN} = pyodide.pyimport('penny.input');
-    refuse(NO_STDIN);
+    pyodide.setStdin(NO_STDIN);
+    const stdin = pyodide.pyimport('penny.input');
+    stdin.refuse(stdin.NO_STDIN);
   }
   await addExtras(pyodide, extras);
   pools = hostPools(parts.core, post, waitAsync);

@@ -12,7 +12,16 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from penny import _bridge, event_loop, mirror, output, surroundings, tracebacks, where
+from penny import (
+    _bridge,
+    event_loop,
+    mirror,
+    output,
+    settings,
+    surroundings,
+    tracebacks,
+    where,
+)
 from penny._bridge import ClientPort, CoroutinePort
 from penny.by_value import set_names
 from penny.engines import current
@@ -92,6 +101,7 @@ class Coroutines:
         self._mirror = mirror.start(self._bundle)
         self._mirror.on_change = self._functions.set_aside
         self._mirror.apply_surroundings = surroundings.apply
+        self._mirror.apply_settings = settings.apply
         set_names(self._mirror.results)
         self._running: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[int] = set()
@@ -142,6 +152,7 @@ class Coroutines:
             arguments = self._arguments(handle)
             function_header = self._functions.header(port.serial(handle))
             mirror.of_task(self._mirror.joined(function_header, self._mirror.last))
+            settings.enter_context()
             if port.has_kwargs(handle):
                 result = await function(*arguments[0], **arguments[1])
             else:

@@ -18,6 +18,7 @@ __all__ = [
     "GROUP_MESSAGE",
     "SUPPRESS_CONTEXT",
     "add_notes",
+    "linked",
     "notes_of",
     "set_traceback",
     "traceback_of",
@@ -43,6 +44,19 @@ def traceback_of(error: BaseException) -> TracebackType | None:
 def set_traceback(error: BaseException, entry: TracebackType | None) -> None:
     """Give it another traceback, or none."""
     _traceback.__set__(error, entry)
+
+
+def linked(error: BaseException) -> list[BaseException]:
+    """The exception, its cause, context and members, and theirs: all that a traceback shows."""
+    found = [error]
+    seen = {id(error)}
+    for each in found:  # grows meanwhile
+        members = GROUP_MEMBERS.__get__(each) if isinstance(each, BaseExceptionGroup) else ()
+        for other in (CAUSE.__get__(each), CONTEXT.__get__(each), *members):
+            if other is not None and id(other) not in seen:
+                seen.add(id(other))
+                found.append(other)
+    return found
 
 
 def notes_of(error: BaseException) -> list[Any]:

@@ -10,21 +10,31 @@ from __future__ import annotations
 
 import contextlib
 import copyreg
-from collections.abc import Iterator
-from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import (
+    BuiltinFunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    TracebackType,
+)
 from typing import Any, NamedTuple, cast
 
-from penny.exception_parts import ARGS, ATTRIBUTES
+from penny.exception_parts import ARGS, ATTRIBUTES, linked
 
 __all__ = [
     "FAILURES",
     "LeftBehind",
     "State",
     "bare",
+    "can_be_printed",
+    "can_be_shown",
     "fields_of",
     "message_of",
     "pickles_itself",
     "plain",
+    "printed",
     "qualified_name",
     "set_field",
     "show",
@@ -118,6 +128,89 @@ def pickles_itself(cls: type[BaseException]) -> bool:
 
 # -- Texts -----------------------------------------------------------------------------------------
 
+_LEVELS = 100
+"""Values within each other to so many levels are shown."""
+
+# What `str` of built-in exceptions, or a traceback, shows of them besides `args`.
+_SHOWN = tuple(
+    (kind, vars(kind)[name])
+    for kind, names in (
+        (OSError, ("errno", "strerror", "filename", "filename2")),
+        (SyntaxError, ("msg", "filename", "lineno")),
+        (UnicodeDecodeError, ("encoding", "reason")),
+        (UnicodeEncodeError, ("encoding", "reason")),
+        (UnicodeTranslateError, ("reason",)),
+    )
+    for name in names
+)
+
+
+def can_be_printed(error: BaseException) -> bool:
+    """Whether a traceback with it can be made, as far as it goes: see `can_be_shown`."""
+    notes = ATTRIBUTES.__get__(error).get("__notes__")
+    return (_shows_no_others(error) or can_be_shown(error)) and can_be_shown(notes)
+
+
+def _shows_no_others(error: BaseException) -> bool:
+    """Whether it says how many it is a group of, not which."""
+    return type(error).__str__ is BaseExceptionGroup.__str__
+
+
+def can_be_shown(value: object) -> bool:
+    """Whether `str` and `repr` of it come to an end, as far as that is the interpreter's business.
+
+    They do not for an exception that is its own only argument. CPython guards such a recursion from
+    C to C by its stack's pointer, which these functions do not move in WebAssembly: it would be the
+    end of Python, and so would one that ends, but too deep. Calls nothing of the program's.
+    """
+    return _is_shallow(value, _LEVELS, {}, set())
+
+
+def _is_shallow(value: Any, levels: int, known: dict[int, int], around: set[int]) -> bool:
+    """Whether the value goes no deeper.
+
+    Args:
+        value: The value.
+        levels: So many.
+        known: What has been found to go no deeper than so many, by identity.
+        around: The containers that it is in. In them they show as "[...]".
+    """
+    kind = type(value)
+    parts: Any
+    if issubclass(kind, BaseException):
+        args = ARGS.__get__(value)
+        parts = [*(args if len(args) == 1 else (args,)), *_shown_fields(value)]
+    elif kind is list or kind is tuple or kind is set or kind is frozenset or kind is deque:
+        parts = value
+    elif kind is dict:
+        parts = [*value.keys(), *value.values()]
+    else:
+        return True
+    i = id(value)
+    if i in around or known.get(i, levels + 1) <= levels:
+        return True
+    if not levels:
+        return False
+    inside = around if issubclass(kind, BaseException) else around | {i}
+    for each in parts:
+        if not _is_shallow(each, levels - 1, known, inside):
+            return False
+    known[i] = levels
+    return True
+
+
+def _shown_fields(error: BaseException) -> Iterator[Any]:
+    for kind, member in _SHOWN:
+        if isinstance(error, kind):
+            with contextlib.suppress(AttributeError):  # not set
+                yield member.__get__(error)
+
+
+def _text(form: Callable[[Any], str], value: object) -> str:
+    if not can_be_shown(value):
+        raise RecursionError("it contains itself, or is nested too deep")
+    return plain(form(value))
+
 
 def plain(text: str) -> str:
     """The text, if it is of a class of the user's, too."""
@@ -135,7 +228,7 @@ def type_name(error: BaseException) -> str:
 def message_of(error: BaseException) -> str:
     """What it says."""
     try:
-        return plain(str(error))
+        return plain(str(error)) if _shows_no_others(error) else _text(str, error)
     except FAILURES:
         return "<its __str__ failed>"
 
@@ -143,7 +236,7 @@ def message_of(error: BaseException) -> str:
 def show(value: object) -> str:
     """What a value shows."""
     try:
-        return plain(repr(value))
+        return _text(repr, value)
     except FAILURES:
         return f"<{qualified_name(type(value))}>"
 
@@ -151,9 +244,27 @@ def show(value: object) -> str:
 def shown_notes(error: BaseException) -> list[str]:
     """Its notes."""
     try:
-        return [plain(str(note)) for note in ATTRIBUTES.__get__(error).get("__notes__", ())]
+        return [_text(str, note) for note in ATTRIBUTES.__get__(error).get("__notes__", ())]
     except FAILURES:  # anything may have been assigned
         return []
+
+
+def printed(error: BaseException, frames: TracebackType | None, chain: bool = True) -> str:
+    """The traceback as the interpreter would print it.
+
+    Args:
+        error: The exception.
+        frames: Its traceback.
+        chain: Whether with those that it is linked with. They are left out, too, if one of them, or
+            the exception, can't be printed.
+    """
+    try:
+        if chain and all(map(can_be_printed, linked(error))):
+            return "".join(traceback.format_exception(type(error), error, frames))
+        lines = ["Traceback (most recent call last):\n", *traceback.format_tb(frames)]
+    except FAILURES:
+        lines = []
+    return "".join(lines) + f"{type_name(error)}: {message_of(error)}\n"
 
 
 def qualified_name(named: Any) -> str:

@@ -32,6 +32,7 @@ from penny import tracebacks
 from penny.checking import through_pickle
 from penny.errors import Cancelled
 from penny.exception_parts import ATTRIBUTES, add_notes, set_traceback, traceback_of
+from penny.exception_state import message_of
 from penny.numbers import CancelReason
 from penny.options import DEFAULT, Options
 from penny.stack import deeper_than, need_stack
@@ -702,7 +703,8 @@ def attach(error: BaseException, other: BaseException) -> None:
     if other is error:
         return
     with suppress(Exception):  # anything may be in their way
-        add_notes(error, f"(a job of the same task failed, too: {type(other).__name__}: {other})")
+        said = f"{type(other).__name__}: {message_of(other)}"
+        add_notes(error, f"(a job of the same task failed, too: {said})")
         ATTRIBUTES.__get__(error).setdefault("__penny_also__", []).append(other)
 
 
@@ -739,7 +741,7 @@ def raised(error: BaseException) -> Failure | Forgotten:
             return Failure(error)
         if isinstance(error, Cancelled):
             return Failure(error.bare())
-        return Forgotten(type(error).__name__, str(error))
+        return Forgotten(type(error).__name__, message_of(error))
     except Exception:
         return NO_STACK
 

@@ -32,6 +32,7 @@ from penny.identities import known, restore_versions, versions_of
 __all__ = [
     "GONE",
     "OFFERS",
+    "SETTINGS",
     "SURROUNDINGS",
     "Item",
     "Mirror",
@@ -49,6 +50,9 @@ __all__ = [
 SURROUNDINGS = ""
 """The module of the item that is about the interpreter: path, environment, directory, arguments."""
 
+SETTINGS = "!"
+"""The module of the item that is about what is set in modules of the standard library."""
+
 OFFERS = "?"
 """The module of items that say what else a module has, their name, in case somebody asks for it."""
 
@@ -60,7 +64,7 @@ GONE = b"gone"
 _DEFINED = defined.DEFINED.encode()
 
 
-_ORDER = {SURROUNDINGS: 0, OFFERS: 1}
+_ORDER = {SURROUNDINGS: 0, OFFERS: 1, SETTINGS: 3}
 
 
 class Item(NamedTuple):
@@ -233,6 +237,9 @@ class Mirror:
         self.on_change: Callable[[], None] = lambda: None
         """Called when a name has another value than before: what relied on it has to look."""
         self.apply_surroundings: Callable[[bytes], None] = lambda data: None
+        self.apply_settings: Callable[[bytes], None] = lambda data: None
+        self.around: dict[str, Item] = {}
+        """Of surroundings and settings those that hold here."""
         self.results = _Results(self)
         self.jobs = _Jobs(self)
 
@@ -288,7 +295,7 @@ class Mirror:
         """See to it that each name has its value."""
         for item in items:
             self._items[item.uid] = item
-            if item.module not in self._modules and item.module not in (SURROUNDINGS, OFFERS):
+            if item.module not in self._modules and item.module not in _ORDER:
                 self._mirrored(item.module)
         missing = [
             item
@@ -302,7 +309,7 @@ class Mirror:
         if not missing:
             return
         # Where modules are found comes before what imports them; then what is offered, which takes
-        # old values away.
+        # old values away. Settings, which may be objects of the program's classes, come last.
         missing.sort(key=lambda item: _ORDER.get(item.module, 2))
         renewed = False
         try:
@@ -319,6 +326,10 @@ class Mirror:
         had = key in self._installed
         if item.module == SURROUNDINGS:
             self.apply_surroundings(self._form(item))
+            self.around[SURROUNDINGS] = item
+        elif item.module == SETTINGS:
+            self.apply_settings(self._form(item))
+            self.around[SETTINGS] = item
         elif item.module == OFFERS:
             every, offers = pickle.loads(self._form(item))
             found = [Item(*each) for each in every]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from penny.exception_parts import add_notes, notes_of
-from penny.where import IN_BROWSER
+from typing import Any
 
-__all__ = ["explain"]
+__all__ = ["hint"]
 
 NOTE = (
     "(Tasks, and scripts of `penny run`, run in a Web Worker, which has no document, no window and "
@@ -14,27 +13,35 @@ NOTE = (
 )
 
 
-def explain(error: BaseException) -> None:
-    """Give an error that is for want of something of the page's a note that says so.
+def hint(error: BaseException) -> str:
+    """What to do instead, if the error is for want of something of the page's. In a browser only.
 
     Which names belong to a page nobody knows in a worker. So each name that JavaScript does not
     have there may be one.
     """
-    if IN_BROWSER and _wants_global(error) and NOTE not in notes_of(error):
+    if _wants_global(error):
         import js
 
         if not hasattr(js, "document"):
-            add_notes(error, NOTE)
+            return NOTE
+    return ""
+
+
+# Whatever a class of the program's makes of them.
+_name: Any = ImportError.__dict__["name"]
+_object: Any = AttributeError.__dict__["obj"]
 
 
 def _wants_global(error: BaseException) -> bool:
     """Whether it says that JavaScript has no global of some name."""
     if isinstance(error, ImportError):
-        return error.name == "js" or (error.name or "").startswith("js.")
+        name = _name.__get__(error)
+        return type(name) is str and name.partition(".")[0] == "js"
     if isinstance(error, AttributeError):
         import js
 
-        return error.obj is js or _is_global_this(error.obj)
+        value = _object.__get__(error)
+        return value is js or _is_global_this(value)
     return False
 
 

@@ -29,8 +29,8 @@ from penny import identities, rebuilding
 from penny.by_value import PROTOCOL, CachedFunction, is_importable, may_be_name
 from penny.code_names import attribute_names
 from penny.errors import Untravelled
-from penny.mirror import GONE, OFFERS, SURROUNDINGS, Item, header_opcodes, part, refer
-from penny.payload import ATOMS, LARGE, Tangled, dump_definition
+from penny.mirror import GONE, OFFERS, SETTINGS, SURROUNDINGS, Item, header_opcodes, part, refer
+from penny.payload import ATOMS, LARGE, Tangled, dump_definition, is_large
 from penny.random_streams import generators_anew
 from penny.watching import Watch, are_same
 
@@ -66,6 +66,9 @@ class Surroundings(Protocol):
 
     def form(self) -> bytes:
         """What they are now, for a worker."""
+
+    def settings_form(self, dump: Callable[[object], bytes]) -> bytes:
+        """What is set in modules of the standard library, of which `dump` pickles each value."""
 
 
 # -- Which modules workers have --------------------------------------------------------------------
@@ -406,7 +409,7 @@ class Originals:
     ) -> None:
         self._store = store
         self._surroundings = surroundings
-        self._around: Definition | None = None
+        self._around: list[Definition] = []
         self.modules: dict[str, _Module] = {}
         self.foreign: tuple[bytes, ...] = (b"__main__",)
         self.used: list[Needs] = []
@@ -775,15 +778,16 @@ class Originals:
             closure.add_absent(absent)
         closure.modules.update(sending.modules)
         closure.wide.update(sending.wide)
+        version = self.surroundings_version() if entry else 0
+        for around in self._around_now(version) if version else ():
+            closure.add_around(around)
         needed = closure.items
         for key in dict.fromkeys([*(item.module for item, _ in needed.values()), *closure.modules]):
+            if key in (SURROUNDINGS, SETTINGS):
+                continue
             offers = self._offers_of(self.modules[key])
             if offers is not None:
                 needed[OFFERS, key, 0] = offers.item, offers
-        version = self.surroundings_version() if entry else 0
-        if version:
-            around = self._around_now(version)
-            needed[SURROUNDINGS, "", 0] = around.item, around
         self._store_all()
         # Places are known now.
         final = [
@@ -792,15 +796,53 @@ class Originals:
         ]
         return Needs(self, final, closure, version if entry else None)
 
-    def _around_now(self, version: int) -> Definition:
-        around = self._around
-        if around is None or around.item.version != version:
+    def _around_now(self, version: int) -> list[Definition]:
+        """The surroundings, and the settings, which may be objects of the program's classes."""
+        before = self._around
+        if not before or before[0].item.version != version:
             assert self._surroundings is not None
-            uid = identities.next_uid() if around is None else around.item.uid
-            around = self._around = Definition(Item(SURROUNDINGS, "", uid, version, 0, b""), None)
+            around, settings = made = [
+                Definition(
+                    Item(
+                        module,
+                        "",
+                        before[i].item.uid if before else identities.next_uid(),
+                        version,
+                        0,
+                        b"",
+                    ),
+                    None,
+                )
+                for i, module in enumerate((SURROUNDINGS, SETTINGS))
+            ]
             around.form = self._surroundings.form()
+            settings.form = self._surroundings.settings_form(
+                lambda value: self._setting(value, settings)
+            )
             self._keep(around)
-        return around
+            self._keep(settings)
+            self._around = made
+        return self._around
+
+    def _setting(self, value: object, settings: Definition) -> bytes:
+        """The pickled form of a part of the settings; they need what it refers to.
+
+        Raises:
+            Exception: It can't travel, or something that it needs.
+        """
+        sending = Sending(self)
+        with generators_anew():
+            form, arrays = dump_definition(
+                value, sending, top=False, names={}, refer=sending.refer_to, busy={}
+            )
+        made = Definition(settings.item, None)
+        made.refers, made.names, made.absent = sending.refers, sending.names, sending.absent
+        made.modules, made.wide = sending.modules, sending.wide
+        _Closure(self).add_around(made)
+        settings.holds += arrays
+        for of in "refers", "names", "absent", "modules", "wide":
+            getattr(settings, of).update(getattr(made, of))
+        return form
 
     # -- What is there in case somebody asks -----------------------------------------------------
 
@@ -813,8 +855,9 @@ class Originals:
         try:
             closures = {}
             for name, value in list(module.namespace.items()):
+                # Of other modules than the script's values are asked for: `getattr(settings, …)`.
                 if (name in _ASKED_BY_PYTHON or not name.startswith("__")) and (
-                    module.key != "__main__" or _may_be_asked_for(value)
+                    _may_be_asked_for(value) or (module.key != "__main__" and not _is_bulky(value))
                 ):
                     closure = _Closure(self, offered=True)
                     try:
@@ -861,7 +904,7 @@ class Originals:
         """Whether a global is too large to go along where nothing is known to need it."""
         module = self.modules[key]
         value = module.namespace.get(name)
-        return name not in module.definitions and _is_larger(value)
+        return name not in module.definitions and (_is_larger(value) or is_large(value))
 
     # -- The table -------------------------------------------------------------------------------
 
@@ -942,6 +985,10 @@ class _Closure:
         else:
             self._add(item._replace(name=None), definition, True, path)
 
+    def add_around(self, definition: Definition) -> None:
+        """Surroundings or settings."""
+        self._add(definition.item, definition, True, "")
+
     def _add(self, item: Item, definition: Definition, hard: bool, path: str) -> None:
         entry = item.module, item.name, item.uid
         if entry in self._met:
@@ -971,6 +1018,18 @@ def _is_larger(value: Any) -> bool:
     try:
         return len(value) > OFFERED_ITEMS
     except Exception:
+        return False
+
+
+def _is_bulky(value: Any) -> bool:
+    """Whether an offer would copy much, or keep a shared array, which nobody may ever ask for."""
+    if _is_named(value) or type(value) is ModuleType:
+        return False
+    if _is_larger(value) or is_large(value) or type(value).__module__ == "penny.arrays":
+        return True
+    try:
+        return is_large(object.__getattribute__(value, "__dict__"))
+    except AttributeError:
         return False
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import os
 import pickle
-import traceback
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from penny import missing_page, where
+from penny import hints, where
 from penny.by_value import PROTOCOL
 from penny.errors import RemoteError, RemoteTraceback
 from penny.exception_parts import (
@@ -38,6 +37,7 @@ from penny.exception_state import (
     message_of,
     pickles_itself,
     plain,
+    printed,
     qualified_name,
     set_field,
     show,
@@ -223,7 +223,7 @@ def _dumps_chain(error: BaseException) -> tuple[bytes, list[State]]:
                 plain(GROUP_MESSAGE.__get__(each)),
                 [place(member) for member in GROUP_MEMBERS.__get__(each)],
             )
-        missing_page.explain(each)
+        hints.explain(each)
         cause, context = chained(CAUSE.__get__(each)), chained(CONTEXT.__get__(each))
         state = _state_with_links(take_apart(each), link)
         states.append(state)
@@ -463,10 +463,4 @@ def _traceback_text(error: BaseException, chain: bool) -> str:
     frames: TracebackType | None = traceback_of(error)
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         frames = frames.tb_next
-    try:
-        if chain:
-            return "".join(traceback.format_exception(type(error), error, frames))
-        lines = ["Traceback (most recent call last):\n", *traceback.format_tb(frames)]
-    except FAILURES:
-        lines = []
-    return "".join(lines) + f"{type_name(error)}: {message_of(error)}\n"
+    return printed(error, frames, chain)

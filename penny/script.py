@@ -16,7 +16,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import __main__
-from penny import event_loop, missing_page, originals
+from penny import event_loop, hints, originals
+from penny.exception_parts import linked
+from penny.exception_state import can_be_printed, printed
 
 __all__ = ["remember", "run"]
 
@@ -150,7 +152,9 @@ def _print_exception(error: BaseException, filename: str) -> None:
         frames = frames.tb_next
     if frames is not None or isinstance(error, SyntaxError):
         error = error.with_traceback(frames)
-    missing_page.explain(error)
+    shown = linked(error)
+    for each in shown:
+        hints.explain(each)
     if sys.excepthook is not sys.__excepthook__:
         try:
             sys.excepthook(type(error), error, error.__traceback__)
@@ -159,7 +163,10 @@ def _print_exception(error: BaseException, filename: str) -> None:
             print("Error in sys.excepthook:", file=sys.stderr)
             traceback.print_exception(failed)
             print("\nOriginal exception was:", file=sys.stderr)
-    traceback.print_exception(error)
+    if all(map(can_be_printed, shown)):
+        traceback.print_exception(error)
+    else:
+        print(printed(error, error.__traceback__), end="", file=sys.stderr)
 
 
 def _let_asyncio_block() -> None:

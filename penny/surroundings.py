@@ -1,7 +1,8 @@
 """What a task finds around it as it is at its submitter.
 
-That is `sys.path`, `os.environ`, the current directory and `sys.argv`. A submitter asks `changed`
-at each submission, and takes them anew when they have; a worker that is to run a task which was
+That is `sys.path`, `os.environ`, the current directory and `sys.argv`; and what is set in modules
+of the standard library, see `penny.settings`. A submitter asks for the `version` at each
+submission, which takes them anew when they have changed; a worker that is to run a task which was
 submitted under others than its last one applies those.
 
 By name: a variable that a task sets, or a directory that it goes to, stays in that worker until the
@@ -15,10 +16,12 @@ import importlib
 import os
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["apply", "changed", "form", "take", "version", "watch"]
+from penny import settings
+
+__all__ = ["apply", "changed", "form", "settings_form", "take", "version", "watch"]
 
 
 class Surroundings(NamedTuple):
@@ -44,6 +47,8 @@ class _Seen:
 _seen = _Seen()
 _version = 0
 _form = b""
+_fingerprint = b""
+"""Of the settings, likewise."""
 _moves = 0
 """How often the current directory was changed, as far as `watch` sees it."""
 _writes = 0
@@ -130,11 +135,11 @@ def _variables_differ() -> bool:
 
 def version() -> int:
     """A number for what they are now here: another one, from 1 on, after each change."""
-    global _version, _form
-    if not _version or changed():
-        form = take()
-        if form != _form:  # else they are again what they were
-            _form = form
+    global _version, _form, _fingerprint
+    if not _version or changed() or settings.changed():
+        now = take(), settings.take(settings.fingerprint)
+        if now != (_form, _fingerprint):  # else they are again what they were
+            _form, _fingerprint = now
             _version += 1
     return _version
 
@@ -142,6 +147,15 @@ def version() -> int:
 def form() -> bytes:
     """They as they were at the last call of `version`, for `apply`."""
     return _form
+
+
+def settings_form(dump: Callable[[object], bytes]) -> bytes:
+    """The settings of modules as they are, for `penny.settings.apply`.
+
+    Args:
+        dump: Pickles a value for a worker; raises where it can't travel.
+    """
+    return settings.take(dump)
 
 
 def take() -> bytes:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import abc
 import copyreg
-import decimal
 import functools
 import itertools
 import pickle
 import struct
+import sys
 import weakref
 from array import array
 from collections import OrderedDict, deque
@@ -81,7 +81,8 @@ def _keeps_state(kind: type) -> bool:
     """Whether objects have fields of C's beside attributes and slots."""
     if issubclass(kind, _PLAIN):
         return False
-    if issubclass(kind, decimal.Context):
+    decimal = sys.modules.get("decimal")  # else a program that never uses it would import it
+    if decimal is not None and issubclass(kind, decimal.Context):
         return True
     for cls in kind.__mro__[:-1]:
         base = cls.__base__

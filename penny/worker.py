@@ -7,6 +7,7 @@ adds: the function by its serial, arguments and outcomes as pickles. What tasks 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from operator import call
@@ -20,6 +21,7 @@ from penny import (
     kernels,
     mirror,
     output,
+    settings,
     shared_memory,
     surroundings,
     tracebacks,
@@ -88,6 +90,7 @@ class Worker:
         self._mirror = mirror.start(self._bundle)
         self._mirror.on_change = self._functions.set_aside
         self._mirror.apply_surroundings = surroundings.apply
+        self._mirror.apply_settings = settings.apply
         set_names(self._mirror.results)
         self._promoter.header_of = self._header_of
 
@@ -114,6 +117,7 @@ class Worker:
         execution = Execution(code, self._port.task())
         outer_scope = jobs.scope_now.set(None)
         outer_loop = blocking_loop.put_aside()
+        around, context = self._mirror.around.copy(), settings.context()
         jobs.enter(execution)
         try:
             self._serve(code, execution, self._finish, _no_other)
@@ -121,7 +125,16 @@ class Worker:
             jobs.leave()
             blocking_loop.put_back(outer_loop)
             jobs.scope_now.reset(outer_scope)
+            if self._mirror.around != around:
+                self._put_back(around, context)
             self._promoter.read_demand()
+
+    def _put_back(self, around: dict[str, mirror.Item], context: Any) -> None:
+        """Have surroundings and settings as they were before a task ran on top of this one."""
+        # What can't be set is tried again by the next task that wants it.
+        with contextlib.suppress(Exception):
+            self._mirror.install_items(list(around.values()))
+        settings.set_context(context)
 
     def _run_above_kernel(self, task: int) -> None:
         """Run a task on top of a kernel that a task's own code has called, and that waits."""

@@ -115,6 +115,35 @@ for kind in KINDS:
             print(kind, way, expected, found, sep="\\n")
 print("all")
 
+# Exceptions that contain themselves: `str` of the first two never ends.
+def contain_itself(how):
+    error = LookupError()
+    error.args = (error,) if how == "argument" else (ValueError(error),)
+    if how == "list":
+        error.args = [error], 1
+    raise error
+
+async def contain_itself_in_a_coroutine(how):
+    contain_itself(how)
+
+def contain_itself_in_a_job(how):
+    stolen(penny.spawn(contain_itself, how)).join()
+
+for how in "argument", "cycle", "list":
+    for function in contain_itself, contain_itself_in_a_coroutine, contain_itself_in_a_job:
+        error = shared.submit(function, how).exception()
+        inner = error.args[0]
+        same = error in (inner, inner[0] if how == "list" else inner.args[0])
+        told = "LookupError: <its __str__ failed>" in error.__cause__.text
+        print(how, type(error).__name__, same, told)
+
+def fail_twice():
+    for how in "argument", "cycle":
+        penny.spawn(contain_itself, how)
+
+print(len(shared.submit(fail_twice).exception().exceptions))
+print(sum(worker["deaths"] for worker in shared.stats()["workers"]))
+
 # What is missing in a worker: the page is, other names are not there anywhere.
 import js
 
@@ -144,15 +173,58 @@ def no_such_method():
 def no_such_module():
     import document
 
-for function in (
-    imports, looks_up, looks_up_in_global_this, awaits, within_another, no_such_method,
-    no_such_module,
-):
-    error = shared.submit(function).exception()
-    error = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-    notes = [note for note in getattr(error, "__notes__", ()) if "in a Web Worker" in note]
-    print(function.__name__, type(error).__name__, len(notes))
-from js import document
+# Threads and processes: there are none.
+def starts_a_thread():
+    threading.Thread(target=print).start()
+
+def has_a_pool_of_threads():
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        pool.submit(print)
+
+async def has_a_timer():
+    threading.Timer(1, print).start()
+
+def starts_a_process():
+    multiprocessing.Process(target=print).start()
+
+def has_a_pool():
+    multiprocessing.Pool()
+
+def has_a_pool_of_threads_of_multiprocessing():
+    multiprocessing.pool.ThreadPool()
+
+def has_a_pool_of_processes():
+    concurrent.futures.ProcessPoolExecutor()
+
+def has_a_queue():
+    multiprocessing.Queue()
+
+def fails_otherwise():
+    raise RuntimeError("thread")
+
+import concurrent.futures, multiprocessing.pool, threading
+
+for hint, functions in {
+    "in a Web Worker": (
+        imports, looks_up, looks_up_in_global_this, awaits, within_another, no_such_method,
+        no_such_module,
+    ),
+    "penny.current_scheduler() in a task": (
+        starts_a_thread, has_a_pool_of_threads, has_a_timer, starts_a_process, has_a_pool,
+        has_a_pool_of_threads_of_multiprocessing, has_a_pool_of_processes, has_a_queue,
+        fails_otherwise,
+    ),
+}.items():
+    for function in functions:
+        error = shared.submit(function).exception()
+        error = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+        notes = [note for note in getattr(error, "__notes__", ()) if hint in note]
+        kind = type(error).__name__ if hint == "in a Web Worker" else ""  # else it's the library's
+        print(*filter(None, (function.__name__, kind)), len(notes))
+try:
+    starts_a_thread()
+except RuntimeError:
+    from js import document
 """
 
 
@@ -167,8 +239,15 @@ def test_exceptions_come_back_as_what_was_raised(lines: list[str]) -> None:
 
 
 @pytest.mark.program(PROGRAM)
-def test_what_belongs_to_the_page_is_missed_in_words(run: Run, lines: list[str]) -> None:
-    assert lines[1:] == [
+def test_exceptions_that_contain_themselves_arrive(lines: list[str]) -> None:
+    arrived = [f"{how} LookupError True True" for how in ("argument", "cycle") for _ in range(3)]
+    assert lines[1:10] == [*arrived, *["list LookupError True False"] * 3]
+    assert lines[10:12] == ["2", "0"]
+
+
+@pytest.mark.program(PROGRAM)
+def test_what_a_worker_has_not_is_missed_in_words(run: Run, lines: list[str]) -> None:
+    assert lines[12:] == [
         "imports ImportError 1",
         "looks_up AttributeError 1",
         "looks_up_in_global_this AttributeError 1",
@@ -176,7 +255,17 @@ def test_what_belongs_to_the_page_is_missed_in_words(run: Run, lines: list[str])
         "within_another ImportError 1",
         "no_such_method AttributeError 0",
         "no_such_module ModuleNotFoundError 0",
+        "starts_a_thread 1",
+        "has_a_pool_of_threads 1",
+        "has_a_timer 1",
+        "starts_a_process 1",
+        "has_a_pool 1",
+        "has_a_pool_of_threads_of_multiprocessing 1",
+        "has_a_pool_of_processes 1",
+        "has_a_queue 1",
+        "fails_otherwise 0",
     ]
+    assert "can't start new thread\n(Python in the browser, a script as well" in run.stderr
     *_, error, note = run.stderr.splitlines()
     assert error.startswith("ImportError: cannot import name 'document' from 'js'")
     assert "in a Web Worker" in note and "pass values" in note and run.status == 1

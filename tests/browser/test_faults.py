@@ -558,8 +558,10 @@ def test_the_page_of_a_host_is_suspended(page: Page) -> None:
         + textwrap.dedent(
             """
             with penny.Scheduler() as s:
-                for function in endless, endless_in_c:
-                    s.submit(function, False).result()
+                # By no loop's variable: a name of the script's that changes in between, so that the
+                # first function would hold what was offered before, until it is submitted again.
+                s.submit(endless, False).result()
+                s.submit(endless_in_c, False).result()
                 base = base_of(s)
                 for _ in range(4):
                     limited = s.options(timeout=0.2)

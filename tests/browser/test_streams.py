@@ -119,6 +119,7 @@ ADVICE = "a task can't read from stdin: read in the script, and pass what came t
 
 
 @pytest.mark.program("""
+    import os
     import sys
     import penny
 
@@ -149,26 +150,51 @@ ADVICE = "a task can't read from stdin: read in the script, and pass what came t
     async def waits():
         return input()
 
+    def closed():
+        sys.stdin.close()
+        return input()
+
+    def descriptor():
+        return os.read(0, 1)
+
+    async def device():
+        return open("/dev/stdin").read()
+
+    def opened():
+        with open(0) as file:
+            return file.read()
+
+    def opened_again():
+        return open(0).read()
+
     def attempt(name, f, *args):
         try:
             print(name, f(*args))
         except Exception as error:
-            print(f"{name}: {type(error).__name__}: {error}")
+            print(f"{name}: {type(error).__name__}: {error}", *getattr(error, "__notes__", ()))
 
     with penny.Scheduler(workers=1) as s:
-        for f in ask, lines, read, raw, stop, traced, get, waits:
+        for f in ask, lines, read, raw, stop, traced, get, waits, closed, read:
+            attempt(f.__name__, lambda: s.submit(f).result(20))
+        for f in descriptor, device, opened, opened_again:
             attempt(f.__name__, lambda: s.submit(f).result(20))
         state = s.submit(lambda: (penny.current_worker(), sys.gettrace())).result()
         print(state, s.stats()["workers"][0]["deaths"])
     attempt("script", input)
     attempt("script", breakpoint)
+    os.read(0, 1)
 """)
 def test_whoever_reads_where_nothing_is_to_be_read_is_told_so(run: Run) -> None:
     said = run.stdout
-    for name in "ask", "lines", "read", "raw", "stop", "traced", "get", "waits":
+    for name in "ask", "lines", "read", "raw", "stop", "traced", "get", "waits", "closed":
         assert f"{name}: RuntimeError: {ADVICE}" in said, said
+    assert said.count(f"\nread: RuntimeError: {ADVICE}") == 2
+    for name in "descriptor", "device", "opened", "opened_again":
+        assert f"{name}: OSError: [Errno " in said, said
+    assert said.count(f" (A{ADVICE[1:]}") == 4
     assert "(0, None) 0\n" in said
     assert said.count("script: RuntimeError: there is no stdin here: ask on the page") == 2
+    assert run.stderr.splitlines()[-1].startswith("(There is no stdin here: ask on the page")
 
 
 READING = """
@@ -302,6 +328,68 @@ def test_a_task_s_surroundings_are_the_script_s(run: Run) -> None:
         "('of a task', '/tmp') (0, 'slow', 'tmp')",
         "('of a task', '/home/pyodide/library/new/one') (0, None, 'one')",
         "/home/pyodide/script.py",
+    ]
+
+
+@pytest.mark.program("""
+    import csv
+    import decimal
+    import logging
+    import sys
+    import warnings
+    import penny
+
+    class Shout(logging.Formatter):
+        def format(self, record):
+            return super().format(record).upper()
+
+    decimal.getcontext().prec = 5
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
+    logging.root.handlers[0].setFormatter(Shout("%(name)s: %(message)s"))
+    logging.getLogger("quiet").disabled = True
+    warnings.simplefilter("error")
+    sys.setrecursionlimit(20_000)
+    csv.field_size_limit(99)
+
+    def see():
+        logging.getLogger("loud").debug("by %s", penny.current_worker())
+        logging.getLogger("quiet").error("not seen")
+        try:
+            warnings.warn("odd")
+            raised = False
+        except UserWarning:
+            raised = True
+        limits = sys.getrecursionlimit(), csv.field_size_limit()
+        return penny.current_worker(), str(decimal.Decimal(1) / 7), raised, *limits
+
+    async def see_while_waiting():
+        return see()
+
+    def settle():
+        decimal.getcontext().prec = 3
+
+    with penny.Scheduler(workers=1) as s:
+        for task in see, see_while_waiting:
+            print(s.submit(task).result())
+        s.submit(settle).result()
+        logging.root.setLevel(logging.ERROR)
+        print(s.submit(see).result())
+        decimal.getcontext().prec = 28
+        warnings.simplefilter("ignore")
+        for task in see, see_while_waiting:
+            print(s.submit(task).result())
+""")
+def test_a_task_finds_what_the_script_has_set_in_the_standard_library(run: Run) -> None:
+    lines = run.ok().splitlines()
+    seventh = "0.1428571428571428571428571429"
+    assert lines == [
+        "LOUD: BY 0",
+        "(0, '0.14286', True, 20000, 99)",
+        "LOUD: BY 64",
+        "(64, '0.14286', True, 20000, 99)",
+        "(0, '0.143', True, 20000, 99)",
+        f"(0, '{seventh}', False, 20000, 99)",
+        f"(64, '{seventh}', False, 20000, 99)",
     ]
 
 

@@ -16,7 +16,7 @@ import textwrap
 from multiprocessing.connection import Connection
 from types import ModuleType
 
-from penny import by_value, functions, mirror, originals, raised, wire
+from penny import by_value, functions, mirror, originals, raised, settings, wire
 
 
 class Bundle:
@@ -54,10 +54,10 @@ class Submitted:
 class Script:
     """A program in `__main__`, and the workers that its functions are submitted to."""
 
-    def __init__(self):
+    def __init__(self, surroundings=None):
         self.module = ModuleType("__main__")
         self.rows = Rows()
-        self.originals = originals.Originals(lambda form: Bundle(self.rows, form))
+        self.originals = originals.Originals(lambda form: Bundle(self.rows, form), surroundings)
         self.records = functions.FunctionRecords(self._add, self.rows.__delitem__, self.originals)
         self._workers: dict[int, Connection] = {}
 
@@ -140,6 +140,8 @@ def _fork():
         )
         theirs.close()
     ours, theirs = socket.socketpair()
+    for each in ours, theirs:  # whatever the script has made the default timeout
+        each.setblocking(True)
     socket.send_fds(_zygote, [b"x"], [theirs.fileno()])
     theirs.close()
     return Connection(ours.detach())
@@ -169,6 +171,7 @@ def serve(connection):
     here = mirror.start(row)
     cache = functions.FunctionCache()
     here.on_change = cache.set_aside
+    here.apply_settings = settings.apply
     by_value.set_names(here.results)
     places = {}
     while True:

@@ -144,3 +144,29 @@ def test_what_is_too_large_is_looked_at_again_when_asked(submitter):
     submitter.originals.look_again()
     assert not needs.fresh()
     assert submitter.items(submitter.needs())["A"][0] != submitter.items(needs)["A"][0]
+
+
+def test_large_values_of_other_modules_are_sent_only_if_used(submitter, monkeypatch):
+    attic = ModuleType("attic")
+    monkeypatch.setitem(sys.modules, "attic", attic)
+    exec(
+        f"""
+from array import array
+from types import SimpleNamespace
+SIZE, NAMES = 3, ["a"]
+TABLE, BYTES, ROWS = array("b", bytes({LARGE})), [bytes({LARGE})], list(range(20_000))
+MODEL = SimpleNamespace(weights=[TABLE])
+def key(): return SIZE
+def look(): return TABLE
+""",
+        attic.__dict__,
+    )
+    submitter.run("import attic\ndef f(): return attic.key()\ndef g(): return attic.TABLE")
+    needs = submitter.needs()
+    offers = submitter.originals.modules["attic"].offers.value[1]
+    assert {"SIZE", "NAMES", "key", "look"} <= offers.keys()
+    assert not {"TABLE", "BYTES", "ROWS", "MODEL"} & offers.keys()
+    assert sum(len(form) for forms in submitter.table.values() for form in forms.values()) < LARGE
+    assert needs.fresh()
+    submitter.needs("g")
+    assert any(len(form) > LARGE for forms in submitter.table.values() for form in forms.values())

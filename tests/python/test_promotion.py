@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import decimal
 import logging
+import pickle
 import signal
 import sys
 import threading
@@ -11,7 +13,7 @@ import pytest
 from fake_port import FakePort, State
 
 import penny
-from penny import jobs, promotion
+from penny import jobs, mirror, promotion, settings
 from penny.numbers import CancelReason, Flag, Reason
 from penny.options import Options
 from penny.raised import dumps_exception
@@ -684,6 +686,44 @@ def test_an_urgent_task_runs_on_top_of_a_long_one():
         "batch goes on",
         "of batch",
     ]
+
+
+def test_settings_are_those_of_the_batch_task_again_when_an_urgent_one_has_ended():
+    before = decimal.getcontext()
+    key = "decimal", "context", ""
+
+    def settle(version, precision):  # as the header of a task's function
+        form = pickle.dumps({key: pickle.dumps((precision, *before_fields))})
+        item = mirror.Item(mirror.SETTINGS, "", 1 << 60, version, 0, form)
+        mirror.here.install_items([item])
+
+    *fields, traps = settings._MODULES["decimal"].now(key)
+    before_fields = (*fields[1:], traps)
+
+    def urgent():
+        settle(2, 50)
+        note(str(decimal.Decimal(1) / 3)[:9])
+        note(len(str(decimal.Decimal(1) / 3)))
+
+    def task():
+        settle(1, 5)
+        decimal.getcontext().rounding = decimal.ROUND_UP  # a task's own stays, too
+        port.submit(urgent, interactive=True)
+        port.ring(promotion.URGENT)
+        note(str(decimal.Decimal(1) / 3))
+        settle(2, 50)  # the next task of the urgent one's submitter
+        note(len(str(decimal.Decimal(1) / 3)))
+
+    try:
+        handle = port.submit(task)
+        port.serve()
+    finally:
+        settings._applied.clear()
+        settings._began.clear()
+        decimal.setcontext(before)
+    assert port.value(port.tasks[handle]) is None
+    assert [value for _, value in ran] == ["0.3333333", 52, "0.33334", 52]
+    assert {worker for worker, _ in ran} == {0}
 
 
 def test_an_urgent_task_does_not_run_on_top_of_an_interactive_one():

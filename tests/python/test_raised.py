@@ -16,6 +16,7 @@ from test_wire import elsewhere, in_main
 import penny
 from penny import PickleError, RemoteError, RemoteTraceback, jobs, tracebacks, where
 from penny.exception_parts import ARGS, notes_of
+from penny.exception_state import can_be_shown
 from penny.functions import ChunkCall
 from penny.missing_files import explained
 from penny.raised import dumps_exception, loads_exception
@@ -536,6 +537,52 @@ def test_a_very_long_chain():
     assert arrived.args == (4999,)
     assert [arrived.__context__.args, arrived.__context__.__context__.args] == [(4998,), (4997,)]
     assert "ValueError: 4998" not in arrived.__cause__.text
+
+
+def within(value, levels, wrap=lambda inner: [inner]):
+    for _ in range(levels):
+        value = wrap(value)
+    return value
+
+
+def closed(close):
+    """An exception, after `close` has put it into itself."""
+    error = SyntaxError("x")
+    error.args = close(error) or (error,)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (closed(lambda error: (error,)), False),
+        (closed(lambda error: (ValueError(KeyError(error)),)), False),
+        (closed(lambda error: ([1, {2: (error,)}],)), True),  # "[...]"
+        (closed(lambda error: (error, 1)), True),
+        (closed(lambda error: setattr(error, "msg", error) or ("x",)), False),
+        ([(one := [1]), within(one, 50), within(one, 50)], True),
+        (within(ValueError(), 5000, ValueError), False),
+        (within(1, 5000), False),
+        (within(1, 60), True),
+        (RecursionError("text"), True),
+    ],
+    ids=lambda value: None if isinstance(value, bool) else "",
+)
+def test_whether_showing_something_comes_to_an_end(value, shown):
+    assert can_be_shown(value) is shown
+
+
+def test_an_exception_that_is_its_own_argument():
+    error = closed(lambda error: (error,))
+    error.__cause__ = KeyError("cause")
+    arrived = travelled(error)
+    assert arrived.args == (arrived,) and type(arrived.__cause__.cause) is KeyError
+    assert arrived.__cause__.text.endswith("\nSyntaxError: <its __str__ failed>\n")
+    beside = ValueError()
+    jobs.attach(beside, error)
+    assert beside.__notes__[0].endswith("failed, too: SyntaxError: <its __str__ failed>)")
+    arrived = travelled(within(ValueError("first"), 5000, ValueError))
+    assert type(arrived.args[0].args[0]) is ValueError and "failed" in arrived.__cause__.text
 
 
 def test_a_large_group():

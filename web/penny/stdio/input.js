@@ -35,8 +35,17 @@ const BYTES = 1 << 16;
 
 export const inputBuffer = () => new SharedArrayBuffer(HEADER_BYTES + BYTES);
 
-/** Linux's EIO in the numbers of WASI, which Emscripten has. */
+/** Linux's EIO and ENXIO in the numbers of WASI, which Emscripten has. */
 const EIO = 29;
+const ENXIO = 60;
+
+/** What Pyodide's setStdin takes where there is no stdin: whoever reads gets an error, which `penny.input` explains. */
+export const NO_STDIN = {
+  /** @returns {number} */
+  read() {
+    throw {name: 'ErrnoError', errno: ENXIO}; // as Emscripten's, of a terminal that has no device
+  },
+};
 
 /**
  * A host worker's half: what Pyodide's setStdin takes as `read`.

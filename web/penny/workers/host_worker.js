@@ -2,7 +2,7 @@
 import {addExtras} from '../boot/extras.js';
 import {hostPools} from '../pool/host_pools.js';
 import {installBridge} from '../ports/bridge.js';
-import {blockingRead} from '../stdio/input.js';
+import {blockingRead, NO_STDIN} from '../stdio/input.js';
 import {SCRIPT} from '../stdio/output.js';
 import {startPython, tellPage} from './python.js';
 
@@ -24,8 +24,9 @@ export async function start(here, message) {
     const read = blockingRead(input.buffer, size => tellPage(here, {type: 'input', size}));
     pyodide.setStdin({read, isatty: input.terminal});
   } else {
-    const {refuse, NO_STDIN} = pyodide.pyimport('penny.input');
-    refuse(NO_STDIN);
+    pyodide.setStdin(NO_STDIN);
+    const stdin = pyodide.pyimport('penny.input');
+    stdin.refuse(stdin.NO_STDIN);
   }
   await addExtras(pyodide, extras);
   const pools = hostPools(parts.core, message => tellPage(here, message), waitAsync);

@@ -3,6 +3,7 @@
 import {addExtras} from '../boot/extras.js';
 import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {followClock} from '../core/clock.js';
+import {NO_STDIN} from '../stdio/input.js';
 import {writeTo} from '../stdio/output.js';
 
 /**
@@ -39,6 +40,7 @@ export async function startPython(here, {parts, clock, life, counts}, who) {
  */
 export async function startPoolPython(here, message) {
   const pyodide = await startPython(here, message, message.worker);
+  pyodide.setStdin(NO_STDIN);
   pyodide.pyimport('penny.input').refuse();
   await addExtras(pyodide, message.extras);
   return pyodide;

@@ -201,11 +201,16 @@ def test_after_shutdown(outcome: Any) -> None:
 
 @scene("""
     await open(1);
+    const ready = worker('ready');
     s.pool.kill(0);
-    return [await s.submit('len', 'abc'), [...states[0]]];
+    return [await s.submit('len', 'abc'), (await ready, [...states[0]])];
 """)
 def test_at_once(outcome: Any) -> None:
-    """Before or after it has begun to start."""
+    """Before or after it has begun to start.
+
+    A worker says that it is ready by a message, and gives results by shared memory: the first
+    result may be here first.
+    """
     result, states = outcome
     assert result == 3
     assert states in (["starting", "ready"], ["starting", "lost", "starting", "ready"])

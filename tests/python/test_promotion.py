@@ -709,7 +709,7 @@ def test_settings_are_those_of_the_batch_task_again_when_an_urgent_one_has_ended
         settle(1, 5)
         decimal.getcontext().rounding = decimal.ROUND_UP  # a task's own stays, too
         port.submit(urgent, interactive=True)
-        port.ring(promotion.URGENT)
+        port.ring(Reason.URGENT)
         note(str(decimal.Decimal(1) / 3))
         settle(2, 50)  # the next task of the urgent one's submitter
         note(len(str(decimal.Decimal(1) / 3)))

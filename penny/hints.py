@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from penny import input, missing_page, missing_threads
+from penny import missing_page, missing_stdin, missing_threads
 from penny.exception_parts import add_notes, notes_of
 from penny.where import IN_BROWSER
 
@@ -19,7 +19,7 @@ __all__ = ["explain"]
 HINTS: tuple[Callable[[BaseException], str], ...] = (
     missing_page.hint,
     missing_threads.hint,
-    input.hint,
+    missing_stdin.hint,
 )
 """Each gives the note for an error that it knows; for others nothing."""
 

@@ -6,27 +6,17 @@ Where there is none, whoever reads `sys.stdin` is told why. Who reads the descri
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from penny import _bridge
+from penny import _bridge, missing_stdin
 from penny.errors import BlockingError
-from penny.exception_parts import notes_of
+from penny.missing_stdin import IN_A_TASK, NO_STDIN
 
-__all__ = ["NO_STDIN", "hint", "read_by", "refuse"]
-
-IN_A_TASK = (
-    "a task can't read from stdin: read in the script, and pass what came to the task as an "
-    "argument. To debug it, call its function in the script itself"
-)
-NO_STDIN = (
-    "there is no stdin here: ask on the page, in JavaScript, and pass the answer on; or give "
-    "Penny.run an `input`; or use `penny run`, whose script reads the shell's"
-)
+__all__ = ["NO_STDIN", "read_by", "refuse"]
 
 
 class _Refused(io.RawIOBase):
@@ -77,14 +67,11 @@ class _Awaited(io.RawIOBase):
 
 
 _first: Any = None
-_reason = ""
-"""Why nothing is to be read; empty: something is."""
 
 
 def refuse(reason: str = IN_A_TASK) -> None:
     """Let whatever reads from stdin raise a RuntimeError that gives the reason, from now on."""
-    global _reason
-    _reason = reason
+    missing_stdin.refused(reason)
     _replace(_Open(_Refused(reason)))
 
     def hook(*args: Any, **kwargs: Any) -> Any:
@@ -101,8 +88,8 @@ def read_by(read: Callable[[int], Any] | None) -> None:
 
     None: let it be what it was at first. A page's Pyodide runs one script after the other.
     """
-    global _first, _reason
-    _reason = ""
+    global _first
+    missing_stdin.refused("")
     if _first is None:
         _first = sys.stdin
     if read is not None:
@@ -113,36 +100,3 @@ def read_by(read: Callable[[int], Any] | None) -> None:
 
 def _replace(buffer: io.BufferedReader) -> None:
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(buffer, encoding="utf-8")  # type: ignore[misc]
-
-
-# Whatever a class of the program's makes of it.
-_number: Any = OSError.__dict__["errno"]
-
-
-def hint(error: BaseException) -> str:
-    """What to do instead, if the error is that of a read from a stdin which is refused.
-
-    Of an error without a file name nobody knows which file it is about. But there is no other whose
-    device is missing (web/penny/input.js), nor is a descriptor bad so often while 0 is.
-    """
-    if not _reason or not isinstance(error, OSError):
-        return ""
-    notes = notes_of(error)
-    if _note(IN_A_TASK) in notes or _note(NO_STDIN) in notes:
-        return ""  # a task's, which has been told
-    number = _number.__get__(error)
-    if number == errno.ENXIO or (number == errno.EBADF and not _is_open(0)):
-        return _note(_reason)
-    return ""
-
-
-def _note(reason: str) -> str:
-    return f"({reason[0].upper()}{reason[1:]}.)"
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True

@@ -26,7 +26,7 @@ $(SETUP) &: pyproject.toml package.json package-lock.json scripts/setup
 
 CORE := penny/wasm_core/core.wasm
 # What the two languages know of the core; layout.c is in no core.
-LAYOUT := web/penny/core/layout.js penny/numbers.py
+LAYOUT := web/penny/core/layout.js penny/bridge/numbers.py
 SOURCES := $(filter-out %/layout.c,$(wildcard penny/wasm_core/*.c penny/wasm_core/*/*.c))
 HEADERS := $(wildcard penny/wasm_core/*.h penny/wasm_core/*/*.h)
 OBJECTS := $(SOURCES:penny/wasm_core/%.c=build/core/%.o)

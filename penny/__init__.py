@@ -10,9 +10,6 @@ other, with the same interface. Inside of tasks, `spawn` and `join`, scopes and 
 cost next to nothing until an idle worker asks for work.
 """
 
-from penny.algorithms import parallel_for, parallel_map, parallel_reduce, parallel_sort
-from penny.arrays import SharedArray
-from penny.cancellation import cancelled
 from penny.engines.current import current_worker
 from penny.errors import (
     BlockingError,
@@ -25,12 +22,15 @@ from penny.errors import (
     RemoteTraceback,
     WorkerLost,
 )
-from penny.functions import task
+from penny.functions.table import task
 from penny.futures import Future
-from penny.jobs import Job, spawn
-from penny.kernels import Kernel, Kernels
+from penny.jobs.cancellation import cancelled
+from penny.jobs.job import Job, spawn
+from penny.jobs.scopes import Scope, scope
+from penny.kernels.kernel import Kernel, Kernels
+from penny.loops.calls import parallel_for, parallel_map, parallel_reduce, parallel_sort
+from penny.memory.array import SharedArray
 from penny.scheduler import Scheduler, current_scheduler
-from penny.scopes import Scope, scope
 
 __all__ = [
     "BlockingError",

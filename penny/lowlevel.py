@@ -12,8 +12,8 @@ from penny.engines.engine import Abilities, Engine, EngineFactory
 from penny.engines.opening import engine_names, open_engine, register_engine
 from penny.engines.outcomes import fail
 from penny.futures import Future
+from penny.memory.memories import LOCAL, Memory
 from penny.options import Options
-from penny.shared_memory import LOCAL, Memory
 
 __all__ = [
     "LOCAL",

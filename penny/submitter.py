@@ -17,16 +17,18 @@ from collections.abc import (
 )
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
-from penny import algorithms, jobs, results
-from penny.functions import ChunkCall, FunctionNames, chunk_call, split_call
+from penny import results
+from penny.event_loops.executor import LoopExecutor
+from penny.functions.table import ChunkCall, FunctionNames, chunk_call, split_call
 from penny.futures import Future
-from penny.kernels import Kernel
-from penny.loop_executor import LoopExecutor
+from penny.jobs import job as jobs
+from penny.kernels.kernel import Kernel
+from penny.loops import calls
 from penny.options import DEFAULT, UNCHANGED, Options, Priority, Unchanged
 
 if TYPE_CHECKING:
     from penny.engines.engine import Engine
-    from penny.shared_memory import Memory
+    from penny.memory.memories import Memory
 
 __all__ = ["Desk", "Submitter", "SubmitterWithOptions"]
 
@@ -233,18 +235,16 @@ class Submitter(LoopExecutor):
         grain: int | None = None,
     ) -> Future[None]:
         """Have a worker run `penny.parallel_for`, which see: done once all calls are."""
-        items = algorithms.items_of_for(range_or_n, high)
+        items = calls.items_of_for(range_or_n, high)
         if type(f) is Kernel:
-            args = algorithms.kernel_arguments(f, items, args)
-        return self.submit(
-            algorithms.parallel_for, f, _sendable(items), args=tuple(args), grain=grain
-        )
+            args = calls.kernel_arguments(f, items, args)
+        return self.submit(calls.parallel_for, f, _sendable(items), args=tuple(args), grain=grain)
 
     def parallel_map(
         self, f: Callable[[T], R], seq: Iterable[T], grain: int | None = None
     ) -> Future[list[R]]:
         """Have a worker run `penny.parallel_map`, which see: the results in a list, in order."""
-        return self.submit(algorithms.parallel_map, f, _sendable(seq), grain)
+        return self.submit(calls.parallel_map, f, _sendable(seq), grain)
 
     def parallel_reduce(
         self,
@@ -255,7 +255,7 @@ class Submitter(LoopExecutor):
         grain: int | None = None,
     ) -> Future[R]:
         """Have a worker run `penny.parallel_reduce`, which see."""
-        return self.submit(algorithms.parallel_reduce, f, _sendable(seq), op, init, grain)
+        return self.submit(calls.parallel_reduce, f, _sendable(seq), op, init, grain)
 
     def parallel_sort(
         self,
@@ -264,7 +264,7 @@ class Submitter(LoopExecutor):
         reverse: bool = False,
     ) -> Future[list[T]]:
         """Have a worker run `penny.parallel_sort`, which see: a new list, of copies."""
-        return self.submit(algorithms.parallel_sort, _sendable(items), key, reverse)
+        return self.submit(calls.parallel_sort, _sendable(items), key, reverse)
 
 
 class SubmitterWithOptions(Submitter):

@@ -9,7 +9,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUILT = ("penny/wasm_core/core.wasm", "web/penny/core/layout.js", "penny/numbers.py")
+BUILT = ("penny/wasm_core/core.wasm", "web/penny/core/layout.js", "penny/bridge/numbers.py")
 
 
 class CoreHook(BuildHookInterface[Any]):

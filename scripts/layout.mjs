@@ -1,5 +1,5 @@
 // Writes what JavaScript and Python know of penny/wasm_core: web/penny/core/layout.js has the layout of the shared memory and all
-// numbers that cross a language, penny/numbers.py the latter, which are in sets. Both are asked of layout.c,
+// numbers that cross a language, penny/bridge/numbers.py the latter, which are in sets. Both are asked of layout.c,
 // compiled to a module of its own.
 // Usage: node scripts/layout.mjs layout.wasm layout.js numbers.py
 import {readFileSync, writeFileSync} from 'node:fs';

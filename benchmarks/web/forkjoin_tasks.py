@@ -9,7 +9,7 @@ import itertools
 import time
 
 import penny
-from penny.jobs import publish
+from penny.jobs.job import publish
 
 # -- fib: nothing but calls ------------------------------------------------------------------------
 

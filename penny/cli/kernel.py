@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from penny.cli.errors import EX_UNAVAILABLE, CommandError
 from penny.cli.site import PACKAGE
-from penny.kernels import Kernels
-from penny.wasm_module import read_module
+from penny.kernels.kernel import Kernels
+from penny.kernels.wasm_module import read_module
 
 INCLUDE = PACKAGE / "wasm_core" / "include"
 """Where penny.h is."""

@@ -20,7 +20,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from penny.wasm_module import Malformed, Reader
+from penny.kernels.wasm_module import Malformed, Reader
 
 __all__ = ["guarded", "guarded_file"]
 

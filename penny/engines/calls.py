@@ -13,17 +13,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from penny import blocking_loop, jobs, where
+from penny import where
 from penny.engines import current
+from penny.engines.inside import TaskEngine
 from penny.engines.outcomes import fail
-from penny.engines.task import TaskEngine
 from penny.errors import Cancelled
-from penny.functions import dumps_function, is_coroutine_call, loads_function, split_call
+from penny.event_loops import blocking
+from penny.functions.table import dumps_function, is_coroutine_call, loads_function, split_call
 from penny.futures import Future
+from penny.jobs import job as jobs
+from penny.memory.memories import LOCAL
 from penny.options import Options
-from penny.raised import dumps_exception, loads_exception
-from penny.shared_memory import LOCAL
-from penny.wire import dumps_arguments, dumps_result, loads, qualified_name
+from penny.wire.exceptions import dumps_exception, loads_exception
+from penny.wire.pickles import dumps_arguments, dumps_result, loads, qualified_name
 
 __all__ = ["dumps_call", "enter_worker", "run_call", "settle"]
 
@@ -118,4 +120,4 @@ def enter_worker(number: int, workers: int, engine: str) -> None:
     where.worker = number
     inside = TaskEngine(_Alone(workers), LOCAL, engine)
     current.attach(inside)
-    blocking_loop.install(inside)
+    blocking.install(inside)

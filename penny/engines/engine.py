@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from penny.futures import Future, Source
 
 if TYPE_CHECKING:
+    from penny.memory.memories import Memory
     from penny.options import Options
-    from penny.shared_memory import Memory
 
 __all__ = ["Abilities", "Engine", "EngineFactory"]
 

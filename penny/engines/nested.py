@@ -13,8 +13,8 @@ from typing import Any
 
 from penny.engines.engine import Engine
 from penny.futures import DONE, Future
+from penny.memory.memories import Memory
 from penny.options import Options
-from penny.shared_memory import Memory
 
 __all__ = ["NestedEngine"]
 

@@ -19,7 +19,7 @@ ENTRY_POINTS = "penny.engines"
 
 # Penny's own, by the place of what opens them.
 _PLACES = {
-    "pool": "penny.engines.shared:SharedEngine.opened",
+    "pool": "penny.engines.pool.client:SharedEngine.opened",
     "serial": "penny.engines.serial:SerialEngine",
 }
 

@@ -13,18 +13,18 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from penny import jobs
-from penny.checking import Copies
 from penny.engines import current
 from penny.engines.engine import Abilities
 from penny.engines.outcomes import fail, overtime
+from penny.engines.recorder import Recorder
 from penny.errors import BlockingError
-from penny.functions import is_coroutine_call
+from penny.functions.copies import Copies
+from penny.functions.table import is_coroutine_call
 from penny.futures import Future
+from penny.jobs import job as jobs
+from penny.memory.memories import LOCAL, Memory
 from penny.options import Options
-from penny.shared_memory import LOCAL, Memory
-from penny.tracing import Recorder
-from penny.wire import qualified_name
+from penny.wire.pickles import qualified_name
 
 __all__ = ["SerialEngine"]
 

@@ -1,6 +1,6 @@
 /* What JavaScript and Python may know of the layout, and the numbers that they share with the core or with each other. The
  * build calls each of these functions once, in a module that is this file alone, and writes the answers to
- * web/penny/core/layout.js and penny/numbers.py: scripts/layout.mjs. So the layout is described in shared.h alone, and each
+ * web/penny/core/layout.js and penny/bridge/numbers.py: scripts/layout.mjs. So the layout is described in shared.h alone, and each
  * number in numbers.h.
  */
 #include "shared.h"

@@ -1,6 +1,6 @@
 /* Numbers that cross a language, each defined here and nowhere else: layout.c exports them by sets, and
  * scripts/layout.mjs writes the sets down for JavaScript (web/penny/core/layout.js: `Outcome.RETURNED`) and for Python
- * (penny/numbers.py: likewise). In C all names are in one scope, so a word has one number whatever set it is in.
+ * (penny/bridge/numbers.py: likewise). In C all names are in one scope, so a word has one number whatever set it is in.
  *
  * Some of these the core itself never looks at: they are what JavaScript and Python tell each other.
  */

@@ -47,7 +47,7 @@ async def test_elements_of_every_type_and_atomic_operations(selenium_penny):
     from pool import shared
 
     import penny
-    from penny.array_types import TYPES
+    from penny.memory.types import TYPES
 
     for each in TYPES:
         a = penny.SharedArray((2, 3), each.name, scheduler=shared)

@@ -462,8 +462,9 @@ def test_asyncio_run_in_the_script(printed: str) -> None:
 @part("""
     from pyodide.http import pyfetch
     from pyodide.webloop import WebLoop
-    from penny import _bridge, blocking_loop
-    from penny.engines.shared import LiveEngines
+    from penny.bridge import javascript
+    from penny.event_loops import blocking
+    from penny.engines.pool.client import LiveEngines
 
     async def main():
         async with penny.Scheduler(workers=1) as s:
@@ -475,14 +476,14 @@ def test_asyncio_run_in_the_script(printed: str) -> None:
         await pyfetch("/")
 
     before = asyncio.current_task(), asyncio.get_running_loop()
-    can_run_sync, run_until_complete = _bridge.can_run_sync, WebLoop.run_until_complete
-    _bridge.can_run_sync = lambda: False
-    blocking_loop.stand_in(LiveEngines())
+    can_run_sync, run_until_complete = javascript.can_run_sync, WebLoop.run_until_complete
+    javascript.can_run_sync = lambda: False
+    blocking.stand_in(LiveEngines())
     try:
         print(asyncio.run(main()))
         print("`await main()`" in str(outcome(lambda: asyncio.run(fetches()))))
     finally:
-        _bridge.can_run_sync, WebLoop.run_until_complete = can_run_sync, run_until_complete
+        javascript.can_run_sync, WebLoop.run_until_complete = can_run_sync, run_until_complete
     print(before == (asyncio.current_task(), asyncio.get_running_loop()))
 """)
 def test_asyncio_run_where_python_can_not_be_suspended(printed: str) -> None:

@@ -25,7 +25,7 @@ const s = await Penny.scheduler({workers});
 s.define('restored', `def restored():
     import sys, time, penny
     time.sleep(0.005)
-    return penny.current_worker(), "penny.preload" in sys.modules`);
+    return penny.current_worker(), "penny.hosts.snapshot" in sys.modules`);
 await new Promise(resolve => {
   let ready = 0;
   s.addEventListener('worker', ({detail: {state}}) => {
@@ -104,7 +104,7 @@ def test_next_scheduler_fetches_nothing_of_it_again(
 
 
 def test_host_worker_starts_from_the_snapshot(shared_page: Page) -> None:
-    run = shared_page.run("import sys; print('penny.preload' in sys.modules)")
+    run = shared_page.run("import sys; print('penny.hosts.snapshot' in sys.modules)")
     assert run.ok() == "True\n"
 
 

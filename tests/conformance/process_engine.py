@@ -21,12 +21,13 @@ import time
 from collections import deque
 from multiprocessing.connection import Connection
 
-from penny import jobs, wire
 from penny.engines import calls
 from penny.engines.engine import Abilities
 from penny.errors import Cancelled
 from penny.futures import Future
-from penny.shared_memory import LOCAL
+from penny.jobs import job as jobs
+from penny.memory.memories import LOCAL
+from penny.wire import pickles
 
 QUEUED, CLAIMED, RUNNING, ENDED = range(4)
 
@@ -65,7 +66,7 @@ class ProcessEngine:
     def submit(self, future, function, args, kwargs, options):
         call = calls.dumps_call(function, args, kwargs, options)
         message = pickle.dumps((options.timeout, call))
-        future.ticket = Task(wire.qualified_name(function), message, options)
+        future.ticket = Task(pickles.qualified_name(function), message, options)
         self._pending[future.ticket] = future
         with self._changed:
             self._queues[0 if options.interactive else 1].append(future.ticket)

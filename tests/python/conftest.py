@@ -13,7 +13,11 @@ from hypothesis import settings
 
 import penny
 import penny.scheduler
-from penny import by_value, jobs, kernels, mirror, shared_memory
+from penny.by_value import pickler
+from penny.jobs import job as jobs
+from penny.kernels import kernel as kernels
+from penny.memory import memories
+from penny.mirror import mirror
 
 # The same examples each time, so that a change fails by what it changes; `make stress` looks for
 # new ones (HYPOTHESIS_PROFILE=explore). Neither asks how long one takes: that is the machine's.
@@ -26,8 +30,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "share"))
 def own_memory() -> Iterator[None]:
     """No test's arrays go to the memory of an engine that another has left open."""
     yield
-    for memory in list(shared_memory._open):
-        shared_memory.retire(memory)
+    for memory in list(memories._open):
+        memories.retire(memory)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +41,7 @@ def no_worker() -> Iterator[None]:
     yield
     kernels.home = home
     mirror.stop()
-    by_value.set_names(None)
+    pickler.set_names(None)
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import struct
 
-from penny.array_layout import Layout
-from penny.array_types import TYPES
-from penny.shared_memory import LocalBlock
+from penny.memory.layout import Layout
+from penny.memory.memories import LocalBlock
+from penny.memory.types import TYPES
 
 
 class Copied(bytes):

@@ -12,13 +12,14 @@ import inspect
 import time
 from typing import Any
 
-from penny import functions, wire
 from penny.engines.engine import Abilities
 from penny.engines.outcomes import fail
 from penny.errors import BlockingError
+from penny.functions import table
 from penny.futures import Future
-from penny.raised import dumps_exception, loads_exception
-from penny.shared_memory import LOCAL
+from penny.memory.memories import LOCAL
+from penny.wire import pickles
+from penny.wire.exceptions import dumps_exception, loads_exception
 
 
 class FakeEngine:
@@ -36,7 +37,7 @@ class FakeEngine:
         self.taken: Future[Any] | None = None
         self.asked: Future[Any] | None = None
         self.forms: dict[int, bytes] = {}
-        self.records = functions.FunctionRecords(self._add, self.forms.pop)
+        self.records = table.FunctionRecords(self._add, self.forms.pop)
         self.stopped: Future[None] | None = None
         self.closed = False
         self.most_queued = 0
@@ -50,15 +51,15 @@ class FakeEngine:
         return handle
 
     def submit(self, future, function, args, kwargs, options):
-        function, args = functions.split_call(function, args)
+        function, args = table.split_call(function, args)
         record = self.records.record_for(function)
-        future.ticket = record, wire.dumps_arguments(record.name, args, kwargs), options
+        future.ticket = record, pickles.dumps_arguments(record.name, args, kwargs), options
         self.queue.append(future)
         self.submissions += 1
         self.most_queued = max(self.most_queued, len(self.queue))
 
     def renew(self, function):
-        self.records.renew(functions.split_call(function, ())[0])
+        self.records.renew(table.split_call(function, ())[0])
 
     def cancel(self, future):
         if future in self.queue:
@@ -122,18 +123,18 @@ class FakeEngine:
         future = self.queue.pop(0)
         record, arguments, options = future.ticket
         future.ticket = None
-        function = functions.loads_function(self.forms[record.handle])
-        args, kwargs = wire.loads(arguments)
+        function = table.loads_function(self.forms[record.handle])
+        args, kwargs = pickles.loads(arguments)
         try:
             result = function(*args, **kwargs)
             if inspect.iscoroutine(result):  # in a worker of its own: a loop may run here
                 with concurrent.futures.ThreadPoolExecutor(1) as worker:
                     result = worker.submit(asyncio.run, result).result()
-            result = wire.dumps_result(record.name, result)
+            result = pickles.dumps_result(record.name, result)
         except BaseException as error:
             fail(future, loads_exception(dumps_exception(error)), record.name, options)
         else:
-            future.set_result(wire.loads(result))
+            future.set_result(pickles.loads(result))
 
     def run_all(self):
         while self.queue:

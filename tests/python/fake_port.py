@@ -1,8 +1,9 @@
 """The core and the other workers, without a browser: what a pool worker's Python sees of them.
 
-One worker is real: `penny.worker` runs in this interpreter on a FakePort. Tasks lie in a dictionary
-instead of slots, and the thieves are simulated: what one has claimed is run, in a state of its own,
-when its outcome is asked for. Functions, arguments and outcomes are pickled as they would be.
+One worker is real: `penny.engines.pool.worker` runs in this interpreter on a FakePort. Tasks lie in
+a dictionary instead of slots, and the thieves are simulated: what one has claimed is run, in a
+state of its own, when its outcome is asked for. Functions, arguments and outcomes are pickled as
+they would be.
 """
 
 from __future__ import annotations
@@ -20,11 +21,16 @@ from typing import Any, ClassVar
 
 from fake_arrays import FakeArraysPort
 
-from penny import _bridge, functions, jobs, kernels, where, wire
+from penny import where
+from penny.bridge import javascript
+from penny.bridge.numbers import CancelReason, Code, Flag, Joined, Place, Reason, Refusal, Wait
 from penny.engines import current
-from penny.numbers import CancelReason, Code, Flag, Joined, Place, Reason, Refusal, Wait
-from penny.raised import dumps_exception, loads_exception
-from penny.worker import Worker
+from penny.engines.pool.worker import Worker
+from penny.functions import table
+from penny.jobs import job as jobs
+from penny.kernels import kernel as kernels
+from penny.wire import pickles
+from penny.wire.exceptions import dumps_exception, loads_exception
 
 STATE = (
     "_stale",
@@ -169,9 +175,9 @@ class FakePort:
 
         Or, with a parent, as the worker does that runs it.
         """
-        function, args = functions.split_call(function, args)
+        function, args = table.split_call(function, args)
         entry = self._enter(pickle.dumps(Reference(function)))
-        data = wire.dumps((args, kwargs) if kwargs else args)
+        data = pickles.dumps((args, kwargs) if kwargs else args)
         flags = Flag.HAS_KWARGS if kwargs else 0
         task = Task(entry, flags, data, interactive, owned=False, parent=parent)
         return self._add(task)
@@ -199,7 +205,7 @@ class FakePort:
 
     def value(self, task: Task) -> Any:
         if task.state is State.RETURNED:
-            return wire.loads(task.outcome)
+            return pickles.loads(task.outcome)
         assert task.state is State.RAISED, task.state
         raise loads_exception(task.outcome)
 
@@ -237,12 +243,12 @@ class FakePort:
         if task.state is not State.RUNNING_THERE or heard:
             return
         with isolated(worker=1):
-            kernels.home = kernels.Destination(self.add_kernels, _bridge.KernelCaller(self))
+            kernels.home = kernels.Destination(self.add_kernels, javascript.KernelCaller(self))
             try:
-                function = functions.loads_function(self.table[task.entry][1])
-                arguments = wire.loads(task.data)
+                function = table.loads_function(self.table[task.entry][1])
+                arguments = pickles.loads(task.data)
                 result = jobs.run(function, arguments)
-                task.outcome = wire.dumps_result(wire.qualified_name(function), result)
+                task.outcome = pickles.dumps_result(pickles.qualified_name(function), result)
                 task.state = State.RETURNED
             except BaseException as error:
                 task.outcome = dumps_exception(error)
@@ -346,7 +352,7 @@ class FakePort:
         task = Task(entry, flags, data, interactive, limit, parent=parent, alone=alone)
         self._carry(task, arrays)
         handle = self._add(task)
-        self.promoted.append(wire.loads(data))
+        self.promoted.append(pickles.loads(data))
         if self.thieves:
             self.thieves -= 1
             self.steal(handle)

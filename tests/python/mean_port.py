@@ -15,11 +15,13 @@ from typing import Any
 
 from fake_arrays import FakeArraysPort
 
-from penny import _bridge, futures, wire
-from penny.engines import shared
-from penny.engines.shared import SharedEngine, Waiting
-from penny.numbers import Arrival, Outcome
-from penny.raised import dumps_exception
+from penny import futures
+from penny.bridge import javascript
+from penny.bridge.numbers import Arrival, Outcome
+from penny.engines.pool import client
+from penny.engines.pool.client import SharedEngine, Waiting
+from penny.wire import pickles
+from penny.wire.exceptions import dumps_exception
 
 LOST, RETURNED, RAISED = Outcome.LOST, Outcome.RETURNED, Outcome.RAISED
 
@@ -75,7 +77,7 @@ class MeanPort:
         data = b"".join(pieces)
         if len(data) > self.heap_limit:
             return False
-        self.running_calls[ticket] = wire.loads(data)[0]
+        self.running_calls[ticket] = pickles.loads(data)[0]
         self.maybe_end()
         return True
 
@@ -92,7 +94,7 @@ class MeanPort:
         outcome = self.random.choice([RETURNED] * 4 + [RAISED, LOST])
         data = b""
         if outcome == RETURNED:
-            data = wire.dumps((number, "x" * self.random.choice([0, 3, 60])))
+            data = pickles.dumps((number, "x" * self.random.choice([0, 3, 60])))
         elif outcome == RAISED:
             data = dumps_exception(KeyError(number))
         self.outcomes[number] = outcome, None
@@ -231,7 +233,7 @@ def mean_engine(random: Random, waiting: Waiting) -> SharedEngine:
     return SharedEngine(lambda inbox, outbox: MeanPort(random, inbox, outbox), waiting)
 
 
-FILES = {shared.__file__, futures.__file__}
+FILES = {client.__file__, futures.__file__}
 
 
 @contextlib.contextmanager
@@ -263,9 +265,9 @@ def interrupted(random: Random, often: float, act: Callable[[], None]) -> Iterat
 @contextlib.contextmanager
 def suspending(port: MeanPort) -> Iterator[None]:
     """The page can be suspended."""
-    outer = _bridge.run_sync, _bridge.can_run_sync
-    _bridge.run_sync, _bridge.can_run_sync = port.run_sync, lambda: True
+    outer = javascript.run_sync, javascript.can_run_sync
+    javascript.run_sync, javascript.can_run_sync = port.run_sync, lambda: True
     try:
         yield
     finally:
-        _bridge.run_sync, _bridge.can_run_sync = outer
+        javascript.run_sync, javascript.can_run_sync = outer

@@ -1,4 +1,5 @@
-"""A script and its workers, which are processes: for `penny.originals` and `penny.mirror`.
+"""A script and its workers, which are processes: for `penny.mirror.originals` and
+`penny.mirror.mirror`.
 
 Every call is answered before the next one is made, by the worker that the test names; what is
 submitted early and run late is a `Submitted`. A worker is forked off this file, run as a program.
@@ -16,7 +17,10 @@ import textwrap
 from multiprocessing.connection import Connection
 from types import ModuleType
 
-from penny import by_value, functions, mirror, originals, raised, settings, wire
+from penny.by_value import pickler
+from penny.functions import table
+from penny.mirror import mirror, originals, settings
+from penny.wire import exceptions, pickles
 
 
 class Bundle:
@@ -58,7 +62,7 @@ class Script:
         self.module = ModuleType("__main__")
         self.rows = Rows()
         self.originals = originals.Originals(lambda form: Bundle(self.rows, form), surroundings)
-        self.records = functions.FunctionRecords(self._add, self.rows.__delitem__, self.originals)
+        self.records = table.FunctionRecords(self._add, self.rows.__delitem__, self.originals)
         self._workers: dict[int, Connection] = {}
 
     def _add(self, form):
@@ -79,13 +83,13 @@ class Script:
         """Pickle a call, as `submit` does."""
         if isinstance(function, str):
             function = self.module.__dict__[function]
-        function, args = functions.split_call(function, args)
-        outer = by_value.set_names(self.originals)
+        function, args = table.split_call(function, args)
+        outer = pickler.set_names(self.originals)
         try:
             record = self.records.record_for(function)
-            data = wire.pack_arguments(record.name, args, {})
+            data = pickles.pack_arguments(record.name, args, {})
         finally:
-            by_value.set_names(outer)
+            pickler.set_names(outer)
         data = data if isinstance(data, bytes) else data.joined()
         return Submitted(self, record, data, self.originals.take_used())
 
@@ -111,11 +115,11 @@ class Script:
             if kind == "row":
                 connection.send_bytes(pickle.dumps(self.rows.get(answer[0])))
             elif kind == "raised":
-                raise raised.loads_exception(answer[0])
+                raise exceptions.loads_exception(answer[0])
             elif kind == "handed":
                 return answer
             else:
-                return wire.loads(answer[0])
+                return pickles.loads(answer[0])
 
     def kill(self, worker):
         """End a worker; its successor is a new process."""
@@ -169,10 +173,10 @@ def serve(connection):
         return pickle.loads(connection.recv_bytes())
 
     here = mirror.start(row)
-    cache = functions.FunctionCache()
+    cache = table.FunctionCache()
     here.on_change = cache.set_aside
     here.apply_settings = settings.apply
-    by_value.set_names(here.results)
+    pickler.set_names(here.results)
     places = {}
     while True:
         try:
@@ -185,21 +189,21 @@ def serve(connection):
                 function = cache.load(place, lambda place=place: row(place))
                 places[id(function)] = place, function, cache.header(place)
             here.last = b""
-            args, kwargs = wire.loads(data)
+            args, kwargs = pickles.loads(data)
             header = here.joined(cache.header(place), here.last)
             result = function(*args, **kwargs)
             if kind == "hand":
                 answer = hand(header, places, *result)
             else:
-                answer = "returned", wire.dumps_result("task", result)
+                answer = "returned", pickles.dumps_result("task", result)
         except BaseException as error:
-            answer = "raised", raised.dumps_exception(error)
+            answer = "raised", exceptions.dumps_exception(error)
         connection.send_bytes(pickle.dumps(answer))
 
 
 def hand(header, places, function, *args):
     """A job as it is handed to another worker."""
-    function, args = functions.split_call(function, args)
+    function, args = table.split_call(function, args)
     forms = {}
 
     def add(form):
@@ -207,11 +211,11 @@ def hand(header, places, function, *args):
         return 1
 
     with mirror.for_jobs(header):
-        data = wire.pack_arguments("job", args, {})
+        data = pickles.pack_arguments("job", args, {})
         place, known, known_header = places.get(id(function), (0, None, b""))
         if known is not function or not mirror.agrees(known_header):
             place = 0
-            functions.FunctionRecords(add, lambda _: None).record_for(function)
+            table.FunctionRecords(add, lambda _: None).record_for(function)
     data = data if isinstance(data, bytes) else data.joined()
     return "handed", place, forms.get(1, b""), data
 

@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penny
-from penny import algorithms, jobs
-from penny.algorithms import parallel_for, parallel_map, parallel_reduce, parallel_sort
+from penny.bridge.numbers import CancelReason
 from penny.errors import Cancelled, PickleError
-from penny.numbers import CancelReason
+from penny.jobs import job as jobs
+from penny.loops import calls as algorithms
+from penny.loops.calls import parallel_for, parallel_map, parallel_reduce, parallel_sort
 
 # -- A worker among thieves ----------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penny
-from penny import shared_memory
-from penny.array_layout import Layout
-from penny.array_types import TYPES, element_type
+from penny.memory import memories as shared_memory
+from penny.memory.layout import Layout
+from penny.memory.types import TYPES, element_type
 
 NAMES = [each.name for each in TYPES]
 INTEGERS = [each.name for each in TYPES if each.is_integer]

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import penny
-from penny import shared_memory
-from penny.array_types import TYPES
+from penny.memory import memories
+from penny.memory.types import TYPES
 
 many = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -29,9 +29,9 @@ def memory(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.param == "local":
         yield
         return
-    attached = shared_memory.attach(FakeArraysPort(limit=1 << 26))
+    attached = memories.attach(FakeArraysPort(limit=1 << 26))
     yield
-    shared_memory.retire(attached)
+    memories.retire(attached)
 
 
 shapes = st.lists(st.integers(0, 5), max_size=4).map(tuple)

@@ -11,8 +11,9 @@ import pytest
 from fake_port import FakePort
 
 import penny
-from penny import blocking_loop, jobs
-from penny.blocking_loop import BlockingLoop
+from penny.event_loops import blocking
+from penny.event_loops.blocking import BlockingLoop
+from penny.jobs import job as jobs
 
 
 @pytest.fixture
@@ -27,13 +28,13 @@ def double(n):
 def run(main):
     """As `asyncio.run` in a pool worker."""
     engine = penny.current_scheduler()._engine
-    outer = blocking_loop.put_aside()
+    outer = blocking.put_aside()
     try:
         with asyncio.Runner(loop_factory=lambda: BlockingLoop(engine)) as runner:
             return runner.run(main())
     finally:
         jobs.masked = True
-        blocking_loop.put_back(outer)
+        blocking.put_back(outer)
 
 
 # -- Event loops ---------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ def test_cancelled_comes_wherever_it_may(port, coroutine, event):
 
     def at(frame, what, _):
         nonlocal left
-        if what == event and not jobs.masked and not blocking_loop.holds_off(frame):
+        if what == event and not jobs.masked and not blocking.holds_off(frame):
             left -= 1
             if left == 0:
                 places.add(frame.f_code.co_name)

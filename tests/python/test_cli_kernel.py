@@ -11,8 +11,8 @@ from wasm_writer import module
 
 from penny.cli import kernel, main
 from penny.cli.errors import EX_UNAVAILABLE
-from penny.kernels import Kernels
-from penny.wasm_module import read_module
+from penny.kernels.kernel import Kernels
+from penny.kernels.wasm_module import read_module
 
 SAXPY = """
 #include <penny.h>

@@ -11,7 +11,7 @@ from wasm_writer import function_type, number, section, string, vector
 
 from penny.cli.pyodide import find_pyodide
 from penny.cli.pyodide_wasm import STEP, WASM, guarded, guarded_file
-from penny.wasm_module import read_module
+from penny.kernels.wasm_module import read_module
 
 
 def interpreter(names: tuple[str, ...] = ("_Py_Dealloc", "__stack_pointer")) -> bytes:

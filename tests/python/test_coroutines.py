@@ -13,11 +13,15 @@ import pytest
 from fake_engine import FakeEngine
 
 import penny
-from penny import _bridge, coroutines, functions, output, where, wire
+from penny import where
+from penny.bridge import javascript
+from penny.bridge.numbers import CancelReason, Reason, Wait
 from penny.engines import current
+from penny.engines.pool import coroutines, output
 from penny.errors import Cancelled, RemoteTraceback
-from penny.numbers import CancelReason, Reason, Wait
-from penny.raised import loads_exception
+from penny.functions import table
+from penny.wire import pickles
+from penny.wire.exceptions import loads_exception
 
 
 class Bytes(bytes):
@@ -47,12 +51,12 @@ class FakePort:
 
     def submit(self, function, *args, **kwargs) -> int:
         """Queue a task, as a client does."""
-        function, args = functions.split_call(function, args)
+        function, args = table.split_call(function, args)
         serial = id(function)
         if serial not in self.functions:
-            self.functions[serial] = functions.dumps_function(function)
+            self.functions[serial] = table.dumps_function(function)
         handle = next(self.handles)
-        data = wire.dumps((args, kwargs) if kwargs else args)
+        data = pickles.dumps((args, kwargs) if kwargs else args)
         self.tasks[handle] = serial, data, bool(kwargs)
         self.queue.append(handle)
         self.event.set()
@@ -74,7 +78,7 @@ class FakePort:
         """The task's result, or the exception that it raised."""
         await self.ended(handle)
         raised, data = self.outcomes[handle]
-        return loads_exception(data) if raised else wire.loads(data)
+        return loads_exception(data) if raised else pickles.loads(data)
 
     def stop(self) -> None:
         self.stopped = True
@@ -138,7 +142,7 @@ async def port(monkeypatch: pytest.MonkeyPatch):
         port.outbox = outbox
         return port
 
-    monkeypatch.setattr(_bridge, "proxy", lambda callback: callback)
+    monkeypatch.setattr(javascript, "proxy", lambda callback: callback)
     monkeypatch.setattr(coroutines.SharedEngine, "attached", lambda _: FakeEngine())
     monkeypatch.setattr(where, "worker", None)
     monkeypatch.setattr(current, "attached", None)
@@ -232,7 +236,7 @@ async def test_tracebacks_begin_in_the_task(port):
     assert isinstance(error.__cause__, RemoteTraceback)
     assert error.__cause__.worker == 64
     assert "in fail" in error.__cause__.text
-    assert "penny/coroutines.py" not in error.__cause__.text
+    assert "penny/engines/pool/coroutines.py" not in error.__cause__.text
 
 
 async def test_what_is_no_coroutine(port):

@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from mean_port import LOST, RAISED, RETURNED, Stuck, interrupted, mean_engine, suspending
 
 import penny
-from penny import _bridge
-from penny.engines.shared import Waiting
+from penny.bridge import javascript
+from penny.engines.pool.client import Waiting
 from penny.futures import DONE
 from penny.options import DEFAULT
 
@@ -233,8 +233,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_bridge, "proxy", Callback)
-    monkeypatch.setattr(_bridge, "once", lambda callback: callback)
+    monkeypatch.setattr(javascript, "proxy", Callback)
+    monkeypatch.setattr(javascript, "once", lambda callback: callback)
     monkeypatch.setattr(logging.getLogger("concurrent.futures"), "disabled", True)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import penny
-from penny import event_loop
+from penny.event_loops import executors
 
 
 class InlineLoop(asyncio.SelectorEventLoop):
@@ -38,9 +38,9 @@ def loop_class() -> Iterator[type]:
     class Loop(InlineLoop):
         pass
 
-    event_loop.install(Loop)
+    executors.install(Loop)
     yield Loop
-    event_loop.uninstall()
+    executors.uninstall()
 
 
 def where() -> int | None:
@@ -195,13 +195,13 @@ def test_installing_twice_and_undoing():
         pass
 
     plain = Loop.run_in_executor
-    event_loop.install(Inherits)
+    executors.install(Inherits)
     once = Inherits.run_in_executor
-    event_loop.install(Inherits)
+    executors.install(Inherits)
     assert Inherits.run_in_executor is once is not plain
-    event_loop.uninstall()
+    executors.uninstall()
     assert Inherits.run_in_executor is plain and "run_in_executor" not in vars(Inherits)
-    event_loop.uninstall()
+    executors.uninstall()
 
 
 def test_others_may_replace_the_same_methods():
@@ -226,11 +226,11 @@ def test_others_may_replace_the_same_methods():
             return await loop.run_in_executor(s, where), await loop.run_in_executor(None, where)
 
     before = replace("run_in_executor")
-    event_loop.install(Loop)
+    executors.install(Loop)
     after = replace("run_in_executor")
     assert run(Loop, main) == (0, None)
     assert len(calls) == 3  # those after: both calls; those before: what is not for a Scheduler
-    event_loop.uninstall()
+    executors.uninstall()
     assert Loop.run_in_executor is after
     assert run(Loop, main) == (None, None)  # as it was before
     Loop.run_in_executor = before
@@ -239,6 +239,6 @@ def test_others_may_replace_the_same_methods():
 
 def test_plain_python_is_left_alone():
     methods = asyncio.SelectorEventLoop.run_in_executor, asyncio.run
-    event_loop.install()
+    executors.install()
     penny.Scheduler().shutdown()
     assert (asyncio.SelectorEventLoop.run_in_executor, asyncio.run) == methods

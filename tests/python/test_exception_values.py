@@ -14,23 +14,23 @@ import pytest
 from mirror_pool import Script
 from test_raised import MADE, Breaking, Holder, Picky, looks, raised
 
-from penny import wire
 from penny.errors import RemoteError
+from penny.wire import pickles
 
 
 def travelled(value):
     """The value at the other side, whichever function pickles it."""
     by_value = [value, lambda: None]
-    forms = wire.dumps(value), wire.dumps_result("f", value), wire.pack(value)
-    arguments = wire.dumps_arguments("f", (value,), {})
-    slowly = wire.pack([value, b"x" * (1 << 16)]).joined()
+    forms = pickles.dumps(value), pickles.dumps_result("f", value), pickles.pack(value)
+    arguments = pickles.dumps_arguments("f", (value,), {})
+    slowly = pickles.pack([value, b"x" * (1 << 16)]).joined()
     assert len(set(forms)) == 1
-    found = [wire.loads(slowly)[0], wire.loads(wire.dumps(by_value))[0]]
-    for each in (*found, wire.loads(arguments)[0][0]):
+    found = [pickles.loads(slowly)[0], pickles.loads(pickles.dumps(by_value))[0]]
+    for each in (*found, pickles.loads(arguments)[0][0]):
         assert type(each) is type(value)
         if isinstance(value, BaseException):
             assert looks(each) == looks(value)
-    return wire.loads(forms[0])
+    return pickles.loads(forms[0])
 
 
 @pytest.mark.parametrize("make", MADE)
@@ -89,7 +89,7 @@ def test_a_long_chain():
     errors = [OSError(n, "text") for n in range(5000)]
     for error, before in zip(errors[1:], errors, strict=False):
         error.__context__ = before
-    arrived = wire.loads(wire.pack(errors[::-1]))[::-1]
+    arrived = pickles.loads(pickles.pack(errors[::-1]))[::-1]
     assert [error.errno for error in arrived] == list(range(5000))
     for values in errors, arrived:
         assert all(b.__context__ is a for a, b in itertools.pairwise(values))
@@ -102,7 +102,7 @@ def test_what_cannot_travel_is_named_and_the_rest_arrives():
     error.args = "text", threading.Lock()
     error.more, error.cause = [1], ValueError(threading.Lock())
     error.add_note("mine")
-    (arrived,) = wire.loads(wire.pack([error]))
+    (arrived,) = pickles.loads(pickles.pack([error]))
     assert type(arrived) is Holder and arrived.more == [1] and not hasattr(arrived, "thing")
     assert arrived.args[0] == "text" and repr(arrived.args[1]) == repr(error.args[1])
     mine, argument, thing = arrived.__notes__
@@ -110,7 +110,7 @@ def test_what_cannot_travel_is_named_and_the_rest_arrives():
     assert thing.startswith("(thing stayed behind") and error.__notes__ == ["mine"]
     assert type(arrived.cause) is ValueError and "args[0]" in arrived.cause.__notes__[0]
     # What holds such a one is not left behind for it.
-    assert wire.loads(wire.pack(Holder("text", [error]))).thing[0].more == [1]
+    assert pickles.loads(pickles.pack(Holder("text", [error]))).thing[0].more == [1]
 
 
 class Careful(Holder):
@@ -124,10 +124,10 @@ def test_a_class_that_says_what_is_to_travel_is_asked_where_not_all_can():
     error = Careful("text", threading.Lock())
     error.__context__ = linked()
     error.add_note("mine")
-    arrived = wire.loads(wire.pack([error]))[0]
+    arrived = pickles.loads(pickles.pack([error]))[0]
     assert arrived.thing == "without" and arrived.__context__.code == 5
     assert arrived.__notes__ == ["mine"]
-    assert wire.loads(wire.pack([Careful("text", "all")]))[0].thing == "all"
+    assert pickles.loads(pickles.pack([Careful("text", "all")]))[0].thing == "all"
 
 
 class Sentinel(Exception):
@@ -140,7 +140,7 @@ SENTINEL = Sentinel()
 
 def test_one_that_is_there_by_its_name_is_the_one_that_is_there():
     before = SENTINEL.__context__ = ValueError()
-    arrived, error = wire.loads(wire.pack([SENTINEL, raised_in_its_context()]))
+    arrived, error = pickles.loads(pickles.pack([SENTINEL, raised_in_its_context()]))
     assert arrived is SENTINEL is error.__context__ and SENTINEL.__context__ is before
 
 
@@ -156,7 +156,7 @@ def test_a_class_that_cannot_travel():
 
     error = Local("text")
     error.add_note("mine")
-    arrived, group = wire.loads(wire.pack([error, ExceptionGroup("all", [error])]))
+    arrived, group = pickles.loads(pickles.pack([error, ExceptionGroup("all", [error])]))
     assert type(arrived) is RemoteError and str(arrived).endswith("Local: text")
     assert arrived.__notes__[0] == "mine" and "its class stayed behind" in arrived.__notes__[1]
     assert group.exceptions[0] is arrived
@@ -169,11 +169,11 @@ def test_those_whose_pickling_fails():
 def test_a_failure_leaves_nothing_in_the_next_pickle():
     for _ in range(3):
         with pytest.raises(TypeError):
-            wire.dumps([ValueError(1), threading.Lock()])
+            pickles.dumps([ValueError(1), threading.Lock()])
         error = ValueError(1)
-        assert wire.dumps([error, error]) == wire.dumps([error, error])
-        assert wire.loads(wire.dumps({"a": [1.5]})) == {"a": [1.5]}
-        assert wire.dumps([1, "a"]) == pickle.dumps([1, "a"], 5)
+        assert pickles.dumps([error, error]) == pickles.dumps([error, error])
+        assert pickles.loads(pickles.dumps({"a": [1.5]})) == {"a": [1.5]}
+        assert pickles.dumps([1, "a"]) == pickle.dumps([1, "a"], 5)
 
 
 class Registered:
@@ -182,13 +182,13 @@ class Registered:
 
 def test_classes_that_are_registered_late():
     value = Registered()
-    assert type(wire.loads(wire.dumps(value))) is Registered
+    assert type(pickles.loads(pickles.dumps(value))) is Registered
     try:
         copyreg.pickle(Registered, lambda _: (int, ("5",)))
-        assert wire.loads(wire.dumps([value, value, ABC])) == [5, 5, ABC]
+        assert pickles.loads(pickles.dumps([value, value, ABC])) == [5, 5, ABC]
     finally:
         del copyreg.dispatch_table[Registered]
-    assert type(wire.loads(wire.dumps(value))) is Registered
+    assert type(pickles.loads(pickles.dumps(value))) is Registered
 
 
 def test_both_ways_with_classes_of_the_script(monkeypatch):

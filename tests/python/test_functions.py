@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from penny import PickleError
-from penny.functions import (
+from penny.functions.table import (
     FIRST_AUTOMATIC_ID,
     ChunkCall,
     FunctionNames,
@@ -280,7 +280,7 @@ def test_only_callables_are_registered():
 def test_the_end_of_the_interpreter_releases_nothing():
     """What releasing needs may be gone by then."""
     program = """
-from penny.functions import Record
+from penny.functions.table import Record
 Record(1, "f", print)
 forever = Record(2, "f", lambda handle: 1 / 0)
 """

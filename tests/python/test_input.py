@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from penny import _bridge, input
+from penny.bridge import javascript
 from penny.errors import BlockingError
+from penny.hosts import input
 
 
 class Promised(bytes):
@@ -41,8 +42,8 @@ def test_whoever_reads_is_told_where_to_ask_instead(stdin, monkeypatch):
 
 def test_what_is_promised_is_awaited_and_nothing_is_lost(stdin, monkeypatch):
     given = [b"one\ntw", b"o\n", b"", b"more", b""]
-    monkeypatch.setattr(_bridge, "can_run_sync", lambda: True)
-    monkeypatch.setattr(_bridge, "run_sync", lambda promise: promise)
+    monkeypatch.setattr(javascript, "can_run_sync", lambda: True)
+    monkeypatch.setattr(javascript, "run_sync", lambda promise: promise)
     stdin(input.read_by, lambda size: Promised(given.pop(0)))
     assert [sys.stdin.readline() for _ in range(3)] == ["one\n", "two\n", ""]
     assert [sys.stdin.read() for _ in range(1)] == ["more"]
@@ -50,11 +51,11 @@ def test_what_is_promised_is_awaited_and_nothing_is_lost(stdin, monkeypatch):
 
 def test_a_page_that_can_not_wait_says_so_and_loses_nothing(stdin, monkeypatch):
     stdin(input.read_by, lambda size: Promised(b"line\n"))
-    monkeypatch.setattr(_bridge, "can_run_sync", lambda: False)
+    monkeypatch.setattr(javascript, "can_run_sync", lambda: False)
     with pytest.raises(BlockingError, match="without --page"):
         sys.stdin.readline()
-    monkeypatch.setattr(_bridge, "can_run_sync", lambda: True)
-    monkeypatch.setattr(_bridge, "run_sync", lambda promise: promise)
+    monkeypatch.setattr(javascript, "can_run_sync", lambda: True)
+    monkeypatch.setattr(javascript, "run_sync", lambda promise: promise)
     assert sys.stdin.readline() == "line\n"
 
 

@@ -16,7 +16,7 @@ import pytest
 from fake_port import isolated
 
 import penny
-from penny import jobs
+from penny.jobs import job as jobs
 from penny.options import Options
 
 
@@ -308,7 +308,7 @@ def test_withdrawn_jobs_do_not_pile_up():
 @pytest.fixture
 def deep_stack():
     """As in a worker, in a thread whose C stack is large enough for this interpreter's frames."""
-    from penny.worker import RECURSION_LIMIT
+    from penny.engines.pool.worker import RECURSION_LIMIT
 
     def call(function, *args):
         outcome = []
@@ -570,7 +570,7 @@ def test_a_join_with_too_little_stack_for_the_outcome(monkeypatch):
 
 
 def test_no_half_begun_execution_at_the_limit(deep_stack):
-    """`penny.jobs.run` at each of the last depths, until it fits."""
+    """`penny.jobs.job.run` at each of the last depths, until it fits."""
 
     def at(depth):
         if depth > 0:

@@ -19,10 +19,14 @@ from test_shared_engine import FakeClientPort
 from wasm_writer import module
 
 import penny
-from penny import _bridge, algorithms, jobs, kernels, wire
-from penny.engines.shared import SharedEngine, Waiting
-from penny.numbers import CancelReason, Outcome, Reason
+from penny.bridge import javascript as _bridge
+from penny.bridge.numbers import CancelReason, Outcome, Reason
+from penny.engines.pool.client import SharedEngine, Waiting
+from penny.jobs import job as jobs
+from penny.kernels import kernel as kernels
+from penny.loops import calls as algorithms
 from penny.scheduler import CurrentScheduler
+from penny.wire import pickles
 
 FUNCTIONS = {
     "saxpy": (("f32", "i32", "i32", "i32", "i32"), ()),
@@ -206,7 +210,7 @@ def test_arguments_by_name_are_sent_by_place(k, x, engine):
     with penny.Scheduler() as s:
         s.submit(k.saxpy, 2, y=x, x=x)
         _, arguments, _ = engine.queue.pop().ticket
-        assert wire.loads(arguments) == ((2.0, x, x), {})
+        assert pickles.loads(arguments) == ((2.0, x, x), {})
 
 
 def test_registered_kernels_are_checked_too(k, engine):
@@ -664,7 +668,7 @@ def test_kernels_travel_in_arguments_and_closures(k, monkeypatch):
     assert len(port.modules) == len(other_port.modules) == 1
     arguments = other_port.submitted[0][1]
     with worker_of(port):
-        (kernel,), copy = wire.loads(arguments)
+        (kernel,), copy = pickles.loads(arguments)
         assert copy.wide(1) == kernel(1) == pickle.loads(other_port.forms[1])() == 2
         assert list(copy) == list(k)
         with pytest.raises(AttributeError, match=r"exports 'helper'"):

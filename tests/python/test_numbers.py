@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 from re import M, S, findall
 
-from penny import numbers
+from penny.bridge import numbers
 
 SCRIPT = (Path(__file__).parents[2] / "web/penny/core/layout.js").read_text()
 

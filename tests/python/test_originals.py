@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 
 from penny.errors import PickleError
-from penny.functions import _pack_function, dumps_function
-from penny.mirror import GONE, OFFERS
-from penny.originals import LARGE, Originals, everywhere, home_of
+from penny.functions.table import _pack_function, dumps_function
+from penny.mirror.mirror import GONE, OFFERS
+from penny.mirror.originals import LARGE, Originals, everywhere, home_of
 
 
 class Bundle:
@@ -57,7 +57,7 @@ def submitter(monkeypatch):
 
 
 def test_which_modules_workers_have(submitter):
-    assert everywhere(pickle) and everywhere(sys.modules["penny.originals"])
+    assert everywhere(pickle) and everywhere(sys.modules["penny.mirror.originals"])
     assert not everywhere(submitter.module) and not everywhere(ModuleType("pickle"))
 
 

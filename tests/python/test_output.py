@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from penny import output
+from penny.engines.pool import output
 
 
 @contextlib.contextmanager

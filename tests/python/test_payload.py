@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penny
-from penny import wire
-from penny.payload import LARGE, Payload, Reader, is_large, load, stream
-from penny.raised import loads_exception, pack_exception
+from penny.wire import pickles
+from penny.wire.exceptions import loads_exception, pack_exception
+from penny.wire.payload import LARGE, Payload, Reader, is_large, load, stream
 
 
 def read(data: bytes) -> Reader:
@@ -64,7 +64,7 @@ def test_a_value_comes_back(value):
 def test_large_data_is_not_copied():
     data, changing = bytes(LARGE), bytearray(LARGE)
     for value in (data, changing, array("d", bytes(LARGE)), memoryview(changing)):
-        payload = wire.pack((value,))
+        payload = pickles.pack((value,))
         (piece,) = large_pieces(payload)
         assert piece.nbytes >= LARGE
         if value is changing:
@@ -91,8 +91,8 @@ def test_large_data_is_not_copied():
 )
 def test_what_is_worth_it(value, large):
     assert is_large(value) is large
-    (back,) = pickle.loads(wire.dumps((value,)))
-    packed = wire.pack((value,))
+    (back,) = pickle.loads(pickles.dumps((value,)))
+    packed = pickles.pack((value,))
     joined = packed.joined() if isinstance(packed, Payload) else packed
     assert pickle.loads(joined) == (back,)
 
@@ -100,7 +100,7 @@ def test_what_is_worth_it(value, large):
 def test_numpys_arrays_are():
     numpy = pytest.importorskip("numpy")
     value = numpy.arange(LARGE, dtype="float32")
-    payload = wire.pack((value, 1))
+    payload = pickles.pack((value, 1))
     assert sum(piece.nbytes for piece in large_pieces(payload)) == value.nbytes
     back, _ = load(read(payload.joined()))
     assert (back == value).all()
@@ -114,7 +114,7 @@ def test_a_memoryview_arrives_as_bytes():
         memoryview(array("d", bytes(LARGE))),
         memoryview(b"small"),
     ):
-        packed = wire.pack((view,))
+        packed = pickles.pack((view,))
         data = packed.joined() if isinstance(packed, Payload) else packed
         (back,) = load(read(data))
         assert type(back) is bytes
@@ -131,7 +131,7 @@ def test_what_main_defines_goes_by_value_beside_large_data(monkeypatch):
     monkeypatch.setattr(sys.modules["__main__"], "Own", Own, raising=False)
     # Also where a frame of opcodes is as large as data.
     for value in ((Own(1), bytes(LARGE)), (bytes(LARGE - 9), Own(1), bytes(LARGE))):
-        packed = wire.pack(value)
+        packed = pickles.pack(value)
         assert isinstance(packed, Payload)
         monkeypatch.delattr(sys.modules["__main__"], "Own")
         own = next(x for x in pickle.loads(packed.joined()) if not isinstance(x, bytes))
@@ -141,7 +141,7 @@ def test_what_main_defines_goes_by_value_beside_large_data(monkeypatch):
 
 def test_arrays_are_named_once_each():
     a, b = penny.SharedArray(3), penny.SharedArray((2, 2))
-    payload = wire.pack((a, [a[1:], {"b": b}], lambda: a))
+    payload = pickles.pack((a, [a[1:], {"b": b}], lambda: a))
     assert isinstance(payload, Payload)
     assert {block.number for block in payload.arrays} == {a._block.number, b._block.number}
     assert len(payload.arrays) == 2
@@ -152,7 +152,9 @@ def test_arrays_are_named_once_each():
     assert len(packed.arrays) == 2
     back = loads_exception(packed.joined())
     assert back.args[0].shape == (3,)
-    assert wire.pack((1, "penny.arrays")) == wire.dumps((1, "penny.arrays")), "text costs time only"
+    assert pickles.pack((1, "penny.memory.array")) == pickles.dumps((1, "penny.memory.array")), (
+        "text costs time only"
+    )
 
 
 def test_what_cannot_be_pickled_is_named():
@@ -162,9 +164,9 @@ def test_what_cannot_be_pickled_is_named():
             def __init__(self):
                 self.lock = threading.Lock()
 
-        wire.pack_arguments("f", (bytes(LARGE), Held()), {})
+        pickles.pack_arguments("f", (bytes(LARGE), Held()), {})
     with pytest.raises(penny.PickleError, match="result"):
-        wire.pack_result("f", [bytes(LARGE), threading.Lock()])
+        pickles.pack_result("f", [bytes(LARGE), threading.Lock()])
 
 
 def test_a_reader_is_a_file():

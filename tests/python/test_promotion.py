@@ -13,10 +13,12 @@ import pytest
 from fake_port import FakePort, State
 
 import penny
-from penny import jobs, mirror, promotion, settings
-from penny.numbers import CancelReason, Flag, Reason
+from penny.bridge.numbers import CancelReason, Flag, Reason
+from penny.engines.pool import promotion
+from penny.jobs import job as jobs
+from penny.mirror import mirror, settings
 from penny.options import Options
-from penny.raised import dumps_exception
+from penny.wire.exceptions import dumps_exception
 
 port = FakePort()
 ran: list[object] = []

@@ -24,8 +24,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penny
-from penny import jobs, promotion, scopes, worker
-from penny.numbers import CancelReason, Reason
+from penny.bridge.numbers import CancelReason, Reason
+from penny.engines.pool import promotion, worker
+from penny.jobs import job as jobs
+from penny.jobs import scopes
 
 TRACED = {jobs.__file__, scopes.__file__, promotion.__file__, worker.__file__}
 

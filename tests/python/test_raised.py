@@ -14,12 +14,14 @@ import pytest
 from test_wire import elsewhere, in_main
 
 import penny
-from penny import PickleError, RemoteError, RemoteTraceback, jobs, tracebacks, where
-from penny.exception_parts import ARGS, notes_of
-from penny.exception_state import can_be_shown
-from penny.functions import ChunkCall
-from penny.missing_files import explained
-from penny.raised import dumps_exception, loads_exception
+from penny import PickleError, RemoteError, RemoteTraceback, where
+from penny.by_value.exception_parts import ARGS, notes_of
+from penny.by_value.exception_state import can_be_shown
+from penny.functions.table import ChunkCall
+from penny.hints.files import explained
+from penny.jobs import job as jobs
+from penny.jobs import tracebacks
+from penny.wire.exceptions import dumps_exception, loads_exception
 
 LOCK = threading.Lock()
 
@@ -301,7 +303,7 @@ def test_an_attribute_whose_class_is_unknown_here():
         import types
         module = sys.modules["gone"] = types.ModuleType("gone")
         exec("class Thing: pass", vars(module))
-        from penny.raised import dumps_exception
+        from penny.wire.exceptions import dumps_exception
         error = OSError(2, "text", module.Thing())
         error.thing, error.code = module.Thing(), 5
         answer = dumps_exception(error)
@@ -410,7 +412,7 @@ def test_an_exception_whose_class_is_unknown_here():
         import types
         module = sys.modules["gone"] = types.ModuleType("gone")
         exec("class Odd(Exception): pass", vars(module))
-        from penny.raised import dumps_exception
+        from penny.wire.exceptions import dumps_exception
         answer = dumps_exception(module.Odd("text"))
         """,
     )
@@ -485,7 +487,7 @@ def test_the_traceback_begins_with_the_tasks_own_code():
         error.__traceback__.tb_next
     )  # this file's frame, where a worker has its own
     assert "penny" not in travelled(error).__cause__.text
-    assert "functions.py" not in travelled(error).__cause__.text
+    assert "table.py" not in travelled(error).__cause__.text
 
 
 def chain():
@@ -650,7 +652,7 @@ def test_a_group_of_an_unknown_class():
         import types
         module = sys.modules["gone"] = types.ModuleType("gone")
         exec("class Odd(ExceptionGroup): pass", vars(module))
-        from penny.raised import dumps_exception
+        from penny.wire.exceptions import dumps_exception
         answer = dumps_exception(module.Odd("text", [KeyError(1)]))
         """,
     )

@@ -12,18 +12,18 @@ import types
 import pytest
 from test_wire import elsewhere, in_main
 
-from penny import wire
-from penny.functions import dumps_function, loads_function, split_call
+from penny.functions.table import dumps_function, loads_function, split_call
+from penny.wire import pickles
 
 
 @pytest.mark.parametrize("name", ["random", "randint", "getrandbits", "shuffle", "gauss"])
 def test_the_module_s_functions_travel_by_name(name):
     function = getattr(random, name)
-    for form in wire.dumps(function), dumps_function(function), pickle.dumps(function):
+    for form in pickles.dumps(function), dumps_function(function), pickle.dumps(function):
         assert len(form) < 120
-        assert wire.loads(form) == function
+        assert pickles.loads(form) == function
     function, args = split_call(function, (1,))
-    sent = wire.loads(wire.dumps_arguments("f", args, {}))[0]
+    sent = pickles.loads(pickles.dumps_arguments("f", args, {}))[0]
     assert sent == args
 
 
@@ -37,7 +37,7 @@ def test_functions_that_use_such_a_name_use_the_worker_s():
 
 
 def test_secrets_travel():
-    choice = wire.loads(wire.dumps((secrets.choice, random.SystemRandom())))[0]
+    choice = pickles.loads(pickles.dumps((secrets.choice, random.SystemRandom())))[0]
     assert choice([5]) == 5
     f = in_main("from secrets import randbelow\ndef f(): return randbelow(1)", "f")
     assert loads_function(dumps_function(f))() == 0
@@ -85,7 +85,7 @@ def test_a_generator_that_a_function_has_is_another_in_each_worker(name):
     form = dumps_function(function)
     assert form == dumps_function(function)  # whatever was drawn meanwhile, nothing is sent again
     program = """
-        from penny.functions import loads_function
+        from penny.functions.table import loads_function
         function = loads_function(data)
         answer = f"{function()} {function()}".encode()
     """
@@ -97,10 +97,10 @@ def test_an_argument_arrives_as_it_is():
     rng, again = random.Random(7), random.Random(7)
     thing = in_main("class Thing: pass", "Thing")()  # so that all goes by value
     thing.rng = rng
-    (arrived, other), _ = wire.loads(wire.dumps_arguments("f", (rng, thing), {}))
+    (arrived, other), _ = pickles.loads(pickles.dumps_arguments("f", (rng, thing), {}))
     assert arrived is other.rng and type(arrived) is random.Random
     assert [arrived.random() for _ in range(3)] == [again.random() for _ in range(3)]
-    assert wire.loads(wire.dumps_result("f", rng)).getstate() == rng.getstate()
+    assert pickles.loads(pickles.dumps_result("f", rng)).getstate() == rng.getstate()
 
 
 class Fixed(random.Random):
@@ -174,5 +174,5 @@ def test_numpy_s_generators(numpy):
     new, other, function = loads_function(dumps_function(f))()
     assert new.bit_generator.state == other.state == ("of the system",)
     assert type(new.bit_generator) is PCG64 and function.__self__ is numpy._rand
-    assert wire.loads(wire.dumps(rand)).__self__ is numpy._rand
-    assert wire.loads(wire.dumps(old)).state == (42,)
+    assert pickles.loads(pickles.dumps(rand)).__self__ is numpy._rand
+    assert pickles.loads(pickles.dumps(old)).state == (42,)

@@ -8,8 +8,8 @@ import itertools
 
 import pytest
 
-from penny import rebuilding
-from penny.identities import identity_of, known
+from penny.by_value import rebuilding
+from penny.by_value.identities import identity_of, known
 
 _numbers = itertools.count(1 << 100)
 

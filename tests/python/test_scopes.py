@@ -8,7 +8,8 @@ import pickle
 import pytest
 
 import penny
-from penny import jobs, scopes
+from penny.jobs import job as jobs
+from penny.jobs import scopes
 
 
 def fail(error):

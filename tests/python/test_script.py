@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from penny import script
+from penny.hosts import script
 
 
 def raised(error: BaseException) -> BaseException:

@@ -7,7 +7,7 @@ import textwrap
 
 PRELUDE = """
 import os, sys, timeit
-from penny import settings, surroundings
+from penny.mirror import settings, surroundings
 settings.watch()
 surroundings.watch()
 assert not {"decimal", "csv"} & sys.modules.keys()

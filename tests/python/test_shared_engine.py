@@ -12,13 +12,14 @@ import pytest
 from fake_arrays import FakeArraysPort
 
 import penny
-from penny import _bridge, wire
-from penny.engines import shared
-from penny.engines.shared import SharedEngine, Waiting
-from penny.numbers import Arrival, Outcome
+from penny.bridge import javascript
+from penny.bridge.numbers import Arrival, Outcome
+from penny.engines.pool import client
+from penny.engines.pool.client import SharedEngine, Waiting
 from penny.options import Options
-from penny.raised import dumps_exception
 from penny.scheduler import CurrentScheduler
+from penny.wire import pickles
+from penny.wire.exceptions import dumps_exception
 
 
 class FakeClientPort:
@@ -99,8 +100,8 @@ class FakeClientPort:
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_bridge, "proxy", lambda callback: callback)
-    monkeypatch.setattr(_bridge, "once", lambda callback: callback)
+    monkeypatch.setattr(javascript, "proxy", lambda callback: callback)
+    monkeypatch.setattr(javascript, "once", lambda callback: callback)
 
 
 @pytest.fixture
@@ -186,7 +187,7 @@ def raised(error: BaseException) -> bytes:
 def test_returned_and_raised(engine):
     futures = [submit(engine, double, n) for n in range(2)]
     engine._port.end(
-        (0, Outcome.RETURNED, wire.dumps(0)), (1, Outcome.RAISED, raised(KeyError("no")))
+        (0, Outcome.RETURNED, pickles.dumps(0)), (1, Outcome.RAISED, raised(KeyError("no")))
     )
     assert futures[0].result() == 0
     assert isinstance(futures[1].exception(), KeyError)
@@ -284,7 +285,7 @@ def test_asking_a_running_task_to_end(engine):
     assert not future.cancel()
     assert future.cancel(running=True)
     assert engine._port.asked == [0, 0]
-    engine._port.end((0, Outcome.RETURNED, wire.dumps(2)))
+    engine._port.end((0, Outcome.RETURNED, pickles.dumps(2)))
     assert future.result() == 2
     assert not future.cancel(running=True)
 
@@ -295,7 +296,7 @@ def test_asking_a_running_task_to_end(engine):
 def test_whoever_waits_for_one_does_not_wait_for_the_rest(engine):
     futures = [submit(engine, double, n) for n in range(4)]
     for ticket in (2, 0, 1, 3):
-        engine._port.end((ticket, Outcome.RETURNED, wire.dumps(2 * ticket)))
+        engine._port.end((ticket, Outcome.RETURNED, pickles.dumps(2 * ticket)))
     assert futures[2].result() == 4
     assert [future._state for future in futures].count("FINISHED") == 1
     assert futures[1].done()
@@ -306,7 +307,7 @@ def test_whoever_waits_for_one_does_not_wait_for_the_rest(engine):
 def test_what_has_arrived_is_found_without_waiting(engine):
     futures = [submit(engine, double, n) for n in range(3)]
     for ticket in range(3):
-        engine._port.end((ticket, Outcome.RETURNED, wire.dumps(2 * ticket)))
+        engine._port.end((ticket, Outcome.RETURNED, pickles.dumps(2 * ticket)))
     assert futures[2].result(timeout=0) == 4
 
 
@@ -317,7 +318,7 @@ def test_it_sleeps_for_the_time_that_is_left(engine):
     def sleep(milliseconds):
         naps.append(milliseconds)
         if len(naps) == 2:
-            engine._port.end((0, Outcome.RETURNED, wire.dumps(2)))
+            engine._port.end((0, Outcome.RETURNED, pickles.dumps(2)))
 
     engine._port.asleep = sleep
     assert future.result(timeout=5) == 2
@@ -341,7 +342,7 @@ def test_an_engine_for_coroutines_never_waits():
 async def test_its_futures_are_awaited():
     engine = SharedEngine.attached(FakeClientPort)
     future = CurrentScheduler(engine).submit(double, 1)
-    engine._port.end((0, Outcome.RETURNED, wire.dumps(2)))
+    engine._port.end((0, Outcome.RETURNED, pickles.dumps(2)))
     engine._port.callback()
     assert await future == 2
 
@@ -353,7 +354,7 @@ def test_a_callback_waits_for_a_later_one_of_its_batch(engine):
     futures = [submit(engine, double, n) for n in range(3)]
     seen: list = []
     futures[0].add_done_callback(lambda _: seen.append(futures[2].result()))
-    engine._port.end(*[(n, Outcome.RETURNED, wire.dumps(2 * n)) for n in range(3)])
+    engine._port.end(*[(n, Outcome.RETURNED, pickles.dumps(2 * n)) for n in range(3)])
     assert futures[1].result() == 2
     assert seen == [4]
 
@@ -364,14 +365,14 @@ def test_what_a_callback_raises_is_raised_once_all_are_told(engine):
     for future in futures:
         future.add_done_callback(lambda _: exec("raise SystemExit(1)"))
         future.add_done_callback(told.append)
-    engine._port.end(*[(n, Outcome.RETURNED, wire.dumps(2 * n)) for n in range(3)])
+    engine._port.end(*[(n, Outcome.RETURNED, pickles.dumps(2 * n)) for n in range(3)])
     with pytest.raises(SystemExit):
         futures[0].result()
     assert told == futures
     engine._port.callback()  # the event loop's delivery has nobody to raise to
     late = submit(engine, double, 3)
     late.add_done_callback(lambda _: exec("raise SystemExit(1)"))
-    engine._port.end((3, Outcome.RETURNED, wire.dumps(6)))
+    engine._port.end((3, Outcome.RETURNED, pickles.dumps(6)))
     engine._port.callback()
     assert late.result() == 6
 
@@ -382,7 +383,7 @@ def test_what_completes_between_a_look_and_the_sleep(engine, monkeypatch):
 
     def interrupted(*arguments):
         if futures[1]._state != "FINISHED":
-            engine._port.end((1, Outcome.RETURNED, wire.dumps(2)))
+            engine._port.end((1, Outcome.RETURNED, pickles.dumps(2)))
             engine._port.callback()  # a finalizer's doing
         return drain(*arguments)
 
@@ -397,7 +398,7 @@ def test_an_unread_outcome_lets_its_slot_go(engine, monkeypatch):
     engine._port.release = released.append
     future = submit(engine, double, 0)
     monkeypatch.setattr(
-        engine, "_read", lambda _: [(1, Outcome.LOST, 7, shared._Large(engine._port, 5, 0))]
+        engine, "_read", lambda _: [(1, Outcome.LOST, 7, client._Large(engine._port, 5, 0))]
     )
     engine._port.end((0, Outcome.LOST, b""))
     assert isinstance(future.exception(), penny.WorkerLost)

@@ -11,7 +11,7 @@ from fake_array import FakeArray
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penny.signatures import (
+from penny.kernels.signatures import (
     DTYPES,
     SCALARS,
     Parameter,

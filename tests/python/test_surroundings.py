@@ -11,7 +11,7 @@ def submitter(code, tmp_path):
     """What `take` gives in a process that has run this, each time that it calls `took`."""
     program = textwrap.dedent("""
         import os, pathlib, sys
-        from penny import surroundings
+        from penny.mirror import surroundings
         surroundings.watch()
         taken = []
         def took():
@@ -31,7 +31,7 @@ def worker(code, taken, tmp_path):
     """What a process, elsewhere, prints that runs this with what was taken."""
     folder = tmp_path / "elsewhere"
     folder.mkdir(exist_ok=True)
-    program = f"import os, sys\nfrom penny import surroundings\ntaken = {taken!r}\n"
+    program = f"import os, sys\nfrom penny.mirror import surroundings\ntaken = {taken!r}\n"
     line = [sys.executable, "-c", program + textwrap.dedent(code)]
     environment = {**os.environ, "ONLY_HERE": "1"}
     done = subprocess.run(
@@ -163,7 +163,8 @@ def test_their_version_is_another_only_if_they_are():
         [
             sys.executable,
             "-c",
-            "import os; from penny import surroundings as s; s.watch(); os.environ['X'] = '1'\n"
+            "import os; from penny.mirror import surroundings as s; s.watch()\n"
+            "os.environ['X'] = '1'\n"
             "def set(value): os.environ['X'] = value; print(s.version(), os.environb[b'X'])\n"
             "for value in '1', '1', '2', '1', '1': set(value)\n"
             "for way in '/', '.': os.chdir(way); print(s.version())",
@@ -181,7 +182,7 @@ def test_from_import_is_watched_too():
         [
             sys.executable,
             "-c",
-            "from penny import surroundings as s; s.watch(); s.watch(); s.take()\n"
+            "from penny.mirror import surroundings as s; s.watch(); s.watch(); s.take()\n"
             "from posix import chdir; import os, contextlib\n"
             "chdir('/'); print(s.changed()); s.take()\n"
             "with contextlib.chdir('/'): print(s.changed())\n"

@@ -9,10 +9,10 @@ import pytest
 from fake_port import FakePort, State
 
 import penny
-from penny import jobs
-from penny.numbers import CancelReason
+from penny.bridge.numbers import CancelReason
+from penny.jobs import job as jobs
 from penny.options import DEFAULT
-from penny.raised import dumps_exception
+from penny.wire.exceptions import dumps_exception
 
 
 @pytest.fixture

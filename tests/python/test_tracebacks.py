@@ -6,8 +6,8 @@ import weakref
 
 import pytest
 
-from penny import tracebacks
-from penny.tracebacks import KEPT, NOTE, shorten
+from penny.jobs import tracebacks
+from penny.jobs.tracebacks import KEPT, NOTE, shorten
 
 
 def replaced_by(error: BaseException) -> list[BaseException]:

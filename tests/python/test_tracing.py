@@ -17,8 +17,9 @@ from test_shared_engine import FakeClientPort
 from trace_format import check_trace, spans
 
 import penny
-from penny import Scheduler, named, scheduler, tracing
-from penny.engines.shared import SharedEngine, Waiting
+from penny import Scheduler, scheduler
+from penny.engines import named, recorder
+from penny.engines.pool.client import SharedEngine, Waiting
 
 
 def nap(seconds: float) -> None:
@@ -71,7 +72,7 @@ def test_no_trace_was_asked_for(options: dict[str, bool]) -> None:
 
 
 def test_no_more_events_than_memory_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracing, "EVENTS_MAX", 3)
+    monkeypatch.setattr(recorder, "EVENTS_MAX", 3)
     s = Scheduler(trace=True)
     for _ in range(5):
         s.submit(nap, 0).result()
@@ -143,16 +144,16 @@ async def test_the_async_worker_names_what_it_loads(coroutine_port) -> None:  # 
 
 
 def test_names_of_functions() -> None:
-    assert tracing.shown_name(nap) == f"{__name__}.nap"
-    assert tracing.shown_name(len) == "len"
-    assert tracing.shown_name(operator.call).endswith("operator.call")
-    assert tracing.shown_name(dict.get) == "dict.get"
-    assert "partial" in tracing.shown_name(functools.partial(nap, 1))
-    assert tracing.shown_name(SimpleNamespace(__module__=3, __qualname__="x")) == "3.x"
+    assert recorder.shown_name(nap) == f"{__name__}.nap"
+    assert recorder.shown_name(len) == "len"
+    assert recorder.shown_name(operator.call).endswith("operator.call")
+    assert recorder.shown_name(dict.get) == "dict.get"
+    assert "partial" in recorder.shown_name(functools.partial(nap, 1))
+    assert recorder.shown_name(SimpleNamespace(__module__=3, __qualname__="x")) == "3.x"
 
 
 def test_names_of_what_javascript_defined() -> None:
-    assert tracing.shown_name(named.define("double", "lambda x: 2 * x")) == "double"
+    assert recorder.shown_name(named.define("double", "lambda x: 2 * x")) == "double"
     function = named.define("f", "def f():\n    return g\ndef g(): pass")
-    assert tracing.shown_name(function) == "f"
-    assert tracing.shown_name(function()) == "f.g"
+    assert recorder.shown_name(function) == "f"
+    assert recorder.shown_name(function()) == "f.g"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wasm_writer import CODES, module, number, section, string, vector
 
-from penny.wasm_module import FunctionType, read_module
+from penny.kernels.wasm_module import FunctionType, read_module
 
 CORE = Path(__file__).parents[2] / "penny/wasm_core/core.wasm"
 

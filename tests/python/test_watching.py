@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penny.watching import WATCHED_ITEMS, Watch
+from penny.by_value.watching import WATCHED_ITEMS, Watch
 
 
 def refuse(*_):

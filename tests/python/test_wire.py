@@ -13,7 +13,8 @@ import threading
 
 import pytest
 
-from penny import PickleError, wire
+from penny import PickleError
+from penny.wire import pickles
 
 
 def elsewhere(data: bytes, code: str) -> bytes:
@@ -38,17 +39,17 @@ def in_main(source: str, name: str):
 
 @pytest.mark.parametrize("value", [None, 1, "text", [1, {"a": (2, 3)}], b"x" * 100_000, range(3)])
 def test_plain_values_are_plain_pickles(value):
-    assert wire.dumps(value) == pickle.dumps(value, 5)
-    assert wire.loads(wire.dumps_result("f", value)) == value
-    assert wire.loads(wire.dumps_arguments("f", (value,), {"k": value})) == (
+    assert pickles.dumps(value) == pickle.dumps(value, 5)
+    assert pickles.loads(pickles.dumps_result("f", value)) == value
+    assert pickles.loads(pickles.dumps_arguments("f", (value,), {"k": value})) == (
         (value,),
         {"k": value},
     )
 
 
 def test_functions_in_values_travel():
-    data = wire.dumps_arguments("f", (lambda x: x + 1,), {})
-    args, _ = wire.loads(data)
+    data = pickles.dumps_arguments("f", (lambda x: x + 1,), {})
+    args, _ = pickles.loads(data)
     assert args[0](1) == 2
 
 
@@ -61,25 +62,27 @@ POINT = """
 
 def test_instances_of_classes_in_main_go_and_come_back_as_their_class():
     point_class = in_main(POINT, "Point")
-    data = wire.dumps((point_class, point_class(1)))
+    data = pickles.dumps((point_class, point_class(1)))
     answer = elsewhere(
         data,
         """
-        from penny import wire
-        cls, point = wire.loads(data)
+        from penny.wire import pickles
+        cls, point = pickles.loads(data)
         assert type(point) is cls and point.x == 1
         # First the one that came, then one that was made here.
         point.x = 2
-        answer = wire.dumps([point, cls(3)])
+        answer = pickles.dumps([point, cls(3)])
         """,
     )
-    points = wire.loads(answer)
+    points = pickles.loads(answer)
     assert [type(point) for point in points] == [point_class, point_class]
     assert [point.x for point in points] == [2, 3]
 
 
 def test_a_text_that_mentions_main_is_only_a_text():
-    assert wire.loads(wire.dumps("if __name__ == '__main__':")) == "if __name__ == '__main__':"
+    assert (
+        pickles.loads(pickles.dumps("if __name__ == '__main__':")) == "if __name__ == '__main__':"
+    )
 
 
 def test_a_cached_function_of_main_travels_by_value():
@@ -94,14 +97,14 @@ def test_a_cached_function_of_main_travels_by_value():
         "fib",
     )
     answer = elsewhere(
-        wire.dumps(fib),
+        pickles.dumps(fib),
         """
-        from penny import wire
-        fib = wire.loads(data)
-        answer = wire.dumps((fib(40), fib.cache_info().maxsize))
+        from penny.wire import pickles
+        fib = pickles.loads(data)
+        answer = pickles.dumps((fib(40), fib.cache_info().maxsize))
         """,
     )
-    assert wire.loads(answer) == (102334155, 50)
+    assert pickles.loads(answer) == (102334155, 50)
 
 
 def test_memory_errors_are_not_pickling_errors():
@@ -110,7 +113,7 @@ def test_memory_errors_are_not_pickling_errors():
             raise MemoryError("too large")
 
     with pytest.raises(MemoryError):
-        wire.dumps_result("f", Huge())
+        pickles.dumps_result("f", Huge())
 
 
 # -- errors that name the culprit ----------------------------------------------------------------
@@ -158,7 +161,7 @@ def needs_lock():
 )
 def test_an_argument_that_cannot_travel(args, kwargs, path):
     with pytest.raises(PickleError) as caught:
-        wire.dumps_arguments("module.function", args, kwargs)
+        pickles.dumps_arguments("module.function", args, kwargs)
     assert str(caught.value).startswith(
         f"module.function: {path} can't be sent to another worker (_thread.lock): cannot pickle"
     )
@@ -167,7 +170,7 @@ def test_an_argument_that_cannot_travel(args, kwargs, path):
 
 def test_a_result_that_cannot_travel():
     with pytest.raises(PickleError, match=r"^m\.f: result\.rows\[3\] can't .* \(generator\)"):
-        wire.dumps_result("m.f", Table([1, 2, 3, (x for x in ())]))
+        pickles.dumps_result("m.f", Table([1, 2, 3, (x for x in ())]))
 
 
 def test_a_value_whose_own_method_fails_is_the_culprit():
@@ -176,14 +179,14 @@ def test_a_value_whose_own_method_fails_is_the_culprit():
             raise ZeroDivisionError("not I")
 
     with pytest.raises(PickleError, match=r"f: result\[0\] can't .*Stubborn\): not I"):
-        wire.dumps_result("f", [Stubborn()])
+        pickles.dumps_result("f", [Stubborn()])
 
 
 def test_cycles_end_the_search():
     rows: list = [LOCK]
     rows.insert(0, rows)
     with pytest.raises(PickleError, match=r"f: result\[1\] can't"):
-        wire.dumps_result("f", rows)
+        pickles.dumps_result("f", rows)
 
 
 def test_nesting_too_deep_for_pickle():
@@ -191,14 +194,14 @@ def test_nesting_too_deep_for_pickle():
     for _ in range(100_000):
         deep = [deep]
     with pytest.raises(PickleError, match=r"f: result"):
-        wire.dumps_result("f", deep)
+        pickles.dumps_result("f", deep)
     while deep:  # a list this deep can't be freed at once on every Python
         deep = deep.pop()
 
 
 def test_a_file_is_named_by_its_class():
     with pytest.raises(PickleError, match=r"\(_io\.TextIOWrapper\)"):
-        wire.dumps_result("f", io.TextIOWrapper(io.BytesIO()))
+        pickles.dumps_result("f", io.TextIOWrapper(io.BytesIO()))
 
 
 def test_a_class_keeps_its_qualified_name():
@@ -216,10 +219,10 @@ def test_a_class_keeps_its_qualified_name():
         "f",
     )
     answer = elsewhere(
-        wire.dumps(made()),
+        pickles.dumps(made()),
         """
-        from penny import wire
-        outer, local = wire.loads(data)
+        from penny.wire import pickles
+        outer, local = pickles.loads(data)
         answer = repr([outer.Inner.__qualname__, local.__qualname__, outer.__qualname__]).encode()
         """,
     )

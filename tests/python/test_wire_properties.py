@@ -18,8 +18,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from penny import wire
-from penny.raised import dumps_exception, loads_exception
+from penny.wire import pickles
+from penny.wire.exceptions import dumps_exception, loads_exception
 
 ECHO = Path(__file__).with_name("wire_echo.mjs")
 
@@ -128,9 +128,9 @@ def same(a: Any, b: Any) -> bool:
 @example(value={"b": 1, "10": 2, "": 3, "9": 4, "09": 5, "a": 6, "4294967295": 7})
 @example(value={1: {2: {3: ()}}, "1": set()})
 def test_there_and_back(node: Node, value: Any) -> None:
-    answer = node.echo(wire.dumps(value))
+    answer = node.echo(pickles.dumps(value))
     assert answer[:1] == b"V", answer
-    assert same(as_javascript_has_it(value), wire.loads(answer[1:]))
+    assert same(as_javascript_has_it(value), pickles.loads(answer[1:]))
 
 
 shared = st.lists(scalars, min_size=1, max_size=3).map(lambda item: [item, item, {"again": item}])
@@ -139,8 +139,8 @@ shared = st.lists(scalars, min_size=1, max_size=3).map(lambda item: [item, item,
 @settings(max_examples=50, deadline=None)
 @given(value=shared)
 def test_what_is_the_same_object_stays_one(node: Node, value: Any) -> None:
-    answer = node.echo(wire.dumps(value))
-    back = wire.loads(answer[1:])
+    answer = node.echo(pickles.dumps(value))
+    back = pickles.loads(answer[1:])
     assert same(as_javascript_has_it(value), back)
 
 
@@ -148,7 +148,7 @@ def test_what_is_the_same_object_stays_one(node: Node, value: Any) -> None:
 @given(value=values, data=st.data())
 def test_broken_pickles_are_refused_or_read(node: Node, value: Any, data: st.DataObject) -> None:
     """Bytes overwritten, cut off or put in: an error or some value, no crash and no hang."""
-    pickled = bytearray(wire.dumps(value))
+    pickled = bytearray(pickles.dumps(value))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(pickled) - 1))
         match data.draw(st.sampled_from(["overwrite", "cut", "insert"])):
@@ -186,7 +186,7 @@ def test_exceptions_come_back_as_they_were(text: str, number: int, note: str) ->
 @given(args=st.lists(values, max_size=4), kwargs=st.dictionaries(st.text(max_size=8), values))
 def test_arguments_come_as_they_were(args: list[Any], kwargs: dict[str, Any]) -> None:
     sent = (tuple(args), kwargs)
-    came = wire.loads(wire.dumps_arguments("f", tuple(args), kwargs))
+    came = pickles.loads(pickles.dumps_arguments("f", tuple(args), kwargs))
     if kwargs:
         assert pickle.dumps(came) == pickle.dumps(sent) or same(
             as_javascript_has_it(came), as_javascript_has_it(sent)

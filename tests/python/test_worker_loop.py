@@ -10,7 +10,10 @@ import pytest
 from fake_port import FakePort, State
 
 import penny
-from penny import functions, jobs, output, where, worker
+from penny import where
+from penny.engines.pool import output, worker
+from penny.functions import table
+from penny.jobs import job as jobs
 
 
 @pytest.fixture
@@ -70,10 +73,10 @@ def test_arguments_that_cannot_be_unpickled(port):
 
 def test_functions_are_kept(port, monkeypatch):
     loaded = []
-    load = functions.FunctionCache.load
-    monkeypatch.setattr(functions.FunctionCache, "SIZE", 2)
+    load = table.FunctionCache.load
+    monkeypatch.setattr(table.FunctionCache, "SIZE", 2)
     monkeypatch.setattr(
-        functions.FunctionCache,
+        table.FunctionCache,
         "load",
         lambda self, serial, form: loaded.append(serial) or load(self, serial, form),
     )

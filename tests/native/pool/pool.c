@@ -1,7 +1,7 @@
 /* A whole pool: a client submits tasks, workers run them, promote jobs of theirs and join them; some are
  * cancelled, some workers die. Each task is counted exactly once, and nothing is left at the end.
  *
- * What JavaScript and Python do around the core (tasks/, jobs/ and ports/ of web/penny, jobs.py) is
+ * What JavaScript and Python do around the core (tasks/, jobs/ and ports/ of web/penny, job.py) is
  * here as short as it can be; what it does for arrays and kernels is in arrays.c and kernels.c. A task's arguments are
  * its id, how many bytes it returns, how deep it spawns; its result is the complement of its id. Both are written all
  * over their payload.

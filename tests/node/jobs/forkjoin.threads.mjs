@@ -1,7 +1,7 @@
 // Threads of forkjoin.test.mjs: pool workers whose tasks are trees of jobs.
 //
 // A job's id is that of its tree * TREE + its node; node n has the children 2 n and 2 n + 1, its tree's root is
-// node 1. Every job runs the first child itself and spawns the second, as penny/jobs.py does it: private until
+// node 1. Every job runs the first child itself and spawns the second, as penny/jobs/job.py does it: private until
 // somebody is hungry, promoted oldest first, taken back if nobody has claimed it, else waited for.
 import assert from 'node:assert/strict';
 

@@ -24,7 +24,7 @@ export function unpack(pyodide, files) {
  * @param {Extras} extras
  */
 export async function addExtras(pyodide, {packages, files, script}) {
-  if (script) pyodide.pyimport('penny.script').remember(script.filename, script.source);
+  if (script) pyodide.pyimport('penny.hosts.script').remember(script.filename, script.source);
   unpack(pyodide, files);
   if (files.length) pyodide.runPython(`import sys; sys.path.insert(0, "${HOME}")`);
   if (!packages.length) return;

@@ -61,7 +61,7 @@ export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {})
   // draw the same numbers, and give what it makes the numbers that another gives.
   if (restored)
     pyodide.runPython(
-      'import random as r, penny.identities as i; r.seed(); i.renew(); del r, i',
+      'import random as r, penny.by_value.identities as i; r.seed(); i.renew(); del r, i',
     );
   return pyodide;
 }
@@ -178,7 +178,7 @@ export function hearDoorbell(pyodide, core) {
  * @returns {Uint8Array}
  */
 export function makeSnapshot(pyodide) {
-  pyodide.runPython('import penny.preload');
+  pyodide.runPython('import penny.hosts.snapshot');
   return pyodide.makeMemorySnapshot();
 }
 

@@ -1,4 +1,4 @@
-// The seam to Python on a page or in a host worker: the module `_penny_bridge`, which penny/_bridge.py
+// The seam to Python on a page or in a host worker: the module `_penny_bridge`, which penny/bridge/javascript.py
 // alone imports.
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from '../pool/limits.js';
 import {ClientPort} from './client_port.js';

@@ -1,4 +1,4 @@
-// Exceptions of Python's in JavaScript, from the records that penny/raised.py makes of them.
+// Exceptions of Python's in JavaScript, from the records that penny/wire/exceptions.py makes of them.
 import {UnpicklingError} from './errors.js';
 import {decode} from './read.js';
 
@@ -31,7 +31,7 @@ export class PythonError extends Error {
 }
 
 /**
- * The form of penny/raised.py's dumps_exception: worker, traceback, records; the first record is the
+ * The form of penny/wire/exceptions.py's dumps_exception: worker, traceback, records; the first record is the
  * exception itself, see `_Record` there.
  * @param {Uint8Array} bytes
  * @param {number} offset

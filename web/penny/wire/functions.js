@@ -37,7 +37,7 @@ function concatenate(parts) {
  * The function that `import` finds under this name: "operator.add", "len", "package.module.Class.method".
  * @param {string} name
  */
-export const pickledName = name => pickledCall('penny.named', 'find', [name]);
+export const pickledName = name => pickledCall('penny.engines.named', 'find', [name]);
 
 /**
  * The function `name` that this Python source defines; or, if the source is an expression ("lambda x:
@@ -45,7 +45,7 @@ export const pickledName = name => pickledCall('penny.named', 'find', [name]);
  * @param {string} name
  * @param {string} source
  */
-export const pickledSource = (name, source) => pickledCall('penny.named', 'define', [name, source]);
+export const pickledSource = (name, source) => pickledCall('penny.engines.named', 'define', [name, source]);
 
 /**
  * Whether that function is a coroutine function, which runs in the worker for those. (With a decorator it is whatever that
@@ -68,4 +68,4 @@ export function definesCoroutine(name, source) {
  * @param {string} signature "(f32 a, f32[] x)"
  */
 export const pickledKernel = (module, digest, name, signature) =>
-  pickledCall('penny.named', 'kernel', [[module, digest], name, signature]);
+  pickledCall('penny.engines.named', 'kernel', [[module, digest], name, signature]);

@@ -93,7 +93,7 @@ export const PROTOCOL = 5;
 export const HANDLE = Symbol("penny.handle");
 
 /** What makes an array of a handle, in Python: module and name. */
-export const ATTACHED = ["penny.arrays", "_attached"];
+export const ATTACHED = ["penny.memory.array", "_attached"];
 
 /** The bytes of a float64, by way of `setFloat64`: no allocation, whatever the machine's order. */
 export const scratchBytes = new Uint8Array(8);

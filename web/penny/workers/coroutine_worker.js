@@ -21,7 +21,7 @@ export async function start(here, message) {
   client.oncoroutine = pool.coroutine;
   client.inherit();
   const {_module} = pyodide;
-  const main = pyodide.pyimport('penny.coroutines').main;
+  const main = pyodide.pyimport('penny.engines.pool.coroutines').main;
   tellPage(here, {type: 'ready'});
   await main(
     worker,

@@ -25,7 +25,7 @@ export async function start(here, message) {
     pyodide.setStdin({read, isatty: input.terminal});
   } else {
     pyodide.setStdin(NO_STDIN);
-    const stdin = pyodide.pyimport('penny.input');
+    const stdin = pyodide.pyimport('penny.hosts.input');
     stdin.refuse(stdin.NO_STDIN);
   }
   await addExtras(pyodide, extras);
@@ -41,7 +41,7 @@ export async function start(here, message) {
     pools,
     /** @param {Script} script */
     async run({source, filename, argv, dedent, environment}) {
-      const run = pyodide.pyimport('penny.script').run;
+      const run = pyodide.pyimport('penny.hosts.script').run;
       tellPage(here, {type: 'exit', status: await run(source, filename, argv, dedent, environment)});
     },
   };

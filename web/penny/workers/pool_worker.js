@@ -19,7 +19,7 @@ export async function start(here, message) {
   const pyodide = await startPoolPython(here, message);
   const core = new Core(parts.core, memory, worker);
   hearDoorbell(pyodide, core);
-  const main = pyodide.pyimport('penny.worker').main;
+  const main = pyodide.pyimport('penny.engines.pool.worker').main;
   // Large, and of no use where nothing is recorded.
   const traceAsJson = core.traced ? (await import('../trace/json.js')).traceAsJson : () => '';
   const pool = {...poolOf(here, message), trace: () => traceAsJson(core)};

@@ -1,0 +1,1 @@
+"""What asyncio's event loops do where Penny runs."""

@@ -1,0 +1,1 @@
+"""How functions travel: once each, and from then on by number."""

@@ -1,0 +1,1 @@
+"""What to do instead, beside an error that says only what there is not."""

@@ -1,0 +1,1 @@
+"""Where an interpreter of Penny's runs: a program, a snapshot, its stdin."""

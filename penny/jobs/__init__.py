@@ -1,0 +1,1 @@
+"""Fork-join in one worker, whatever the engine: jobs, executions, scopes."""

@@ -1,0 +1,19 @@
+"""Whether the running code has been asked to end."""
+
+from __future__ import annotations
+
+from penny.bridge.numbers import CancelReason
+from penny.jobs import job as jobs
+
+__all__ = ["cancelled"]
+
+
+def cancelled() -> bool:
+    """Whether the present task, or a scope that encloses the caller, has been asked to cancel.
+
+    For code that would rather stop at a place of its own choice than by `Cancelled`, and for jobs
+    of a cancelled scope that run on the stack of the one who cancelled it. False outside.
+    """
+    scope = jobs.scope_now.get()
+    asked = jobs.innermost.cancelled != CancelReason.NOT_ASKED
+    return asked or (scope is not None and scope.cancelled)

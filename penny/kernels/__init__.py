@@ -1,0 +1,1 @@
+"""Kernels: functions compiled to WebAssembly, which all workers call in one shared memory."""

@@ -1,0 +1,1 @@
+"""Parallel loops: one task that shares its work with whoever is idle."""

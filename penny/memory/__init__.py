@@ -1,0 +1,1 @@
+"""Shared arrays, and the memories in which they are."""

@@ -1,0 +1,557 @@
+"""Shared arrays: bulk data that all workers of a scheduler see, and that is sent as a handle.
+
+    a = penny.SharedArray((h, w), "float32")
+    s.submit(render, a)                        # a handle of less than 100 bytes
+
+What a task writes, all who have the array see. Python's own memory is not shared, so Python works
+on copies, made at memory speed: of a part at a time, by `read`, `write` and `block`. A kernel
+(`penny.Kernels`) works on the elements themselves.
+"""
+
+from __future__ import annotations
+
+import operator
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self
+
+from penny.bridge.numbers import Handle
+from penny.memory import memories
+from penny.memory.layout import AXES_MAX, Index, Layout
+from penny.memory.memories import Block
+from penny.memory.types import TYPES, ElementType, element_type
+
+__all__ = ["SharedArray"]
+
+EXTENT_MAX = (1 << 32) - 1
+
+
+class SharedArray:
+    """An array of numbers in the memory that a scheduler's workers share.
+
+    It is zeros at first. Slices, steps, integers and `...` in brackets give views, as in NumPy, and
+    an integer for every axis the element. Sent to another worker, in arguments or results, it is a
+    handle of the same elements; there is no lock: see `atomic_add`, and give tasks parts of their
+    own.
+
+    The memory is given back when the last holder lets go: objects here and in other workers, and
+    tasks on their way. `with` and `close` let go for this interpreter, whatever refers to the array
+    here; after that its use raises ValueError here, and goes on where others have it.
+
+    Args:
+        shape: Elements along each axis; or, as an integer, of the only one.
+        dtype: `bool`, `int8` to `int64`, `uint8` to `uint64`, `float32` or `float64`; or a code of
+            `struct` or `array` for one of them, or NumPy's type.
+        scheduler: Whose memory it is in. None: of the scheduler that runs this task; or that is
+            open here, if it is the only one.
+
+    Raises:
+        ValueError: A negative extent, or no such type; or several schedulers are open.
+        MemoryError: There is no room; the message has the size and the limit.
+        RuntimeError: No scheduler is open, in the browser.
+
+    On plain Python an array is in the process's own memory.
+    """
+
+    __slots__ = ("_block", "_layout", "_type")
+
+    def __init__(
+        self,
+        shape: int | Sequence[int],
+        dtype: Any = "float64",
+        *,
+        scheduler: memories.Placed | None = None,
+    ) -> None:
+        self._type = element_type(dtype)
+        self._layout = Layout.dense(_checked_shape(shape), self._type.size)
+        self._block: Block = _memory_of(scheduler).new_block(self._layout.nbytes)
+
+    @classmethod
+    def copy_of(cls, data: Any, *, scheduler: memories.Placed | None = None) -> Self:
+        """A new array with the elements, shape and type of a buffer: of `array`, NumPy, ….
+
+        Raises:
+            TypeError: It is no buffer of numbers.
+        """
+        if isinstance(data, SharedArray):
+            copy = cls(data.shape, data.dtype, scheduler=scheduler)
+        else:
+            view = memoryview(data)
+            copy = cls(view.shape or (), _type_of(view).name, scheduler=scheduler)
+        copy.write(data)
+        return copy
+
+    @classmethod
+    def _of(cls, block: Block, layout: Layout, type: ElementType) -> Self:
+        array = object.__new__(cls)
+        array._block = block
+        array._layout = layout
+        array._type = type
+        return array
+
+    # -- What it is ------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Elements along each axis."""
+        return self._layout.shape
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from one element to the next, along each axis."""
+        return self._layout.strides
+
+    @property
+    def dtype(self) -> str:
+        """The elements' type, by its name."""
+        return self._type.name
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return self._type.size
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._layout.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._layout.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self._layout.nbytes
+
+    def __len__(self) -> int:
+        if not self._layout.shape:
+            raise TypeError("an array without axes has no len()")
+        return self._layout.shape[0]
+
+    def __repr__(self) -> str:
+        freed = ", freed" if self._block.closed else ""
+        return f"<SharedArray {self.shape} {self.dtype}{freed}>"
+
+    # -- Views -----------------------------------------------------------------------------------
+
+    def __getitem__(self, index: Index) -> Any:
+        """A view of a part; or, given an integer for every axis, an element."""
+        where = self._layout.at(index)
+        if isinstance(where, int):
+            return self._block.get(self._type, where)
+        return self._of(self._block, where, self._type)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Views along the first axis; of the only one, the elements, which are read at once."""
+        if self.ndim == 1:
+            return iter(self.read().tolist())
+        return (self[i] for i in range(len(self)))
+
+    def reshape(self, *shape: Any) -> Self:
+        """A view of the same elements in another shape, of which one extent may be -1.
+
+        Raises:
+            ValueError: The numbers of elements differ, or a view won't do.
+        """
+        extents = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
+        return self._of(self._block, self._layout.reshaped(extents), self._type)
+
+    # -- Copies ----------------------------------------------------------------------------------
+
+    def read(self, *index: Any) -> Any:
+        """A copy of a part, `a.read(i)` of `a[i]`; of all of it without an index.
+
+        Returns:
+            A memoryview of the part's shape, of memory that is nobody else's. For a part without
+            elements it has one axis, as memoryview can't have others. Given an integer for every
+            axis, the element.
+        """
+        where = self._layout.at(index or ...)
+        if isinstance(where, int):
+            return self._block.get(self._type, where)
+        return self._shaped(self._block.read(where), where)
+
+    def _shaped(self, data: Any, layout: Layout) -> memoryview:
+        empty: Any = memoryview(bytearray())
+        shaped: memoryview = (
+            data.cast("B").cast(self._type.format, list(layout.shape))
+            if layout.size
+            else empty.cast(self._type.format)
+        )
+        return shaped
+
+    def write(self, *index_and_data: Any) -> None:
+        """Store a part: `a.write(i, data)` stores `a[i]`, `a.write(data)` all of it.
+
+        Args:
+            index_and_data: The index, and then what to store: a buffer (of `array`, memoryview,
+                NumPy) of the same type and of the part's shape, or with one axis of as many
+                elements, in C's order; `bytes` of as many bytes; another SharedArray; numbers in
+                lists; or one number, for all elements.
+
+        Raises:
+            TypeError: `data` is of another type.
+            ValueError: It is of another shape. Nothing was stored.
+            OverflowError: A number is out of range.
+        """
+        if not index_and_data:
+            raise TypeError("write() takes what to write")
+        *index, data = index_and_data
+        self._store(tuple(index) or ..., data)
+
+    def __setitem__(self, index: Index, data: Any) -> None:
+        """Store a part, as `write` does, or an element."""
+        self._store(index, data)
+
+    def _store(self, index: Index, data: Any) -> None:
+        where = self._layout.at(index)
+        if isinstance(where, int):
+            self._block.set(self._type, where, self._type.checked(data))
+        elif isinstance(data, SharedArray):
+            _check_type(data._type, self._type)
+            source = data._layout
+            if source.shape != where.shape:
+                if source.size != where.size or len(source.shape) != 1:
+                    raise _misfit(source.shape, where.shape)
+                source = source.reshaped(where.shape)
+            if where.size:
+                self._block.copy(where, data._block, source)
+        else:
+            elements = _elements(data, where, self._type)
+            if where.size:
+                self._block.write(where, elements)
+
+    def block(self, *index: Any) -> AbstractContextManager[memoryview]:
+        """A part to work on: `with a.block(i) as b:` copies `a[i]` in, and back at the end.
+
+        `b` is a memoryview, as from `read`. If the block is left by an exception, nothing is copied
+        back.
+        """
+        where = self._layout.at(index or ...)
+        if isinstance(where, int):
+            raise TypeError("block() takes a part, not an element: use a[i] = …, or a slice")
+        return _Loan(self._of(self._block, where, self._type))
+
+    def asarray(self) -> Any:
+        """A copy as NumPy's array.
+
+        Raises:
+            ImportError: There is no NumPy.
+        """
+        try:
+            import numpy
+        except ImportError as error:
+            raise ImportError(
+                "asarray() needs NumPy: in the browser load it with Scheduler(packages=['numpy'])"
+            ) from error
+        if not self.size:
+            return numpy.empty(self.shape, self.dtype)
+        return numpy.asarray(self.read())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """For NumPy: always a copy."""
+        if copy is False:
+            raise ValueError("a shared array can't be NumPy's without a copy")
+        array = self.asarray()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    # -- Atomic operations -----------------------------------------------------------------------
+
+    def atomic_load(self, index: Index) -> int:
+        """An element, read in one piece.
+
+        Atomic operations are for arrays of integers, take an index of one element, and are
+        sequentially consistent: all workers see them in one order.
+        """
+        return self._block.load(self._type, self._integer_at(index))
+
+    def atomic_store(self, index: Index, value: int) -> None:
+        """Store an element in one piece."""
+        where = self._integer_at(index)
+        self._block.update("store", self._type, where, self._type.checked(value))
+
+    def atomic_exchange(self, index: Index, value: int) -> int:
+        """Store an element; what it was before."""
+        where = self._integer_at(index)
+        return self._block.update("exchange", self._type, where, self._type.checked(value))
+
+    def atomic_compare_exchange(self, index: Index, expected: int, value: int) -> int:
+        """Store an element if it is as expected; what it was before."""
+        where = self._integer_at(index)
+        expected, value = self._type.checked(expected), self._type.checked(value)
+        return self._block.compare_exchange(self._type, where, expected, value)
+
+    def atomic_add(self, index: Index, value: int) -> int:
+        """Add to an element, modulo the type's range; what it was before."""
+        return self._update("add", index, value)
+
+    def atomic_and(self, index: Index, value: int) -> int:
+        """Keep those bits that `value` has; what it was before."""
+        return self._update("and", index, value)
+
+    def atomic_or(self, index: Index, value: int) -> int:
+        """Set the bits that `value` has; what it was before."""
+        return self._update("or", index, value)
+
+    def atomic_xor(self, index: Index, value: int) -> int:
+        """Turn the bits that `value` has; what it was before."""
+        return self._update("xor", index, value)
+
+    def _update(self, operation: str, index: Index, value: int) -> int:
+        where = self._integer_at(index)
+        return self._block.update(operation, self._type, where, self._type.wrapped(value))
+
+    def _integer_at(self, index: Index) -> int:
+        if not self._type.is_integer:
+            raise TypeError(f"atomic operations are for integers, not {self.dtype}")
+        where = self._layout.at(index)
+        if not isinstance(where, int):
+            raise IndexError("an atomic operation takes an integer for every axis")
+        return where
+
+    # -- Life ------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Let go of the array here, and of all views of it. Harmless the second time."""
+        self._block.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been let go of here."""
+        return self._block.closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- Travel ----------------------------------------------------------------------------------
+
+    def __penny_block__(self) -> Block:
+        """What carries it: see `payload.Carried`."""
+        return self._block
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A handle, good as long as somebody holds the array."""
+        if self._block.closed:
+            raise ValueError("this array has been freed here: it can't be sent any more")
+        return _attached, (_handle_of(self._block, self._layout, self._type),)
+
+    def __copy__(self) -> Self:
+        """Another view of all of it."""
+        return self._of(self._block, self._layout, self._type)
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        """Another view, since the elements are shared: `copy_of` copies them."""
+        return self.__copy__()
+
+    def _kernel_argument(self) -> tuple[int, int]:
+        """Address in the shared memory, and number of elements. Valid while the caller holds it.
+
+        Raises:
+            ValueError: The elements do not lie one after the other; or it has been freed.
+            TypeError: There is no shared memory here.
+        """
+        if not self._layout.is_dense:
+            raise ValueError(
+                "a kernel takes an array whose elements lie one after the other, not a view with "
+                f"strides {self.strides}: copy it, with SharedArray.copy_of()"
+            )
+        return self._block.address + self._layout.offset, self.size
+
+
+class _Loan(AbstractContextManager[memoryview]):
+    """What `SharedArray.block` gives."""
+
+    def __init__(self, array: SharedArray) -> None:
+        self._array = array
+        self._data: memoryview | None = None
+
+    def __enter__(self) -> memoryview:
+        self._data = self._array.read(...)
+        assert self._data is not None
+        return self._data
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        data, self._data = self._data, None
+        if exc_type is None and data is not None and self._array.size:
+            self._array._block.write(self._array._layout, data.cast("B"))
+
+
+# -- Arguments -------------------------------------------------------------------------------------
+
+
+def _memory_of(scheduler: memories.Placed | None) -> memories.Memory:
+    if scheduler is not None:
+        return scheduler._memory
+    memory = memories.default()
+    if memory is None:
+        raise ValueError(
+            "several schedulers are open here, each with a memory of its own: "
+            "say which one's the array is to be in, SharedArray(…, scheduler=s)"
+        )
+    return memory
+
+
+def _checked_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+    if isinstance(shape, (str, bytes)):
+        raise TypeError("shape must be an integer or a sequence of integers")
+    given = shape if isinstance(shape, Sequence) else (shape,)
+    try:
+        extents = tuple(operator.index(extent) for extent in given)
+    except TypeError:
+        raise TypeError(
+            f"shape must be an integer or a sequence of integers, not {shape!r}"
+        ) from None
+    if any(extent < 0 for extent in extents):
+        raise ValueError(f"negative extents in the shape {extents}")
+    if len(extents) > AXES_MAX:
+        raise ValueError(f"more than {AXES_MAX} axes")
+    if 0 in extents and max(extents) > EXTENT_MAX:
+        raise ValueError(f"an extent of more than {EXTENT_MAX} in the shape {extents}")
+    return extents
+
+
+# -- Data ------------------------------------------------------------------------------------------
+
+
+def _type_of(view: memoryview) -> ElementType:
+    """The type of a buffer's elements. Raises TypeError."""
+    format = view.format
+    if format.startswith(">") or (format.startswith("!") and sys.byteorder == "little"):
+        raise TypeError("data with its bytes in the other order: convert it first")
+    try:
+        found = element_type("B" if format == "c" else format.lstrip("@=<!"))
+    except ValueError:
+        raise TypeError(f"data of the format {format!r} is none of numbers") from None
+    assert found.size == view.itemsize
+    return found
+
+
+def _check_type(given: ElementType, wanted: ElementType) -> None:
+    if given is not wanted:
+        raise TypeError(f"data of {given.name} for an array of {wanted.name}: convert it first")
+
+
+def _misfit(given: Sequence[int], wanted: tuple[int, ...]) -> ValueError:
+    return ValueError(f"data of the shape {tuple(given)} does not fit into the shape {wanted}")
+
+
+def _elements(data: Any, layout: Layout, type: ElementType) -> memoryview:
+    """What to store at `layout`, as bytes one after the other.
+
+    Raises:
+        TypeError: It is of another type.
+        ValueError: It is of another shape.
+        OverflowError: A number is out of range.
+    """
+    if isinstance(data, (list, tuple, range)):
+        extents, numbers = _flattened(data)
+        if extents != layout.shape and extents != (layout.size,):
+            raise _misfit(extents, layout.shape)
+        packed = struct.pack(f"={len(numbers)}{type.format}", *map(type.checked, numbers))
+        return memoryview(packed)
+    try:
+        view = memoryview(data)
+    except TypeError:
+        if not hasattr(data, "__index__") and not hasattr(data, "__float__"):
+            raise TypeError(
+                f"can't store {data.__class__.__name__} in an array of {type.name}: it takes a "
+                "buffer, a SharedArray, lists of numbers, or a number"
+            ) from None
+        return memoryview(struct.pack(f"={type.format}", type.checked(data)) * layout.size)
+    if not view.ndim:  # one of NumPy's scalars
+        element = type.checked(view[()])
+        return memoryview(struct.pack(f"={type.format}", element) * layout.size)
+    raw = view.itemsize == 1 and view.ndim == 1 and type.size > 1 and view.format in "Bbc"
+    if raw:
+        if view.nbytes != layout.nbytes:
+            raise ValueError(
+                f"{view.nbytes} bytes do not fit into the shape {layout.shape} of {type.name}, "
+                f"which takes {layout.nbytes}"
+            )
+    else:
+        if not (type.size == 1 and view.format in "Bbc"):  # bytes are any type's of one byte
+            _check_type(_type_of(view), type)
+        if view.shape != layout.shape and view.shape != (layout.size,):
+            raise _misfit(view.shape or (), layout.shape)
+    if not layout.size:
+        return memoryview(b"")
+    return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+
+
+def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:
+    """Shape and elements of nested lists. Raises ValueError if they are of different lengths."""
+    if not isinstance(data, (list, tuple, range)):
+        return (), [data]
+    parts = [_flattened(item) for item in data]
+    shapes = {shape for shape, _ in parts}
+    if len(shapes) > 1:
+        raise ValueError("lists within each other must be of the same length")
+    inner = next(iter(shapes), ())
+    return (len(data), *inner), [number for _, numbers in parts for number in numbers]
+
+
+# -- Handles ---------------------------------------------------------------------------------------
+
+# Memory, number, serial, type, axes, offset; then the extents, and strides unless they are C's.
+_header = struct.Struct(Handle.FORMAT)
+
+
+def _handle_of(block: Block, layout: Layout, type: ElementType) -> bytes:
+    dense = layout.is_dense
+    axes = len(layout.shape)
+    header = _header.pack(
+        block.memory.identity,
+        block.number,
+        block.serial,
+        type.code,
+        axes if dense else axes | Handle.STRIDED,
+        layout.offset,
+    )
+    handle = header + struct.pack(f"<{axes}I", *layout.shape)
+    return handle if dense else handle + struct.pack(f"<{axes}q", *layout.strides)
+
+
+def _attached(handle: bytes) -> SharedArray:
+    """The array that a handle is of; named in pickles, also by web/penny/wire/.
+
+    Raises:
+        ValueError: It has been freed, or is in the memory of another scheduler; or the handle was
+            overwritten.
+    """
+    try:
+        identity, number, serial, code, axes, offset = _header.unpack_from(handle)
+        strided = axes & Handle.STRIDED
+        axes &= ~Handle.STRIDED
+        type = TYPES[code]
+        shape = struct.unpack_from(f"<{axes}I", handle, _header.size)
+        layout = Layout.dense(shape, type.size, offset)
+        if strided:
+            strides = struct.unpack_from(f"<{axes}q", handle, _header.size + 4 * axes)
+            layout = layout._replace(strides=strides)
+    except (struct.error, IndexError) as error:
+        raise ValueError("this is no handle of an array: it was overwritten") from error
+    block = memories.attached_block(identity, number, serial)
+    if layout.size:
+        low, high = layout.bounds
+        if low < 0 or high > block.size or any(s % type.size for s in (offset, *layout.strides)):
+            raise ValueError("a part of an array lies outside of it: its handle was overwritten")
+    return SharedArray._of(block, layout, type)

@@ -1,0 +1,1 @@
+"""The submitter's modules in its workers, and what changes in them."""

@@ -1,0 +1,1 @@
+"""Bytes and values: arguments, results, and what was raised."""

@@ -120,6 +120,7 @@ lint: core                ## style, types and imports, Python and JavaScript; an
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy penny
+	.venv/bin/lint-imports importlinter.toml --no-logo
 	npx --no-install tsc -p .
 	npx --no-install tsc -p tsconfig.rooms.json
 	npx --no-install depcruise --config dependency-cruiser.cjs --output-type err web

@@ -511,8 +511,8 @@ MUTANTS = [
     Mutant(
         "TAKES_OLDER",
         "tables/belonging.c",
-        "      return hint == joined || (!(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0);\n",
-        "      return hint == joined || !(awaited & ALONE);\n",
+        "      return !(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0;\n",
+        "      return !(awaited & ALONE);\n",
         "nothing runs on top of a join but what belongs to it",
         "pool-promotion pool-cancellation",
     ),

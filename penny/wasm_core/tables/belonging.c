@@ -16,20 +16,22 @@ EXPORT(task_parent) void task_parent(u32 index, u32 hint, u32 alone) {
 /* Whether a task may be run on top of a join that waits for the promoted job `joined`: whether it is that job, or one that the
  * waiting task has promoted after it, or a job of those, and so on. Where jobs are promoted oldest first, what was promoted later was
  * spawned later; so all that is what the serial program would do before this join is over. Anything else might want what is held
- * meanwhile, a lock say.
+ * meanwhile, a lock say. Outside of any task nobody can say which jobs are the waiter's: then what hangs below `joined` is all.
  *
  * A task's slot is in use as long as a job of it has not ended (unless its worker died: then they are to end, and belong to
  * nobody). So what is read holds if the caller claims the task afterwards, or is just running it. */
 int belongs(u32 hint, u32 joined) {
   u32 waiting = load(&shared->parent[hint_index(joined)]);
-  for (u32 steps = 0; waiting && steps < TASKS; steps++) { /* bounded, should somebody have written into the table */
+  for (u32 steps = 0; steps < TASKS; steps++) { /* bounded, should somebody have written into the table */
     u32 index = hint_index(hint);
     u32 parent = load(&shared->parent[index]), born = load(&shared->born[index]);
     /* First these, then the generation: they were this use's. */
-    if (generation_of(load(&shared->task[index].state)) != hint_generation(hint) || !parent) return 0;
+    if (generation_of(load(&shared->task[index].state)) != hint_generation(hint)) return 0;
+    if (hint == joined) return 1;
+    if (!parent) return 0;
     if (parent == waiting) {
       u32 awaited = load(&shared->born[hint_index(joined)]);
-      return hint == joined || (!(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0);
+      return !(awaited & ALONE) && (i32)((born & ~(u32)ALONE) - awaited) > 0;
     }
     hint = parent - 1;
   }

@@ -130,6 +130,32 @@ test('it takes no job of a task that lies below its own', t => {
   assert.equal(join(), below & L.INDEX_MASK, 'the one below does');
 });
 
+test('outside of any task it takes what is below the job, and is hungry for that alone', async t => {
+  const {core, crew} = scene(t);
+  const fn = core.addFunction(new Uint8Array(10));
+  const [joiner, runner] = [JOINER, RUNNER].map(number => core.as(number));
+  for (const {exports, participant} of [joiner, runner]) exports.worker_start(participant);
+  const hint = promoteJob(joiner, fn, 7);
+  const index = hint & L.INDEX_MASK;
+  assert.equal(runner.exports.worker_next(RUNNER, 0), index);
+  setInnermost(runner, index);
+  const later = promoteJob(joiner, fn, 2);
+  const stranger = submitTask(core, fn, 1);
+  const child = promoteJob(runner, fn, 3) & L.INDEX_MASK;
+  const join = () => joiner.exports.worker_join(JOINER, hint, 1, 0, 0);
+  assert.equal(join(), child);
+  assert.equal(core.state(child).participant, JOINER);
+  endTask(joiner, child, 3, 4);
+  assert.equal(join(), NOTHING);
+  for (const slot of [later & L.INDEX_MASK, stranger]) assert.equal(core.state(slot).state, State.QUEUED);
+  const thread = crew.start(BODIES, 'joiner', JOINER, {hint, help: 1});
+  await crew.go();
+  await crew.until(() => core.latch(index).state === Latch.SLEEPING, 'a sleeping joiner');
+  assert.deepEqual([hint, later, core.hint(stranger)].map(core.exports.hungry), [1, 0, 0]);
+  const second = promoteJob(runner, fn, 4) & L.INDEX_MASK;
+  assert.equal(await crew.result(thread), second);
+});
+
 test('a stranger that is oldest hides what is below the job, until it is gone', t => {
   const {core, fn, runner, index, join} = play(t);
   setInnermost(runner, submitTask(core, fn, 50)); // what the runner does beside

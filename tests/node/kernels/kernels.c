@@ -313,6 +313,57 @@ uint32_t gate(uint32_t *words, uint32_t n, uint32_t nested, uint32_t traps) {
   return gate.passed;
 }
 
+/* Two jobs, one spawned by the other. Each notes which worker runs it, + 1, and its spawner joins it only then. So where there are
+ * two workers, the outer job's spawner runs the inner one while it waits for the outer one. */
+enum { OUTER = 0, INNER = 1 };
+static void note_worker(uint32_t *word) { __atomic_store_n(word, penny_worker_id() + 1, __ATOMIC_SEQ_CST); }
+static int is_noted(uint32_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST) != 0; }
+
+static void inner_job(void *words) { note_worker((uint32_t *)words + INNER); }
+static void outer_job(void *p) {
+  uint32_t *words = p;
+  struct penny_job inner;
+  note_worker(&words[OUTER]);
+  penny_spawn(&inner, inner_job, words);
+  await_arrival(&words[INNER]);
+  penny_join(&inner);
+}
+PENNY_KERNEL(nested_jobs, "i32[] words")
+void nested_jobs(uint32_t *words, uint32_t n) {
+  (void)n;
+  struct penny_job outer;
+  penny_spawn(&outer, outer_job, words);
+  await_arrival(&words[OUTER]);
+  penny_join(&outer);
+}
+
+/* The same by calls. */
+static void no_call(struct penny_call *call, struct penny_call *next) { (void)call, (void)next; }
+static void inner_call(struct penny_call *call, struct penny_call *next) {
+  (void)next;
+  note_worker((uint32_t *)call->pointer[0] + INNER);
+}
+static void fork_and_await(struct penny_call *call, penny_call_function function, uint32_t *words, int which) {
+  call->pointer[0] = words;
+  struct penny_call *next = penny_fork(call, function);
+  while (!is_noted(&words[which])) {
+    penny_fork(next, no_call);
+    if (penny_kept(next)) no_call(next, next);
+  }
+  if (penny_kept(call)) function(call, next);
+}
+static void outer_call(struct penny_call *call, struct penny_call *next) {
+  uint32_t *words = call->pointer[0];
+  note_worker(&words[OUTER]);
+  fork_and_await(next, inner_call, words, INNER);
+}
+PENNY_KERNEL(nested_calls, "i32[] words")
+void nested_calls(uint32_t *words, uint32_t n) {
+  (void)n;
+  fork_and_await(penny_open(), outer_call, words, OUTER);
+  penny_close();
+}
+
 /* Where the stack is. */
 PENNY_KERNEL(stack, "")
 uint32_t stack(void) {

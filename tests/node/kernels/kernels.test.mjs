@@ -477,6 +477,18 @@ test('memory that a kernel allocates outlives the worker, until it is freed', as
   await page.finish();
 });
 
+for (const kernel of ['nested_jobs', 'nested_calls'])
+  test(`a kernel that waits for a job runs what that one has spawned: ${kernel}`, async t => {
+    const page = await open(t);
+    for (let i = 0; i < 5; i++) {
+      const words = page.words(2);
+      const {worker, error} = await page.call(1, kernel, [words, 2]);
+      assert.equal(error, undefined);
+      assert.deepEqual([...page.view(words, 2)], [2 - worker, 1 + worker], 'which worker, + 1, ran the outer and the inner one');
+    }
+    await page.finish();
+  });
+
 test('a kernel that waits runs interactive tasks on top, and no other strangers', async t => {
   const page = await open(t);
   const gate = page.words(GATE_WORDS);

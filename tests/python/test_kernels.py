@@ -24,7 +24,7 @@ from penny.bridge.numbers import CancelReason, Outcome, Reason
 from penny.engines.pool.client import SharedEngine, Waiting
 from penny.jobs import job as jobs
 from penny.kernels import kernel as kernels
-from penny.loops import calls as algorithms
+from penny.loops import calls as loops
 from penny.scheduler import CurrentScheduler
 from penny.wire import pickles
 
@@ -779,4 +779,4 @@ def test_the_fake_engine_pickles_kernels_whole(k):
     future = penny.Future(engine)
     engine.submit(future, k.wide, (1,), {}, None)
     assert MODULE in next(iter(engine.forms.values()))
-    assert algorithms.kernel_arguments(k.wide, range(3), ()) == ()
+    assert loops.kernel_arguments(k.wide, range(3), ()) == ()

@@ -28,7 +28,7 @@ from penny.options import DEFAULT, UNCHANGED, Options, Priority, Unchanged
 
 if TYPE_CHECKING:
     from penny.engines.engine import Engine
-    from penny.memory.memories import Memory
+    from penny.memory.block import Memory
 
 __all__ = ["Desk", "Submitter", "SubmitterWithOptions"]
 

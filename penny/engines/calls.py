@@ -22,7 +22,7 @@ from penny.event_loops import blocking
 from penny.functions.table import dumps_function, is_coroutine_call, loads_function, split_call
 from penny.futures import Future
 from penny.jobs import job as jobs
-from penny.memory.memories import LOCAL
+from penny.memory.local_blocks import LOCAL
 from penny.options import Options
 from penny.wire.exceptions import dumps_exception, loads_exception
 from penny.wire.pickles import dumps_arguments, dumps_result, loads, qualified_name

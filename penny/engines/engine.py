@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from penny.futures import Future, Source
 
 if TYPE_CHECKING:
-    from penny.memory.memories import Memory
+    from penny.memory.block import Memory
     from penny.options import Options
 
 __all__ = ["Abilities", "Engine", "EngineFactory"]

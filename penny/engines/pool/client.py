@@ -40,7 +40,7 @@ from penny.hints.files import explained
 from penny.jobs import job as jobs
 from penny.kernels import kernel as kernels
 from penny.memory import memories
-from penny.memory.memories import Memory
+from penny.memory.block import Memory
 from penny.mirror import mirror, surroundings
 from penny.mirror.originals import Originals
 from penny.options import Options

@@ -82,6 +82,9 @@ class Engine(Source, Protocol):
     ) -> None:
         """Queue one call, whose outcome completes `future`. Never blocks.
 
+        Whatever of it is to be pickled is pickled before this returns: so it is sent as it was when
+        it was submitted, and what can't travel, or is not to (`refusals`), is refused here.
+
         A call that ends by `penny.Cancelled` has been cancelled, or, where it was raised because
         the time of `options` was over, fails with TimeoutError. Where the function is a coroutine
         function, the outcome is that of its coroutine.

@@ -30,7 +30,7 @@ from penny.kernels.wasm_module import FunctionType, read_module
 if TYPE_CHECKING:
     from penny.bridge.javascript import KernelCaller
 
-__all__ = ["Kernel", "Kernels", "check_call", "kernel_at"]
+__all__ = ["Kernel", "Kernels", "check_call", "kernel_at", "kernel_given"]
 
 
 class Kernels:
@@ -316,6 +316,32 @@ def check_call(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
         else:
             return
     function.bind(args, kwargs)
+
+
+def kernel_given(
+    function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Kernel | Kernels | None:
+    """The kernel that a call is known to be one of, or that is one of its arguments; else None.
+
+    Which calls are known `check_call` says. Values are not looked into, but for a chunk's calls,
+    which are the arguments there.
+    """
+    while (kind := type(function)) is not Kernel:
+        if kind is functools.partial:
+            kwargs = {**function.keywords, **kwargs}
+            function, args = function.func, (*function.args, *args)
+        elif kind is MethodType:
+            function, args = function.__func__, (function.__self__, *args)
+        elif isinstance(function, ChunkCall):
+            args = tuple([value for call in args[0] for value in call] if args else args)
+            function = function.function
+        elif args and (function is operator.call or function is Kernel.__call__):
+            function, *rest = args
+            args = tuple(rest)
+        else:
+            given = (*args, *kwargs.values())
+            return next((value for value in given if isinstance(value, (Kernel, Kernels))), None)
+    return function  # type: ignore[no-any-return]
 
 
 def _may_be_known(function: Any) -> bool:

@@ -8,17 +8,39 @@ and says which of its elements are meant. JavaScript reads and writes the same b
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from penny.bridge.numbers import Handle
+from penny.errors import PickleError
 from penny.memory import memories
 from penny.memory.block import Block
 from penny.memory.layout import Layout
 from penny.memory.types import TYPES, ElementType
 
-__all__ = ["handle_of", "resolved"]
+__all__ = ["handle_of", "refused", "resolved"]
 
 # Memory, number, serial, type, axes, offset; then the extents, and strides unless they are C's.
 _header = struct.Struct(Handle.FORMAT)
+
+
+# Of this thread's pickles, and of each coroutine's own.
+_refusal: ContextVar[str | None] = ContextVar("penny.refusal", default=None)
+
+
+@contextmanager
+def refused(why: str) -> Iterator[None]:
+    """A context in which no handle is made: what is pickled leaves the memory that it would name.
+
+    Args:
+        why: The text of the PickleError that pickling an array raises; says what to do instead.
+    """
+    token = _refusal.set(why)
+    try:
+        yield
+    finally:
+        _refusal.reset(token)
 
 
 def handle_of(block: Block, layout: Layout, type: ElementType) -> bytes:
@@ -26,9 +48,13 @@ def handle_of(block: Block, layout: Layout, type: ElementType) -> bytes:
 
     Raises:
         ValueError: The block has been freed here.
+        PickleError: The handle would go where the block is not; see `refused`.
     """
     if block.closed:
         raise ValueError("this array has been freed here: it can't be sent any more")
+    why = _refusal.get()
+    if why is not None:
+        raise PickleError(why)
     dense = layout.is_dense
     axes = len(layout.shape)
     header = _header.pack(

@@ -17,7 +17,8 @@ class LocalMemory:
     """The memory of this process."""
 
     def __init__(self) -> None:
-        self._identity: int | None = None
+        self._identity = 0
+        self._process: int | None = None
         self._blocks: weakref.WeakValueDictionary[tuple[int, int], LocalBlock] = (
             weakref.WeakValueDictionary()
         )
@@ -25,8 +26,15 @@ class LocalMemory:
 
     @property
     def identity(self) -> int:
-        """What names it, different in each process."""
-        if self._identity is None:
+        """What names it, different in each process.
+
+        A forked process has copies of the blocks, under the same numbers: since it has another
+        identity, a handle from elsewhere is refused there, and does not find a copy whose changes
+        nobody else would see.
+        """
+        process = os.getpid()
+        if self._process != process:
+            self._process = process
             self._identity = int.from_bytes(os.urandom(4), "little")
         return self._identity
 

@@ -24,7 +24,7 @@ from penny.wire.exceptions import dumps_exception, loads_exception
 
 class FakeEngine:
     name = "fake"
-    abilities = Abilities(overlaps=True, blocks=True)
+    abilities = Abilities(overlaps=True, blocks=True, shares_arrays=True, runs_kernels=True)
     memory = LOCAL
     workers = 2
     patience = None

@@ -257,11 +257,16 @@ def test_on_plain_python_the_error_says_what_to_do(k, x):
     with penny.Scheduler() as s:
         with pytest.raises(TypeError, match=r"'y' must be a penny"):
             s.submit(k.saxpy, 1.0, x, None)
-        future = s.submit(k.saxpy, 1.0, x, x)
-        with pytest.raises(RuntimeError, match=r"kernel saxpy can't run here: .* `penny run`"):
-            future.result()
-        with pytest.raises(RuntimeError, match=r"can't run here"):
-            s.parallel_for(k.row, 0, 1, args=(x,)).result()
+        refused = r"kernel {} can't run on the engine 'serial': .* `penny run`"
+        with pytest.raises(RuntimeError, match=refused.format("saxpy")):
+            s.submit(k.saxpy, 1.0, x, x)
+        with pytest.raises(RuntimeError, match=refused.format("row")):
+            s.parallel_for(k.row, 0, 1, args=(x,))
+        with pytest.raises(RuntimeError, match=r"<Kernels saxpy, .*> can't run on the engine"):
+            s.submit(len, k)
+        assert not any(worker["run"] for worker in s.stats()["workers"])
+        with pytest.raises(RuntimeError, match=r"kernel wide can't run here: .* `penny run`"):
+            s.submit(lambda: k.wide(1)).result()
     for call in k.saxpy, functools.partial(penny.parallel_for, k.row, 0, 1, args=(x,)):
         with pytest.raises((RuntimeError, TypeError), match=r"can't run here|takes 3"):
             call()
@@ -772,7 +777,7 @@ def test_a_worker_keeps_jobs_whose_module_finds_no_room(k, port):
 
 def test_check_mode_copies_kernels(k):
     with penny.Scheduler(check=True) as s, pytest.raises(RuntimeError, match=r"can't run here"):
-        s.submit(k.wide, 1).result()
+        s.submit(lambda kernels: kernels[0](1), [k.wide]).result()
 
 
 def test_the_fake_engine_pickles_kernels_whole(k):

@@ -33,7 +33,7 @@ class Destination:
         self._add = add
         self.caller = caller
         self.numbers: dict[bytes, int] = {}
-        """Of the modules that are there, by digest."""
+        """The numbers of the modules that are there, by digest."""
 
     def number(self, module: Module) -> int:
         """The module's number there; sends it if need be.

@@ -68,8 +68,15 @@ class SharedArray:
     def copy_of(cls, data: Any, *, scheduler: Placed | None = None) -> Self:
         """A new array with the elements, shape and type of a buffer: of `array`, NumPy, ….
 
+        Args:
+            data: The buffer, or a SharedArray.
+            scheduler: Whose memory the new one is in; None: as for `SharedArray()`.
+
         Raises:
             TypeError: It is no buffer of numbers.
+            MemoryError: There is no room; the message has the size and the limit.
+            ValueError: Several schedulers are open, and none is named.
+            RuntimeError: No scheduler is open, in the browser.
         """
         if isinstance(data, SharedArray):
             copy = cls(data.shape, data.dtype, scheduler=scheduler)
@@ -136,7 +143,16 @@ class SharedArray:
     # -- Views -----------------------------------------------------------------------------------
 
     def __getitem__(self, index: Index) -> Any:
-        """A view of a part; or, given an integer for every axis, an element."""
+        """A view of a part; or, given an integer for every axis, an element.
+
+        Args:
+            index: Integers, slices, `...` and None, as in NumPy; no lists or arrays.
+
+        Raises:
+            IndexError: It is out of bounds, or there are too many.
+            TypeError: It is no basic index.
+            ValueError: An element of an array that has been freed here.
+        """
         where = self._layout.at(index)
         if isinstance(where, int):
             return self._block.get(self._type, where)
@@ -150,6 +166,9 @@ class SharedArray:
 
     def reshape(self, *shape: Any) -> Self:
         """A view of the same elements in another shape, of which one extent may be -1.
+
+        Args:
+            shape: The extents, one by one or in a sequence.
 
         Raises:
             ValueError: The numbers of elements differ, or a view won't do.
@@ -166,6 +185,11 @@ class SharedArray:
             A memoryview of the part's shape, of memory that is nobody else's. For a part without
             elements it has one axis, as memoryview can't have others. Given an integer for every
             axis, the element.
+
+        Raises:
+            IndexError: It is out of bounds, or there are too many.
+            TypeError: It is no basic index.
+            ValueError: The array has been freed here.
         """
         where = self._layout.at(index or ...)
         if isinstance(where, int):
@@ -192,8 +216,11 @@ class SharedArray:
 
         Raises:
             TypeError: `data` is of another type.
-            ValueError: It is of another shape. Nothing was stored.
+            ValueError: It is of another shape; or the array has been freed here.
             OverflowError: A number is out of range.
+            IndexError: The index is out of bounds, or there are too many.
+
+        Whatever was raised, nothing was stored.
         """
         if not index_and_data:
             raise TypeError("write() takes what to write")
@@ -227,6 +254,11 @@ class SharedArray:
 
         `b` is a memoryview, as from `read`. If the block is left by an exception, nothing is copied
         back.
+
+        Raises:
+            TypeError: The index is of an element, or no basic index.
+            IndexError: It is out of bounds, or there are too many.
+            ValueError: The array has been freed here.
         """
         where = self._layout.at(index or ...)
         if isinstance(where, int):
@@ -259,43 +291,159 @@ class SharedArray:
     # -- Atomic operations -----------------------------------------------------------------------
 
     def atomic_load(self, index: Index) -> int:
-        """An element, read in one piece.
+        """Read an element in one piece.
 
-        Atomic operations are for arrays of integers, take an index of one element, and are
-        sequentially consistent: all workers see them in one order.
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+
+        Returns:
+            The element.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            ValueError: The array has been freed here.
         """
         return self._block.load(self._type, self._integer_at(index))
 
     def atomic_store(self, index: Index, value: int) -> None:
-        """Store an element in one piece."""
+        """Store an element in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: Of the array's type.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            OverflowError: A value is out of the type's range.
+            ValueError: The array has been freed here.
+        """
         where = self._integer_at(index)
         self._block.update("store", self._type, where, self._type.checked(value))
 
     def atomic_exchange(self, index: Index, value: int) -> int:
-        """Store an element; what it was before."""
+        """Store an element, and return what it was before, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: Of the array's type.
+
+        Returns:
+            The element before that.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            OverflowError: A value is out of the type's range.
+            ValueError: The array has been freed here.
+        """
         where = self._integer_at(index)
         return self._block.update("exchange", self._type, where, self._type.checked(value))
 
     def atomic_compare_exchange(self, index: Index, expected: int, value: int) -> int:
-        """Store an element if it is as expected; what it was before."""
+        """Store an element if it is as expected, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            expected: What the element must be for `value` to be stored.
+            value: Of the array's type.
+
+        Returns:
+            The element before that: it was stored if this is `expected`.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            OverflowError: A value is out of the type's range.
+            ValueError: The array has been freed here.
+        """
         where = self._integer_at(index)
         expected, value = self._type.checked(expected), self._type.checked(value)
         return self._block.compare_exchange(self._type, where, expected, value)
 
     def atomic_add(self, index: Index, value: int) -> int:
-        """Add to an element, modulo the type's range; what it was before."""
+        """Add to an element, modulo the range of its type, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: What is added; any integer.
+
+        Returns:
+            The element before that.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            ValueError: The array has been freed here.
+        """
         return self._update("add", index, value)
 
     def atomic_and(self, index: Index, value: int) -> int:
-        """Keep those bits that `value` has; what it was before."""
+        """Keep those bits of an element that `value` has, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: The bits; any integer, modulo the range of the type.
+
+        Returns:
+            The element before that.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            ValueError: The array has been freed here.
+        """
         return self._update("and", index, value)
 
     def atomic_or(self, index: Index, value: int) -> int:
-        """Set the bits that `value` has; what it was before."""
+        """Set those bits of an element that `value` has, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: The bits; any integer, modulo the range of the type.
+
+        Returns:
+            The element before that.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            ValueError: The array has been freed here.
+        """
         return self._update("or", index, value)
 
     def atomic_xor(self, index: Index, value: int) -> int:
-        """Turn the bits that `value` has; what it was before."""
+        """Turn those bits of an element that `value` has, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: The bits; any integer, modulo the range of the type.
+
+        Returns:
+            The element before that.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            ValueError: The array has been freed here.
+        """
         return self._update("xor", index, value)
 
     def _update(self, operation: str, index: Index, value: int) -> int:

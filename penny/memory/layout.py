@@ -131,7 +131,7 @@ class Layout(NamedTuple):
         return Layout(tuple(shape), tuple(strides), offset, self.itemsize)
 
     def reshaped(self, shape: Sequence[int]) -> Layout:
-        """The same elements, in the same order, in another shape, of which one extent may be -1.
+        """A layout of these elements, in this order, in another shape: one extent may be -1.
 
         Raises:
             ValueError: The numbers of elements differ; or they do not lie so that a view would do.

@@ -12,7 +12,8 @@ from penny.engines.engine import Abilities, Engine, EngineFactory
 from penny.engines.opening import engine_names, open_engine, register_engine
 from penny.engines.outcomes import fail
 from penny.futures import Future
-from penny.memory.memories import LOCAL, Memory
+from penny.memory.block import Memory
+from penny.memory.local_blocks import LOCAL
 from penny.options import Options
 
 __all__ = [

@@ -6,6 +6,7 @@ import concurrent.futures
 import operator
 import weakref
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, overload
 
@@ -149,7 +150,9 @@ class Scheduler(Submitter, concurrent.futures.Executor):
             return decorate
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
-        self._engine.renew(fn)
+        refusals = self._desk.refusals
+        with nullcontext() if refusals is None else refusals.sending():
+            self._engine.renew(fn)
         self._desk.chunk_calls.forget()
         return self._desk.names.register(fn, id)
 

@@ -18,6 +18,7 @@ from collections.abc import (
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 from penny import results
+from penny.engines.refusals import Refusals
 from penny.event_loops.executor import LoopExecutor
 from penny.functions.table import ChunkCall, FunctionNames, chunk_call, split_call
 from penny.futures import Future
@@ -28,7 +29,7 @@ from penny.options import DEFAULT, UNCHANGED, Options, Priority, Unchanged
 
 if TYPE_CHECKING:
     from penny.engines.engine import Engine
-    from penny.memory.memories import Memory
+    from penny.memory.block import Memory
 
 __all__ = ["Desk", "Submitter", "SubmitterWithOptions"]
 
@@ -44,10 +45,11 @@ class Desk:
         engine: Runs what is submitted.
     """
 
-    __slots__ = ("chunk_calls", "closed", "engine", "names")
+    __slots__ = ("chunk_calls", "closed", "engine", "names", "refusals")
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.refusals = Refusals.of(engine)
         self.closed = False
         self.names = FunctionNames()
         self.chunk_calls = ChunkCalls()
@@ -102,11 +104,13 @@ class Submitter(LoopExecutor):
             A future, to be awaited or asked for its `result()`.
 
         Raises:
-            PickleError: The function or an argument can't travel; nothing was queued.
+            PickleError: The function or an argument can't travel; nothing was queued. So it is with
+                a SharedArray where the engine's workers share no memory.
             TypeError: It is a kernel, or a `partial` of one, and these are not its arguments;
                 nothing was queued.
             OverflowError: Likewise, and an argument is out of range; nothing was queued.
-            RuntimeError: After shutdown.
+            RuntimeError: After shutdown; or it is a kernel, or is given one, and the engine runs
+                none: nothing was queued.
         """
         desk = self._desk
         if desk.closed:
@@ -119,7 +123,12 @@ class Submitter(LoopExecutor):
             jobs.check_call(fn, args, kwargs)
         engine = desk.engine
         future: Future[T] = Future(engine)
-        engine.submit(future, fn, args, kwargs, self._options)
+        if desk.refusals is None:
+            engine.submit(future, fn, args, kwargs, self._options)
+        else:
+            desk.refusals.check(fn, args, kwargs)
+            with desk.refusals.sending():
+                engine.submit(future, fn, args, kwargs, self._options)
         try:
             return future
         finally:

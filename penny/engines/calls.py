@@ -11,18 +11,21 @@ import json
 import pickle
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from penny import where
+from penny.by_value.exception_parts import add_notes
 from penny.engines import current
 from penny.engines.inside import TaskEngine
 from penny.engines.outcomes import fail
+from penny.engines.refusals import arrays_stay
 from penny.errors import Cancelled
 from penny.event_loops import blocking
 from penny.functions.table import dumps_function, is_coroutine_call, loads_function, split_call
 from penny.futures import Future
 from penny.jobs import job as jobs
-from penny.memory.memories import LOCAL
+from penny.memory.local_blocks import LOCAL
 from penny.options import Options
 from penny.wire.exceptions import dumps_exception, loads_exception
 from penny.wire.pickles import dumps_arguments, dumps_result, loads, qualified_name
@@ -68,9 +71,17 @@ def run_call(call: bytes, run: Callable[..., Any] = jobs.run) -> bytes:
         result = run(_called, (function, args, kwargs))
         if timeout is not None and time.monotonic() - began > timeout:
             raise Cancelled(timed_out=True)
-        return b"+" + dumps_result(qualified_name(function), result)
+        with _leaving():
+            return b"+" + dumps_result(qualified_name(function), result)
     except BaseException as error:
-        return b"-" + dumps_exception(error)
+        with _leaving():
+            return b"-" + dumps_exception(error)
+
+
+def _leaving() -> AbstractContextManager[None]:
+    """A context in which an outcome is pickled: it goes to who shares no memory with a worker."""
+    here = current.attached
+    return nullcontext() if here is None else arrays_stay(here.name)
 
 
 def _called(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -82,16 +93,25 @@ def _called(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 def settle(future: Future[Any], outcome: bytes, name: str, options: Options) -> None:
     """Complete a future as its call has ended. On the thread of the future.
 
+    A result that can't be unpickled here is the future's exception, as it is in the pool: the task
+    has ended, and whoever waits is to hear of it.
+
     Args:
         future: Is not done yet.
         outcome: What `run_call` gave.
         name: The function's, for error messages.
         options: Those of the submission.
     """
-    if outcome[:1] == b"+":
-        future.set_result(loads(outcome[1:]))
-    else:
+    if outcome[:1] != b"+":
         fail(future, loads_exception(outcome[1:]), name, options)
+        return
+    try:
+        result = loads(outcome[1:])
+    except BaseException as error:
+        add_notes(error, f"(while unpickling the result of {name})")
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 class _Alone:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from penny.futures import Future, Source
 
 if TYPE_CHECKING:
-    from penny.memory.memories import Memory
+    from penny.memory.block import Memory
     from penny.options import Options
 
 __all__ = ["Abilities", "Engine", "EngineFactory"]
@@ -81,6 +81,9 @@ class Engine(Source, Protocol):
         options: Options,
     ) -> None:
         """Queue one call, whose outcome completes `future`. Never blocks.
+
+        Whatever of it is to be pickled is pickled before this returns: so it is sent as it was when
+        it was submitted, and what can't travel, or is not to (`refusals`), is refused here.
 
         A call that ends by `penny.Cancelled` has been cancelled, or, where it was raised because
         the time of `options` was over, fails with TimeoutError. Where the function is a coroutine

@@ -22,7 +22,7 @@ from penny.functions.table import is_coroutine_call
 from penny.futures import DONE, Future
 from penny.jobs import job as jobs
 from penny.jobs.job import Execution, Job
-from penny.memory.memories import Memory
+from penny.memory.block import Memory
 from penny.options import DEFAULT, Options
 from penny.wire.pickles import qualified_name
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from penny.engines.engine import Engine
 from penny.futures import DONE, Future
-from penny.memory.memories import Memory
+from penny.memory.block import Memory
 from penny.options import Options
 
 __all__ = ["NestedEngine"]

@@ -22,7 +22,8 @@ from penny.functions.copies import Copies
 from penny.functions.table import is_coroutine_call
 from penny.futures import Future
 from penny.jobs import job as jobs
-from penny.memory.memories import LOCAL, Memory
+from penny.memory.block import Memory
+from penny.memory.local_blocks import LOCAL
 from penny.options import Options
 from penny.wire.pickles import qualified_name
 

@@ -1,9 +1,9 @@
 """Kernels: WebAssembly functions that run in the workers and see shared arrays without a copy.
 
 A module's bytes are given to a scheduler once, when a kernel of it is first submitted there
-(`Destination`). Every worker finds them in the shared memory and compiles them when it first calls
-one of them. What travels with a task is a handle: the module's number at that scheduler, the
-kernel's name and its signature.
+(`penny.kernels.modules`). Every worker finds them in the shared memory and compiles them when it
+first calls one of them. What travels with a task is a handle: the module's number at that
+scheduler, the kernel's name and its signature.
 
 The arguments of a call are checked where it is submitted, before anything is queued (`bind`), and
 where it is made.
@@ -15,21 +15,22 @@ import functools
 import operator
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from hashlib import sha256
+from collections.abc import Iterator, Mapping
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from penny.errors import Cancelled, KernelError, WorkerLost
 from penny.functions.table import ChunkCall, TableFunction
 from penny.jobs import job as jobs
+from penny.kernels import modules
+from penny.kernels.modules import Module, module_at, module_of
 from penny.kernels.signatures import INTEGERS, Signature, parse_section, parse_signature
 from penny.kernels.wasm_module import FunctionType, read_module
 
 if TYPE_CHECKING:
     from penny.bridge.javascript import KernelCaller
 
-__all__ = ["Destination", "Kernel", "Kernels", "kernel_at"]
+__all__ = ["Kernel", "Kernels", "check_call", "kernel_at", "kernel_given"]
 
 
 class Kernels:
@@ -73,9 +74,9 @@ class Kernels:
                 "--shared-memory"
             )
         self._exports = tuple(module.functions)
-        self._use(_module_of(data), found)
+        self._use(module_of(data), found)
 
-    def _use(self, module: _Module, signatures: Mapping[str, Signature]) -> None:
+    def _use(self, module: Module, signatures: Mapping[str, Signature]) -> None:
         self._module = module
         self._kernels = {
             name: _kernel_of(module, name, str(signature)) for name, signature in signatures.items()
@@ -126,7 +127,7 @@ class Kernels:
         return _kernels_of, (self._module, signatures, self._exports)
 
 
-def _kernels_of(module: _Module, signatures: dict[str, str], exports: tuple[str, ...]) -> Kernels:
+def _kernels_of(module: Module, signatures: dict[str, str], exports: tuple[str, ...]) -> Kernels:
     kernels = Kernels.__new__(Kernels)
     kernels._exports = exports
     kernels._use(module, {name: parse_signature(name, text) for name, text in signatures.items()})
@@ -164,7 +165,7 @@ class Kernel(TableFunction):
         signature: What it takes and returns.
     """
 
-    def __init__(self, module: _Module, name: str, signature: Signature) -> None:
+    def __init__(self, module: Module, name: str, signature: Signature) -> None:
         jobs.check_kernels(check_call)
         self._module = module
         self.signature = signature
@@ -197,7 +198,7 @@ class Kernel(TableFunction):
 
     def _call(self, caller: KernelCaller, arguments: Any) -> Any:
         try:
-            result = caller.call(home.number(self._module), self.__name__, arguments)  # type: ignore[union-attr]
+            result = caller.call(modules.home.number(self._module), self.__name__, arguments)  # type: ignore[union-attr]
         except Exception as error:
             raise self._left(error) from None
         jobs.catch_up()
@@ -247,7 +248,7 @@ class Kernel(TableFunction):
             return
         try:
             caller.range(
-                home.number(self._module),  # type: ignore[union-attr]
+                modules.home.number(self._module),  # type: ignore[union-attr]
                 self.__name__,
                 low,
                 high,
@@ -258,6 +259,7 @@ class Kernel(TableFunction):
         jobs.catch_up()
 
     def _caller(self) -> KernelCaller:
+        home = modules.home
         if home is None or home.caller is None:
             raise RuntimeError(_elsewhere(self.name))
         return home.caller
@@ -316,6 +318,32 @@ def check_call(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     function.bind(args, kwargs)
 
 
+def kernel_given(
+    function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Kernel | Kernels | None:
+    """The kernel that a call is known to be one of, or that is one of its arguments; else None.
+
+    Which calls are known `check_call` says. Values are not looked into, but for a chunk's calls,
+    which are the arguments there.
+    """
+    while (kind := type(function)) is not Kernel:
+        if kind is functools.partial:
+            kwargs = {**function.keywords, **kwargs}
+            function, args = function.func, (*function.args, *args)
+        elif kind is MethodType:
+            function, args = function.__func__, (function.__self__, *args)
+        elif isinstance(function, ChunkCall):
+            args = tuple([value for call in args[0] for value in call] if args else args)
+            function = function.function
+        elif args and (function is operator.call or function is Kernel.__call__):
+            function, *rest = args
+            args = tuple(rest)
+        else:
+            given = (*args, *kwargs.values())
+            return next((value for value in given if isinstance(value, (Kernel, Kernels))), None)
+    return function  # type: ignore[no-any-return]
+
+
 def _may_be_known(function: Any) -> bool:
     """False for nearly all functions, so that chunks of their calls need not be looked through."""
     return type(function) in (Kernel, functools.partial, MethodType) or function is operator.call
@@ -355,7 +383,7 @@ def _elsewhere(name: str) -> str:
             "browser, and this is plain Python. Run the program with `penny run`; to test the "
             "kernel itself, compile its C file natively (see docs/kernels.md)"
         )
-    if home is not None:
+    if modules.home is not None:
         return (
             f"kernel {name} can't run in a coroutine task, others would wait with it: use "
             f"`await penny.current_scheduler().submit(k.{name}, …)`"
@@ -366,44 +394,7 @@ def _elsewhere(name: str) -> str:
     )
 
 
-# -- Modules, and where they are sent ------------------------------------------------------------
-
-
-class _Module:
-    """A module, one in each interpreter. `data` is None where only its handle has come."""
-
-    __slots__ = ("__weakref__", "data", "digest")
-
-    def __init__(self, digest: bytes, data: bytes | None) -> None:
-        self.digest = digest
-        self.data = data
-
-    def __reduce__(self) -> Any:
-        to = destination or home
-        if to is None:
-            if self.data is None:
-                raise _unknown()
-            return _module_of, (self.data,)
-        return _module_at, (to.number(self), self.digest)
-
-
-_modules: weakref.WeakValueDictionary[bytes, _Module] = weakref.WeakValueDictionary()
-
-
-def _module_of(data: bytes) -> _Module:
-    digest = sha256(data).digest()[:16]
-    module = _modules.setdefault(digest, _Module(digest, data))
-    module.data = data
-    return module
-
-
-def _module_at(number: int, digest: bytes) -> _Module:
-    """The module of a handle, which comes from this worker's scheduler, or is a result of one's."""
-    of = home or destination
-    if of is not None:
-        of.numbers[digest] = number
-    return _modules.setdefault(digest, _Module(digest, None))
-
+# -- Kernels that come from elsewhere --------------------------------------------------------------
 
 # A kernel that is loaded again is the same object: functions are known by identity.
 _kernel_cache: weakref.WeakValueDictionary[tuple[bytes, str, str], Kernel] = (
@@ -411,7 +402,7 @@ _kernel_cache: weakref.WeakValueDictionary[tuple[bytes, str, str], Kernel] = (
 )
 
 
-def _kernel_of(module: _Module, name: str, signature: str) -> Kernel:
+def _kernel_of(module: Module, name: str, signature: str) -> Kernel:
     key = module.digest, name, signature
     kernel = _kernel_cache.get(key)
     if kernel is None:
@@ -421,63 +412,4 @@ def _kernel_of(module: _Module, name: str, signature: str) -> Kernel:
 
 def kernel_at(number: int, digest: bytes, name: str, signature: str) -> Kernel:
     """A kernel of a module that is in the memory of this worker's scheduler, under that number."""
-    return _kernel_of(_module_at(number, digest), name, signature)
-
-
-class Destination:
-    """A scheduler as what modules are sent to, each once: from here on it goes by number.
-
-    Args:
-        add: Puts a module's bytes where workers find them; its number, or -1 if there is no room.
-        caller: What kernels are called by, in a pool worker; elsewhere None.
-    """
-
-    def __init__(self, add: Callable[[bytes], int], caller: KernelCaller | None = None) -> None:
-        self._add = add
-        self.caller = caller
-        self.numbers: dict[bytes, int] = {}
-        """Of the modules that are there, by digest."""
-
-    def number(self, module: _Module) -> int:
-        """The module's number there; sends it if need be.
-
-        Raises:
-            MemoryError: There is no room.
-            RuntimeError: The module's bytes are in another worker.
-            ValueError: The browser finds that it is no module for kernels.
-        """
-        number = self.numbers.get(module.digest)
-        if number is not None:
-            return number
-        if module.data is None:
-            raise _unknown()
-        from penny.bridge import javascript
-
-        try:
-            number = self._add(module.data)
-        except Exception as error:
-            thrown = javascript.thrown(error)
-            if thrown is None:
-                raise
-            raise ValueError(f"the workers can't load the module: {thrown[1]}") from None
-        if number < 0:
-            raise MemoryError(
-                f"no room for a module of kernels ({len(module.data)} bytes) in the scheduler's "
-                "shared heap: give the Scheduler a larger memory="
-            )
-        self.numbers[module.digest] = number
-        return number
-
-
-def _unknown() -> RuntimeError:
-    return RuntimeError(
-        "these kernels came from a task of another scheduler, and their module's bytes are not "
-        "here: make them anew, with penny.Kernels(…)"
-    )
-
-
-destination: Destination | None = None
-"""What is being pickled or unpickled goes to this scheduler or comes from it. Engines set it."""
-
-home: Destination | None = None
-"""The scheduler whose worker this interpreter is: all that it pickles stays there."""
+    return _kernel_of(module_at(number, digest), name, signature)

@@ -70,7 +70,7 @@ class Reader:
         self.data = data
         self.position = 0
         self.offset = offset
-        """Of the part, in the module."""
+        """Where the part begins in the module."""
 
     def fail(self, what: str) -> Malformed:
         """The error to raise, which says where."""

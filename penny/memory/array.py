@@ -10,23 +10,18 @@ on copies, made at memory speed: of a part at a time, by `read`, `write` and `bl
 
 from __future__ import annotations
 
-import operator
-import struct
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
-from penny.bridge.numbers import Handle
-from penny.memory import memories
-from penny.memory.layout import AXES_MAX, Index, Layout
-from penny.memory.memories import Block
-from penny.memory.types import TYPES, ElementType, element_type
+from penny.memory import handles, memories
+from penny.memory.block import Block, Memory, Placed
+from penny.memory.buffers import check_type, elements, misfit, type_of
+from penny.memory.layout import Index, Layout, checked_shape
+from penny.memory.types import ElementType, element_type
 
 __all__ = ["SharedArray"]
-
-EXTENT_MAX = (1 << 32) - 1
 
 
 class SharedArray:
@@ -63,24 +58,31 @@ class SharedArray:
         shape: int | Sequence[int],
         dtype: Any = "float64",
         *,
-        scheduler: memories.Placed | None = None,
+        scheduler: Placed | None = None,
     ) -> None:
         self._type = element_type(dtype)
-        self._layout = Layout.dense(_checked_shape(shape), self._type.size)
+        self._layout = Layout.dense(checked_shape(shape), self._type.size)
         self._block: Block = _memory_of(scheduler).new_block(self._layout.nbytes)
 
     @classmethod
-    def copy_of(cls, data: Any, *, scheduler: memories.Placed | None = None) -> Self:
+    def copy_of(cls, data: Any, *, scheduler: Placed | None = None) -> Self:
         """A new array with the elements, shape and type of a buffer: of `array`, NumPy, ….
+
+        Args:
+            data: The buffer, or a SharedArray.
+            scheduler: Whose memory the new one is in; None: as for `SharedArray()`.
 
         Raises:
             TypeError: It is no buffer of numbers.
+            MemoryError: There is no room; the message has the size and the limit.
+            ValueError: Several schedulers are open, and none is named.
+            RuntimeError: No scheduler is open, in the browser.
         """
         if isinstance(data, SharedArray):
             copy = cls(data.shape, data.dtype, scheduler=scheduler)
         else:
             view = memoryview(data)
-            copy = cls(view.shape or (), _type_of(view).name, scheduler=scheduler)
+            copy = cls(view.shape or (), type_of(view).name, scheduler=scheduler)
         copy.write(data)
         return copy
 
@@ -141,7 +143,16 @@ class SharedArray:
     # -- Views -----------------------------------------------------------------------------------
 
     def __getitem__(self, index: Index) -> Any:
-        """A view of a part; or, given an integer for every axis, an element."""
+        """A view of a part; or, given an integer for every axis, an element.
+
+        Args:
+            index: Integers, slices, `...` and None, as in NumPy; no lists or arrays.
+
+        Raises:
+            IndexError: It is out of bounds, or there are too many.
+            TypeError: It is no basic index.
+            ValueError: An element of an array that has been freed here.
+        """
         where = self._layout.at(index)
         if isinstance(where, int):
             return self._block.get(self._type, where)
@@ -155,6 +166,9 @@ class SharedArray:
 
     def reshape(self, *shape: Any) -> Self:
         """A view of the same elements in another shape, of which one extent may be -1.
+
+        Args:
+            shape: The extents, one by one or in a sequence.
 
         Raises:
             ValueError: The numbers of elements differ, or a view won't do.
@@ -171,6 +185,11 @@ class SharedArray:
             A memoryview of the part's shape, of memory that is nobody else's. For a part without
             elements it has one axis, as memoryview can't have others. Given an integer for every
             axis, the element.
+
+        Raises:
+            IndexError: It is out of bounds, or there are too many.
+            TypeError: It is no basic index.
+            ValueError: The array has been freed here.
         """
         where = self._layout.at(index or ...)
         if isinstance(where, int):
@@ -197,8 +216,11 @@ class SharedArray:
 
         Raises:
             TypeError: `data` is of another type.
-            ValueError: It is of another shape. Nothing was stored.
+            ValueError: It is of another shape; or the array has been freed here.
             OverflowError: A number is out of range.
+            IndexError: The index is out of bounds, or there are too many.
+
+        Whatever was raised, nothing was stored.
         """
         if not index_and_data:
             raise TypeError("write() takes what to write")
@@ -214,24 +236,29 @@ class SharedArray:
         if isinstance(where, int):
             self._block.set(self._type, where, self._type.checked(data))
         elif isinstance(data, SharedArray):
-            _check_type(data._type, self._type)
+            check_type(data._type, self._type)
             source = data._layout
             if source.shape != where.shape:
                 if source.size != where.size or len(source.shape) != 1:
-                    raise _misfit(source.shape, where.shape)
+                    raise misfit(source.shape, where.shape)
                 source = source.reshaped(where.shape)
             if where.size:
                 self._block.copy(where, data._block, source)
         else:
-            elements = _elements(data, where, self._type)
+            stored = elements(data, where, self._type)
             if where.size:
-                self._block.write(where, elements)
+                self._block.write(where, stored)
 
     def block(self, *index: Any) -> AbstractContextManager[memoryview]:
         """A part to work on: `with a.block(i) as b:` copies `a[i]` in, and back at the end.
 
         `b` is a memoryview, as from `read`. If the block is left by an exception, nothing is copied
         back.
+
+        Raises:
+            TypeError: The index is of an element, or no basic index.
+            IndexError: It is out of bounds, or there are too many.
+            ValueError: The array has been freed here.
         """
         where = self._layout.at(index or ...)
         if isinstance(where, int):
@@ -264,43 +291,159 @@ class SharedArray:
     # -- Atomic operations -----------------------------------------------------------------------
 
     def atomic_load(self, index: Index) -> int:
-        """An element, read in one piece.
+        """Read an element in one piece.
 
-        Atomic operations are for arrays of integers, take an index of one element, and are
-        sequentially consistent: all workers see them in one order.
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+
+        Returns:
+            The element.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            ValueError: The array has been freed here.
         """
         return self._block.load(self._type, self._integer_at(index))
 
     def atomic_store(self, index: Index, value: int) -> None:
-        """Store an element in one piece."""
+        """Store an element in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: Of the array's type.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            OverflowError: A value is out of the type's range.
+            ValueError: The array has been freed here.
+        """
         where = self._integer_at(index)
         self._block.update("store", self._type, where, self._type.checked(value))
 
     def atomic_exchange(self, index: Index, value: int) -> int:
-        """Store an element; what it was before."""
+        """Store an element, and return what it was before, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: Of the array's type.
+
+        Returns:
+            The element before that.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            OverflowError: A value is out of the type's range.
+            ValueError: The array has been freed here.
+        """
         where = self._integer_at(index)
         return self._block.update("exchange", self._type, where, self._type.checked(value))
 
     def atomic_compare_exchange(self, index: Index, expected: int, value: int) -> int:
-        """Store an element if it is as expected; what it was before."""
+        """Store an element if it is as expected, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            expected: What the element must be for `value` to be stored.
+            value: Of the array's type.
+
+        Returns:
+            The element before that: it was stored if this is `expected`.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            OverflowError: A value is out of the type's range.
+            ValueError: The array has been freed here.
+        """
         where = self._integer_at(index)
         expected, value = self._type.checked(expected), self._type.checked(value)
         return self._block.compare_exchange(self._type, where, expected, value)
 
     def atomic_add(self, index: Index, value: int) -> int:
-        """Add to an element, modulo the type's range; what it was before."""
+        """Add to an element, modulo the range of its type, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: What is added; any integer.
+
+        Returns:
+            The element before that.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            ValueError: The array has been freed here.
+        """
         return self._update("add", index, value)
 
     def atomic_and(self, index: Index, value: int) -> int:
-        """Keep those bits that `value` has; what it was before."""
+        """Keep those bits of an element that `value` has, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: The bits; any integer, modulo the range of the type.
+
+        Returns:
+            The element before that.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            ValueError: The array has been freed here.
+        """
         return self._update("and", index, value)
 
     def atomic_or(self, index: Index, value: int) -> int:
-        """Set the bits that `value` has; what it was before."""
+        """Set those bits of an element that `value` has, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: The bits; any integer, modulo the range of the type.
+
+        Returns:
+            The element before that.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            ValueError: The array has been freed here.
+        """
         return self._update("or", index, value)
 
     def atomic_xor(self, index: Index, value: int) -> int:
-        """Turn the bits that `value` has; what it was before."""
+        """Turn those bits of an element that `value` has, in one piece.
+
+        All workers see atomic operations in one order: they are sequentially consistent.
+
+        Args:
+            index: An integer for every axis.
+            value: The bits; any integer, modulo the range of the type.
+
+        Returns:
+            The element before that.
+
+        Raises:
+            TypeError: It is no array of integers.
+            IndexError: The index is not of one element, or out of bounds.
+            ValueError: The array has been freed here.
+        """
         return self._update("xor", index, value)
 
     def _update(self, operation: str, index: Index, value: int) -> int:
@@ -344,10 +487,12 @@ class SharedArray:
         return self._block
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A handle, good as long as somebody holds the array."""
-        if self._block.closed:
-            raise ValueError("this array has been freed here: it can't be sent any more")
-        return _attached, (_handle_of(self._block, self._layout, self._type),)
+        """A handle, good as long as somebody holds the array.
+
+        Raises:
+            ValueError: It has been freed here.
+        """
+        return _attached, (handles.handle_of(self._block, self._layout, self._type),)
 
     def __copy__(self) -> Self:
         """Another view of all of it."""
@@ -395,10 +540,7 @@ class _Loan(AbstractContextManager[memoryview]):
             self._array._block.write(self._array._layout, data.cast("B"))
 
 
-# -- Arguments -------------------------------------------------------------------------------------
-
-
-def _memory_of(scheduler: memories.Placed | None) -> memories.Memory:
+def _memory_of(scheduler: Placed | None) -> Memory:
     if scheduler is not None:
         return scheduler._memory
     memory = memories.default()
@@ -410,126 +552,6 @@ def _memory_of(scheduler: memories.Placed | None) -> memories.Memory:
     return memory
 
 
-def _checked_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(shape, (str, bytes)):
-        raise TypeError("shape must be an integer or a sequence of integers")
-    given = shape if isinstance(shape, Sequence) else (shape,)
-    try:
-        extents = tuple(operator.index(extent) for extent in given)
-    except TypeError:
-        raise TypeError(
-            f"shape must be an integer or a sequence of integers, not {shape!r}"
-        ) from None
-    if any(extent < 0 for extent in extents):
-        raise ValueError(f"negative extents in the shape {extents}")
-    if len(extents) > AXES_MAX:
-        raise ValueError(f"more than {AXES_MAX} axes")
-    if 0 in extents and max(extents) > EXTENT_MAX:
-        raise ValueError(f"an extent of more than {EXTENT_MAX} in the shape {extents}")
-    return extents
-
-
-# -- Data ------------------------------------------------------------------------------------------
-
-
-def _type_of(view: memoryview) -> ElementType:
-    """The type of a buffer's elements. Raises TypeError."""
-    format = view.format
-    if format.startswith(">") or (format.startswith("!") and sys.byteorder == "little"):
-        raise TypeError("data with its bytes in the other order: convert it first")
-    try:
-        found = element_type("B" if format == "c" else format.lstrip("@=<!"))
-    except ValueError:
-        raise TypeError(f"data of the format {format!r} is none of numbers") from None
-    assert found.size == view.itemsize
-    return found
-
-
-def _check_type(given: ElementType, wanted: ElementType) -> None:
-    if given is not wanted:
-        raise TypeError(f"data of {given.name} for an array of {wanted.name}: convert it first")
-
-
-def _misfit(given: Sequence[int], wanted: tuple[int, ...]) -> ValueError:
-    return ValueError(f"data of the shape {tuple(given)} does not fit into the shape {wanted}")
-
-
-def _elements(data: Any, layout: Layout, type: ElementType) -> memoryview:
-    """What to store at `layout`, as bytes one after the other.
-
-    Raises:
-        TypeError: It is of another type.
-        ValueError: It is of another shape.
-        OverflowError: A number is out of range.
-    """
-    if isinstance(data, (list, tuple, range)):
-        extents, numbers = _flattened(data)
-        if extents != layout.shape and extents != (layout.size,):
-            raise _misfit(extents, layout.shape)
-        packed = struct.pack(f"={len(numbers)}{type.format}", *map(type.checked, numbers))
-        return memoryview(packed)
-    try:
-        view = memoryview(data)
-    except TypeError:
-        if not hasattr(data, "__index__") and not hasattr(data, "__float__"):
-            raise TypeError(
-                f"can't store {data.__class__.__name__} in an array of {type.name}: it takes a "
-                "buffer, a SharedArray, lists of numbers, or a number"
-            ) from None
-        return memoryview(struct.pack(f"={type.format}", type.checked(data)) * layout.size)
-    if not view.ndim:  # one of NumPy's scalars
-        element = type.checked(view[()])
-        return memoryview(struct.pack(f"={type.format}", element) * layout.size)
-    raw = view.itemsize == 1 and view.ndim == 1 and type.size > 1 and view.format in "Bbc"
-    if raw:
-        if view.nbytes != layout.nbytes:
-            raise ValueError(
-                f"{view.nbytes} bytes do not fit into the shape {layout.shape} of {type.name}, "
-                f"which takes {layout.nbytes}"
-            )
-    else:
-        if not (type.size == 1 and view.format in "Bbc"):  # bytes are any type's of one byte
-            _check_type(_type_of(view), type)
-        if view.shape != layout.shape and view.shape != (layout.size,):
-            raise _misfit(view.shape or (), layout.shape)
-    if not layout.size:
-        return memoryview(b"")
-    return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
-
-
-def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:
-    """Shape and elements of nested lists. Raises ValueError if they are of different lengths."""
-    if not isinstance(data, (list, tuple, range)):
-        return (), [data]
-    parts = [_flattened(item) for item in data]
-    shapes = {shape for shape, _ in parts}
-    if len(shapes) > 1:
-        raise ValueError("lists within each other must be of the same length")
-    inner = next(iter(shapes), ())
-    return (len(data), *inner), [number for _, numbers in parts for number in numbers]
-
-
-# -- Handles ---------------------------------------------------------------------------------------
-
-# Memory, number, serial, type, axes, offset; then the extents, and strides unless they are C's.
-_header = struct.Struct(Handle.FORMAT)
-
-
-def _handle_of(block: Block, layout: Layout, type: ElementType) -> bytes:
-    dense = layout.is_dense
-    axes = len(layout.shape)
-    header = _header.pack(
-        block.memory.identity,
-        block.number,
-        block.serial,
-        type.code,
-        axes if dense else axes | Handle.STRIDED,
-        layout.offset,
-    )
-    handle = header + struct.pack(f"<{axes}I", *layout.shape)
-    return handle if dense else handle + struct.pack(f"<{axes}q", *layout.strides)
-
-
 def _attached(handle: bytes) -> SharedArray:
     """The array that a handle is of; named in pickles, also by web/penny/wire/.
 
@@ -537,21 +559,4 @@ def _attached(handle: bytes) -> SharedArray:
         ValueError: It has been freed, or is in the memory of another scheduler; or the handle was
             overwritten.
     """
-    try:
-        identity, number, serial, code, axes, offset = _header.unpack_from(handle)
-        strided = axes & Handle.STRIDED
-        axes &= ~Handle.STRIDED
-        type = TYPES[code]
-        shape = struct.unpack_from(f"<{axes}I", handle, _header.size)
-        layout = Layout.dense(shape, type.size, offset)
-        if strided:
-            strides = struct.unpack_from(f"<{axes}q", handle, _header.size + 4 * axes)
-            layout = layout._replace(strides=strides)
-    except (struct.error, IndexError) as error:
-        raise ValueError("this is no handle of an array: it was overwritten") from error
-    block = memories.attached_block(identity, number, serial)
-    if layout.size:
-        low, high = layout.bounds
-        if low < 0 or high > block.size or any(s % type.size for s in (offset, *layout.strides)):
-            raise ValueError("a part of an array lies outside of it: its handle was overwritten")
-    return SharedArray._of(block, layout, type)
+    return SharedArray._of(*handles.resolved(handle))

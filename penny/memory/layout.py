@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from types import EllipsisType
 from typing import Any, NamedTuple
 
-__all__ = ["AXES_MAX", "Index", "Layout"]
+__all__ = ["AXES_MAX", "Index", "Layout", "checked_shape"]
 
 AXES_MAX = 64
-"""As for memoryview."""
+"""As for memoryview (`PyBUF_MAX_NDIM`), which `read` gives."""
+
+EXTENT_MAX = (1 << 32) - 1
+"""Extents have 32 bits in handles. Larger arrays find no room anyway, unless they are empty."""
 
 Index = int | slice | EllipsisType | None | tuple[Any, ...]
-"""What stands in brackets."""
+"""What may stand in the brackets of an array."""
 
 
 class Layout(NamedTuple):
-    """Of an array, or a view of a part of it."""
+    """Where the elements of an array are in its block, or those of a view of a part of it."""
 
     shape: tuple[int, ...]
     """Elements along each axis."""
@@ -128,7 +131,7 @@ class Layout(NamedTuple):
         return Layout(tuple(shape), tuple(strides), offset, self.itemsize)
 
     def reshaped(self, shape: Sequence[int]) -> Layout:
-        """The same elements, in the same order, in another shape, of which one extent may be -1.
+        """A layout of these elements, in this order, in another shape: one extent may be -1.
 
         Raises:
             ValueError: The numbers of elements differ; or they do not lie so that a view would do.
@@ -206,3 +209,28 @@ def _position(key: Any, axis: int, extent: int) -> int:
     if not -extent <= index < extent:
         raise IndexError(f"index {index} is out of bounds for axis {axis} with size {extent}")
     return index + extent if index < 0 else index
+
+
+def checked_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+    """The extents that a user means.
+
+    Raises:
+        TypeError: They are no integers.
+        ValueError: One is negative, or too large; or there are too many.
+    """
+    if isinstance(shape, (str, bytes)):
+        raise TypeError("shape must be an integer or a sequence of integers")
+    given = shape if isinstance(shape, Sequence) else (shape,)
+    try:
+        extents = tuple(operator.index(extent) for extent in given)
+    except TypeError:
+        raise TypeError(
+            f"shape must be an integer or a sequence of integers, not {shape!r}"
+        ) from None
+    if any(extent < 0 for extent in extents):
+        raise ValueError(f"negative extents in the shape {extents}")
+    if len(extents) > AXES_MAX:
+        raise ValueError(f"more than {AXES_MAX} axes")
+    if 0 in extents and max(extents) > EXTENT_MAX:
+        raise ValueError(f"an extent of more than {EXTENT_MAX} in the shape {extents}")
+    return extents

@@ -12,23 +12,23 @@ __all__ = ["TYPES", "ElementType", "element_type"]
 
 
 class ElementType(NamedTuple):
-    """One of them."""
+    """A type of elements: how it is called, stored and checked."""
 
     code: int
-    """Its number in handles: one of Element."""
+    """Its number in handles: one of `Element`."""
     name: str
-    """NumPy's."""
+    """NumPy's name for it, and `SharedArray.dtype`."""
     format: str
     """`struct`'s character, the same on every platform."""
     size: int
-    """Bytes."""
+    """Bytes of an element."""
 
     python: type[bool] | type[int] | type[float]
     """Python's type for it."""
     low: int = 0
-    """Of integers: the least."""
+    """The least value of an integer type; 0 for others."""
     high: int = 0
-    """Of integers: the first that is too large; of others 0: they have no atomic operations."""
+    """The first value that is too large for an integer type; 0 for others."""
 
     @property
     def is_integer(self) -> bool:
@@ -98,7 +98,7 @@ TYPES = tuple(
         ]
     )
 )
-"""By code."""
+"""All types, by code."""
 
 _BY_NAME = {
     **{each.format: each for each in TYPES},
@@ -117,7 +117,10 @@ _BY_NAME |= {
 
 
 def element_type(dtype: Any) -> ElementType:
-    """What somebody means: a name, a character of `struct` or `array`, a type of Python or NumPy.
+    """The type that a user means, by a name, a code of `struct` or `array`, or a type of theirs.
+
+    Args:
+        dtype: A name of NumPy's; a code; Python's `bool`, `int` or `float`; NumPy's type or dtype.
 
     Raises:
         ValueError: There is no such type.

@@ -20,7 +20,16 @@ from typing import Any, Protocol
 from penny import Scheduler
 from penny.lowlevel import Abilities
 
-MODULES = ("executors", "states", "callbacks", "waiting", "cancelling", "ending", "inside")
+MODULES = (
+    "executors",
+    "states",
+    "callbacks",
+    "waiting",
+    "cancelling",
+    "ending",
+    "inside",
+    "abilities",
+)
 """Where the scenarios are."""
 
 AWAITED = "awaiting"
@@ -70,6 +79,11 @@ overlapping = needs("overlaps")
 def can_play(check: Check, abilities: Abilities) -> bool:
     """Whether an engine with these abilities can play a scenario."""
     return all(getattr(abilities, name) for name in getattr(check, "needs", ()))
+
+
+def abilities(env: Environment) -> Abilities:
+    """What the engine of the scenarios can do."""
+    return env.scheduler._engine.abilities
 
 
 def idle(check: Check) -> Check:

@@ -26,7 +26,7 @@ from penny.engines.engine import Abilities
 from penny.errors import Cancelled
 from penny.futures import Future
 from penny.jobs import job as jobs
-from penny.memory.memories import LOCAL
+from penny.memory.local_blocks import LOCAL
 from penny.wire import pickles
 
 QUEUED, CLAIMED, RUNNING, ENDED = range(4)

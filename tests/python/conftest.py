@@ -15,7 +15,7 @@ import penny
 import penny.scheduler
 from penny.by_value import pickler
 from penny.jobs import job as jobs
-from penny.kernels import kernel as kernels
+from penny.kernels import modules
 from penny.memory import memories
 from penny.mirror import mirror
 
@@ -37,9 +37,9 @@ def own_memory() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_worker() -> Iterator[None]:
     """What a test has made of this interpreter, a worker for instance, ends with it."""
-    home = kernels.home
+    home = modules.home
     yield
-    kernels.home = home
+    modules.set_home(home)
     mirror.stop()
     pickler.set_names(None)
 

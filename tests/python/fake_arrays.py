@@ -6,7 +6,7 @@ import itertools
 import struct
 
 from penny.memory.layout import Layout
-from penny.memory.memories import LocalBlock
+from penny.memory.local_blocks import LocalBlock
 from penny.memory.types import TYPES
 
 

@@ -17,14 +17,14 @@ from penny.engines.outcomes import fail
 from penny.errors import BlockingError
 from penny.functions import table
 from penny.futures import Future
-from penny.memory.memories import LOCAL
+from penny.memory.local_blocks import LOCAL
 from penny.wire import pickles
 from penny.wire.exceptions import dumps_exception, loads_exception
 
 
 class FakeEngine:
     name = "fake"
-    abilities = Abilities(overlaps=True, blocks=True)
+    abilities = Abilities(overlaps=True, blocks=True, shares_arrays=True, runs_kernels=True)
     memory = LOCAL
     workers = 2
     patience = None

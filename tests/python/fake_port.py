@@ -28,7 +28,7 @@ from penny.engines import current
 from penny.engines.pool.worker import Worker
 from penny.functions import table
 from penny.jobs import job as jobs
-from penny.kernels import kernel as kernels
+from penny.kernels import modules
 from penny.wire import pickles
 from penny.wire.exceptions import dumps_exception, loads_exception
 
@@ -51,7 +51,7 @@ def isolated(worker: int | None = None) -> Iterator[None]:
     """Penny's state of another interpreter."""
     saved = {name: getattr(jobs, name) for name in STATE}
     outer_worker, outer_scheduler = where.worker, current.attached
-    outer_home, kernels.home = kernels.home, None
+    outer_home = modules.set_home(None)
     handler = signal.getsignal(signal.SIGUSR1)
     token = jobs.scope_now.set(None)
     outside = jobs.Execution()
@@ -71,7 +71,7 @@ def isolated(worker: int | None = None) -> Iterator[None]:
         for name, value in saved.items():
             setattr(jobs, name, value)
         where.worker, current.attached = outer_worker, outer_scheduler
-        kernels.home = outer_home
+        modules.set_home(outer_home)
 
 
 class State(enum.Enum):
@@ -243,7 +243,7 @@ class FakePort:
         if task.state is not State.RUNNING_THERE or heard:
             return
         with isolated(worker=1):
-            kernels.home = kernels.Destination(self.add_kernels, javascript.KernelCaller(self))
+            modules.set_home(modules.Destination(self.add_kernels, javascript.KernelCaller(self)))
             try:
                 function = table.loads_function(self.table[task.entry][1])
                 arguments = pickles.loads(task.data)

@@ -20,7 +20,8 @@ import penny
 from penny.bridge.numbers import CancelReason
 from penny.errors import Cancelled, PickleError
 from penny.jobs import job as jobs
-from penny.loops import calls as algorithms
+from penny.loops import costs, kinds
+from penny.loops import loop as loops
 from penny.loops.calls import parallel_for, parallel_map, parallel_reduce, parallel_sort
 
 # -- A worker among thieves ----------------------------------------------------------------------
@@ -61,23 +62,23 @@ class Clock(Referred):
 
 @pytest.fixture
 def port(monkeypatch):
-    monkeypatch.setattr(algorithms, "_known", {})
+    monkeypatch.setattr(costs, "_known", {})
     return Port()
 
 
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(algorithms, "perf_counter", clock)
+    monkeypatch.setattr(loops, "perf_counter", clock)
     return clock
 
 
 @pytest.fixture
 def free_steals(monkeypatch):
     """Loops believe that a steal costs nothing, and give whenever they are asked."""
-    monkeypatch.setattr(algorithms, "STEAL_SECONDS", 0)
-    monkeypatch.setattr(algorithms, "VICTIM_SECONDS", 0)
-    monkeypatch.setattr(algorithms._Loop, "_measure_transport", lambda loop, done: 0.0)
+    monkeypatch.setattr(costs, "STEAL_SECONDS", 0)
+    monkeypatch.setattr(costs, "VICTIM_SECONDS", 0)
+    monkeypatch.setattr(loops.Loop, "_measure_transport", lambda loop, done: 0.0)
 
 
 @pytest.fixture(params=["alone", "unasked", "stolen", "taken back", "no room", "check"])
@@ -265,8 +266,8 @@ def test_sort_is_stable_however_it_is_split(items, reverse, keyed, chunk):
     port.thieves = 1_000_000
     with pytest.MonkeyPatch.context() as monkeypatch:
         # Each chunk takes one second, by this clock.
-        monkeypatch.setattr(algorithms, "perf_counter", itertools.count().__next__)
-        monkeypatch.setattr(algorithms, "CHUNK_SECONDS", chunk)
+        monkeypatch.setattr(loops, "perf_counter", itertools.count().__next__)
+        monkeypatch.setattr(loops, "CHUNK_SECONDS", chunk)
         got = port.run(parallel_sort, items, key, reverse)
     assert got == sorted(items, key=key, reverse=reverse)
 
@@ -417,7 +418,7 @@ def test_a_loop_that_is_cancelled_calls_in_what_was_stolen(port):
 
 
 def test_while_nobody_asks_nothing_is_pickled(port, clock, monkeypatch):
-    monkeypatch.setattr(algorithms._Offer, "__reduce__", None)
+    monkeypatch.setattr(loops.Offer, "__reduce__", None)
 
     def function(x):
         clock.tick(1e-3)
@@ -437,8 +438,8 @@ def test_a_thief_gets_half_of_what_is_left(port, clock):
 
 
 def test_a_thief_gets_less_where_sending_costs(port, clock, monkeypatch):
-    monkeypatch.setattr(algorithms._Loop, "_measure_transport", lambda loop, done: 0.5)
-    monkeypatch.setattr(algorithms, "STEAL_SECONDS", 0)
+    monkeypatch.setattr(loops.Loop, "_measure_transport", lambda loop, done: 0.5)
+    monkeypatch.setattr(costs, "STEAL_SECONDS", 0)
 
     def function(x):
         clock.tick(1)
@@ -452,7 +453,7 @@ def test_a_thief_gets_less_where_sending_costs(port, clock, monkeypatch):
 
 @pytest.mark.parametrize("transport", [0.51, 2.1, float("inf")])
 def test_a_thief_gets_nothing_where_that_would_save_too_little(port, clock, monkeypatch, transport):
-    monkeypatch.setattr(algorithms._Loop, "_measure_transport", lambda loop, done: transport)
+    monkeypatch.setattr(loops.Loop, "_measure_transport", lambda loop, done: transport)
 
     def function(x):
         clock.tick(1)
@@ -473,8 +474,8 @@ def test_transport_is_measured_by_some_items(clock, monkeypatch, tick, expected)
         clock.tick(3e-6 + len(items) * tick)
         return items
 
-    monkeypatch.setattr(algorithms, "loads", slowly)
-    loop = algorithms._MapLoop(algorithms._Call(algorithms._MapLoop, square), range(500), None)
+    monkeypatch.setattr(loops, "loads", slowly)
+    loop = kinds.MapLoop(loops.Call(kinds.MapLoop, square), range(500), None)
     loop.do(0, 200)
     # For an item and its result, less what it takes for none.
     assert loop._measure_transport(200) == pytest.approx(expected)
@@ -484,7 +485,7 @@ def test_transport_is_measured_by_some_items(clock, monkeypatch, tick, expected)
 
 def test_transport_of_what_cannot_be_sent_is_infinite():
     for items, function in ([threading.Lock()], id), ([1], lambda x: threading.Lock()):
-        loop = algorithms._MapLoop(algorithms._Call(algorithms._MapLoop, function), items, None)
+        loop = kinds.MapLoop(loops.Call(kinds.MapLoop, function), items, None)
         loop.do(0, 1)
         assert loop._measure_transport(1) == float("inf")
 
@@ -495,20 +496,20 @@ def test_short_work_is_not_offered(port, clock):
         port.knock()
 
     def program():
-        parallel_for(function, algorithms.FEW + 1)
+        parallel_for(function, costs.FEW + 1)
         parallel_for(function, 2000)
-        parallel_for(function, algorithms.FEW)  # its cost is known by now
+        parallel_for(function, costs.FEW)  # its cost is known by now
 
     port.run(program)
     assert port.parts == []
 
 
 def test_items_that_are_cheaper_than_their_transport_are_computed_at_once(port, clock, monkeypatch):
-    monkeypatch.setattr(algorithms._Loop, "_measure_transport", lambda loop, done: 1e-6)
+    monkeypatch.setattr(loops.Loop, "_measure_transport", lambda loop, done: 1e-6)
     chunks = []
-    do = algorithms._MapLoop.do
+    do = kinds.MapLoop.do
     monkeypatch.setattr(
-        algorithms._MapLoop,
+        kinds.MapLoop,
         "do",
         lambda loop, low, high: (chunks.append((low, high)), do(loop, low, high)),
     )
@@ -532,7 +533,7 @@ def test_items_that_are_cheaper_than_their_transport_are_computed_at_once(port, 
 
 
 def test_a_function_whose_items_were_ever_worth_sending_is_measured(port, clock, monkeypatch):
-    monkeypatch.setattr(algorithms._Loop, "_measure_transport", lambda loop, done: 1e-6)
+    monkeypatch.setattr(loops.Loop, "_measure_transport", lambda loop, done: 1e-6)
 
     def function(x):
         clock.tick(x)
@@ -590,13 +591,13 @@ def test_few_items_are_offered_before_the_first_is_done(port, clock):
 
 def test_chunks_are_sized_by_the_clock(port, clock, monkeypatch):
     chunks = []
-    do = algorithms._ForLoop.do
+    do = kinds.ForLoop.do
 
     def spied(loop, low, high):
         chunks.append(high - low)
         do(loop, low, high)
 
-    monkeypatch.setattr(algorithms._ForLoop, "do", spied)
+    monkeypatch.setattr(kinds.ForLoop, "do", spied)
     port.run(parallel_for, lambda x: clock.tick(2**-20), 3000)
     assert chunks == [1, 8, 64, 512, 524, 524, 524, 524, 319]
 
@@ -636,7 +637,7 @@ def test_offers_that_come_back_become_fewer(port):
     port.thieves = 1_000_000
     port.steal = lambda handle=None: None
     assert port.run(parallel_map, square, range(10_000), 1) == [x * x for x in range(10_000)]
-    assert len(port.parts) < algorithms.RETURNED_MAX + 20
+    assert len(port.parts) < costs.RETURNED_MAX + 20
 
 
 def test_check_sends_items_and_results_through_pickle():
@@ -671,7 +672,7 @@ def test_a_request_between_any_two_bytecodes(port, free_steals, grain, every):
         countdown = itertools.count(first)
 
         def trace(frame, event, argument, countdown=countdown):
-            frame.f_trace_opcodes = frame.f_globals is vars(algorithms)
+            frame.f_trace_opcodes = frame.f_globals.get("__package__") == "penny.loops"
             if frame.f_trace_opcodes and event == "opcode" and next(countdown) % every == 0:
                 port.knock()
             return trace

@@ -8,6 +8,8 @@ import gc
 import itertools
 import pickle
 import struct
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -771,3 +773,29 @@ def test_garbage_in_another_thread_lets_go_too(port):
     thread.join()
     gc.collect()
     assert port is None or not port.held
+
+
+def test_a_forked_process_does_not_mistake_its_copy_for_the_array():
+    """By fork it has blocks of the same numbers; a handle of ours must not find one of them."""
+    program = """
+import os, pickle, penny
+array = penny.SharedArray(3)
+handle = pickle.dumps(array)
+assert pickle.loads(handle).nbytes == 24
+if not os.fork():
+    own = pickle.loads(pickle.dumps(array))
+    own[0] = 1
+    assert array[0] == 1
+    try:
+        pickle.loads(handle)
+    except ValueError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.wait()
+assert pickle.loads(handle)[0] == 0
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    assert "in the memory of a scheduler that this interpreter is not in" in run.stdout

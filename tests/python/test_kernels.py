@@ -24,7 +24,8 @@ from penny.bridge.numbers import CancelReason, Outcome, Reason
 from penny.engines.pool.client import SharedEngine, Waiting
 from penny.jobs import job as jobs
 from penny.kernels import kernel as kernels
-from penny.loops import calls as algorithms
+from penny.kernels import modules
+from penny.loops import calls as loops
 from penny.scheduler import CurrentScheduler
 from penny.wire import pickles
 
@@ -256,11 +257,16 @@ def test_on_plain_python_the_error_says_what_to_do(k, x):
     with penny.Scheduler() as s:
         with pytest.raises(TypeError, match=r"'y' must be a penny"):
             s.submit(k.saxpy, 1.0, x, None)
-        future = s.submit(k.saxpy, 1.0, x, x)
-        with pytest.raises(RuntimeError, match=r"kernel saxpy can't run here: .* `penny run`"):
-            future.result()
-        with pytest.raises(RuntimeError, match=r"can't run here"):
-            s.parallel_for(k.row, 0, 1, args=(x,)).result()
+        refused = r"kernel {} can't run on the engine 'serial': .* `penny run`"
+        with pytest.raises(RuntimeError, match=refused.format("saxpy")):
+            s.submit(k.saxpy, 1.0, x, x)
+        with pytest.raises(RuntimeError, match=refused.format("row")):
+            s.parallel_for(k.row, 0, 1, args=(x,))
+        with pytest.raises(RuntimeError, match=r"<Kernels saxpy, .*> can't run on the engine"):
+            s.submit(len, k)
+        assert not any(worker["run"] for worker in s.stats()["workers"])
+        with pytest.raises(RuntimeError, match=r"kernel wide can't run here: .* `penny run`"):
+            s.submit(lambda: k.wide(1)).result()
     for call in k.saxpy, functools.partial(penny.parallel_for, k.row, 0, 1, args=(x,)):
         with pytest.raises((RuntimeError, TypeError), match=r"can't run here|takes 3"):
             call()
@@ -271,7 +277,7 @@ def test_elsewhere_in_a_browser_the_error_says_what_to_do(k, monkeypatch):
     with pytest.raises(RuntimeError, match=r"use `await s.submit\(k.wide, …\)`"):
         k.wide(1)
     with isolated():
-        kernels.home = kernels.Destination(lambda data: 1)
+        modules.set_home(modules.Destination(lambda data: 1))
         with pytest.raises(RuntimeError, match=r"coroutine task, .*`await penny.current_scheduler"):
             k.wide(1)
 
@@ -611,17 +617,17 @@ def opened(port_type=ClientPort):
 @contextlib.contextmanager
 def worker_of(port):
     """Another interpreter, in which nothing is known of any module."""
-    known, kernels._modules = kernels._modules, type(kernels._modules)()
+    known, modules._modules = modules._modules, type(modules._modules)()
     cache, kernels._kernel_cache = kernels._kernel_cache, type(kernels._kernel_cache)()
     try:
         with isolated(worker=0):
             fake = WorkerPort()
             fake.kernels = {"wide": lambda n: n + 1}
             fake.modules = [b""] * 50
-            kernels.home = kernels.Destination(fake.add_kernels, _bridge.KernelCaller(fake))
+            modules.set_home(modules.Destination(fake.add_kernels, _bridge.KernelCaller(fake)))
             yield fake
     finally:
-        kernels._modules, kernels._kernel_cache = known, cache
+        modules._modules, kernels._kernel_cache = known, cache
 
 
 def test_a_module_is_sent_once_and_a_kernel_is_a_handle(k):
@@ -689,29 +695,29 @@ def test_what_is_pickled_elsewhere_meanwhile_is_not_a_handle(k):
 
     class Curious:
         def __reduce__(self):
-            forms.append(kernels.destination)
+            forms.append(modules.destination)
             return int, ()
 
     s, _ = opened()
     s.submit(abs, Curious())
-    assert forms[0] is not None and kernels.destination is None
+    assert forms[0] is not None and modules.destination is None
     with pytest.raises(penny.PickleError):
         s.submit(abs, threading.Lock())
-    assert kernels.destination is None
+    assert modules.destination is None
 
 
 def test_a_kernel_that_comes_back_is_known(k):
     s, port = opened()
     future = s.submit(abs, 1)
     with worker_of(port):
-        kernels.home.numbers[penny.Kernels(MODULE)._module.digest] = 9
+        modules.home.numbers[penny.Kernels(MODULE)._module.digest] = 9
         result = pickle.dumps(penny.Kernels(MODULE).wide, 5)
     assert len(result) < 150
     with forgotten():
         port.end((0, Outcome.RETURNED, result))
         kernel = future.result()
         seen = []
-        future.add_done_callback(lambda _: seen.append(kernels.destination))
+        future.add_done_callback(lambda _: seen.append(modules.destination))
         assert seen == [None]
         s.submit(kernel, 1)
         assert not port.modules, "the scheduler has it already"
@@ -724,12 +730,12 @@ def test_a_kernel_that_comes_back_is_known(k):
 
 @contextlib.contextmanager
 def forgotten():
-    known, kernels._modules = kernels._modules, type(kernels._modules)()
+    known, modules._modules = modules._modules, type(modules._modules)()
     cache, kernels._kernel_cache = kernels._kernel_cache, type(kernels._kernel_cache)()
     try:
         yield
     finally:
-        kernels._modules, kernels._kernel_cache = known, cache
+        modules._modules, kernels._kernel_cache = known, cache
 
 
 def test_no_room_for_a_module(k):
@@ -771,7 +777,7 @@ def test_a_worker_keeps_jobs_whose_module_finds_no_room(k, port):
 
 def test_check_mode_copies_kernels(k):
     with penny.Scheduler(check=True) as s, pytest.raises(RuntimeError, match=r"can't run here"):
-        s.submit(k.wide, 1).result()
+        s.submit(lambda kernels: kernels[0](1), [k.wide]).result()
 
 
 def test_the_fake_engine_pickles_kernels_whole(k):
@@ -779,4 +785,4 @@ def test_the_fake_engine_pickles_kernels_whole(k):
     future = penny.Future(engine)
     engine.submit(future, k.wide, (1,), {}, None)
     assert MODULE in next(iter(engine.forms.values()))
-    assert algorithms.kernel_arguments(k.wide, range(3), ()) == ()
+    assert loops.kernel_arguments(k.wide, range(3), ()) == ()

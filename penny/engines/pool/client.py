@@ -38,9 +38,9 @@ from penny.functions.table import FunctionRecords, Record, is_coroutine_call, sp
 from penny.futures import DONE, Future
 from penny.hints.files import explained
 from penny.jobs import job as jobs
-from penny.kernels import kernel as kernels
+from penny.kernels import modules
 from penny.memory import memories
-from penny.memory.memories import Memory
+from penny.memory.block import Memory
 from penny.mirror import mirror, surroundings
 from penny.mirror.originals import Originals
 from penny.options import Options
@@ -166,7 +166,7 @@ class SharedEngine:
         # Bound once: each look-up on a JavaScript object is a crossing of its own.
         self._submit = port.submit
         self._collect = port.collect
-        self._kernels = kernels.Destination(lambda data: port.add_kernels(data))
+        self._kernels = modules.Destination(lambda data: port.add_kernels(data))
         # A worker's modules stand for the submitter's: what they have is told on, not sent anew.
         self._originals = (
             None if mirror.here is not None else Originals(self._store_bundle, surroundings)
@@ -229,7 +229,7 @@ class SharedEngine:
                 the event loop; nothing here may block.
         """
         engine = cls(open_port, Waiting.NEVER)
-        kernels.home = engine._kernels
+        modules.set_home(engine._kernels)
         return engine
 
     # -- Submission ------------------------------------------------------------------------------
@@ -246,26 +246,26 @@ class SharedEngine:
         if self._broken is not None:
             raise BrokenPool(f"the workers could not be started: {self._broken}")
         function, args = split_call(function, args)
-        outer, kernels.destination = kernels.destination, self._kernels
         outer_names = set_names(self._names)
         try:
-            record = self._records.record_for(function)
-            flags: int = Flag.COROUTINE if record.coroutine else 0
-            if function is operator.call and is_coroutine_call(function, args):
-                flags = Flag.COROUTINE
-            if kwargs:
-                data = pack_arguments(record.name, args, kwargs)
-                flags |= Flag.HAS_KWARGS
-            else:
-                try:
-                    data = pack(args)
-                except MemoryError:
-                    raise
-                except Exception:
-                    pack_arguments(record.name, args, kwargs)  # raises, and says what is at fault
-                    raise
+            with modules.sent_to(self._kernels):
+                record = self._records.record_for(function)
+                flags: int = Flag.COROUTINE if record.coroutine else 0
+                if function is operator.call and is_coroutine_call(function, args):
+                    flags = Flag.COROUTINE
+                if kwargs:
+                    data = pack_arguments(record.name, args, kwargs)
+                    flags |= Flag.HAS_KWARGS
+                else:
+                    try:
+                        data = pack(args)
+                    except MemoryError:
+                        raise
+                    except Exception:
+                        # Raises, and says what is at fault.
+                        pack_arguments(record.name, args, kwargs)
+                        raise
         finally:
-            kernels.destination = outer
             set_names(outer_names)
         size = len(data)
         if type(data) is Payload:
@@ -331,12 +331,11 @@ class SharedEngine:
 
     def renew(self, function: Callable[..., Any]) -> None:
         """Put the function into the table as it is now."""
-        outer, kernels.destination = kernels.destination, self._kernels
         outer_names = set_names(self._names)
         try:
-            self._records.renew(split_call(function, ())[0])
+            with modules.sent_to(self._kernels):
+                self._records.renew(split_call(function, ())[0])
         finally:
-            kernels.destination = outer
             set_names(outer_names)
 
     def cancel(self, future: Future[Any]) -> bool:
@@ -566,11 +565,8 @@ class SharedEngine:
         self._port.tell()
 
     def _loaded(self, payload: bytes | _Large) -> Any:
-        outer, kernels.destination = kernels.destination, self._kernels
-        try:
+        with modules.sent_to(self._kernels):  # and no longer: whoever waits may pickle for others
             return payload.read(load) if isinstance(payload, _Large) else loads(payload)
-        finally:
-            kernels.destination = outer  # whoever waits may pickle for others
 
     def _error(
         self, outcome: int, worker: int, payload: bytes | _Large, record: Record, options: Options

@@ -31,7 +31,7 @@ from penny.functions.table import FunctionCache
 from penny.jobs import job as jobs
 from penny.jobs import tracebacks
 from penny.jobs.job import Execution
-from penny.kernels import kernel as kernels
+from penny.kernels import modules
 from penny.memory import memories
 from penny.mirror import mirror, settings, surroundings
 from penny.wire.exceptions import dumps_exception, pack_exception
@@ -102,8 +102,8 @@ class Worker:
             blocking.install(engine)
             conditions.install(OwnJobs(engine), in_task=True)
         port.on_task(javascript.proxy(self._run_above_kernel))
-        kernels.home = kernels.Destination(
-            lambda data: port.add_kernels(data), javascript.KernelCaller(port)
+        modules.set_home(
+            modules.Destination(lambda data: port.add_kernels(data), javascript.KernelCaller(port))
         )
         self._serve(port.start(), execution, port.step, port.start)
 

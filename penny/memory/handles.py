@@ -1,0 +1,96 @@
+"""Handles of arrays: what travels in place of their elements, as bytes.
+
+A handle names the block (memory, number, serial: for ever, see `penny/wasm_core/memory/arrays.md`)
+and says which of its elements are meant. JavaScript reads and writes the same bytes
+(`web/penny/memory/shared_array.js`).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from penny.bridge.numbers import Handle
+from penny.errors import PickleError
+from penny.memory import memories
+from penny.memory.block import Block
+from penny.memory.layout import Layout
+from penny.memory.types import TYPES, ElementType
+
+__all__ = ["handle_of", "refused", "resolved"]
+
+# Memory, number, serial, type, axes, offset; then the extents, and strides unless they are C's.
+_header = struct.Struct(Handle.FORMAT)
+
+
+# Of this thread's pickles, and of each coroutine's own.
+_refusal: ContextVar[str | None] = ContextVar("penny.refusal", default=None)
+
+
+@contextmanager
+def refused(why: str) -> Iterator[None]:
+    """A context in which no handle is made: what is pickled leaves the memory that it would name.
+
+    Args:
+        why: The text of the PickleError that pickling an array raises; says what to do instead.
+    """
+    token = _refusal.set(why)
+    try:
+        yield
+    finally:
+        _refusal.reset(token)
+
+
+def handle_of(block: Block, layout: Layout, type: ElementType) -> bytes:
+    """The handle of some elements of a block: 16 bytes, and 4 for each axis, or 12 with strides.
+
+    Raises:
+        ValueError: The block has been freed here.
+        PickleError: The handle would go where the block is not; see `refused`.
+    """
+    if block.closed:
+        raise ValueError("this array has been freed here: it can't be sent any more")
+    why = _refusal.get()
+    if why is not None:
+        raise PickleError(why)
+    dense = layout.is_dense
+    axes = len(layout.shape)
+    header = _header.pack(
+        block.memory.identity,
+        block.number,
+        block.serial,
+        type.code,
+        axes if dense else axes | Handle.STRIDED,
+        layout.offset,
+    )
+    handle = header + struct.pack(f"<{axes}I", *layout.shape)
+    return handle if dense else handle + struct.pack(f"<{axes}q", *layout.strides)
+
+
+def resolved(handle: bytes) -> tuple[Block, Layout, ElementType]:
+    """What a handle names: the block, held from now on, and the elements in it.
+
+    Raises:
+        ValueError: It has been freed, or is in the memory of another scheduler; or the handle was
+            overwritten.
+    """
+    try:
+        identity, number, serial, code, axes, offset = _header.unpack_from(handle)
+        strided = axes & Handle.STRIDED
+        axes &= ~Handle.STRIDED
+        type = TYPES[code]
+        shape = struct.unpack_from(f"<{axes}I", handle, _header.size)
+        layout = Layout.dense(shape, type.size, offset)
+        if strided:
+            strides = struct.unpack_from(f"<{axes}q", handle, _header.size + 4 * axes)
+            layout = layout._replace(strides=strides)
+    except (struct.error, IndexError) as error:
+        raise ValueError("this is no handle of an array: it was overwritten") from error
+    block = memories.attached_block(identity, number, serial)
+    if layout.size:
+        low, high = layout.bounds
+        if low < 0 or high > block.size or any(s % type.size for s in (offset, *layout.strides)):
+            raise ValueError("a part of an array lies outside of it: its handle was overwritten")
+    return block, layout, type

@@ -19,7 +19,8 @@ from penny.engines.inside import TaskEngine
 from penny.engines.outcomes import fail
 from penny.errors import Cancelled
 from penny.event_loops import blocking
-from penny.functions.table import dumps_function, is_coroutine_call, loads_function, split_call
+from penny.functions.calls import is_coroutine_call, split_call
+from penny.functions.forms import dumps_function, loads_function
 from penny.futures import Future
 from penny.jobs import job as jobs
 from penny.memory.memories import LOCAL

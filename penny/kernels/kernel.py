@@ -21,7 +21,8 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from penny.errors import Cancelled, KernelError, WorkerLost
-from penny.functions.table import ChunkCall, TableFunction
+from penny.functions.calls import TableFunction
+from penny.functions.chunks import ChunkCall
 from penny.jobs import job as jobs
 from penny.kernels.signatures import INTEGERS, Signature, parse_section, parse_signature
 from penny.kernels.wasm_module import FunctionType, read_module

@@ -32,7 +32,7 @@ from types import BuiltinFunctionType, MethodDescriptorType
 from typing import Any, ClassVar, TypeVar
 
 from penny.errors import WorkerLost
-from penny.functions.table import ChunkCall
+from penny.functions.chunks import ChunkCall
 from penny.jobs import job as jobs
 from penny.kernels.kernel import Kernel
 from penny.wire.pickles import dumps, loads

@@ -19,6 +19,8 @@ from types import ModuleType
 
 from penny.by_value import pickler
 from penny.functions import table
+from penny.functions.cache import FunctionCache
+from penny.functions.calls import split_call
 from penny.mirror import mirror, originals, settings
 from penny.wire import exceptions, pickles
 
@@ -83,7 +85,7 @@ class Script:
         """Pickle a call, as `submit` does."""
         if isinstance(function, str):
             function = self.module.__dict__[function]
-        function, args = table.split_call(function, args)
+        function, args = split_call(function, args)
         outer = pickler.set_names(self.originals)
         try:
             record = self.records.record_for(function)
@@ -173,7 +175,7 @@ def serve(connection):
         return pickle.loads(connection.recv_bytes())
 
     here = mirror.start(row)
-    cache = table.FunctionCache()
+    cache = FunctionCache()
     here.on_change = cache.set_aside
     here.apply_settings = settings.apply
     pickler.set_names(here.results)
@@ -203,7 +205,7 @@ def serve(connection):
 
 def hand(header, places, function, *args):
     """A job as it is handed to another worker."""
-    function, args = table.split_call(function, args)
+    function, args = split_call(function, args)
     forms = {}
 
     def add(form):

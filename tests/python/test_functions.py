@@ -13,15 +13,11 @@ import threading
 import pytest
 
 from penny import PickleError
-from penny.functions.table import (
-    FIRST_AUTOMATIC_ID,
-    ChunkCall,
-    FunctionNames,
-    FunctionRecords,
-    dumps_function,
-    loads_function,
-    split_call,
-)
+from penny.functions.calls import split_call
+from penny.functions.chunks import ChunkCall
+from penny.functions.forms import dumps_function, loads_function
+from penny.functions.names import FIRST_AUTOMATIC_ID, FunctionNames
+from penny.functions.table import FunctionRecords
 
 
 class Thing:

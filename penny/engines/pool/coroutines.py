@@ -24,7 +24,7 @@ from penny.engines.pool.client import SharedEngine
 from penny.engines.recorder import shown_name
 from penny.errors import Cancelled
 from penny.event_loops import executors
-from penny.functions.table import FunctionCache
+from penny.functions.cache import FunctionCache
 from penny.futures import Future
 from penny.jobs import tracebacks
 from penny.mirror import mirror, settings, surroundings

@@ -27,7 +27,7 @@ from penny.engines.pool.output import stderr, stdout
 from penny.engines.pool.promotion import PARCEL_BYTES, Promoter
 from penny.engines.recorder import shown_name
 from penny.event_loops import blocking, conditions
-from penny.functions.table import FunctionCache
+from penny.functions.cache import FunctionCache
 from penny.jobs import job as jobs
 from penny.jobs import tracebacks
 from penny.jobs.job import Execution

@@ -15,7 +15,7 @@ from typing import Any
 from penny.engines.engine import Abilities
 from penny.engines.outcomes import fail
 from penny.errors import BlockingError
-from penny.functions import forms, table
+from penny.functions import forms, records
 from penny.functions.calls import split_call
 from penny.futures import Future
 from penny.memory.memories import LOCAL
@@ -38,7 +38,7 @@ class FakeEngine:
         self.taken: Future[Any] | None = None
         self.asked: Future[Any] | None = None
         self.forms: dict[int, bytes] = {}
-        self.records = table.FunctionRecords(self._add, self.forms.pop)
+        self.records = records.FunctionRecords(self._add, self.forms.pop)
         self.stopped: Future[None] | None = None
         self.closed = False
         self.most_queued = 0

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from types import ModuleType
 
 from penny.by_value import pickler
-from penny.functions import table
+from penny.functions import records
 from penny.functions.cache import FunctionCache
 from penny.functions.calls import split_call
 from penny.mirror import mirror, originals, settings
@@ -64,7 +64,7 @@ class Script:
         self.module = ModuleType("__main__")
         self.rows = Rows()
         self.originals = originals.Originals(lambda form: Bundle(self.rows, form), surroundings)
-        self.records = table.FunctionRecords(self._add, self.rows.__delitem__, self.originals)
+        self.records = records.FunctionRecords(self._add, self.rows.__delitem__, self.originals)
         self._workers: dict[int, Connection] = {}
 
     def _add(self, form):
@@ -217,7 +217,7 @@ def hand(header, places, function, *args):
         place, known, known_header = places.get(id(function), (0, None, b""))
         if known is not function or not mirror.agrees(known_header):
             place = 0
-            table.FunctionRecords(add, lambda _: None).record_for(function)
+            records.FunctionRecords(add, lambda _: None).record_for(function)
     data = data if isinstance(data, bytes) else data.joined()
     return "handed", place, forms.get(1, b""), data
 

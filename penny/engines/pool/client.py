@@ -35,7 +35,7 @@ from penny.engines.pool.abilities import ABILITIES, NAME
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
 from penny.event_loops import blocking, conditions, executors
 from penny.functions.calls import is_coroutine_call, split_call
-from penny.functions.table import FunctionRecords, Record
+from penny.functions.records import FunctionRecords, Record
 from penny.futures import DONE, Future
 from penny.hints.files import explained
 from penny.jobs import job as jobs

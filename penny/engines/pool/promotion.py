@@ -42,7 +42,7 @@ from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.event_loops import blocking
 from penny.functions.calls import is_coroutine_function, split_call
 from penny.functions.copies import unchecked
-from penny.functions.table import FunctionRecords, Record
+from penny.functions.records import FunctionRecords, Record
 from penny.hints.files import explained
 from penny.jobs import job as jobs
 from penny.jobs.job import Execution, Failure, Job, Promotion

@@ -21,7 +21,7 @@ from types import (
 )
 from typing import Any
 
-from penny.by_value.pickler import CachedFunction
+from penny.by_value.functions import CachedFunction
 from penny.by_value.random_streams import register_numpy
 
 __all__ = ["TableFunction", "is_coroutine_call", "is_coroutine_function", "split_call"]

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 from penny.by_value import rebuilding
 from penny.by_value.identities import known, restore_versions, versions_of
-from penny.by_value.pickler import Pickling, is_importable, set_names
+from penny.by_value.names import Pickling, is_importable, set_names
 from penny.mirror import defined
 
 __all__ = [

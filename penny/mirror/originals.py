@@ -27,8 +27,10 @@ from typing import Any, Protocol
 
 from penny.by_value import identities, rebuilding
 from penny.by_value.code_names import attribute_names
-from penny.by_value.pickler import PROTOCOL, CachedFunction, is_importable, may_be_name
+from penny.by_value.functions import CachedFunction
+from penny.by_value.names import is_importable, may_be_name
 from penny.by_value.random_streams import generators_anew
+from penny.by_value.reducing import PROTOCOL
 from penny.by_value.watching import Watch, are_same
 from penny.errors import Untravelled
 from penny.mirror.mirror import (

@@ -25,7 +25,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from penny.by_value.pickler import PROTOCOL, ByValuePickler
+from penny.by_value.pickler import ByValuePickler
+from penny.by_value.reducing import PROTOCOL
 
 __all__ = [
     "apply",

@@ -17,7 +17,7 @@ import textwrap
 from multiprocessing.connection import Connection
 from types import ModuleType
 
-from penny.by_value import pickler
+from penny.by_value.names import set_names
 from penny.functions import records
 from penny.functions.cache import FunctionCache
 from penny.functions.calls import split_call
@@ -86,12 +86,12 @@ class Script:
         if isinstance(function, str):
             function = self.module.__dict__[function]
         function, args = split_call(function, args)
-        outer = pickler.set_names(self.originals)
+        outer = set_names(self.originals)
         try:
             record = self.records.record_for(function)
             data = pickles.pack_arguments(record.name, args, {})
         finally:
-            pickler.set_names(outer)
+            set_names(outer)
         data = data if isinstance(data, bytes) else data.joined()
         return Submitted(self, record, data, self.originals.take_used())
 
@@ -178,7 +178,7 @@ def serve(connection):
     cache = FunctionCache()
     here.on_change = cache.set_aside
     here.apply_settings = settings.apply
-    pickler.set_names(here.results)
+    set_names(here.results)
     places = {}
     while True:
         try:

@@ -29,7 +29,7 @@ from penny.bridge import javascript
 from penny.bridge.javascript import ClientPort
 from penny.bridge.numbers import Arrival, Flag, Outcome
 from penny.by_value.exception_parts import add_notes
-from penny.by_value.pickler import set_names
+from penny.by_value.names import set_names
 from penny.engines.outcomes import fail, overtime
 from penny.engines.pool.abilities import ABILITIES, NAME
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost

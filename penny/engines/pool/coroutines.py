@@ -17,7 +17,7 @@ from penny.bridge import javascript
 from penny.bridge.javascript import ClientPort, CoroutinePort
 from penny.bridge.numbers import CancelReason, Reason
 from penny.by_value.exception_parts import set_traceback, traceback_of
-from penny.by_value.pickler import set_names
+from penny.by_value.names import set_names
 from penny.engines import current
 from penny.engines.pool import output
 from penny.engines.pool.client import SharedEngine

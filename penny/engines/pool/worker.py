@@ -18,7 +18,7 @@ from penny.bridge import javascript
 from penny.bridge.javascript import WorkerPort
 from penny.bridge.numbers import Code
 from penny.by_value.exception_parts import add_notes
-from penny.by_value.pickler import set_names
+from penny.by_value.names import set_names
 from penny.engines import current
 from penny.engines.inside import OwnJobs, TaskEngine
 from penny.engines.pool import output

@@ -33,16 +33,8 @@ from penny.by_value.random_streams import generators_anew
 from penny.by_value.reducing import PROTOCOL
 from penny.by_value.watching import Watch, are_same
 from penny.errors import Untravelled
-from penny.mirror.mirror import (
-    GONE,
-    OFFERS,
-    SETTINGS,
-    SURROUNDINGS,
-    Item,
-    header_opcodes,
-    part,
-    refer,
-)
+from penny.mirror.headers import GONE, OFFERS, SETTINGS, SURROUNDINGS, Item, header_opcodes
+from penny.mirror.mirror import part, refer
 from penny.wire.payload import ATOMS, LARGE, Tangled, dump_definition, is_large
 
 __all__ = ["Definition", "Needs", "Originals", "Sending", "Surroundings", "came_along", "home_of"]

@@ -21,7 +21,7 @@ from penny.by_value.names import set_names
 from penny.functions import records
 from penny.functions.cache import FunctionCache
 from penny.functions.calls import split_call
-from penny.mirror import mirror, originals, settings
+from penny.mirror import headers, mirror, originals, returning, settings
 from penny.wire import exceptions, pickles
 
 
@@ -178,7 +178,7 @@ def serve(connection):
     cache = FunctionCache()
     here.on_change = cache.set_aside
     here.apply_settings = settings.apply
-    set_names(here.results)
+    set_names(returning.Results(here))
     places = {}
     while True:
         try:
@@ -192,7 +192,7 @@ def serve(connection):
                 places[id(function)] = place, function, cache.header(place)
             here.last = b""
             args, kwargs = pickles.loads(data)
-            header = here.joined(cache.header(place), here.last)
+            header = headers.joined(cache.header(place), here.last)
             result = function(*args, **kwargs)
             if kind == "hand":
                 answer = hand(header, places, *result)
@@ -212,10 +212,10 @@ def hand(header, places, function, *args):
         forms[1] = form
         return 1
 
-    with mirror.for_jobs(header):
+    with returning.for_jobs(header):
         data = pickles.pack_arguments("job", args, {})
         place, known, known_header = places.get(id(function), (0, None, b""))
-        if known is not function or not mirror.agrees(known_header):
+        if known is not function or not returning.agrees(known_header):
             place = 0
             records.FunctionRecords(add, lambda _: None).record_for(function)
     data = data if isinstance(data, bytes) else data.joined()

@@ -11,7 +11,7 @@ import pytest
 
 from penny.errors import PickleError
 from penny.functions.forms import dumps_function, pack_function
-from penny.mirror.mirror import GONE, OFFERS
+from penny.mirror.headers import GONE, OFFERS
 from penny.mirror.originals import LARGE, Originals, everywhere, home_of
 
 

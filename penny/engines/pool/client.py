@@ -42,7 +42,7 @@ from penny.jobs import job as jobs
 from penny.kernels import kernel as kernels
 from penny.memory import memories
 from penny.memory.memories import Memory
-from penny.mirror import mirror, surroundings
+from penny.mirror import mirror, returning, surroundings
 from penny.mirror.originals import Originals
 from penny.options import Options
 from penny.wire.exceptions import loads_exception
@@ -172,12 +172,12 @@ class SharedEngine:
         self._originals = (
             None if mirror.here is not None else Originals(self._store_bundle, surroundings)
         )
-        self._names = self._originals if mirror.here is None else mirror.here.jobs
+        self._names = self._originals if mirror.here is None else returning.Jobs(mirror.here)
         self._records = FunctionRecords(
             self._add_function,
             port.drop_function,
             self._originals,
-            None if mirror.here is None else mirror.header_now,
+            None if mirror.here is None else returning.header_now,
         )
         # Numbers that are never used again: an outcome can only be that of the call it names.
         self._tickets = itertools.count(1)

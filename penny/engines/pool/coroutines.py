@@ -27,7 +27,7 @@ from penny.event_loops import executors
 from penny.functions.cache import FunctionCache
 from penny.futures import Future
 from penny.jobs import tracebacks
-from penny.mirror import mirror, settings, surroundings
+from penny.mirror import headers, mirror, returning, settings, surroundings
 from penny.options import Options
 from penny.wire.exceptions import pack_exception
 from penny.wire.payload import Payload, Reader, load, pieces_of
@@ -98,7 +98,7 @@ class Coroutines:
         self._mirror.on_change = self._functions.set_aside
         self._mirror.apply_surroundings = surroundings.apply
         self._mirror.apply_settings = settings.apply
-        set_names(self._mirror.results)
+        set_names(returning.Results(self._mirror))
         self._running: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[int] = set()
         # Of tasks that are to end with it, since it was raised in a callback of theirs.
@@ -147,7 +147,7 @@ class Coroutines:
             self._mirror.last = b""
             arguments = self._arguments(handle)
             function_header = self._functions.header(port.serial(handle))
-            mirror.of_task(self._mirror.joined(function_header, self._mirror.last))
+            returning.of_task(headers.joined(function_header, self._mirror.last))
             settings.enter_context()
             if port.has_kwargs(handle):
                 result = await function(*arguments[0], **arguments[1])

@@ -48,7 +48,7 @@ from penny.jobs import job as jobs
 from penny.jobs.job import Execution, Failure, Job, Promotion
 from penny.jobs.scopes import Scope
 from penny.jobs.stack import deeper_than
-from penny.mirror.mirror import agrees, for_jobs, header_now
+from penny.mirror.returning import agrees, for_jobs, header_now
 from penny.options import Options
 from penny.wire.exceptions import loads_exception
 from penny.wire.payload import Payload, Reader, load, pieces_of

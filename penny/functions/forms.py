@@ -14,7 +14,8 @@ from typing import Any
 from penny.by_value.random_streams import generators_anew, register_numpy
 from penny.functions.state import has_state
 from penny.mirror import mirror
-from penny.mirror.originals import Needs, Originals
+from penny.mirror.needs import Needs
+from penny.mirror.originals import Originals
 from penny.wire.payload import Payload, stream
 from penny.wire.pickles import explain, qualified_name
 

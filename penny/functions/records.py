@@ -17,7 +17,8 @@ from penny.by_value.watching import Watch
 from penny.functions.calls import is_coroutine_function
 from penny.functions.forms import pack_function
 from penny.functions.state import has_state
-from penny.mirror.originals import Needs, Originals
+from penny.mirror.needs import Needs
+from penny.mirror.originals import Originals
 from penny.wire.pickles import qualified_name
 
 __all__ = ["FunctionRecords", "Record"]

@@ -12,7 +12,9 @@ import pytest
 from penny.errors import PickleError
 from penny.functions.forms import dumps_function, pack_function
 from penny.mirror.headers import GONE, OFFERS
-from penny.mirror.originals import LARGE, Originals, everywhere, home_of
+from penny.mirror.modules import everywhere, home_of
+from penny.mirror.originals import Originals
+from penny.wire.payload import LARGE
 
 
 class Bundle:

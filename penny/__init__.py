@@ -22,7 +22,7 @@ from penny.errors import (
     RemoteTraceback,
     WorkerLost,
 )
-from penny.functions.table import task
+from penny.functions.names import task
 from penny.futures import Future
 from penny.jobs.cancellation import cancelled
 from penny.jobs.job import Job, spawn

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 from penny import results
 from penny.engines.refusals import Refusals
 from penny.event_loops.executor import LoopExecutor
-from penny.functions.table import ChunkCall, FunctionNames, chunk_call, split_call
+from penny.functions.calls import split_call
+from penny.functions.chunks import ChunkCall, chunk_call
+from penny.functions.names import FunctionNames
 from penny.futures import Future
 from penny.jobs import job as jobs
 from penny.kernels.kernel import Kernel

@@ -22,7 +22,8 @@ from penny.engines.outcomes import fail
 from penny.engines.refusals import arrays_stay
 from penny.errors import Cancelled
 from penny.event_loops import blocking
-from penny.functions.table import dumps_function, is_coroutine_call, loads_function, split_call
+from penny.functions.calls import is_coroutine_call, split_call
+from penny.functions.forms import dumps_function, loads_function
 from penny.futures import Future
 from penny.jobs import job as jobs
 from penny.memory.local_blocks import LOCAL

@@ -18,7 +18,7 @@ from penny.engines.engine import Abilities
 from penny.engines.outcomes import fail
 from penny.errors import Cancelled
 from penny.event_loops import blocking
-from penny.functions.table import is_coroutine_call
+from penny.functions.calls import is_coroutine_call
 from penny.futures import DONE, Future
 from penny.jobs import job as jobs
 from penny.jobs.job import Execution, Job

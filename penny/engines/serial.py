@@ -18,8 +18,8 @@ from penny.engines.engine import Abilities
 from penny.engines.outcomes import fail, overtime
 from penny.engines.recorder import Recorder
 from penny.errors import BlockingError
+from penny.functions.calls import is_coroutine_call
 from penny.functions.copies import Copies
-from penny.functions.table import is_coroutine_call
 from penny.futures import Future
 from penny.jobs import job as jobs
 from penny.memory.block import Memory

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from penny.functions.table import FunctionRecords, dumps_function, loads_function, split_call
+from penny.functions.calls import split_call
+from penny.functions.forms import dumps_function, loads_function
+from penny.functions.records import FunctionRecords
 from penny.mirror.originals import Originals
 from penny.wire.pickles import dumps_arguments, dumps_result, loads, qualified_name
 

@@ -20,7 +20,7 @@ from penny.by_value.exception_parts import linked
 from penny.by_value.exception_state import can_be_printed, printed
 from penny.event_loops import executors
 from penny.hints import explain
-from penny.mirror import originals
+from penny.mirror import modules
 
 __all__ = ["remember", "run"]
 
@@ -54,7 +54,7 @@ async def run(
     if dedent:  # written within a page's markup
         source = textwrap.dedent(source)
     sys.argv = list(argv)
-    originals.came_along(os.getcwd())
+    modules.came_along(os.getcwd())
     if environment is not None:
         os.environ.update(environment.to_py())
     _let_asyncio_block()

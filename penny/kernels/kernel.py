@@ -20,7 +20,8 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from penny.errors import Cancelled, KernelError, WorkerLost
-from penny.functions.table import ChunkCall, TableFunction
+from penny.functions.calls import TableFunction
+from penny.functions.chunks import ChunkCall
 from penny.jobs import job as jobs
 from penny.kernels import modules
 from penny.kernels.modules import Module, module_at, module_of

@@ -31,7 +31,7 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 from penny.errors import WorkerLost
-from penny.functions.table import ChunkCall
+from penny.functions.chunks import ChunkCall
 from penny.jobs import job as jobs
 from penny.loops.costs import (
     CHUNK_SECONDS,

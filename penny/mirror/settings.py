@@ -25,7 +25,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from penny.by_value.pickler import PROTOCOL, ByValuePickler
+from penny.by_value.pickler import ByValuePickler
+from penny.by_value.reducing import PROTOCOL
+from penny.mirror.counting import Counter
 
 __all__ = [
     "apply",
@@ -75,28 +77,8 @@ class _Module(Protocol):
 
 # -- Counting --------------------------------------------------------------------------------------
 
-_writes = 0
-"""How often something was set by what is counted."""
-
-
-def _counting(function: Any) -> Any:
-    if hasattr(function, "__wrapped__"):
-        return function
-
-    @functools.wraps(function)
-    def counted(*args: Any, **kwargs: Any) -> Any:
-        global _writes
-        _writes += 1
-        return function(*args, **kwargs)
-
-    return counted
-
-
-def _set_attribute(self: Any, name: str, value: Any) -> None:
-    global _writes
-    _writes += 1
-    object.__setattr__(self, name, value)
-
+_writes = Counter()
+"""Counts what sets."""
 
 _COUNTED: tuple[tuple[Any, str], ...] = (
     (sys, "setrecursionlimit set_int_max_str_digits"),
@@ -111,11 +93,11 @@ def watch() -> None:
     """Take note of what is set from now on."""
     for holder, names in _COUNTED:
         for name in names.split():
-            setattr(holder, name, _counting(getattr(holder, name)))
+            setattr(holder, name, _writes.counting(getattr(holder, name)))
     # Attributes of loggers and handlers: levels, `propagate`, `disabled`, formatters; and
     # `logging.disable`. Both classes are but seldom written to.
-    logging.Filterer.__setattr__ = _set_attribute  # type: ignore[method-assign]
-    logging.Manager.__setattr__ = _set_attribute  # type: ignore[method-assign]
+    for kind in logging.Filterer, logging.Manager:
+        kind.__setattr__ = _writes.counting(object.__setattr__)  # type: ignore[method-assign]
 
 
 # -- Settings that are one value -------------------------------------------------------------------
@@ -195,8 +177,7 @@ class _Locale:
 
         @functools.wraps(original)
         def counted(category: int, value: Any = None) -> Any:
-            global _writes
-            _writes += value is not None
+            _writes.count += value is not None  # else it only asks
             return original(category, value)
 
         if not hasattr(original, "__wrapped__"):
@@ -593,7 +574,7 @@ _checks: list[Callable[[], bool]] = []
 def changed() -> bool:
     """Whether something may differ from what was last taken here. Well below 1 µs."""
     if (
-        _writes != _seen_writes
+        _writes.count != _seen_writes
         or warnings.filters is not _filters
         or _lists != _items
         or (len(sys.modules) != _seen_modules and _look_around())
@@ -624,7 +605,7 @@ def take(dump: Dump) -> bytes:
     """
     global _seen_writes, _filters, _lists, _items, _checks
     _look_around()
-    _seen_writes, _filters = _writes, warnings.filters
+    _seen_writes, _filters = _writes.count, warnings.filters
     _lists = [each for module in _imported for each in module.see()]
     _items = [list(each) for each in _lists]
     _checks = [module.changed for module in _imported if module.compared]

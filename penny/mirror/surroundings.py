@@ -11,7 +11,6 @@ submitter changes this very one. So does all else that a task changes in its wor
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 import pickle
@@ -20,6 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from penny.mirror import settings
+from penny.mirror.counting import Counter
 
 __all__ = ["apply", "changed", "form", "settings_form", "take", "version", "watch"]
 
@@ -49,10 +49,10 @@ _version = 0
 _form = b""
 _fingerprint = b""
 """Of the settings, likewise."""
-_moves = 0
-"""How often the current directory was changed, as far as `watch` sees it."""
-_writes = 0
-"""How often the variables were written, likewise."""
+_moves = Counter()
+"""Counts changes of the current directory, as far as `watch` sees them."""
+_writes = Counter()
+"""Counts what is written to the variables, likewise."""
 _applied: Surroundings | None = None
 """What was last applied here."""
 _began: Surroundings | None = None
@@ -63,21 +63,9 @@ class _Variables(dict[Any, Any]):
     """The dictionary in which `os.environ` has the variables, which counts what is written."""
 
 
-def _counted(name: str) -> Any:
-    write = getattr(dict, name)
-
-    @functools.wraps(write)
-    def counted(self: _Variables, *args: Any, **kwargs: Any) -> Any:
-        global _writes
-        _writes += 1
-        return write(self, *args, **kwargs)
-
-    return counted
-
-
 _WRITES = "__delitem__ __ior__ __setitem__ clear pop popitem setdefault update"
 for _name in _WRITES.split():
-    setattr(_Variables, _name, _counted(_name))
+    setattr(_Variables, _name, _writes.counting(getattr(dict, _name)))
 
 
 def watch() -> None:
@@ -96,28 +84,18 @@ def watch() -> None:
         change = getattr(os, name, None)
         if change is None or hasattr(change, "__wrapped__"):
             continue
-        watched = _watched(change)
+        watched = _moves.counting(change)
         for module in (os, sys.modules[os.name]):
             setattr(module, name, watched)
         if change in os.supports_fd:
             os.supports_fd.add(watched)
 
 
-def _watched(change: Any) -> Any:
-    @functools.wraps(change)
-    def watched(*args: Any, **kwargs: Any) -> None:
-        global _moves
-        change(*args, **kwargs)
-        _moves += 1
-
-    return watched
-
-
 def changed() -> bool:
     """Whether something differs from what was last taken or applied here. Well below 1 µs."""
     return (
         sys.path != _seen.path
-        or _moves != _seen.moves
+        or _moves.count != _seen.moves
         or sys.argv != _seen.argv
         or _variables_differ()
     )
@@ -125,11 +103,12 @@ def changed() -> bool:
 
 def _variables_differ() -> bool:
     variables = _variables()
-    if type(variables) is _Variables and variables is _seen.variables and _writes == _seen.writes:
+    writes = _writes.count
+    if type(variables) is _Variables and variables is _seen.variables and writes == _seen.writes:
         return False
     if variables != _seen.environment:
         return True
-    _seen.variables, _seen.writes = variables, _writes  # written what was there
+    _seen.variables, _seen.writes = variables, writes  # written what was there
     return False
 
 
@@ -232,8 +211,8 @@ def _see() -> None:
     _seen.argv = list(sys.argv)
     _seen.variables = _variables()
     _seen.environment = dict(_seen.variables)
-    _seen.moves = _moves
-    _seen.writes = _writes
+    _seen.moves = _moves.count
+    _seen.writes = _writes.count
 
 
 if sys.platform == "emscripten":

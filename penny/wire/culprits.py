@@ -13,7 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType, FunctionType, MethodType
 from typing import Any, cast
 
-from penny.by_value.pickler import PROTOCOL, ByValuePickler, class_attributes, those_known
+from penny.by_value.classes import class_attributes
+from penny.by_value.names import those_known
+from penny.by_value.pickler import ByValuePickler
+from penny.by_value.reducing import PROTOCOL
 
 __all__ = ["Part", "find_culprit", "way_out"]
 

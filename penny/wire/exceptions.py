@@ -43,7 +43,7 @@ from penny.by_value.exception_state import (
     take_apart,
     type_name,
 )
-from penny.by_value.pickler import PROTOCOL
+from penny.by_value.reducing import PROTOCOL
 from penny.errors import RemoteError, RemoteTraceback
 from penny.hints import explain as hints
 from penny.wire.payload import ATOMS, LARGE, Payload

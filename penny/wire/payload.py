@@ -18,14 +18,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from penny.by_value.exception_values import Exceptions
-from penny.by_value.pickler import (
-    PROTOCOL,
-    ByValuePickler,
-    Pickling,
-    header_of,
-    those_known,
-    try_out,
-)
+from penny.by_value.names import Pickling, header_of, those_known
+from penny.by_value.pickler import ByValuePickler, try_out
+from penny.by_value.reducing import PROTOCOL
 
 __all__ = [
     "ATOMS",

@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penny.by_value.exception_state import qualified_name
-from penny.by_value.pickler import PROTOCOL, dumps_by_value, those_known
+from penny.by_value.names import those_known
+from penny.by_value.pickler import dumps_by_value
+from penny.by_value.reducing import PROTOCOL
 from penny.errors import PickleError, Untravelled
 from penny.wire.culprits import Part, find_culprit, way_out
 from penny.wire.payload import ATOMS, LARGE, Payload, dumps_plainly, is_large, stream

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 import penny
 import penny.scheduler
-from penny.by_value import pickler
+from penny.by_value.names import set_names
 from penny.jobs import job as jobs
 from penny.kernels import modules
 from penny.memory import memories
@@ -41,7 +41,7 @@ def no_worker() -> Iterator[None]:
     yield
     modules.set_home(home)
     mirror.stop()
-    pickler.set_names(None)
+    set_names(None)
 
 
 @pytest.fixture

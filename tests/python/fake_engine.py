@@ -15,7 +15,8 @@ from typing import Any
 from penny.engines.engine import Abilities
 from penny.engines.outcomes import fail
 from penny.errors import BlockingError
-from penny.functions import table
+from penny.functions import forms, records
+from penny.functions.calls import split_call
 from penny.futures import Future
 from penny.memory.local_blocks import LOCAL
 from penny.wire import pickles
@@ -37,7 +38,7 @@ class FakeEngine:
         self.taken: Future[Any] | None = None
         self.asked: Future[Any] | None = None
         self.forms: dict[int, bytes] = {}
-        self.records = table.FunctionRecords(self._add, self.forms.pop)
+        self.records = records.FunctionRecords(self._add, self.forms.pop)
         self.stopped: Future[None] | None = None
         self.closed = False
         self.most_queued = 0
@@ -51,7 +52,7 @@ class FakeEngine:
         return handle
 
     def submit(self, future, function, args, kwargs, options):
-        function, args = table.split_call(function, args)
+        function, args = split_call(function, args)
         record = self.records.record_for(function)
         future.ticket = record, pickles.dumps_arguments(record.name, args, kwargs), options
         self.queue.append(future)
@@ -59,7 +60,7 @@ class FakeEngine:
         self.most_queued = max(self.most_queued, len(self.queue))
 
     def renew(self, function):
-        self.records.renew(table.split_call(function, ())[0])
+        self.records.renew(split_call(function, ())[0])
 
     def cancel(self, future):
         if future in self.queue:
@@ -123,7 +124,7 @@ class FakeEngine:
         future = self.queue.pop(0)
         record, arguments, options = future.ticket
         future.ticket = None
-        function = table.loads_function(self.forms[record.handle])
+        function = forms.loads_function(self.forms[record.handle])
         args, kwargs = pickles.loads(arguments)
         try:
             result = function(*args, **kwargs)

@@ -26,7 +26,8 @@ from penny.bridge import javascript
 from penny.bridge.numbers import CancelReason, Code, Flag, Joined, Place, Reason, Refusal, Wait
 from penny.engines import current
 from penny.engines.pool.worker import Worker
-from penny.functions import table
+from penny.functions import forms
+from penny.functions.calls import split_call
 from penny.jobs import job as jobs
 from penny.kernels import modules
 from penny.wire import pickles
@@ -175,7 +176,7 @@ class FakePort:
 
         Or, with a parent, as the worker does that runs it.
         """
-        function, args = table.split_call(function, args)
+        function, args = split_call(function, args)
         entry = self._enter(pickle.dumps(Reference(function)))
         data = pickles.dumps((args, kwargs) if kwargs else args)
         flags = Flag.HAS_KWARGS if kwargs else 0
@@ -245,7 +246,7 @@ class FakePort:
         with isolated(worker=1):
             modules.set_home(modules.Destination(self.add_kernels, javascript.KernelCaller(self)))
             try:
-                function = table.loads_function(self.table[task.entry][1])
+                function = forms.loads_function(self.table[task.entry][1])
                 arguments = pickles.loads(task.data)
                 result = jobs.run(function, arguments)
                 task.outcome = pickles.dumps_result(pickles.qualified_name(function), result)

@@ -17,9 +17,11 @@ import textwrap
 from multiprocessing.connection import Connection
 from types import ModuleType
 
-from penny.by_value import pickler
-from penny.functions import table
-from penny.mirror import mirror, originals, settings
+from penny.by_value.names import set_names
+from penny.functions import records
+from penny.functions.cache import FunctionCache
+from penny.functions.calls import split_call
+from penny.mirror import headers, mirror, originals, returning, settings
 from penny.wire import exceptions, pickles
 
 
@@ -62,7 +64,7 @@ class Script:
         self.module = ModuleType("__main__")
         self.rows = Rows()
         self.originals = originals.Originals(lambda form: Bundle(self.rows, form), surroundings)
-        self.records = table.FunctionRecords(self._add, self.rows.__delitem__, self.originals)
+        self.records = records.FunctionRecords(self._add, self.rows.__delitem__, self.originals)
         self._workers: dict[int, Connection] = {}
 
     def _add(self, form):
@@ -83,13 +85,13 @@ class Script:
         """Pickle a call, as `submit` does."""
         if isinstance(function, str):
             function = self.module.__dict__[function]
-        function, args = table.split_call(function, args)
-        outer = pickler.set_names(self.originals)
+        function, args = split_call(function, args)
+        outer = set_names(self.originals)
         try:
             record = self.records.record_for(function)
             data = pickles.pack_arguments(record.name, args, {})
         finally:
-            pickler.set_names(outer)
+            set_names(outer)
         data = data if isinstance(data, bytes) else data.joined()
         return Submitted(self, record, data, self.originals.take_used())
 
@@ -173,10 +175,10 @@ def serve(connection):
         return pickle.loads(connection.recv_bytes())
 
     here = mirror.start(row)
-    cache = table.FunctionCache()
+    cache = FunctionCache()
     here.on_change = cache.set_aside
     here.apply_settings = settings.apply
-    pickler.set_names(here.results)
+    set_names(returning.Results(here))
     places = {}
     while True:
         try:
@@ -190,7 +192,7 @@ def serve(connection):
                 places[id(function)] = place, function, cache.header(place)
             here.last = b""
             args, kwargs = pickles.loads(data)
-            header = here.joined(cache.header(place), here.last)
+            header = headers.joined(cache.header(place), here.last)
             result = function(*args, **kwargs)
             if kind == "hand":
                 answer = hand(header, places, *result)
@@ -203,19 +205,19 @@ def serve(connection):
 
 def hand(header, places, function, *args):
     """A job as it is handed to another worker."""
-    function, args = table.split_call(function, args)
+    function, args = split_call(function, args)
     forms = {}
 
     def add(form):
         forms[1] = form
         return 1
 
-    with mirror.for_jobs(header):
+    with returning.for_jobs(header):
         data = pickles.pack_arguments("job", args, {})
         place, known, known_header = places.get(id(function), (0, None, b""))
-        if known is not function or not mirror.agrees(known_header):
+        if known is not function or not returning.agrees(known_header):
             place = 0
-            table.FunctionRecords(add, lambda _: None).record_for(function)
+            records.FunctionRecords(add, lambda _: None).record_for(function)
     data = data if isinstance(data, bytes) else data.joined()
     return "handed", place, forms.get(1, b""), data
 

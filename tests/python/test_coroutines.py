@@ -19,7 +19,8 @@ from penny.bridge.numbers import CancelReason, Reason, Wait
 from penny.engines import current
 from penny.engines.pool import coroutines, output
 from penny.errors import Cancelled, RemoteTraceback
-from penny.functions import table
+from penny.functions import forms
+from penny.functions.calls import split_call
 from penny.wire import pickles
 from penny.wire.exceptions import loads_exception
 
@@ -51,10 +52,10 @@ class FakePort:
 
     def submit(self, function, *args, **kwargs) -> int:
         """Queue a task, as a client does."""
-        function, args = table.split_call(function, args)
+        function, args = split_call(function, args)
         serial = id(function)
         if serial not in self.functions:
-            self.functions[serial] = table.dumps_function(function)
+            self.functions[serial] = forms.dumps_function(function)
         handle = next(self.handles)
         data = pickles.dumps((args, kwargs) if kwargs else args)
         self.tasks[handle] = serial, data, bool(kwargs)

@@ -13,15 +13,11 @@ import threading
 import pytest
 
 from penny import PickleError
-from penny.functions.table import (
-    FIRST_AUTOMATIC_ID,
-    ChunkCall,
-    FunctionNames,
-    FunctionRecords,
-    dumps_function,
-    loads_function,
-    split_call,
-)
+from penny.functions.calls import split_call
+from penny.functions.chunks import ChunkCall
+from penny.functions.forms import dumps_function, loads_function
+from penny.functions.names import FIRST_AUTOMATIC_ID, FunctionNames
+from penny.functions.records import FunctionRecords
 
 
 class Thing:
@@ -280,7 +276,7 @@ def test_only_callables_are_registered():
 def test_the_end_of_the_interpreter_releases_nothing():
     """What releasing needs may be gone by then."""
     program = """
-from penny.functions.table import Record
+from penny.functions.records import Record
 Record(1, "f", print)
 forever = Record(2, "f", lambda handle: 1 / 0)
 """

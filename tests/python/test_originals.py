@@ -10,9 +10,11 @@ from types import ModuleType
 import pytest
 
 from penny.errors import PickleError
-from penny.functions.table import _pack_function, dumps_function
-from penny.mirror.mirror import GONE, OFFERS
-from penny.mirror.originals import LARGE, Originals, everywhere, home_of
+from penny.functions.forms import dumps_function, pack_function
+from penny.mirror.headers import GONE, OFFERS
+from penny.mirror.modules import everywhere, home_of
+from penny.mirror.originals import Originals
+from penny.wire.payload import LARGE
 
 
 class Bundle:
@@ -36,7 +38,7 @@ class Submitter:
         exec(source, self.module.__dict__)
 
     def needs(self, name="f"):
-        needs = _pack_function(self.module.__dict__[name], self.originals)[2]
+        needs = pack_function(self.module.__dict__[name], self.originals)[2]
         self.originals.take_used()
         return needs
 

@@ -16,7 +16,7 @@ import penny
 from penny.bridge.numbers import CancelReason, Flag, Reason
 from penny.engines.pool import promotion
 from penny.jobs import job as jobs
-from penny.mirror import mirror, settings
+from penny.mirror import headers, mirror, settings
 from penny.options import Options
 from penny.wire.exceptions import dumps_exception
 
@@ -696,7 +696,7 @@ def test_settings_are_those_of_the_batch_task_again_when_an_urgent_one_has_ended
 
     def settle(version, precision):  # as the header of a task's function
         form = pickle.dumps({key: pickle.dumps((precision, *before_fields))})
-        item = mirror.Item(mirror.SETTINGS, "", 1 << 60, version, 0, form)
+        item = headers.Item(headers.SETTINGS, "", 1 << 60, version, 0, form)
         mirror.here.install_items([item])
 
     *fields, traps = settings._MODULES["decimal"].now(key)

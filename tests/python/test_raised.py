@@ -17,7 +17,7 @@ import penny
 from penny import PickleError, RemoteError, RemoteTraceback, where
 from penny.by_value.exception_parts import ARGS, notes_of
 from penny.by_value.exception_state import can_be_shown
-from penny.functions.table import ChunkCall
+from penny.functions.chunks import ChunkCall
 from penny.hints.files import explained
 from penny.jobs import job as jobs
 from penny.jobs import tracebacks
@@ -487,7 +487,7 @@ def test_the_traceback_begins_with_the_tasks_own_code():
         error.__traceback__.tb_next
     )  # this file's frame, where a worker has its own
     assert "penny" not in travelled(error).__cause__.text
-    assert "table.py" not in travelled(error).__cause__.text
+    assert "chunks.py" not in travelled(error).__cause__.text
 
 
 def chain():

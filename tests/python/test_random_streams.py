@@ -12,7 +12,8 @@ import types
 import pytest
 from test_wire import elsewhere, in_main
 
-from penny.functions.table import dumps_function, loads_function, split_call
+from penny.functions.calls import split_call
+from penny.functions.forms import dumps_function, loads_function
 from penny.wire import pickles
 
 
@@ -85,7 +86,7 @@ def test_a_generator_that_a_function_has_is_another_in_each_worker(name):
     form = dumps_function(function)
     assert form == dumps_function(function)  # whatever was drawn meanwhile, nothing is sent again
     program = """
-        from penny.functions.table import loads_function
+        from penny.functions.forms import loads_function
         function = loads_function(data)
         answer = f"{function()} {function()}".encode()
     """

@@ -12,7 +12,7 @@ from fake_port import FakePort, State
 import penny
 from penny import where
 from penny.engines.pool import output, worker
-from penny.functions import table
+from penny.functions.cache import FunctionCache
 from penny.jobs import job as jobs
 
 
@@ -73,10 +73,10 @@ def test_arguments_that_cannot_be_unpickled(port):
 
 def test_functions_are_kept(port, monkeypatch):
     loaded = []
-    load = table.FunctionCache.load
-    monkeypatch.setattr(table.FunctionCache, "SIZE", 2)
+    load = FunctionCache.load
+    monkeypatch.setattr(FunctionCache, "SIZE", 2)
     monkeypatch.setattr(
-        table.FunctionCache,
+        FunctionCache,
         "load",
         lambda self, serial, form: loaded.append(serial) or load(self, serial, form),
     )

@@ -29,19 +29,20 @@ from penny.bridge import javascript
 from penny.bridge.javascript import ClientPort
 from penny.bridge.numbers import Arrival, Flag, Outcome
 from penny.by_value.exception_parts import add_notes
-from penny.by_value.pickler import set_names
+from penny.by_value.names import set_names
 from penny.engines.outcomes import fail, overtime
 from penny.engines.pool.abilities import ABILITIES, NAME
 from penny.errors import BlockingError, BrokenPool, PickleError, WorkerLost
 from penny.event_loops import blocking, conditions, executors
-from penny.functions.table import FunctionRecords, Record, is_coroutine_call, split_call
+from penny.functions.calls import is_coroutine_call, split_call
+from penny.functions.records import FunctionRecords, Record
 from penny.futures import DONE, Future
 from penny.hints.files import explained
 from penny.jobs import job as jobs
 from penny.kernels import modules
 from penny.memory import memories
 from penny.memory.block import Memory
-from penny.mirror import mirror, surroundings
+from penny.mirror import mirror, returning, surroundings
 from penny.mirror.originals import Originals
 from penny.options import Options
 from penny.wire.exceptions import loads_exception
@@ -171,12 +172,12 @@ class SharedEngine:
         self._originals = (
             None if mirror.here is not None else Originals(self._store_bundle, surroundings)
         )
-        self._names = self._originals if mirror.here is None else mirror.here.jobs
+        self._names = self._originals if mirror.here is None else returning.Jobs(mirror.here)
         self._records = FunctionRecords(
             self._add_function,
             port.drop_function,
             self._originals,
-            None if mirror.here is None else mirror.header_now,
+            None if mirror.here is None else returning.header_now,
         )
         # Numbers that are never used again: an outcome can only be that of the call it names.
         self._tickets = itertools.count(1)

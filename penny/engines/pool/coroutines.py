@@ -17,17 +17,17 @@ from penny.bridge import javascript
 from penny.bridge.javascript import ClientPort, CoroutinePort
 from penny.bridge.numbers import CancelReason, Reason
 from penny.by_value.exception_parts import set_traceback, traceback_of
-from penny.by_value.pickler import set_names
+from penny.by_value.names import set_names
 from penny.engines import current
 from penny.engines.pool import output
 from penny.engines.pool.client import SharedEngine
 from penny.engines.recorder import shown_name
 from penny.errors import Cancelled
 from penny.event_loops import executors
-from penny.functions.table import FunctionCache
+from penny.functions.cache import FunctionCache
 from penny.futures import Future
 from penny.jobs import tracebacks
-from penny.mirror import mirror, settings, surroundings
+from penny.mirror import headers, mirror, returning, settings, surroundings
 from penny.options import Options
 from penny.wire.exceptions import pack_exception
 from penny.wire.payload import Payload, Reader, load, pieces_of
@@ -98,7 +98,7 @@ class Coroutines:
         self._mirror.on_change = self._functions.set_aside
         self._mirror.apply_surroundings = surroundings.apply
         self._mirror.apply_settings = settings.apply
-        set_names(self._mirror.results)
+        set_names(returning.Results(self._mirror))
         self._running: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[int] = set()
         # Of tasks that are to end with it, since it was raised in a callback of theirs.
@@ -147,7 +147,7 @@ class Coroutines:
             self._mirror.last = b""
             arguments = self._arguments(handle)
             function_header = self._functions.header(port.serial(handle))
-            mirror.of_task(self._mirror.joined(function_header, self._mirror.last))
+            returning.of_task(headers.joined(function_header, self._mirror.last))
             settings.enter_context()
             if port.has_kwargs(handle):
                 result = await function(*arguments[0], **arguments[1])

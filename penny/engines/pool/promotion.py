@@ -40,14 +40,15 @@ from penny.bridge.numbers import CancelReason, Code, Flag, Joined, Place, Reason
 from penny.by_value.exception_parts import add_notes
 from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.event_loops import blocking
+from penny.functions.calls import is_coroutine_function, split_call
 from penny.functions.copies import unchecked
-from penny.functions.table import FunctionRecords, Record, is_coroutine_function, split_call
+from penny.functions.records import FunctionRecords, Record
 from penny.hints.files import explained
 from penny.jobs import job as jobs
 from penny.jobs.job import Execution, Failure, Job, Promotion
 from penny.jobs.scopes import Scope
 from penny.jobs.stack import deeper_than
-from penny.mirror.mirror import agrees, for_jobs, header_now
+from penny.mirror.returning import agrees, for_jobs, header_now
 from penny.options import Options
 from penny.wire.exceptions import loads_exception
 from penny.wire.payload import Payload, Reader, load, pieces_of

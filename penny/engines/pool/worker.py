@@ -18,7 +18,7 @@ from penny.bridge import javascript
 from penny.bridge.javascript import WorkerPort
 from penny.bridge.numbers import Code
 from penny.by_value.exception_parts import add_notes
-from penny.by_value.pickler import set_names
+from penny.by_value.names import set_names
 from penny.engines import current
 from penny.engines.inside import OwnJobs, TaskEngine
 from penny.engines.pool import output
@@ -27,13 +27,13 @@ from penny.engines.pool.output import stderr, stdout
 from penny.engines.pool.promotion import PARCEL_BYTES, Promoter
 from penny.engines.recorder import shown_name
 from penny.event_loops import blocking, conditions
-from penny.functions.table import FunctionCache
+from penny.functions.cache import FunctionCache
 from penny.jobs import job as jobs
 from penny.jobs import tracebacks
 from penny.jobs.job import Execution
 from penny.kernels import modules
 from penny.memory import memories
-from penny.mirror import mirror, settings, surroundings
+from penny.mirror import headers, mirror, returning, settings, surroundings
 from penny.wire.exceptions import dumps_exception, pack_exception
 from penny.wire.payload import Reader, load, pieces_of
 from penny.wire.pickles import loads, pack, pack_result, qualified_name, too_large
@@ -86,7 +86,7 @@ class Worker:
         self._mirror.on_change = self._functions.set_aside
         self._mirror.apply_surroundings = surroundings.apply
         self._mirror.apply_settings = settings.apply
-        set_names(self._mirror.results)
+        set_names(returning.Results(self._mirror))
         self._promoter.header_of = self._header_of
 
     def run(self) -> None:
@@ -124,7 +124,7 @@ class Worker:
                 self._put_back(around, context)
             self._promoter.read_demand()
 
-    def _put_back(self, around: dict[str, mirror.Item], context: Any) -> None:
+    def _put_back(self, around: dict[str, headers.Item], context: Any) -> None:
         """Have surroundings and settings as they were before a task ran on top of this one."""
         # What can't be set is tried again by the next task that wants it.
         with contextlib.suppress(Exception):
@@ -228,7 +228,7 @@ class Worker:
 
     def _header_of(self, execution: Execution) -> bytes:
         function = self._functions.header(execution.code >> Code.SHIFT)
-        return self._mirror.joined(function, execution.header)
+        return headers.joined(function, execution.header)
 
     def _bundle(self, place: int) -> bytes | None:
         data = self._port.bundle(place)

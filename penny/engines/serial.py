@@ -21,7 +21,7 @@ from penny.errors import BlockingError
 from penny.functions.copies import Copies
 from penny.functions.table import is_coroutine_call
 from penny.futures import Future
-from penny.jobs import job as jobs
+from penny.jobs import running
 from penny.memory.memories import LOCAL, Memory
 from penny.options import Options
 from penny.wire.pickles import qualified_name
@@ -95,7 +95,7 @@ class SerialEngine:
         began = time.perf_counter()
         failed = False
         try:
-            result = jobs.run(function, args, kwargs, check=self._copies is not None)
+            result = running.run(function, args, kwargs, check=self._copies is not None)
             # Nobody can interrupt it here; that it took too long is its outcome all the same.
             if options.timeout is not None and time.perf_counter() - began > options.timeout:
                 raise overtime(name, options)

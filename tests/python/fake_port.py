@@ -27,6 +27,7 @@ from penny.bridge.numbers import CancelReason, Code, Flag, Joined, Place, Reason
 from penny.engines import current
 from penny.engines.pool.worker import Worker
 from penny.functions import table
+from penny.jobs import execution, running
 from penny.jobs import job as jobs
 from penny.kernels import kernel as kernels
 from penny.wire import pickles
@@ -54,7 +55,7 @@ def isolated(worker: int | None = None) -> Iterator[None]:
     outer_home, kernels.home = kernels.home, None
     handler = signal.getsignal(signal.SIGUSR1)
     token = jobs.scope_now.set(None)
-    outside = jobs.Execution()
+    outside = execution.Execution()
     jobs._stale = 0
     jobs.attention = True
     jobs.checking = jobs.masked = jobs.noted = False
@@ -247,7 +248,7 @@ class FakePort:
             try:
                 function = table.loads_function(self.table[task.entry][1])
                 arguments = pickles.loads(task.data)
-                result = jobs.run(function, arguments)
+                result = running.run(function, arguments)
                 task.outcome = pickles.dumps_result(pickles.qualified_name(function), result)
                 task.state = State.RETURNED
             except BaseException as error:

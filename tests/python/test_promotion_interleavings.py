@@ -26,10 +26,10 @@ from hypothesis import strategies as st
 import penny
 from penny.bridge.numbers import CancelReason, Reason
 from penny.engines.pool import promotion, worker
+from penny.jobs import execution, outcomes, running, scopes
 from penny.jobs import job as jobs
-from penny.jobs import scopes
 
-TRACED = {jobs.__file__, scopes.__file__, promotion.__file__, worker.__file__}
+TRACED = {each.__file__ for each in (jobs, execution, outcomes, running, scopes, promotion, worker)}
 
 port = FakePort()
 runs: list[object] = []
@@ -200,7 +200,7 @@ def run_interrupted(
 
 def serially(program: Callable[[], Any]) -> tuple[Any, ...]:
     with isolated():
-        return outcome(lambda: jobs.run(program))
+        return outcome(lambda: running.run(program))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

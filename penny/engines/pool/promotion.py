@@ -44,7 +44,10 @@ from penny.functions.copies import unchecked
 from penny.functions.table import FunctionRecords, Record, is_coroutine_function, split_call
 from penny.hints.files import explained
 from penny.jobs import job as jobs
-from penny.jobs.job import Execution, Failure, Job, Promotion
+from penny.jobs.cancellation import cancel_all
+from penny.jobs.execution import SENTINELS, Execution, oldest_private
+from penny.jobs.outcomes import AnyJob, Failure, Promotion, promotion_of, restore, without_frame
+from penny.jobs.running import run_apart
 from penny.jobs.scopes import Scope
 from penny.jobs.stack import deeper_than
 from penny.mirror.mirror import agrees, for_jobs, header_now
@@ -170,7 +173,7 @@ class Promoter:
                         awaited.append(execution.awaited)
         # What runs on top of a cancelled task may be what it waits for, by way of other workers:
         # a job of a job of it. That would never end, and the task's turn never come.
-        jobs.cancel_all(awaited)
+        cancel_all(awaited)
 
     def identify(self) -> int:
         """See to it that the executions know their tasks, before others come on top.
@@ -223,7 +226,7 @@ class Promoter:
         self.identify()
         attention: int = jobs.checking
         for execution in self._by_priority():
-            if execution is not jobs.innermost and len(execution.jobs) == jobs.SENTINELS:
+            if execution is not jobs.innermost and len(execution.jobs) == SENTINELS:
                 continue
             while self._port.hungry(execution.handle):
                 jobs.attention = True
@@ -264,15 +267,15 @@ class Promoter:
         Returns:
             False if there is none, None if there is no room.
         """
-        while (job := jobs.oldest_private(execution)) is not None:
+        while (job := oldest_private(execution)) is not None:
             try:
                 handle = self._promote(job, execution)
             except BaseException:
                 if job._function is not None:
-                    execution.jobs.insert(jobs.SENTINELS, job)
+                    execution.jobs.insert(SENTINELS, job)
                 raise
             if handle == Refusal.NO_ROOM:
-                execution.jobs.insert(jobs.SENTINELS, job)
+                execution.jobs.insert(SENTINELS, job)
                 self._room.failed()
                 return None
             if handle is not None:
@@ -288,7 +291,7 @@ class Promoter:
 
     # -- One job ---------------------------------------------------------------------------------
 
-    def _promote(self, job: Job[Any], execution: Execution) -> int | None:
+    def _promote(self, job: AnyJob, execution: Execution) -> int | None:
         """Promote a private job, whose entry has been taken.
 
         Returns:
@@ -321,7 +324,7 @@ class Promoter:
 
     def _send(
         self,
-        job: Job[Any],
+        job: AnyJob,
         execution: Execution,
         function: Callable[..., Any],
         place: tuple[int, int, Record | None],
@@ -367,7 +370,7 @@ class Promoter:
             execution.touched = True
         return handle
 
-    def _pin(self, job: Job[Any], execution: Execution, error: BaseException) -> None:
+    def _pin(self, job: AnyJob, execution: Execution, error: BaseException) -> None:
         execution.pinned[job] = self._order
         execution.touched = True
         if self._told or not logger.isEnabledFor(logging.DEBUG):
@@ -390,7 +393,7 @@ class Promoter:
             self._unsendable.clear()
         self._unsendable.setdefault(id(function), _Patience()).failed()
 
-    def publish(self, job: Job[Any], options: Options) -> bool:
+    def publish(self, job: AnyJob, options: Options) -> bool:
         """Promote a new job, that is in no deque. False if there is no room.
 
         Raises:
@@ -416,7 +419,7 @@ class Promoter:
             raise _explained(qualified_name(called), arguments, error) from error
         else:
             execution = jobs.innermost
-            alone = len(execution.jobs) > jobs.SENTINELS or bool(execution.pinned)
+            alone = len(execution.jobs) > SENTINELS or bool(execution.pinned)
             handle = self._send(
                 job, execution, function, place, data, flags, interactive, options.limit, alone
             )
@@ -486,7 +489,7 @@ class Promoter:
         """Whether it has ended."""
         return self._port.ended(promotion.handle)
 
-    def wait(self, job: Job[Any], promotion: Promotion, deadline: float | None) -> None:
+    def wait(self, job: AnyJob, promotion: Promotion, deadline: float | None) -> None:
         """Take the job back, or wait until it has ended, or Cancelled is due, or the time is over.
 
         Meanwhile run what belongs to this join: jobs that were spawned after that one, the newest
@@ -507,7 +510,7 @@ class Promoter:
         waiting = jobs.innermost
         waiting.awaited = job
         try:
-            while jobs.promotion_of(job) is promotion and not waiting.cancel_due:
+            while promotion_of(job) is promotion and not waiting.cancel_due:
                 deep = self._waiting > HELPS_MAX or _deep(HELP_SHARE)
                 if deep:
                     if self._takes_back(job, promotion):
@@ -517,7 +520,7 @@ class Promoter:
                 if not self._port.ended(handle):
                     found = _spawned_later(waiting, promotion)
                     if found is not None:
-                        jobs.run_apart(found, waiting)
+                        run_apart(found, waiting)
                         continue
                 milliseconds = -1.0
                 if deadline is not None:
@@ -541,17 +544,17 @@ class Promoter:
     def _hears(self) -> int:
         """What is to wake this worker while it waits."""
         hears = Reason.URGENT if self._may_run_urgent() else 0
-        if any(len(each.jobs) > jobs.SENTINELS for each in jobs.stack):
+        if any(len(each.jobs) > SENTINELS for each in jobs.stack):
             hears |= Reason.STEAL
         return hears
 
-    def _takes_back(self, job: Job[Any], promotion: Promotion) -> bool:
+    def _takes_back(self, job: AnyJob, promotion: Promotion) -> bool:
         if promotion.coroutine or not self._port.take_back(promotion.handle):
             return False
-        jobs.restore(job)
+        restore(job)
         return True
 
-    def _collect(self, job: Job[Any], promotion: Promotion, code: int) -> None:
+    def _collect(self, job: AnyJob, promotion: Promotion, code: int) -> None:
         """Read the outcome of a job that has ended, and free its slot."""
         # An exception here (the stack may be deep) leaves the job as it was, to be joined again.
         outcome: Any
@@ -572,7 +575,7 @@ class Promoter:
                 except BaseException as raised:
                     name = qualified_name(promotion.function)
                     add_notes(raised, f"(while unpickling the result of {name})")
-                    outcome = Failure(jobs.without_frame(raised))
+                    outcome = Failure(without_frame(raised))
         self._port.release(promotion.handle)
         job._outcome = outcome
 
@@ -616,11 +619,11 @@ def _explained(name: str, arguments: tuple[Any, ...], error: Exception) -> Excep
     return explain([(f"args[{i}]", each) for i, each in enumerate(arguments)], error, name)
 
 
-def _spawned_later(execution: Execution, promotion: Promotion) -> Job[Any] | None:
+def _spawned_later(execution: Execution, promotion: Promotion) -> AnyJob | None:
     """Take the entry of the newest private job that was spawned after a public one."""
     if promotion.alone:
         return None
-    while len(execution.jobs) > jobs.SENTINELS:
+    while len(execution.jobs) > SENTINELS:
         job = execution.jobs.pop()
         if job is not None and job._function is not None:
             return job

@@ -30,7 +30,9 @@ from penny.event_loops import blocking, conditions
 from penny.functions.table import FunctionCache
 from penny.jobs import job as jobs
 from penny.jobs import tracebacks
-from penny.jobs.job import Execution
+from penny.jobs.execution import SENTINELS, Execution
+from penny.jobs.outcomes import without_frame
+from penny.jobs.running import finish
 from penny.kernels import kernel as kernels
 from penny.memory import memories
 from penny.mirror import mirror, settings, surroundings
@@ -191,9 +193,9 @@ class Worker:
                     jobs.masked = True
                 except BaseException as raised:  # its outcome, even if it is a SystemExit
                     jobs.masked = True
-                    error = jobs.without_frame(raised)
-            if len(execution.jobs) > jobs.SENTINELS or execution.touched:
-                error = jobs.finish(execution, error)
+                    error = without_frame(raised)
+            if len(execution.jobs) > SENTINELS or execution.touched:
+                error = finish(execution, error)
                 execution.reset()
             data: Any = b""
             if error is None:
@@ -205,7 +207,7 @@ class Worker:
                     except Exception:
                         data = pack_result(qualified_name(function), result)
                 except BaseException as raised:
-                    error = jobs.without_frame(raised)
+                    error = without_frame(raised)
             if error is not None:
                 data = pack_exception(error)
             if stdout.held or stderr.held:  # what is printed is out before the result is

@@ -2,8 +2,8 @@
 
 `spawn` appends a job to a deque that only this worker sees; `join` pops it and runs it. Such a job
 is *private*: a Python object, never pickled, not in shared memory. When another worker has nothing
-to do it rings a doorbell, a signal, and `penny.engines.pool.promotion` makes the oldest private job
-a public task.
+to do it rings a doorbell, a signal, whose handler (`penny.engines.pool.doorbell`) has the oldest
+private job promoted: made a public task (`penny.engines.pool.promotion`).
 
 * An *execution* is a function that is run for its own sake: a task, or a job that is not run by its
   own `join`. Executions are stacked, since a worker that waits runs others on top. Each has a deque
@@ -330,7 +330,7 @@ class Enclosing(Protocol):
 class Public(Protocol):
     """The layer of public tasks, in a pool worker. Called masked.
 
-    `penny.engines.pool.promotion` is one.
+    `penny.engines.pool.public` has one.
     """
 
     def answer(self) -> None:

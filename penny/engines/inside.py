@@ -169,7 +169,7 @@ class TaskEngine:
             try:
                 job.wait(timeout)
             finally:
-                jobs.masked = True
+                jobs.mask()
                 blocking.put_back(outer)
         if not job.done():
             return False

@@ -29,7 +29,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from types import FunctionType
+from functools import partial
+from operator import setitem
+from types import FrameType, FunctionType
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from penny.functions.copies import through_pickle
@@ -333,6 +335,9 @@ class Public(Protocol):
     `penny.engines.pool.public` has one.
     """
 
+    def holds_off(self, frame: FrameType | None) -> bool:
+        """Whether what the doorbell interrupts is to go on first, though it is not masked."""
+
     def answer(self) -> None:
         """Do what the doorbell and the present demand ask for."""
 
@@ -410,6 +415,48 @@ def leave() -> None:
     private = innermost.jobs
     if innermost is outside:
         attention = True
+
+
+# Doors: how other rooms change the state; tests/python/test_doors.py sees to it that there is no
+# other way. These three are calls of C: the doorbell's handler comes when a function of Python's
+# begins, but of C's only when it has ended. Nor do they need a frame (since Python 3.12), which
+# may be what there is no room for.
+
+mask: Callable[[], None] = partial(setitem, globals(), "masked", True)
+"""Masks, for whoever has something to put in order whatever happens, in a `finally`."""
+
+note: Callable[[], None] = partial(setitem, globals(), "noted", True)
+"""Has whoever unmasks do what the doorbell was rung for."""
+
+demand: Callable[[int], None] = partial(setitem, globals(), "attention")
+"""Says whether the next `spawn` is to promote, or to check."""
+
+
+def set_mask(flag: bool) -> bool:
+    """Mask, or set the mask again as it was, without doing what was noted: `catch_up` does that.
+
+    Setting it again fails at no depth of the stack where masking did not. The handler may come as
+    it begins, masked; it does not as it ends.
+
+    Returns:
+        Whether it was masked before.
+    """
+    global masked
+    outer_mask, masked = masked, flag
+    return outer_mask
+
+
+def take_note() -> bool:
+    """Whether the doorbell's handler took note since it was last asked."""
+    global noted
+    was_noted, noted = noted, False
+    return was_noted
+
+
+def install(layer: Public) -> None:
+    """Make jobs public by this layer from now on. For pool workers."""
+    global public
+    public = layer
 
 
 def set_check(check: bool) -> None:
@@ -530,6 +577,18 @@ def _sweep(claimed: AnyJob) -> None:
 
 
 # -- Attention -----------------------------------------------------------------------------------
+
+
+def on_doorbell(_: int, frame: FrameType | None) -> None:
+    """The signal's handler. Raises Cancelled if the running task is to end, and nothing else."""
+    # It is here for what it does where the stack is full: nothing that could fail.
+    global noted, attention
+    noted = True
+    try:
+        if public is not None and not (masked or public.holds_off(frame)):
+            answer()
+    except RecursionError:  # for the next spawn
+        noted = attention = True
 
 
 def unmask() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import decimal
 import logging
 import pickle
@@ -357,6 +358,30 @@ def test_a_full_stack_leaves_the_request_to_the_next_spawn():
 
     assert port.run(task) == 1
     assert len(port.promoted) == 1
+
+
+def test_the_handler_fails_at_no_depth_where_it_can_be_called():
+    frames = []
+
+    def at(depth):
+        nonlocal frames
+        if depth:
+            return at(depth - 1)
+        try:
+            jobs.on_doorbell(signal.SIGUSR1, None)
+        except RecursionError as error:  # no calls here
+            frames += [error.__traceback__.tb_next]
+
+    def task():
+        job = penny.spawn(note, 1)
+        for depth in range(sys.getrecursionlimit() - 300, sys.getrecursionlimit()):
+            port.prepare_ring()
+            with contextlib.suppress(RecursionError):
+                at(depth)
+        return job.join()
+
+    assert port.run(task) == 1
+    assert frames == [None]
 
 
 # -- Joining -------------------------------------------------------------------------------------
@@ -942,6 +967,6 @@ def test_a_job_killed_by_the_ladder_is_cancelled():
 
 def test_the_handler_belongs_to_the_signal():
     def task():
-        return signal.getsignal(signal.SIGUSR1) == jobs.public.doorbell.on_doorbell
+        return signal.getsignal(signal.SIGUSR1) == jobs.on_doorbell
 
     assert port.run(task)

@@ -88,7 +88,7 @@ def request(frame: FrameType) -> None:
     if jobs.public is None:  # in a thief
         return
     port.prepare_ring(Reason.STEAL, thieves=port.thieves + 1)
-    jobs.public.doorbell.on_doorbell(signal.SIGUSR1, frame)
+    jobs.on_doorbell(signal.SIGUSR1, frame)
 
 
 def mark(value):
@@ -293,7 +293,7 @@ def test_requests_during_an_urgent_task_on_top_of_a_join():
         if jobs.public is not None:
             port.submit(urgent, interactive=True)
             port.prepare_ring(Reason.URGENT | Reason.STEAL)
-            jobs.public.doorbell.on_doorbell(signal.SIGUSR1, frame)
+            jobs.on_doorbell(signal.SIGUSR1, frame)
 
     for program in (in_order, out_of_order, nested, in_a_scope):
         expected = serially(program)
@@ -343,7 +343,7 @@ def cancel(frame: FrameType) -> None:
         return
     port.tasks[port.stack[0]].asked = CancelReason.ASKED
     port.prepare_ring(Reason.CANCEL)
-    jobs.public.doorbell.on_doorbell(signal.SIGUSR1, frame)
+    jobs.on_doorbell(signal.SIGUSR1, frame)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

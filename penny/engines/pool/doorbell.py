@@ -7,7 +7,8 @@ steal, and returns. If there is no private job yet, the next `spawn` promotes (`
 
 What keeps it safe:
 
-1. While masked, the handler only takes note; whoever unmasks looks whether it has.
+1. While masked, the handler (`jobs.on_doorbell`) only takes note; whoever unmasks looks whether it
+   has.
 2. It does not raise into the user's code, except Cancelled, and that only in the very task that is
    to be cancelled: while another one is on top it stays due.
 3. A worker that sleeps in a join runs no handler: so where a private job is left on its stack it
@@ -67,20 +68,14 @@ class Doorbell:
         self._helping = 1
         self._fed = 0.0
 
-    def on_doorbell(self, _: int, frame: FrameType | None) -> None:
-        """The signal's handler. Raises Cancelled if the running task is to end."""
-        jobs.noted = True
-        try:
-            if not (jobs.masked or _ends_scope(frame) or blocking.holds_off(frame)):
-                jobs.answer()
-        except RecursionError:  # for the next spawn
-            jobs.noted = jobs.attention = True
+    def holds_off(self, frame: FrameType | None) -> bool:
+        """Whether what the doorbell interrupts is to go on first, though it is not masked."""
+        return _ends_scope(frame) or blocking.holds_off(frame)
 
     def answer(self) -> None:
         """Do what the doorbell and the present demand ask for."""
         try:
-            if jobs.noted:
-                jobs.noted = False
+            if jobs.take_note():
                 self._reasons |= self._port.reasons()
             if self._reasons & Reason.CANCEL:
                 self._mark_cancelled()
@@ -94,7 +89,8 @@ class Doorbell:
                 self._reasons &= ~Reason.URGENT
                 self._run_urgent()
         except RecursionError:
-            jobs.noted = jobs.attention = True
+            jobs.note()
+            jobs.demand(True)
             raise
 
     def _mark_cancelled(self) -> None:
@@ -114,9 +110,9 @@ class Doorbell:
     def read_demand(self) -> None:
         """Look who is hungry for jobs of the innermost task, after others ran on top of it."""
         try:
-            jobs.attention = bool(self._port.hungry(self._promoter.identify())) or jobs.checking
+            jobs.demand(bool(self._port.hungry(self._promoter.identify())) or jobs.checking)
         except RecursionError:
-            jobs.attention = True
+            jobs.demand(True)
 
     def _run_urgent(self) -> None:
         """Run interactive tasks on top of a batch one: one level, never on top of their like."""
@@ -151,7 +147,7 @@ class Doorbell:
             if execution is not jobs.innermost and len(execution.jobs) == SENTINELS:
                 continue
             while self._port.hungry(execution.handle):
-                jobs.attention = True
+                jobs.demand(True)
                 if deeper_than(sys.getrecursionlimit() - PICKLING_FRAMES):
                     return
                 promoted = self._promote_some(execution)
@@ -160,7 +156,7 @@ class Doorbell:
                 if not promoted:
                     attention = attention or execution is jobs.innermost
                     break
-        jobs.attention = attention
+        jobs.demand(attention)
 
     def _promote_some(self, execution: Execution) -> bool | None:
         """Promote as many jobs as a hungry worker gets at once. None: there is no room for one."""

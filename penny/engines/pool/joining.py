@@ -121,7 +121,7 @@ class Joining:
                 if code >= Code.IS_TASK:
                     self._run_task(code)
                 elif code == Joined.INTERRUPTED:
-                    jobs.noted = True
+                    jobs.note()
                     self._doorbell.answer()
                 elif code == Joined.NOTHING:
                     return

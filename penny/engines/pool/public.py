@@ -46,6 +46,7 @@ class PublicTasks:
         # The parts' own methods: another call would be another frame, where the stack is deep.
         self.renew = self.places.renew
         self.publish = self.promoter.publish
+        self.holds_off = self.doorbell.holds_off
         self.answer = self.doorbell.answer
         self.wait = joining.wait
         self.take_back = joining.take_back
@@ -55,5 +56,5 @@ class PublicTasks:
 
     def install(self) -> None:
         """Answer the doorbell from now on, whenever not masked."""
-        jobs.public = self
-        signal.signal(signal.SIGUSR1, self.doorbell.on_doorbell)
+        jobs.install(self)
+        signal.signal(signal.SIGUSR1, jobs.on_doorbell)

@@ -95,7 +95,7 @@ class Worker:
 
     def run(self) -> None:
         """Run tasks until the scheduler stops."""
-        jobs.masked = True
+        jobs.mask()
         execution = Execution()
         jobs.enter(execution)
         self._public.install()
@@ -137,12 +137,12 @@ class Worker:
 
     def _run_above_kernel(self, task: int) -> None:
         """Run a task on top of a kernel that a task's own code has called, and that waits."""
-        masked, jobs.masked = jobs.masked, True
+        outer_mask = jobs.set_mask(True)
         try:
             self._public.promoter.identify()
             self._run_nested(self._port.begin(task))
         finally:
-            jobs.masked = masked
+            jobs.set_mask(outer_mask)
 
     def _finish(self, raised: int, size: int) -> int:
         self._port.finish(raised, size)

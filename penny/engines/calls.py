@@ -25,7 +25,7 @@ from penny.event_loops import blocking
 from penny.functions.calls import is_coroutine_call, split_call
 from penny.functions.forms import dumps_function, loads_function
 from penny.futures import Future
-from penny.jobs import job as jobs
+from penny.jobs import running
 from penny.memory.local_blocks import LOCAL
 from penny.options import Options
 from penny.wire.exceptions import dumps_exception, loads_exception
@@ -50,7 +50,7 @@ def dumps_call(
     return pickle.dumps((dumps_function(function), arguments, options.timeout))
 
 
-def run_call(call: bytes, run: Callable[..., Any] = jobs.run) -> bytes:
+def run_call(call: bytes, run: Callable[..., Any] = running.run) -> bytes:
     """Run a call as a task, on top of whatever runs here. Never raises what the call raises.
 
     A coroutine function's coroutine is run to its end. What the task has spawned has ended, too. A

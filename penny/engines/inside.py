@@ -21,7 +21,10 @@ from penny.event_loops import blocking
 from penny.functions.calls import is_coroutine_call
 from penny.futures import DONE, Future
 from penny.jobs import job as jobs
-from penny.jobs.job import Execution, Job
+from penny.jobs.execution import Execution
+from penny.jobs.job import Job
+from penny.jobs.outcomes import promotion_of
+from penny.jobs.running import at_end
 from penny.memory.block import Memory
 from penny.options import DEFAULT, Options
 from penny.wire.pickles import qualified_name
@@ -96,7 +99,7 @@ class TaskEngine:
         if execution in self._over:  # from a callback of what is being cancelled
             raise RuntimeError("cannot schedule new futures: the task was cancelled, or has failed")
         if execution not in self._pending:
-            jobs.at_end(functools.partial(self._finish, execution))
+            at_end(functools.partial(self._finish, execution))
             self._pending[execution] = {}
         name = qualified_name(function)
         if kwargs:
@@ -122,7 +125,7 @@ class TaskEngine:
 
     def ask_cancel(self, future: Future[Any]) -> bool:
         """Ask the worker that runs it. What runs on this very stack can't be asked."""
-        if future.ticket is None or jobs.promotion_of(future.ticket.job) is None:
+        if future.ticket is None or promotion_of(future.ticket.job) is None:
             return False
         future.ticket.job.ask_cancel()
         return True
@@ -166,7 +169,7 @@ class TaskEngine:
             try:
                 job.wait(timeout)
             finally:
-                jobs.masked = True
+                jobs.mask()
                 blocking.put_back(outer)
         if not job.done():
             return False

@@ -21,7 +21,7 @@ from penny.errors import BlockingError
 from penny.functions.calls import is_coroutine_call
 from penny.functions.copies import Copies
 from penny.futures import Future
-from penny.jobs import job as jobs
+from penny.jobs import running
 from penny.memory.block import Memory
 from penny.memory.local_blocks import LOCAL
 from penny.options import Options
@@ -96,7 +96,7 @@ class SerialEngine:
         began = time.perf_counter()
         failed = False
         try:
-            result = jobs.run(function, args, kwargs, check=self._copies is not None)
+            result = running.run(function, args, kwargs, check=self._copies is not None)
             # Nobody can interrupt it here; that it took too long is its outcome all the same.
             if options.timeout is not None and time.perf_counter() - began > options.timeout:
                 raise overtime(name, options)

@@ -81,7 +81,7 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
         try:
             super().run_forever()
         finally:
-            jobs.masked = True
+            jobs.mask()
             _loops -= 1
             put_back(outer)
 
@@ -98,7 +98,7 @@ class BlockingLoop(asyncio.base_events.BaseEventLoop):
                     handle.cancel()
             raise
         finally:
-            jobs.masked = True
+            jobs.mask()
             put_back(outer)
 
     def _run_once(self) -> None:
@@ -201,7 +201,7 @@ class _Selector:
             jobs.catch_up()
             pending = self._work.wait(NAP if timeout is None else timeout)
         finally:
-            jobs.masked = True
+            jobs.mask()
             put_back(outer)
         self._looked = time.monotonic()
         if not pending and timeout != 0:
@@ -288,7 +288,7 @@ def put_aside() -> _Outer:
     Either is done as a whole, whenever the doorbell is rung: `jobs.catch_up` sees to what was noted
     meanwhile.
     """
-    masked, jobs.masked = jobs.masked, True
+    masked = jobs.set_mask(True)
     running = events._get_running_loop()
     task = None
     if running is not None:
@@ -296,8 +296,9 @@ def put_aside() -> _Outer:
         events._set_running_loop(None)
     current, _policy.loop = _policy.loop, None
     outer = _Outer(running, task, current, masked)
-    # From here to the caller's `try` there is neither a call nor a loop, where the handler comes.
-    jobs.masked = masked
+    # The handler does not come between the end of this call and the caller's `try`: no function
+    # begins there, none of C's ends, and there is no loop.
+    jobs.set_mask(masked)
     return outer
 
 
@@ -311,7 +312,7 @@ def put_back(outer: _Outer) -> None:
     if outer.running is not None:
         events._set_running_loop(outer.running)
         _swap_task(outer.running, outer.task)
-    jobs.masked = outer.masked
+    jobs.set_mask(outer.masked)
     jobs.catch_up()
 
 
@@ -356,7 +357,7 @@ def _run(main: Any, *, debug: bool | None = None, loop_factory: Any = None) -> A
         with asyncio.Runner(debug=debug, loop_factory=loop_factory) as runner:
             return runner.run(main)
     finally:
-        jobs.masked = True
+        jobs.mask()
         put_back(outer)
 
 

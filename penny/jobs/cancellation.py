@@ -1,11 +1,14 @@
-"""Whether the running code has been asked to end."""
+"""Asking jobs to end, and whether the running code has been asked to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from penny.bridge.numbers import CancelReason
 from penny.jobs import job as jobs
+from penny.jobs.outcomes import AnyJob
 
-__all__ = ["cancelled"]
+__all__ = ["cancel_all", "cancelled"]
 
 
 def cancelled() -> bool:
@@ -17,3 +20,10 @@ def cancelled() -> bool:
     scope = jobs.scope_now.get()
     asked = jobs.innermost.cancelled != CancelReason.NOT_ASKED
     return asked or (scope is not None and scope.cancelled)
+
+
+def cancel_all(jobs: Iterable[AnyJob]) -> None:
+    """Withdraw those jobs that have not begun, and ask the others to end."""
+    for job in list(jobs):
+        if not job.cancel():
+            job.ask_cancel()

@@ -2,8 +2,8 @@
 
 `spawn` appends a job to a deque that only this worker sees; `join` pops it and runs it. Such a job
 is *private*: a Python object, never pickled, not in shared memory. When another worker has nothing
-to do it rings a doorbell, a signal, and `penny.engines.pool.promotion` makes the oldest private job
-a public task.
+to do it rings a doorbell, a signal, whose handler (`penny.engines.pool.doorbell`) has the oldest
+private job promoted: made a public task (`penny.engines.pool.promotion`).
 
 * An *execution* is a function that is run for its own sake: a task, or a job that is not run by its
   own `join`. Executions are stacked, since a worker that waits runs others on top. Each has a deque
@@ -17,24 +17,39 @@ a public task.
 
 Outside of any task (on plain Python, on a page) `spawn` runs its job at once, as an execution.
 All of this belongs to one thread.
+
+The worker's state is here, beside `spawn` and `join`, in one module on purpose: what they look at
+at each call are globals, and not a module's attributes. What an execution is, is in
+`penny.jobs.execution`; how a job ended, in `penny.jobs.outcomes`; how one is run that its join does
+not run, and how an execution ends, in `penny.jobs.running`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from types import FunctionType
+from functools import partial
+from operator import setitem
+from types import FrameType, FunctionType
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
-from penny.bridge.numbers import CancelReason
-from penny.by_value.exception_parts import ATTRIBUTES, add_notes, set_traceback, traceback_of
-from penny.by_value.exception_state import message_of
-from penny.errors import Cancelled
 from penny.functions.copies import through_pickle
-from penny.jobs import tracebacks
-from penny.jobs.stack import deeper_than, need_stack
+from penny.jobs.execution import SENTINELS, Execution, keep_unjoined, take_cancel
+from penny.jobs.outcomes import (
+    NO_STACK,
+    AnyJob,
+    Failure,
+    Forgotten,
+    Promotion,
+    drop,
+    failure,
+    outcome_of,
+    promotion_of,
+    restore,
+    settled,
+    without_frame,
+)
 from penny.options import DEFAULT, Options
 from penny.wire.pickles import qualified_name
 
@@ -303,129 +318,7 @@ def append(job: Job[Any]) -> None:
         raise
 
 
-# -- Executions ----------------------------------------------------------------------------------
-
-# A deque of jobs is a list, since CPython has a bytecode of its own for `list.append`, and the
-# oldest is seldom taken. The sentinels at its bottom are nobody's job, so that `pop` always finds
-# one; four, since a list of fewer would give its memory back at each pop, and ask for it again at
-# each append.
-SENTINELS = 4
-Deque = list["Job[Any] | None"]
-
-
-class Execution:
-    """A function being run for its own sake, and what was spawned in it and has not ended."""
-
-    __slots__ = (
-        "at_end",
-        "awaited",
-        "cancel_due",
-        "cancelled",
-        "code",
-        "handle",
-        "header",
-        "interrupt",
-        "jobs",
-        "overflowed",
-        "pinned",
-        "touched",
-        "unjoined",
-    )
-
-    def __init__(self, code: int = 0, handle: int = -1) -> None:
-        self.code = code
-        """Of its task, from the port; what `penny.engines.pool.promotion` needs of it is
-        its priority."""
-        self.handle = handle
-        """Of its task, or -1 where it has none, or nobody has asked for it."""
-        self.header = b""
-        """What its task's arguments need of the submitter's modules: `penny.mirror.mirror`."""
-        self.jobs: Deque = [None] * SENTINELS
-        """Its deque: sentinels, then private jobs, the newest last; among them stale entries."""
-        self.pinned: dict[Job[Any], int] = {}
-        """Private jobs that can't be pickled, some of them stale, with the number of promotions
-        that their worker had made when that was found."""
-        self.unjoined: dict[Job[Any], None] = {}
-        """Jobs that were promoted, or ended by others than their join, until they are joined."""
-        self.at_end: list[Callable[[], object]] = []
-        self.awaited: Job[Any] | None = None
-        """The public job that it waits for, with or without others on top."""
-        self.cancelled: int = CancelReason.NOT_ASKED
-        self.cancel_due = False
-        """It was cancelled, and Cancelled has not yet been raised in it."""
-        self.interrupt: Cancelled | None = None
-        """A copy of what has been raised in it, to know it by."""
-        self.overflowed = False
-        """Whether a join in it has raised RecursionError."""
-        self.touched = False
-        """Whether anything but `code` and `jobs` may differ from a new execution's."""
-
-    def reset(self) -> None:
-        """Make it, finished, an execution of the next task."""
-        self.handle = -1
-        self.cancelled = CancelReason.NOT_ASKED
-        self.cancel_due = self.overflowed = self.touched = False
-        self.interrupt = None
-
-
-class Failure:
-    """How a job ended that raised."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-class Forgotten:
-    """How a job ended that raised, where the error is not kept, but only its type and text."""
-
-    __slots__ = ("text", "type")
-
-    def __init__(self, type_name: str, text: str) -> None:
-        self.type = type_name
-        self.text = text
-
-
-NO_STACK = Forgotten("RecursionError", "maximum recursion depth exceeded")
-
-DEEP = 1000
-"""Frames from where on a job does not keep the error that its join raises.
-
-An error that has passed some 2,500 ends the interpreter when it is freed (`tracebacks.py`): so less
-than half of that, since the frames that it is yet to pass come on top.
-"""
-
-
-class Promotion:
-    """What is known of a public job."""
-
-    __slots__ = (
-        "alone",
-        "arguments",
-        "coroutine",
-        "function",
-        "handle",
-        "limited",
-        "order",
-        "record",
-    )
-
-    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        self.function = function
-        self.arguments = arguments
-        self.coroutine = False
-        """Whether only the worker for coroutines may run it."""
-        self.limited = False
-        """Whether it has a time limit, which counts for tasks only."""
-        self.alone = False
-        """Whether jobs that were spawned before may be promoted later."""
-        self.order = 0
-        """How many its worker had promoted before."""
-        self.handle = -1
-        """Of its task."""
-        self.record: object = None
-        """Keeps its function in the table."""
+# -- The worker's state ---------------------------------------------------------------------------
 
 
 class Enclosing(Protocol):
@@ -439,13 +332,16 @@ class Enclosing(Protocol):
 class Public(Protocol):
     """The layer of public tasks, in a pool worker. Called masked.
 
-    `penny.engines.pool.promotion` is one.
+    `penny.engines.pool.public` has one.
     """
+
+    def holds_off(self, frame: FrameType | None) -> bool:
+        """Whether what the doorbell interrupts is to go on first, though it is not masked."""
 
     def answer(self) -> None:
         """Do what the doorbell and the present demand ask for."""
 
-    def wait(self, job: Job[Any], promotion: Promotion, deadline: float | None) -> None:
+    def wait(self, job: AnyJob, promotion: Promotion, deadline: float | None) -> None:
         """Take the job back, or wait until it has ended, or Cancelled is due, or it is too late."""
 
     def take_back(self, promotion: Promotion) -> bool:
@@ -463,7 +359,7 @@ class Public(Protocol):
     def renew(self, function: Callable[..., Any]) -> None:
         """Make later promotions use the function's present form. Raises PickleError."""
 
-    def publish(self, job: Job[Any], options: Options) -> bool:
+    def publish(self, job: AnyJob, options: Options) -> bool:
         """Promote a new job. False if there is no room. Raises PickleError."""
 
 
@@ -493,6 +389,10 @@ checking = False
 
 public: Public | None = None
 
+run_outside: Callable[[Job[Any]], None] | None = None
+"""Runs a job that was spawned outside of any task. Installed by `penny.jobs.running`, which lies
+above this module: `penny.jobs` imports both."""
+
 scope_now: ContextVar[Enclosing | None] = ContextVar("penny.scope", default=None)
 """The innermost scope that encloses the running code."""
 
@@ -517,29 +417,46 @@ def leave() -> None:
         attention = True
 
 
-def run(
-    function: Callable[..., T],
-    args: tuple[Any, ...] = (),
-    kwargs: Mapping[str, Any] | None = None,
-    *,
-    check: bool | None = None,
-) -> T:
-    """Run a function as an execution of its own, on top of whatever runs here.
+# Doors: how other rooms change the state; tests/python/test_doors.py sees to it that there is no
+# other way. These three are calls of C: the doorbell's handler comes when a function of Python's
+# begins, but of C's only when it has ended. Nor do they need a frame (since Python 3.12), which
+# may be what there is no room for.
 
-    Args:
-        function: What to call.
-        args: Its arguments.
-        kwargs: Its keyword arguments.
-        check: Whether jobs that are spawned meanwhile go through pickle; None: as before.
+mask: Callable[[], None] = partial(setitem, globals(), "masked", True)
+"""Masks, for whoever has something to put in order whatever happens, in a `finally`."""
+
+note: Callable[[], None] = partial(setitem, globals(), "noted", True)
+"""Has whoever unmasks do what the doorbell was rung for."""
+
+demand: Callable[[int], None] = partial(setitem, globals(), "attention")
+"""Says whether the next `spawn` is to promote, or to check."""
+
+
+def set_mask(flag: bool) -> bool:
+    """Mask, or set the mask again as it was, without doing what was noted: `catch_up` does that.
+
+    Setting it again fails at no depth of the stack where masking did not. The handler may come as
+    it begins, masked; it does not as it ends.
+
+    Returns:
+        Whether it was masked before.
     """
-    outer_check = checking
-    if check is not None:
-        set_check(check)
-    try:
-        return _execute(Execution(), None, function, args, kwargs or {})
-    finally:
-        if check is not None:
-            set_check(outer_check)
+    global masked
+    outer_mask, masked = masked, flag
+    return outer_mask
+
+
+def take_note() -> bool:
+    """Whether the doorbell's handler took note since it was last asked."""
+    global noted
+    was_noted, noted = noted, False
+    return was_noted
+
+
+def install(layer: Public) -> None:
+    """Make jobs public by this layer from now on. For pool workers."""
+    global public
+    public = layer
 
 
 def set_check(check: bool) -> None:
@@ -549,209 +466,20 @@ def set_check(check: bool) -> None:
     attention = check or innermost is outside
 
 
-def _execute(
-    execution: Execution,
-    scope: Enclosing | None,
-    function: Callable[..., T],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> T:
-    global masked
-    need_stack()  # or what belongs together might be done by half
-    outer_mask, masked = masked, True
-    outer_scope = scope_now.set(scope)
-    enter(execution)
-    error: BaseException | None = None
-    try:
-        try:
-            unmask()
-            result = function(*args, **kwargs)
-        except BaseException as raised:
-            error = raised
-        finally:
-            masked = True
-        error = finish(execution, error)
-        if error is None:
-            return result
-        raise error
-    finally:
-        error = None  # its traceback refers to this frame
-        leave()
-        scope_now.reset(outer_scope)
-        masked = outer_mask
-
-
-def run_apart(job: Job[Any], owner: Execution) -> None:
-    """Run a private job of an execution on the stack, not as its join would. Masked."""
-    function = claim(job)
-    keep_unjoined(job, owner)
-    execution = Execution(owner.code, owner.handle)
-    execution.header = owner.header
-    execution.cancelled = owner.cancelled
-    execution.cancel_due = owner.cancel_due
-    execution.touched = True
-    try:
-        job._outcome = _execute(
-            execution, getattr(job, "_scope", None), function, job._arguments, {}
-        )
-    except BaseException as error:
-        job._outcome = NO_STACK  # should the calls fail
-        job._outcome = Failure(without_frame(error))
-
-
-def finish(execution: Execution, error: BaseException | None) -> BaseException | None:
-    """End the innermost execution: run what is left of its jobs, and wait for the others. Masked.
-
-    Args:
-        execution: The innermost.
-        error: What its function raised.
-
-    Returns:
-        With what it fails.
-    """
-    # A join may have failed before it took its job: at the limit of the stack not even the
-    # doorbell's handler can be called. The job is run here, and may fail anew: a task that was told
-    # of one overflow by a join is not told of those.
-    overflowed = execution.overflowed
-    errors = _run_at_end(execution)
-    cancelled = any(isinstance(each, Cancelled) for each in (error, *errors))
-    dropping = False
-    failed: BaseException | None = None
-    while True:
-        if execution.cancel_due:
-            errors.append(take_cancel(execution))
-            cancelled = True
-        if cancelled and not dropping:
-            dropping = True
-            cancel_all(execution.unjoined)
-        job = newest_private(execution)
-        if job is not None:
-            if dropping:
-                drop(job)
-                continue
-        elif execution.unjoined:
-            job = next(iter(execution.unjoined))
-        else:
-            try:
-                return combine(error, errors)
-            finally:
-                del error, errors, failed  # their tracebacks refer to this frame: no cycle
-        try:
-            settle(job)
-        except RuntimeError as impossible:
-            errors.append(impossible)
-        else:
-            if execution.cancel_due and not settled(job):
-                continue
-            failed = collect(job)
-            if isinstance(failed, Cancelled):
-                # Who has caught Cancelled was cancelled together with what it waited for.
-                if not dropping and execution.interrupt is None:
-                    errors.append(failed)
-                    cancelled = True
-            elif overflowed and isinstance(failed, RecursionError):
-                pass
-            elif failed is not None:
-                errors.append(failed)
-        execution.unjoined.pop(job, None)
-
-
-def at_end(callback: Callable[[], object]) -> None:
-    """Have `callback()` called when the function of the innermost execution has ended.
-
-    That is before its jobs are run or waited for.
-
-    Raises:
-        RuntimeError: Nothing is being executed.
-    """
-    if innermost is outside:
-        raise RuntimeError("there is no task that could end")
-    innermost.at_end.append(callback)
-    innermost.touched = True
-
-
-def _run_at_end(execution: Execution) -> list[BaseException]:
-    global masked
-    errors: list[BaseException] = []
-    while execution.at_end:
-        callback = execution.at_end.pop(0)
-        try:
-            unmask()
-            callback()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            masked = True
-    return errors
-
-
-def combine(
-    error: BaseException | None, others: list[BaseException], what: str = "jobs of a task failed"
-) -> BaseException | None:
-    """With what an execution fails that raised `error`, and whose unjoined jobs raised `others`."""
-    if error is None:
-        # That it was cancelled is not one failure among others.
-        error = next((each for each in others if isinstance(each, Cancelled)), None)
-        others = [each for each in others if each is not error]
-    if error is not None:
-        for other in others:
-            attach(error, other)
-        return error
-    if len(others) > 1:
-        return BaseExceptionGroup(what, others)
-    return others[0] if others else None
-
-
-def attach(error: BaseException, other: BaseException) -> None:
-    """Have an exception tell of another one, that came up beside it."""
-    if other is error:
-        return
-    with suppress(Exception):  # anything may be in their way
-        said = f"{type(other).__name__}: {message_of(other)}"
-        add_notes(error, f"(a job of the same task failed, too: {said})")
-        ATTRIBUTES.__get__(error).setdefault("__penny_also__", []).append(other)
-
-
 # -- Jobs, one by one ----------------------------------------------------------------------------
 
 
-def promotion_of(job: Job[Any]) -> Promotion | None:
-    """The promotion of a public job whose outcome has not been collected."""
-    outcome = getattr(job, "_outcome", None)
-    return outcome if type(outcome) is Promotion else None
-
-
-def failure(job: Job[Any]) -> BaseException | None:
-    """What the job raised, if it has."""
-    outcome = getattr(job, "_outcome", None)
-    if type(outcome) is Forgotten:
-        return RecursionError(
-            f"this job's error was not kept, so deep in the stack: {outcome.type}: {outcome.text}"
-        )
-    return outcome.error if type(outcome) is Failure else None
-
-
 def raised(error: BaseException) -> Failure | Forgotten:
-    """The outcome of a job whose join raises this error.
-
-    The error's traceback refers to the joining frame, and that to the job: a cycle. Deep in the
-    stack the error is not kept, for a frame that outlives its call keeps all that are below it on
-    the stack, when they end, and so many are too long a chain to be freed
-    (`penny.jobs.tracebacks`).
-    """
+    """The outcome of a job whose join raises this error: see `outcome_of`. Raises nothing."""
     try:
         if isinstance(error, RecursionError):
             innermost.overflowed = innermost.touched = True
-        if not deeper_than(DEEP):
-            return Failure(error)
-        if isinstance(error, Cancelled):
-            return Failure(error.bare())
-        return Forgotten(type(error).__name__, message_of(error))
+        return outcome_of(error)
     except Exception:
         return NO_STACK
 
 
-def collect(job: Job[Any]) -> BaseException | None:
+def collect(job: AnyJob) -> BaseException | None:
     """What a job has raised that has ended, and that the caller is going to raise."""
     error = failure(job)
     if error is not None and type(job._outcome) is not Forgotten:
@@ -759,47 +487,14 @@ def collect(job: Job[Any]) -> BaseException | None:
     return error
 
 
-def settled(job: Job[Any]) -> bool:
-    """Whether the job's outcome is here."""
-    return job._function is None and hasattr(job, "_outcome") and promotion_of(job) is None
-
-
-def claim(job: Job[Any]) -> Callable[..., Any]:
-    """Take a private job's function: from now on its entries are stale."""
-    function, job._function = job._function, None
-    assert function is not None
-    return function
-
-
-def restore(job: Job[Any]) -> None:
-    """Make a job private that was taken back, without an entry."""
-    promotion: Promotion = job._outcome
-    del job._outcome
-    job._function = promotion.function
-    job._arguments = promotion.arguments
-
-
-def drop(job: Job[Any]) -> None:
-    """Claim a private job and end it, without running it."""
-    claim(job)
-    job._arguments = ()
-    job._outcome = Failure(Cancelled())
-
-
-def keep_unjoined(job: Job[Any], execution: Execution) -> None:
-    """The job leaves the execution's deque, and not by its join: whether it fails is to be seen."""
-    execution.unjoined[job] = None
-    execution.touched = True
-
-
-def forget(job: Job[Any]) -> None:
+def forget(job: AnyJob) -> None:
     """The job has been joined, or withdrawn: its failure is not its execution's to report."""
     for execution in stack:
         if execution.unjoined.pop(job, job) is None:
             return
 
 
-def joined(job: Job[Any]) -> bool:
+def joined(job: AnyJob) -> bool:
     """Whether the job was joined or withdrawn, or is running below."""
     return (
         job._function is None
@@ -808,32 +503,7 @@ def joined(job: Job[Any]) -> bool:
     )
 
 
-def oldest_private(execution: Execution) -> Job[Any] | None:
-    """Take the entry of the oldest unclaimed job that is not pinned. Masked."""
-    entries = execution.jobs
-    for i in range(SENTINELS, len(entries)):
-        job = entries[i]
-        if job is not None and job._function is not None:
-            del entries[SENTINELS : i + 1]
-            return job
-    del entries[SENTINELS:]
-    return None
-
-
-def newest_private(execution: Execution) -> Job[Any] | None:
-    """Take the entry of the newest unclaimed job, pinned ones last. Masked."""
-    while len(execution.jobs) > SENTINELS:
-        job = execution.jobs.pop()
-        if job is not None and job._function is not None:
-            return job
-    while execution.pinned:
-        pinned, _ = execution.pinned.popitem()
-        if pinned._function is not None:
-            return pinned
-    return None
-
-
-def settle(job: Job[Any], pickling: bool = False, deadline: float | None = None) -> None:
+def settle(job: AnyJob, pickling: bool = False, deadline: float | None = None) -> None:
     """Bring about the job's outcome, unless Cancelled becomes due, or it is too late. Masked.
 
     Args:
@@ -873,24 +543,11 @@ def settle(job: Job[Any], pickling: bool = False, deadline: float | None = None)
             return
 
 
-def without_frame(error: BaseException) -> BaseException:
-    """The exception without the frame that caught it, which says nothing and refers to the job.
-
-    Deep in the stack (see `raised`) without any.
-    """
-    entry = traceback_of(error)
-    if entry is not None:
-        set_traceback(error, entry.tb_next)
-        if deeper_than(DEEP):
-            tracebacks.take_off(error)
-    return error
-
-
 # Claims out of order since the deques were last compacted: at most so many entries are stale.
 _stale = 0
 
 
-def _sweep(claimed: Job[Any]) -> None:
+def _sweep(claimed: AnyJob) -> None:
     """Remove the entry of a job that is about to run, if it is quickly found; masked.
 
     It is among the newest two, since stale entries are removed there; or it becomes stale, and once
@@ -919,14 +576,19 @@ def _sweep(claimed: Job[Any]) -> None:
             ]
 
 
-def cancel_all(jobs: Iterable[Job[Any]]) -> None:
-    """Withdraw those jobs that have not begun, and ask the others to end."""
-    for job in list(jobs):
-        if not job.cancel():
-            job.ask_cancel()
-
-
 # -- Attention -----------------------------------------------------------------------------------
+
+
+def on_doorbell(_: int, frame: FrameType | None) -> None:
+    """The signal's handler. Raises Cancelled if the running task is to end, and nothing else."""
+    # It is here for what it does where the stack is full: nothing that could fail.
+    global noted, attention
+    noted = True
+    try:
+        if public is not None and not (masked or public.holds_off(frame)):
+            answer()
+    except RecursionError:  # for the next spawn
+        noted = attention = True
 
 
 def unmask() -> None:
@@ -989,26 +651,14 @@ def catch_up() -> None:
         answer()
 
 
-def take_cancel(execution: Execution) -> Cancelled:
-    """The Cancelled that is due, which isn't from then on."""
-    cancelled = Cancelled(execution.cancelled == CancelReason.TIMED_OUT)
-    execution.interrupt = cancelled.bare()
-    execution.cancel_due = False
-    return cancelled
-
-
 def attend(job: Job[Any]) -> None:
     """What `spawn` has to do beyond appending the job."""
     if checking:
         _check(job)
     if innermost is outside:
         private.pop()
-        run_apart(job, outside)
-        if not hasattr(job, "_scope"):  # else its scope's end, which takes it for unjoined, comes
-            forget(job)
-        error = failure(job)
-        if isinstance(error, KeyboardInterrupt):  # meant for the program, not for the job
-            raise error
+        assert run_outside is not None
+        run_outside(job)
     elif not masked:
         try:  # noqa: SIM105 (suppress() would take frames of its own)
             answer()

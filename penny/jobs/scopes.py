@@ -9,7 +9,10 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from penny.errors import Cancelled
 from penny.jobs import job as jobs
+from penny.jobs.cancellation import cancel_all
+from penny.jobs.execution import take_cancel
 from penny.jobs.job import Job
+from penny.jobs.outcomes import NO_STACK, attach, combine, drop, failure, settled
 
 __all__ = ["Scope", "scope"]
 
@@ -75,7 +78,7 @@ class Scope:
         # Before it can run, so that a Cancelled in between loses nothing.
         self._jobs.append(job)
         if self._cancelled:
-            jobs.drop(job)
+            drop(job)
             return job
         jobs.append(job)
         return job
@@ -88,7 +91,7 @@ class Scope:
         `penny.cancelled()`. The block itself goes on. No Cancelled comes out of the scope for it.
         """
         self._cancelled = True
-        jobs.cancel_all(self._jobs)
+        cancel_all(self._jobs)
 
     @property
     def open(self) -> bool:
@@ -125,7 +128,7 @@ class Scope:
         except RecursionError:
             for job in self._jobs:  # none of them is to begin after the scope
                 if job._function is not None:
-                    job._function, job._outcome = None, jobs.NO_STACK
+                    job._function, job._outcome = None, NO_STACK
             raise
         finally:
             assert self._token is not None
@@ -140,7 +143,7 @@ class Scope:
         if interrupt is not None:
             for other in (error, *errors):
                 if other is not None:
-                    jobs.attach(interrupt, other)
+                    attach(interrupt, other)
             if interrupt is error:
                 return False
             try:
@@ -152,7 +155,7 @@ class Scope:
             if not errors:
                 return False
             errors.insert(0, error)
-        failed = jobs.combine(None, errors, "jobs of a scope failed")
+        failed = combine(None, errors, "jobs of a scope failed")
         if failed is None:
             return swallow
         try:
@@ -174,7 +177,7 @@ class Scope:
             if jobs.joined(job):
                 continue
             if self._cancelled and job._function is not None:
-                jobs.drop(job)
+                drop(job)
                 continue
             try:
                 jobs.settle(job, pickling)
@@ -184,9 +187,9 @@ class Scope:
             except RuntimeError as impossible:
                 errors.append(impossible)
                 continue
-            if not jobs.settled(job):
+            if not settled(job):
                 # Waiting for it was interrupted.
-                interrupt = jobs.take_cancel(execution)
+                interrupt = take_cancel(execution)
                 self._jobs.append(job)
                 continue
             jobs.forget(job)
@@ -207,13 +210,11 @@ class Scope:
         return (
             self._cancelled
             and not error.same(jobs.innermost.interrupt)
-            and any(error.same(jobs.failure(job)) for job in self._jobs)
+            and any(error.same(failure(job)) for job in self._jobs)
         )
 
     def _prune(self) -> None:
-        self._jobs = [
-            job for job in self._jobs if not jobs.settled(job) or jobs.failure(job) is not None
-        ]
+        self._jobs = [job for job in self._jobs if not settled(job) or failure(job) is not None]
         self._prune_at = max(LIST_MIN, 2 * len(self._jobs))
 
     def __reduce__(self) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["deeper_than", "need_stack"]
+__all__ = ["deep", "deeper_than", "need_stack"]
 
 
 def deeper_than(frames: int) -> bool:
@@ -20,3 +20,8 @@ def need_stack(frames: int = 8) -> None:
     """Raise RecursionError here if so many frames do not fit any more, rather than further on."""
     if frames > 1:
         need_stack(frames - 1)
+
+
+def deep(share: float) -> bool:
+    """Whether more than this share of the recursion limit's frames are on the stack."""
+    return deeper_than(int(sys.getrecursionlimit() * share))

@@ -274,7 +274,7 @@ class Kernel(TableFunction):
             return error
         name, message = thrown
         if name == "KernelCancelled":
-            jobs.noted = True
+            jobs.note()
             jobs.catch_up()  # raises Cancelled where it is due
             return Cancelled()
         if name == "KernelLost":

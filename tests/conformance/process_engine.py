@@ -25,7 +25,7 @@ from penny.engines import calls
 from penny.engines.engine import Abilities
 from penny.errors import Cancelled
 from penny.futures import Future
-from penny.jobs import job as jobs
+from penny.jobs import running as jobs
 from penny.memory.local_blocks import LOCAL
 from penny.wire import pickles
 

@@ -14,7 +14,7 @@ from hypothesis import settings
 import penny
 import penny.scheduler
 from penny.by_value.names import set_names
-from penny.jobs import job as jobs
+from penny.jobs import running
 from penny.kernels import modules
 from penny.memory import memories
 from penny.mirror import mirror
@@ -73,7 +73,7 @@ def run(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     def call(function: Callable[..., Any], *args: Any) -> Any:
         with isolated():
-            return function(*args) if request.param == "outside" else jobs.run(function, args)
+            return function(*args) if request.param == "outside" else running.run(function, args)
 
     return call
 

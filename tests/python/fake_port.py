@@ -28,6 +28,7 @@ from penny.engines import current
 from penny.engines.pool.worker import Worker
 from penny.functions import forms
 from penny.functions.calls import split_call
+from penny.jobs import execution, running
 from penny.jobs import job as jobs
 from penny.kernels import modules
 from penny.wire import pickles
@@ -55,7 +56,7 @@ def isolated(worker: int | None = None) -> Iterator[None]:
     outer_home = modules.set_home(None)
     handler = signal.getsignal(signal.SIGUSR1)
     token = jobs.scope_now.set(None)
-    outside = jobs.Execution()
+    outside = execution.Execution()
     jobs._stale = 0
     jobs.attention = True
     jobs.checking = jobs.masked = jobs.noted = False
@@ -248,7 +249,7 @@ class FakePort:
             try:
                 function = forms.loads_function(self.table[task.entry][1])
                 arguments = pickles.loads(task.data)
-                result = jobs.run(function, arguments)
+                result = running.run(function, arguments)
                 task.outcome = pickles.dumps_result(pickles.qualified_name(function), result)
                 task.state = State.RETURNED
             except BaseException as error:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import penny
 from penny.bridge.numbers import CancelReason
 from penny.errors import Cancelled, PickleError
-from penny.jobs import job as jobs
+from penny.jobs import running
 from penny.loops import costs, kinds
 from penny.loops import loop as loops
 from penny.loops.calls import parallel_for, parallel_map, parallel_reduce, parallel_sort
@@ -93,7 +93,7 @@ def run(request, port):
     if request.param == "alone":
         return lambda function, *args: function(*args)
     if request.param == "check":
-        return lambda function, *args: jobs.run(function, args, check=True)
+        return lambda function, *args: running.run(function, args, check=True)
     if request.param == "unasked":
         return run
     port.thieves = 1_000_000
@@ -642,9 +642,9 @@ def test_offers_that_come_back_become_fewer(port):
 
 def test_check_sends_items_and_results_through_pickle():
     with pytest.raises(PickleError):
-        jobs.run(parallel_map, (id, [threading.Lock()] * 10), check=True)
+        running.run(parallel_map, (id, [threading.Lock()] * 10), check=True)
     with pytest.raises(PickleError):
-        jobs.run(parallel_map, (lambda x: threading.Lock(), range(10)), check=True)
+        running.run(parallel_map, (lambda x: threading.Lock(), range(10)), check=True)
 
 
 def test_loops_pickle_by_reference():

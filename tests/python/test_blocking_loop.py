@@ -181,6 +181,45 @@ def test_cancelled_comes_wherever_it_may(port, coroutine, event):
     assert len(places) > 1
 
 
+def test_a_loop_is_put_back_wherever_cancelled_comes():
+    """Where a function of Python's begins, that is: there the handler comes, as trace functions."""
+    places = set()
+    left = 0
+
+    def at(frame, event, _):
+        nonlocal left
+        if not jobs.masked and not blocking.holds_off(frame):
+            left -= 1
+            if left == 0:
+                places.add(frame.f_code.co_name)
+                raise penny.Cancelled
+
+    def work():
+        pass
+
+    loop = asyncio.new_event_loop()
+    for left in range(1, 10):  # noqa: B007 (`at` counts it down)
+        asyncio._set_running_loop(loop)
+        sys.settrace(at)
+        try:
+            outer = blocking.put_aside()
+            try:
+                work()
+            finally:
+                jobs.mask()
+                blocking.put_back(outer)
+        except penny.Cancelled:
+            pass
+        finally:
+            sys.settrace(None)
+            running = asyncio._get_running_loop()
+            asyncio._set_running_loop(None)
+        assert running is loop
+        assert not jobs.masked
+    loop.close()
+    assert places == {"put_aside", "set_mask", "work", "catch_up"}
+
+
 # -- Schedulers ----------------------------------------------------------------------------------
 
 

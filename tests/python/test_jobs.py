@@ -16,6 +16,7 @@ import pytest
 from fake_port import isolated
 
 import penny
+from penny.jobs import execution, outcomes, running
 from penny.jobs import job as jobs
 from penny.options import Options
 
@@ -100,7 +101,7 @@ def test_nothing_runs_before_its_join_in_a_task():
         job.join()
         assert job.begun() and job.done()
 
-    jobs.run(task)
+    running.run(task)
     assert ran == [1]
 
 
@@ -109,7 +110,7 @@ def test_outside_of_tasks_it_runs_at_once():
     job = penny.spawn(ran.append, 1)
     assert ran == [1] and job.done()
     assert penny.spawn(lambda: penny.spawn(lambda: 5).join()).join() == 5
-    assert not jobs.outside.unjoined and len(jobs.outside.jobs) == jobs.SENTINELS
+    assert not jobs.outside.unjoined and len(jobs.outside.jobs) == execution.SENTINELS
 
 
 def test_wait(run):
@@ -135,7 +136,7 @@ def test_a_withdrawn_job_never_runs():
         with pytest.raises(penny.Cancelled):
             job.join()
 
-    jobs.run(task)
+    running.run(task)
     assert ran == [2]
 
 
@@ -154,7 +155,7 @@ def test_join_raises_what_the_job_raised(error):
             other.join()
         return "went on"
 
-    assert jobs.run(task) == "went on"
+    assert running.run(task) == "went on"
 
 
 def test_a_keyboard_interrupt_outside_of_tasks_is_the_programs():
@@ -170,13 +171,13 @@ def test_jobs_nobody_joined_are_run_at_the_end():
         penny.spawn(lambda: penny.spawn(ran.append, 2))
         ran.append("end")
 
-    jobs.run(task)
+    running.run(task)
     assert ran == ["end", 2, 1]
 
 
 def test_their_failure_is_the_tasks():
     with pytest.raises(ValueError, match="1"):
-        jobs.run(lambda: penny.spawn(fail, ValueError(1)) and None)
+        running.run(lambda: penny.spawn(fail, ValueError(1)) and None)
 
 
 def test_several_failures_are_a_group():
@@ -185,7 +186,7 @@ def test_several_failures_are_a_group():
         penny.spawn(fail, TypeError(2))
 
     with pytest.raises(ExceptionGroup) as info:
-        jobs.run(task)
+        running.run(task)
     assert {type(each) for each in info.value.exceptions} == {ValueError, TypeError}
 
     def with_exit():
@@ -193,7 +194,7 @@ def test_several_failures_are_a_group():
         penny.spawn(fail, TypeError(2))
 
     with pytest.raises(BaseExceptionGroup):
-        jobs.run(with_exit)
+        running.run(with_exit)
 
 
 def test_the_first_joined_wins_and_the_others_are_attached():
@@ -202,7 +203,7 @@ def test_the_first_joined_wins_and_the_others_are_attached():
         first.join()
 
     with pytest.raises(ValueError, match="1") as info:
-        jobs.run(task)
+        running.run(task)
     assert "TypeError: other" in info.value.__notes__[0]
     (other,) = info.value.__penny_also__
     assert isinstance(other, TypeError)
@@ -217,7 +218,7 @@ def test_a_failure_that_was_joined_and_handled_is_forgotten():
                 job.join()
         return "well"
 
-    assert jobs.run(task) == "well"
+    assert running.run(task) == "well"
 
 
 def test_a_job_that_joins_itself():
@@ -229,7 +230,7 @@ def test_a_job_that_joins_itself():
         holder[0].join()
 
     with pytest.raises(RuntimeError, match="running below"):
-        jobs.run(task)
+        running.run(task)
 
 
 def test_jobs_do_not_pickle():
@@ -255,7 +256,7 @@ def test_tracebacks_keep_nothing_alive():
     gc.collect()
     gc.disable()
     try:
-        assert jobs.run(task)() is None
+        assert running.run(task)() is None
     finally:
         gc.enable()
 
@@ -267,7 +268,7 @@ def seconds(function, *args):
     best = float("inf")
     for _ in range(3):
         began = time.process_time()
-        jobs.run(function, args)
+        running.run(function, args)
         best = min(best, time.process_time() - began)
     return best
 
@@ -278,7 +279,7 @@ def test_joins_of_many_siblings_take_linear_time(step):
         js = [penny.spawn(int) for _ in range(n)]
         for i in range(n):
             js[i * step % n].join()
-        assert len(jobs.private) <= jobs.SENTINELS + 64
+        assert len(jobs.private) <= execution.SENTINELS + 64
 
     assert seconds(task, 40_000) < 50 * seconds(task, 4_000)
 
@@ -293,7 +294,7 @@ def test_stale_entries_do_not_pile_up():
             assert len(jobs.private) < 200
         first.join()
 
-    jobs.run(task)
+    running.run(task)
 
 
 def test_withdrawn_jobs_do_not_pile_up():
@@ -302,7 +303,7 @@ def test_withdrawn_jobs_do_not_pile_up():
             penny.spawn(int).cancel()
         assert len(jobs.private) < 200
 
-    jobs.run(task)
+    running.run(task)
 
 
 @pytest.fixture
@@ -341,7 +342,7 @@ def test_deep_recursion(deep_stack, siblings):
             other.join()
         return result + 1
 
-    assert deep_stack(jobs.run, down, (1572,)) == 1572
+    assert deep_stack(running.run, down, (1572,)) == 1572
 
 
 def test_too_deep_recursion(deep_stack):
@@ -360,7 +361,7 @@ def test_too_deep_recursion(deep_stack):
         assert not jobs.masked
         return penny.spawn(str, "goes on").join()
 
-    assert deep_stack(jobs.run, task) == "goes on"
+    assert deep_stack(running.run, task) == "goes on"
 
 
 def test_deep_in_the_stack_a_job_keeps_no_error(deep_stack):
@@ -403,22 +404,22 @@ def test_deep_in_the_stack_a_job_keeps_no_error(deep_stack):
         for in_order in True, False:
             some = ValueError("some")
             assert at(1, twice, some, in_order) == [some, some]
-            first, second = at(jobs.DEEP, twice, some, in_order)
+            first, second = at(outcomes.DEEP, twice, some, in_order)
             assert first is some
             with pytest.raises(RecursionError, match=r"not kept, .*: ValueError: some"):
                 raise second
-            first, second = at(jobs.DEEP, twice, penny.Cancelled(True), in_order)
+            first, second = at(outcomes.DEEP, twice, penny.Cancelled(True), in_order)
             assert first.same(second) and second.timed_out
-            first, second = at(jobs.DEEP, twice, Mute(), in_order)
+            first, second = at(outcomes.DEEP, twice, Mute(), in_order)
             assert type(first) is Mute and type(second) is RecursionError
         gc.collect()
         gc.disable()
         try:
-            return at(jobs.DEEP, watching)() is None
+            return at(outcomes.DEEP, watching)() is None
         finally:
             gc.enable()
 
-    assert deep_stack(jobs.run, task)
+    assert deep_stack(running.run, task)
 
 
 def fails():
@@ -458,16 +459,16 @@ def waits():
     "fail",
     [
         fails,
-        lambda: jobs.run(waits),
+        lambda: running.run(waits),
         lambda: fails_in_a_scope(1),
         lambda: fails_in_a_scope(2),
-        lambda: jobs.run(left_to_the_end),
+        lambda: running.run(left_to_the_end),
         withdrawn,
         interrupted,
     ],
 )
 def test_no_failure_leaves_a_cycle_deep_in_the_stack(monkeypatch, fail):
-    monkeypatch.setattr(jobs, "DEEP", 0)
+    monkeypatch.setattr(outcomes, "DEEP", 0)
 
     def task():
         job = penny.spawn(fail)
@@ -478,7 +479,7 @@ def test_no_failure_leaves_a_cycle_deep_in_the_stack(monkeypatch, fail):
     gc.disable()
     try:
         with contextlib.suppress(penny.Cancelled):
-            jobs.run(task)
+            running.run(task)
         assert gc.collect() == 0
     finally:
         gc.enable()
@@ -513,7 +514,7 @@ def test_a_spawn_with_too_little_stack_for_promotion():
         with Demanding(failing(RecursionError())):
             return penny.spawn(str, "joined").join()
 
-    assert jobs.run(task) == "joined"
+    assert running.run(task) == "joined"
 
 
 @pytest.mark.parametrize("spawn", [penny.spawn, lambda f: jobs.publish(f, ())])
@@ -527,7 +528,7 @@ def test_a_job_whose_spawn_raised_never_runs(spawn):
             spawn(lambda: ran.append(1))
         jobs.attention = False
 
-    jobs.run(task)
+    running.run(task)
     assert not ran
 
 
@@ -544,7 +545,7 @@ def test_a_job_that_a_join_without_stack_left_is_not_told():
             penny.spawn(overflow).join()
         return "caught"
 
-    assert jobs.run(task) == "caught"
+    assert running.run(task) == "caught"
 
 
 def test_an_overflow_that_nobody_was_told_of_is():
@@ -552,7 +553,7 @@ def test_an_overflow_that_nobody_was_told_of_is():
         penny.spawn(overflow).join()
 
     with pytest.raises(RecursionError):
-        jobs.run(lambda: penny.spawn(overflow_below) and None)
+        running.run(lambda: penny.spawn(overflow_below) and None)
 
 
 def test_a_join_with_too_little_stack_for_the_outcome(monkeypatch):
@@ -566,16 +567,16 @@ def test_a_join_with_too_little_stack_for_the_outcome(monkeypatch):
             older.join()
         assert older.done()
 
-    jobs.run(task)
+    running.run(task)
 
 
 def test_no_half_begun_execution_at_the_limit(deep_stack):
-    """`penny.jobs.job.run` at each of the last depths, until it fits."""
+    """`penny.jobs.running.run` at each of the last depths, until it fits."""
 
     def at(depth):
         if depth > 0:
             return at(depth - 1)
-        return jobs.run(int)
+        return running.run(int)
 
     def task():
         before = jobs.innermost
@@ -589,7 +590,7 @@ def test_no_half_begun_execution_at_the_limit(deep_stack):
             assert not jobs.masked
         return failed
 
-    assert 0 < deep_stack(jobs.run, task) < 40
+    assert 0 < deep_stack(running.run, task) < 40
 
 
 def test_a_scope_at_the_limit_leaves_no_job(deep_stack):
@@ -614,7 +615,7 @@ def test_a_scope_at_the_limit_leaves_no_job(deep_stack):
             assert not jobs.masked
         return failed
 
-    assert 0 < deep_stack(jobs.run, task) < 60
+    assert 0 < deep_stack(running.run, task) < 60
     assert not ran
 
 
@@ -636,13 +637,13 @@ def test_scopes_know_what_was_cancelled_deep_in_the_stack(deep_stack):
             jobs.catch_up()
 
     def task():
-        for depth in 1, jobs.DEEP:
+        for depth in 1, outcomes.DEEP:
             assert at(depth, own_cancel) == "after the scope"
             with pytest.raises(penny.Cancelled):
                 at(depth, interrupted)
         return True
 
-    assert deep_stack(jobs.run, task)
+    assert deep_stack(running.run, task)
 
 
 # -- Checking ------------------------------------------------------------------------------------
@@ -656,9 +657,9 @@ def test_check_sends_arguments_and_results_through_pickle():
         result = job.join()
         return result, result is shared
 
-    assert jobs.run(task, check=True) == ([1], False)
+    assert running.run(task, check=True) == ([1], False)
     assert shared == [] and not jobs.checking
-    assert jobs.run(task) == ([1], True)
+    assert running.run(task) == ([1], True)
 
 
 def shared_append(values):
@@ -676,7 +677,7 @@ def test_check_finds_what_cannot_be_pickled():
             job.join()
         return before
 
-    jobs.run(task, check=True)
+    running.run(task, check=True)
 
 
 def test_check_outside_of_tasks():
@@ -691,9 +692,9 @@ def test_check_outside_of_tasks():
 
 
 def test_run_gives_the_result_or_raises():
-    assert jobs.run(int, ("101",), {"base": 2}) == 5
+    assert running.run(int, ("101",), {"base": 2}) == 5
     with pytest.raises(ZeroDivisionError):
-        jobs.run(lambda: 1 // 0)
+        running.run(lambda: 1 // 0)
 
 
 def test_callbacks_at_the_end():
@@ -701,13 +702,13 @@ def test_callbacks_at_the_end():
 
     def task():
         job = penny.spawn(order.append, "job")
-        jobs.at_end(lambda: order.append("callback") or job.join())
+        running.at_end(lambda: order.append("callback") or job.join())
         order.append("function")
 
-    jobs.run(task)
+    running.run(task)
     assert order == ["function", "callback", "job"]
     with pytest.raises(RuntimeError):
-        jobs.at_end(print)
+        running.at_end(print)
 
 
 def test_published_jobs_are_jobs_where_there_is_no_pool(run):
@@ -716,7 +717,7 @@ def test_published_jobs_are_jobs_where_there_is_no_pool(run):
 
 def test_cancelled_outside():
     assert not penny.cancelled()
-    assert not jobs.run(penny.cancelled)
+    assert not running.run(penny.cancelled)
 
 
 def test_repr():
@@ -736,6 +737,6 @@ def test_repr():
             failing.join()
         seen.append(repr(failing))
 
-    jobs.run(task)
+    running.run(task)
     assert seen[0].startswith("<Job test_jobs.test_repr")
     assert seen[1:] == ["<Job, running>", "<Job, returned>", "<Job, raised ValueError>"]

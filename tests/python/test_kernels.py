@@ -23,6 +23,7 @@ from penny.bridge import javascript as _bridge
 from penny.bridge.numbers import CancelReason, Outcome, Reason
 from penny.engines.pool.client import SharedEngine, Waiting
 from penny.jobs import job as jobs
+from penny.jobs import running
 from penny.kernels import kernel as kernels
 from penny.kernels import modules
 from penny.loops import calls as loops
@@ -351,7 +352,7 @@ def test_wrong_arguments_are_an_error_where_a_kernel_is_spawned(k, x):
             penny.spawn(k.saxpy, 1.0, [1.0], x)
         return penny.spawn(abs, -1).join()
 
-    assert jobs.run(spawns) == 1
+    assert running.run(spawns) == 1
 
 
 def test_spawn_looks_for_kernels_once_there_are_any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import decimal
 import logging
 import pickle
@@ -14,7 +15,7 @@ from fake_port import FakePort, State
 
 import penny
 from penny.bridge.numbers import CancelReason, Flag, Reason
-from penny.engines.pool import promotion
+from penny.engines.pool import doorbell, promotion
 from penny.jobs import job as jobs
 from penny.mirror import headers, mirror, settings
 from penny.options import Options
@@ -52,8 +53,8 @@ def fail(value):
 def run_on_top(take):
     """Run a task as a join does that helps."""
     jobs.masked = True
-    jobs.public.identify()
-    jobs.public._run_task(take())
+    jobs.public.promoter.identify()
+    jobs.public.doorbell._run_task(take())
     jobs.masked = False
 
 
@@ -94,7 +95,7 @@ def test_as_many_jobs_are_promoted_as_workers_are_hungry():
 
 def test_a_thief_that_is_soon_back_gets_more_at_once(monkeypatch):
     seconds = [0.0]
-    monkeypatch.setattr(promotion.time, "perf_counter", lambda: seconds[0])
+    monkeypatch.setattr(doorbell.time, "perf_counter", lambda: seconds[0])
 
     def task():
         js = [penny.spawn(note, i) for i in range(200)]
@@ -357,6 +358,30 @@ def test_a_full_stack_leaves_the_request_to_the_next_spawn():
 
     assert port.run(task) == 1
     assert len(port.promoted) == 1
+
+
+def test_the_handler_fails_at_no_depth_where_it_can_be_called():
+    frames = []
+
+    def at(depth):
+        nonlocal frames
+        if depth:
+            return at(depth - 1)
+        try:
+            jobs.on_doorbell(signal.SIGUSR1, None)
+        except RecursionError as error:  # no calls here
+            frames += [error.__traceback__.tb_next]
+
+    def task():
+        job = penny.spawn(note, 1)
+        for depth in range(sys.getrecursionlimit() - 300, sys.getrecursionlimit()):
+            port.prepare_ring()
+            with contextlib.suppress(RecursionError):
+                at(depth)
+        return job.join()
+
+    assert port.run(task) == 1
+    assert frames == [None]
 
 
 # -- Joining -------------------------------------------------------------------------------------
@@ -942,6 +967,6 @@ def test_a_job_killed_by_the_ladder_is_cancelled():
 
 def test_the_handler_belongs_to_the_signal():
     def task():
-        return signal.getsignal(signal.SIGUSR1) == jobs.public.on_doorbell
+        return signal.getsignal(signal.SIGUSR1) == jobs.on_doorbell
 
     assert port.run(task)

@@ -25,11 +25,13 @@ from hypothesis import strategies as st
 
 import penny
 from penny.bridge.numbers import CancelReason, Reason
-from penny.engines.pool import promotion, worker
+from penny.engines.pool import doorbell, joining, places, promotion, worker
+from penny.jobs import execution, outcomes, running, scopes
 from penny.jobs import job as jobs
-from penny.jobs import scopes
 
-TRACED = {jobs.__file__, scopes.__file__, promotion.__file__, worker.__file__}
+JOBS = jobs, execution, outcomes, running, scopes
+POOL = doorbell, joining, places, promotion, worker
+TRACED = {each.__file__ for each in (*JOBS, *POOL)}
 
 port = FakePort()
 runs: list[object] = []
@@ -86,7 +88,7 @@ def request(frame: FrameType) -> None:
     if jobs.public is None:  # in a thief
         return
     port.prepare_ring(Reason.STEAL, thieves=port.thieves + 1)
-    jobs.public.on_doorbell(signal.SIGUSR1, frame)
+    jobs.on_doorbell(signal.SIGUSR1, frame)
 
 
 def mark(value):
@@ -200,7 +202,7 @@ def run_interrupted(
 
 def serially(program: Callable[[], Any]) -> tuple[Any, ...]:
     with isolated():
-        return outcome(lambda: jobs.run(program))
+        return outcome(lambda: running.run(program))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -291,7 +293,7 @@ def test_requests_during_an_urgent_task_on_top_of_a_join():
         if jobs.public is not None:
             port.submit(urgent, interactive=True)
             port.prepare_ring(Reason.URGENT | Reason.STEAL)
-            jobs.public.on_doorbell(signal.SIGUSR1, frame)
+            jobs.on_doorbell(signal.SIGUSR1, frame)
 
     for program in (in_order, out_of_order, nested, in_a_scope):
         expected = serially(program)
@@ -341,7 +343,7 @@ def cancel(frame: FrameType) -> None:
         return
     port.tasks[port.stack[0]].asked = CancelReason.ASKED
     port.prepare_ring(Reason.CANCEL)
-    jobs.public.on_doorbell(signal.SIGUSR1, frame)
+    jobs.on_doorbell(signal.SIGUSR1, frame)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

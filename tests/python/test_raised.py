@@ -19,8 +19,7 @@ from penny.by_value.exception_parts import ARGS, notes_of
 from penny.by_value.exception_state import can_be_shown
 from penny.functions.chunks import ChunkCall
 from penny.hints.files import explained
-from penny.jobs import job as jobs
-from penny.jobs import tracebacks
+from penny.jobs import outcomes, tracebacks
 from penny.wire.exceptions import dumps_exception, loads_exception
 
 LOCK = threading.Lock()
@@ -581,7 +580,7 @@ def test_an_exception_that_is_its_own_argument():
     assert arrived.args == (arrived,) and type(arrived.__cause__.cause) is KeyError
     assert arrived.__cause__.text.endswith("\nSyntaxError: <its __str__ failed>\n")
     beside = ValueError()
-    jobs.attach(beside, error)
+    outcomes.attach(beside, error)
     assert beside.__notes__[0].endswith("failed, too: SyntaxError: <its __str__ failed>)")
     arrived = travelled(within(ValueError("first"), 5000, ValueError))
     assert type(arrived.args[0].args[0]) is ValueError and "failed" in arrived.__cause__.text
@@ -756,10 +755,10 @@ def test_nothing_is_asked_of_an_exceptions_class(error):
 
     # What the worker does to it, and what the submitter does.
     raised(deep, 100)
-    assert jobs.without_frame(error) is error
+    assert outcomes.without_frame(error) is error
     tracebacks.shorten(error)
     assert len(tracebacks.entries_of(error)) == tracebacks.KEPT
-    jobs.attach(error, KeyError("other"))
+    outcomes.attach(error, KeyError("other"))
     arrived = explained(travelled(error))
     assert type(arrived) is type(error)
     assert ARGS.__get__(arrived) == ARGS.__get__(error)

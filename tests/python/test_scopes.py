@@ -8,8 +8,8 @@ import pickle
 import pytest
 
 import penny
+from penny.jobs import execution, running, scopes
 from penny.jobs import job as jobs
-from penny.jobs import scopes
 
 
 def fail(error):
@@ -24,7 +24,7 @@ def test_all_jobs_have_ended_when_it_ends(run):
             for i in range(3):
                 scope.spawn(ran.append, i)
         assert sorted(ran) == [0, 1, 2]
-        assert len(jobs.private) == jobs.SENTINELS
+        assert len(jobs.private) == execution.SENTINELS
 
     run(task)
 
@@ -153,7 +153,7 @@ def test_cancel_before_they_began():
                 job.join()
         return "after"
 
-    assert jobs.run(task) == "after"
+    assert running.run(task) == "after"
     assert ran == ["block goes on"]
 
 
@@ -211,7 +211,7 @@ def test_a_cancelled_outer_scope_is_told():
             with penny.scope() as inner:
                 return inner.cancelled, penny.cancelled()
 
-    assert jobs.run(task) == (True, True)
+    assert running.run(task) == (True, True)
 
 
 def test_a_scope_is_for_one_block():

@@ -11,6 +11,7 @@ from fake_port import FakePort, State
 import penny
 from penny.bridge.numbers import CancelReason
 from penny.jobs import job as jobs
+from penny.jobs import running
 from penny.options import DEFAULT
 from penny.wire.exceptions import dumps_exception
 
@@ -434,7 +435,7 @@ def test_callbacks_submit_and_wait_for_one_another(port):
         pair = [submit(double, n) for n in (100, 101)]
         pair[1].add_done_callback(lambda _: values.setdefault("first", pair[0].result()))
         assert pair[1].result() == 202
-        jobs.at_end(lambda: seen.append(values))
+        running.at_end(lambda: seen.append(values))
         return values["first"]
 
     seen = []

@@ -647,7 +647,7 @@ class SharedEngine:
             try:
                 self._port.close().then(javascript.once(lambda _: self._finish_closing()))
             finally:
-                jobs.masked = True
+                jobs.mask()
                 blocking.put_back(outer)
 
     def _finish_closing(self) -> bool:

@@ -2,7 +2,7 @@
 
 Where tasks come from, and sleep, is the core's (`wasm_core/jobs/stealing.c`). Here is what Python
 adds: the function by its serial, arguments and outcomes as pickles. What tasks spawn is in
-`penny.jobs.job`, and what other workers want of them in `penny.engines.pool.promotion`.
+`penny.jobs.job`, and what other workers want of them in `penny.engines.pool.doorbell`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from penny.engines.inside import OwnJobs, TaskEngine
 from penny.engines.pool import output
 from penny.engines.pool.abilities import ABILITIES, NAME
 from penny.engines.pool.output import stderr, stdout
-from penny.engines.pool.promotion import PARCEL_BYTES, Promoter
+from penny.engines.pool.promotion import PARCEL_BYTES
+from penny.engines.pool.public import PublicTasks
 from penny.engines.recorder import shown_name
 from penny.event_loops import blocking, conditions
 from penny.functions.cache import FunctionCache
 from penny.jobs import job as jobs
 from penny.jobs import tracebacks
-from penny.jobs.job import Execution
+from penny.jobs.execution import SENTINELS, Execution
+from penny.jobs.outcomes import without_frame
+from penny.jobs.running import finish
 from penny.kernels import modules
 from penny.memory import memories
 from penny.mirror import headers, mirror, returning, settings, surroundings
@@ -78,23 +81,24 @@ class Worker:
         self._outbox = memoryview(bytearray(OUTBOX_BYTES))
         parcel = bytearray(PARCEL_BYTES)
         self._port = open_port(self._inbox, self._outbox.obj, parcel)  # type: ignore[arg-type]
-        self._promoter = Promoter(self._port, self._inbox, parcel, self._run_nested)
+        self._public = PublicTasks(
+            self._port, self._inbox, parcel, self._run_nested, self._header_of
+        )
         self._traced = self._port.traced
         self._functions = FunctionCache()
-        self._functions.forgotten = self._promoter.unloaded  # type: ignore[method-assign]
+        self._functions.forgotten = self._public.places.unloaded  # type: ignore[method-assign]
         self._mirror = mirror.start(self._bundle)
         self._mirror.on_change = self._functions.set_aside
         self._mirror.apply_surroundings = surroundings.apply
         self._mirror.apply_settings = settings.apply
         set_names(returning.Results(self._mirror))
-        self._promoter.header_of = self._header_of
 
     def run(self) -> None:
         """Run tasks until the scheduler stops."""
-        jobs.masked = True
+        jobs.mask()
         execution = Execution()
         jobs.enter(execution)
-        self._promoter.install()
+        self._public.install()
         port = self._port
         engine = TaskEngine(port, memories.attach(port.arrays), NAME, ABILITIES)
         current.attach(engine)
@@ -122,7 +126,7 @@ class Worker:
             jobs.scope_now.reset(outer_scope)
             if self._mirror.around != around:
                 self._put_back(around, context)
-            self._promoter.read_demand()
+            self._public.doorbell.read_demand()
 
     def _put_back(self, around: dict[str, headers.Item], context: Any) -> None:
         """Have surroundings and settings as they were before a task ran on top of this one."""
@@ -133,12 +137,12 @@ class Worker:
 
     def _run_above_kernel(self, task: int) -> None:
         """Run a task on top of a kernel that a task's own code has called, and that waits."""
-        masked, jobs.masked = jobs.masked, True
+        outer_mask = jobs.set_mask(True)
         try:
-            self._promoter.identify()
+            self._public.promoter.identify()
             self._run_nested(self._port.begin(task))
         finally:
-            jobs.masked = masked
+            jobs.set_mask(outer_mask)
 
     def _finish(self, raised: int, size: int) -> int:
         self._port.finish(raised, size)
@@ -191,9 +195,9 @@ class Worker:
                     jobs.masked = True
                 except BaseException as raised:  # its outcome, even if it is a SystemExit
                     jobs.masked = True
-                    error = jobs.without_frame(raised)
-            if len(execution.jobs) > jobs.SENTINELS or execution.touched:
-                error = jobs.finish(execution, error)
+                    error = without_frame(raised)
+            if len(execution.jobs) > SENTINELS or execution.touched:
+                error = finish(execution, error)
                 execution.reset()
             data: Any = b""
             if error is None:
@@ -205,7 +209,7 @@ class Worker:
                     except Exception:
                         data = pack_result(qualified_name(function), result)
                 except BaseException as raised:
-                    error = jobs.without_frame(raised)
+                    error = without_frame(raised)
             if error is not None:
                 data = pack_exception(error)
             if stdout.held or stderr.held:  # what is printed is out before the result is
@@ -238,7 +242,7 @@ class Worker:
         """The innermost task's function, unpickled if it is new here."""
         function = self._functions.load(serial, lambda: self._port.function().to_bytes())
         header = self._functions.header(serial)
-        self._promoter.loaded(function, self._port.entry(), serial, header)
+        self._public.places.loaded(function, self._port.entry(), serial, header)
         if self._traced:
             self._port.name_function(serial, shown_name(function))
         return function

@@ -1,4 +1,4 @@
-"""The pages: links lead somewhere, files that are named exist, and no room is forgotten."""
+"""Links of pages lead somewhere, files that pages and sources name exist, no room is forgotten."""
 
 import os
 import re
@@ -16,6 +16,8 @@ ELSEWHERE = {"manifest.json", "math.h"}
 
 LINK = re.compile(r"\[[^]\n]*\]\(([^)\s]+)\)")
 NAME = re.compile(r"`([\w./-]+\.(?:py|js|mjs|c|h|pml|md|toml|cjs|json))`")
+TREE = r"(?:docs|examples|models|penny|scripts|tests|wasm_core|web)"
+SOURCE = re.compile(TREE + r"(?:/[\w.]+)+\.(?:py|js|mjs|c|h|pml|md)\b")
 
 
 def files() -> Iterator[Path]:
@@ -26,6 +28,7 @@ def files() -> Iterator[Path]:
 
 FILES = sorted(files())
 PAGES = [str(each) for each in FILES if each.suffix == ".md"]
+SOURCES = [each for each in FILES if each.suffix in {".py", ".js", ".mjs", ".c", ".h", ".pml"}]
 ENDS = {"/".join(each.parts[-n:]) for each in FILES for n in range(1, len(each.parts) + 1)}
 
 
@@ -55,6 +58,17 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_files_that_are_named_exist(page: str) -> None:
     named = set(NAME.findall(prose(page))) - ELSEWHERE
     assert {each for each in named if each.removeprefix("./") not in ENDS} == set()
+
+
+def test_files_that_sources_name_exist() -> None:
+    missing = {
+        (str(file), name)
+        for file in SOURCES
+        if file.parts[0] in {"examples", "models", "penny", "scripts", "web"}
+        for name in SOURCE.findall((ROOT / file).read_text())
+        if name not in ENDS
+    }
+    assert missing == set()
 
 
 def test_every_room_is_in_the_table_of_the_architecture() -> None:

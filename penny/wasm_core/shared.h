@@ -245,7 +245,7 @@ static inline struct kernel_payload *payload_of(struct task *task) {
   return (struct kernel_payload *)task->inline_payload;
 }
 
-/* ---- arrays (arrays.c, arrays.md) ---------------------------------------------------------------- */
+/* ---- arrays (arrays.c, memory/README.md) ------------------------------------------------------------ */
 
 /* An entry of the array table; its number is its index + 1. */
 enum array_state {

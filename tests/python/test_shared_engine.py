@@ -347,7 +347,7 @@ async def test_its_futures_are_awaited():
     assert await future == 2
 
 
-# -- Others in between: see test_delivery_properties.py, and docs/delivery.md ----------------------
+# -- Others in between: test_delivery_properties.py, and web/penny/tasks/README.md -----------------
 
 
 def test_a_callback_waits_for_a_later_one_of_its_batch(engine):

@@ -2,7 +2,7 @@
 
 Each call has one outcome, so each future has one right value, or was cancelled. They are played
 wherever futures are completed: by a script, by a coroutine task, inside a task. See
-docs/delivery.md and tests/browser/test_callbacks.py.
+web/penny/tasks/README.md and tests/browser/test_callbacks.py.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 /* Shared arrays: blocks of elements that all participants see, and when they are freed. The protocol, and
- * what could go wrong: arrays.md. Model: models/arrays.pml.
+ * what could go wrong: memory/README.md. Model: models/arrays.pml.
  *
  * An array lives while a participant holds it or a slot carries it. Nothing is counted: the participants' bits
  * and the slots' lists are all there is, so whoever dies leaves nothing half counted. Whoever lets go of an array

@@ -1,6 +1,6 @@
 // Random programs for a client (web/penny/tasks/client.js), against an oracle: whoever is handed an outcome submits, withdraws,
 // collects, refuses, keeps slots and throws, and more tasks end meanwhile. Each outcome is handed over once, to
-// whose call it is of. PENNY_FUZZ says how many programs, PENNY_SEED where they begin. See docs/delivery.md.
+// whose call it is of. PENNY_FUZZ says how many programs, PENNY_SEED where they begin. See web/penny/tasks/README.md.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 

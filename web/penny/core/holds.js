@@ -1,5 +1,5 @@
 // Arrays in shared memory, for one participant: which it holds, and what its slots carry. The protocol is the
-// core's (penny/wasm_core/memory/arrays.md); what is added here is a count of its own holders, since a participant
+// core's (penny/wasm_core/memory/README.md); what is added here is a count of its own holders, since a participant
 // holds an array once in shared memory however many objects it has for it.
 import * as L from './layout.js';
 

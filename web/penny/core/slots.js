@@ -1,5 +1,5 @@
 // The payload of a task: arguments, then the outcome. A small one lies in the task's slot, a large one in a block of
-// the heap, and with either the slot carries the arrays that it refers to (penny/wasm_core/memory/arrays.md).
+// the heap, and with either the slot carries the arrays that it refers to (penny/wasm_core/memory/README.md).
 import * as L from './layout.js';
 import {copyBytes, writePieces} from './payload.js';
 

@@ -3,7 +3,7 @@
 // Pyodide's memory, so bytes cross the bridge without becoming objects.
 //
 // A record in the inbox: a struct arrival (numbers.h); then the payload, padded to a multiple of 4. What lies in the
-// inbox is a batch; it stays until Python has said that it has taken it: docs/delivery.md.
+// inbox is a batch; it stays until Python has said that it has taken it: web/penny/tasks/README.md.
 import {entryAt} from '../core/core.js';
 import * as L from '../core/layout.js';
 import {Outcome} from '../core/layout.js';

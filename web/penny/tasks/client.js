@@ -1,6 +1,6 @@
 // A client's half of a task's life: submission (back-pressure: deferred.js), and collection of outcomes (how it hears
 // of them: listening.js). Nothing here blocks but wait(), which only a host worker may call. The states of a call, and
-// why nothing that a receiver does can make an outcome reach another's call: docs/delivery.md.
+// why nothing that a receiver does can make an outcome reach another's call: web/penny/tasks/README.md.
 import {clientParticipant} from '../core/core.js';
 import {CorruptionError} from '../core/corruption.js';
 import * as L from '../core/layout.js';

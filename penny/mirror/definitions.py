@@ -33,7 +33,7 @@ __all__ = ["Definitions"]
 
 
 VERSIONS = 1 << 14
-"""Functions and classes whose versions are remembered; then of those that are still here."""
+"""Functions and classes whose versions are remembered; beyond, of those that are here."""
 
 
 class _Part:

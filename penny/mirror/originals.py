@@ -29,7 +29,7 @@ __all__ = ["Originals", "Submission"]
 
 
 REMEMBERED = 256
-"""Combinations of definitions whose header is kept."""
+"""Combinations of definitions whose header is kept: each keeps its values in the function table."""
 
 
 class Originals:

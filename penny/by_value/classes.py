@@ -185,6 +185,7 @@ def _knowing(cls: type) -> list[type]:
 
 
 _HEAP_TYPE = 1 << 9
+"""CPython's `Py_TPFLAGS_HEAPTYPE`: a class that was made while the program runs."""
 
 
 def _type_of_c(cls: type) -> Any:

@@ -154,7 +154,7 @@ class Pending:
         self._setters.append(setter)
 
     def settle(self, value: Any) -> bool:
-        """It is there. False: this was put where nobody can put the data in its place."""
+        """Put the data where this stands for it. False: this is where nobody can replace it."""
         for setter in self._setters:
             setter(value)
         return bool(self._setters)

@@ -90,10 +90,8 @@ class Around:
                 value, sending, top=False, names={}, refer=sending.refer_to, busy={}
             )
         made = Definition(settings.item, None)
-        made.refers, made.names, made.absent = sending.refers, sending.names, sending.absent
-        made.modules, made.wide = sending.modules, sending.wide
+        made.uses = sending.uses
         Closure(self._definitions).add_around(made)
         settings.holds += arrays
-        for of in "refers", "names", "absent", "modules", "wide":
-            getattr(settings, of).update(getattr(made, of))
+        settings.uses.update(made.uses)
         return form

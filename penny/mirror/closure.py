@@ -84,15 +84,15 @@ class Closure:
         if entry in self._met:
             return
         self._met.add(entry)
-        for key in definition.absent:
+        for key in definition.uses.absent:
             self.add_absent(key)
-        self.modules.update(definition.modules)
-        self.wide.update(definition.wide)
+        self.modules.update(definition.uses.modules)
+        self.wide.update(definition.uses.wide)
         path = f"{path}global {definition.item.name}: "
-        for each in list(definition.refers.values()):
+        for each in list(definition.uses.refers.values()):
             if each is not definition:
                 self.add(each, path)
-        for key, own in list(definition.names.items()):
+        for key, own in list(definition.uses.names.items()):
             self.add_name(key, hard and own, path)
         # After what it needs: loading it may run code of the program's, as `__setstate__`.
         self.items[entry] = item, definition

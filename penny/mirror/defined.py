@@ -18,7 +18,7 @@ DEFINED = "penny.mirror.defined."
 """Before the name, in the `__module__` of what was defined."""
 
 SOURCES = 256
-"""Sources whose modules are kept."""
+"""Sources whose modules are kept: a page may make a source for each call."""
 
 _SOURCE = "__penny_source__"
 

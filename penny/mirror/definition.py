@@ -7,11 +7,37 @@ from typing import Any
 from penny.by_value.watching import Watch
 from penny.mirror.headers import GONE, Item
 
-__all__ = ["Definition", "Key", "never"]
+__all__ = ["Definition", "Key", "Uses", "never"]
 
 
 Key = tuple[str, str]
 """Of a name: that of its module, and it."""
+
+
+class Uses:
+    """What a pickle uses of the submitter's modules.
+
+    Attributes:
+        refers: Definitions that it refers to, by number.
+        names: Names that its functions look up; whether they are lost without them.
+        absent: Names that were not there.
+        modules: Keys of modules that it refers to as such.
+        wide: Keys of modules whose names it asks for by text, and the names that they had.
+    """
+
+    __slots__ = ("absent", "modules", "names", "refers", "wide")
+
+    def __init__(self) -> None:
+        self.refers: dict[int, Definition] = {}
+        self.names: dict[Key, bool] = {}
+        self.absent: dict[Key, None] = {}
+        self.modules: dict[str, None] = {}
+        self.wide: dict[str, frozenset[str]] = {}
+
+    def update(self, others: Uses) -> None:
+        """Use what the others use, too."""
+        for each in self.__slots__:
+            getattr(self, each).update(getattr(others, each))
 
 
 class Definition:
@@ -20,11 +46,7 @@ class Definition:
     Attributes:
         item: What headers say of it.
         value: The value; kept, so that nothing else can have its identity.
-        refers: Definitions whose values it contains.
-        names: Names that its code looks up; whether it is lost without them.
-        absent: Names that were not there.
-        modules: Keys of modules that it refers to as such.
-        wide: Keys of modules whose names it asks for by text, and the names that they had.
+        uses: What it uses.
         watch: Whether it has changed within; None: it can't.
         doubtful: Whether it may have changed unnoticed.
         digest: Of its pickled form.
@@ -32,28 +54,20 @@ class Definition:
     """
 
     __slots__ = (
-        "absent",
         "digest",
         "doubtful",
         "form",
         "holds",
         "item",
-        "modules",
-        "names",
-        "refers",
+        "uses",
         "value",
         "watch",
-        "wide",
     )
 
     def __init__(self, item: Item, value: Any) -> None:
         self.item = item
         self.value = value
-        self.refers: dict[int, Definition] = {}
-        self.names: dict[Key, bool] = {}
-        self.absent: dict[Key, None] = {}
-        self.modules: dict[str, None] = {}
-        self.wide: dict[str, frozenset[str]] = {}
+        self.uses = Uses()
         self.watch: Watch | None = None
         self.doubtful = False
         self.digest = b""

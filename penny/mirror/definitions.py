@@ -33,7 +33,7 @@ __all__ = ["Definitions"]
 
 
 VERSIONS = 1 << 14
-"""Functions and classes whose versions are remembered; then of those that are still here."""
+"""Functions and classes whose versions are remembered; beyond, of those that are here."""
 
 
 class _Part:
@@ -148,12 +148,12 @@ class Definitions:
         if (
             same is not None
             and made.digest == same.digest
-            and made.refers.keys() == same.refers.keys()
+            and made.uses.refers.keys() == same.uses.refers.keys()
         ):
             same.watch, same.doubtful = made.watch, False
-            same.names, same.absent = made.names, made.absent
+            made.uses.refers = same.uses.refers
+            same.uses = made.uses
             module.definitions[name] = same
-            same.modules, same.wide = made.modules, made.wide
             return same
         self.keep(made)
         return made
@@ -163,14 +163,14 @@ class Definitions:
         made = module.definitions.pop(name, None)
         for other in self.modules.values():
             for each, definition in list(other.definitions.items()):
-                if made is not None and made.item.uid in definition.refers:
+                if made is not None and made.item.uid in definition.uses.refers:
                     del other.definitions[each]
 
     def _are_absent(self, definition: Definition) -> bool:
         """Whether names that were not there when it was pickled still are not."""
         return all(
-            name not in self.modules[key].namespace for key, name in definition.absent
-        ) and self.modules.are_all(definition.wide)
+            name not in self.modules[key].namespace for key, name in definition.uses.absent
+        ) and self.modules.are_all(definition.uses.wide)
 
     def _known_as(self, module: Module, name: str) -> Key | None:
         """Another name of the module's for a value, by which workers have it already."""
@@ -215,8 +215,7 @@ class Definitions:
                 )
             made.form = form
             made.holds += arrays
-            made.refers, made.names, made.absent = sending.refers, sending.names, sending.absent
-            made.modules, made.wide = sending.modules, sending.wide
+            made.uses = sending.uses
             if type(value) is not ModuleType:
                 made.watch = Watch(value)
         made.digest = hashlib.sha256(made.form).digest()
@@ -272,14 +271,12 @@ class Definitions:
                 del self.building[-len(names) :]
         whole = Definition(Item(module.key, None, identities.next_uid(), 1, 0, b""), values)
         whole.form, whole.holds = form, list(arrays)
-        whole.refers, whole.names = sending.refers, sending.names
-        whole.absent, whole.modules = sending.absent, sending.modules
-        whole.wide = sending.wide
+        whole.uses = sending.uses
         self.keep(whole)
         for i, (each, value) in enumerate(zip(names, values, strict=True)):
             made = module.definitions[each]
             made.form = pickle.dumps(_Part(whole.item.uid, i), PROTOCOL)
-            made.refers = {whole.item.uid: whole}
+            made.uses.refers = {whole.item.uid: whole}
             made.watch = Watch(value)
             made.digest = made.form
             self.keep(made)

@@ -41,7 +41,8 @@ GONE = b"gone"
 """The form of a name that the submitter has deleted."""
 
 REMEMBERED = 256
-"""Headers that are remembered: what they say, and as seen to."""
+"""Headers that are remembered: what they say, and as seen to. A program that makes a
+function for each task has one for each."""
 
 
 class Item(NamedTuple):

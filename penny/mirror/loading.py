@@ -44,7 +44,8 @@ class Loader:
     """
 
     KEPT = 1024
-    """Functions and classes that are kept although their names have others now."""
+    """Values that are kept by their numbers although names have others now: older tasks may need
+    them, and a notebook that defines its functions anew would else fill the memory."""
 
     def __init__(
         self, bundles: FetchedBundles, named: Callable[[str, str, Item, Any], None]

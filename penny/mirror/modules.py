@@ -65,7 +65,8 @@ def everywhere(module: ModuleType) -> bool:
 
 
 APART = 1024
-"""Namespaces that are known without being in `sys.modules`, as `exec` is given them."""
+"""Namespaces that are known without being in `sys.modules`, as `exec` is given them. Being
+known keeps one alive, so there is an end to it."""
 
 _apart: deque[int] = deque()
 

@@ -17,6 +17,7 @@ from typing import Any
 from penny.mirror.around import Around, Surroundings
 from penny.mirror.bundles import Bundles, Stored
 from penny.mirror.closure import Closure
+from penny.mirror.definition import Uses
 from penny.mirror.definitions import Definitions
 from penny.mirror.headers import OFFERS, SETTINGS, SURROUNDINGS
 from penny.mirror.modules import Modules
@@ -28,7 +29,7 @@ __all__ = ["Originals", "Submission"]
 
 
 REMEMBERED = 256
-"""Combinations of definitions whose header is kept."""
+"""Combinations of definitions whose header is kept: each keeps its values in the function table."""
 
 
 class Originals:
@@ -82,17 +83,18 @@ class Originals:
         Raises:
             PickleError: Something of it can't travel; says what needs it.
         """
+        uses = sending.uses
         roots = (
-            tuple(sending.refers),
-            tuple(sending.names.items()),
-            tuple(sending.absent),
-            tuple(sending.modules),
-            tuple(sending.wide.items()),
+            tuple(uses.refers),
+            tuple(uses.names.items()),
+            tuple(uses.absent),
+            tuple(uses.modules),
+            tuple(uses.wide.items()),
             entry,
         )
         needs = self._remembered.get(roots)
         if needs is None or not needs.fresh():
-            needs = self._gather(sending, entry)
+            needs = self._gather(uses, entry)
             self._remembered[roots] = needs
             self._tidy()
         return needs
@@ -105,16 +107,16 @@ class Originals:
                 self._remembered[roots] = needs
         self.modules.tidy()
 
-    def _gather(self, sending: Submission, entry: bool) -> Needs:
+    def _gather(self, uses: Uses, entry: bool) -> Needs:
         closure = Closure(self._definitions)
-        for definition in sending.refers.values():
+        for definition in uses.refers.values():
             closure.add(definition, "")
-        for name, hard in sending.names.items():
+        for name, hard in uses.names.items():
             closure.add_name(name, hard, "")
-        for absent in sending.absent:
+        for absent in uses.absent:
             closure.add_absent(absent)
-        closure.modules.update(sending.modules)
-        closure.wide.update(sending.wide)
+        closure.modules.update(uses.modules)
+        closure.wide.update(uses.wide)
         version = self._around.version() if entry else 0
         for around in self._around.now(version) if version else ():
             closure.add_around(around)
@@ -150,7 +152,8 @@ class Submission(Sending):
 
     def header(self) -> bytes:
         """See `by_value.names.Pickling`."""
-        if not (self.refers or self.names or self.absent or self.modules or self.entry):
+        uses = self.uses
+        if not (uses.refers or uses.names or uses.absent or uses.modules or self.entry):
             return b""
         self.needs = self._originals.gather(self, self.entry)
         self._originals.used.append(self.needs)

@@ -13,7 +13,7 @@ from typing import Any
 
 from penny.by_value.code_names import attribute_names
 from penny.by_value.names import is_importable
-from penny.mirror.definition import Definition, Key
+from penny.mirror.definition import Definition, Key, Uses
 from penny.mirror.mirror import refer
 from penny.mirror.modules import Modules, home_of
 from penny.mirror.values import BY_NAME, is_larger
@@ -32,11 +32,7 @@ class Sending:
         building: Names whose definitions are being pickled, outermost first.
 
     Attributes:
-        refers: Definitions that it refers to, by number.
-        names: Names that its functions look up; whether they are lost without them.
-        absent: Names that were not there.
-        modules: Keys of modules that it refers to as such.
-        wide: Keys of modules whose names it asks for by text, and the names that they had.
+        uses: What it uses of modules that workers lack.
         taken_along: Functions and classes in it that go by value.
     """
 
@@ -49,11 +45,7 @@ class Sending:
         self._modules = modules
         self._definition = definition
         self._building = building
-        self.refers: dict[int, Definition] = {}
-        self.names: dict[Key, bool] = {}
-        self.absent: dict[Key, None] = {}
-        self.modules: dict[str, None] = {}
-        self.wide: dict[str, frozenset[str]] = {}
+        self.uses = Uses()
         self.taken_along: list[Any] = []
 
     def reference(self, value: Any) -> Any:
@@ -67,13 +59,13 @@ class Sending:
         if self._building and self._building[-1] == (key, root) and root != path:
             return None  # inside of the class that is being pickled
         definition = self._definition(key, root)
-        self.refers[definition.item.uid] = definition
+        self.uses.refers[definition.item.uid] = definition
         return refer, (definition.item.uid, key, path)
 
     def refer_to(self, key: str, name: str) -> int:
         """Note that a value contains that of another name. Returns the number of the latter."""
         definition = self._definition(key, name)
-        self.refers[definition.item.uid] = definition
+        self.uses.refers[definition.item.uid] = definition
         return definition.item.uid
 
     def module_of(self, function: FunctionType) -> str | None:
@@ -96,9 +88,9 @@ class Sending:
         for name in uses:
             key = module.key, name
             if name in module.namespace:
-                self.names[key] = self.names.get(key, False) or hard
+                self.uses.names[key] = self.uses.names.get(key, False) or hard
             else:
-                self.absent[key] = None
+                self.uses.absent[key] = None
         attributes = attribute_names(value.__code__)
         package = module.namespace.get("__package__") or ""
         for name in (*uses, *attributes):
@@ -112,32 +104,32 @@ class Sending:
                     self._use(found, attributes, hard)
         by_text = not _ASK_BY_TEXT.isdisjoint(uses)
         if by_text or "__subclasses__" in attributes:
-            self.wide[module.key] = frozenset(module.namespace)
+            self.uses.wide[module.key] = frozenset(module.namespace)
             for name, data in module.namespace.items():
                 if (
                     not name.startswith("__")
                     and (by_text or isinstance(data, type))
                     and not is_larger(data)
                 ):
-                    self.names.setdefault((module.key, name), False)
+                    self.uses.names.setdefault((module.key, name), False)
 
     def _use(self, found: ModuleType, attributes: tuple[str, ...], hard: bool) -> None:
         """Note that code uses a module, by some of these names."""
         module = self._modules.module_for(found.__dict__)
-        if module is None or (module.key in self.modules and module.key != "__main__"):
+        if module is None or (module.key in self.uses.modules and module.key != "__main__"):
             return
-        self.modules[module.key] = None
+        self.uses.modules[module.key] = None
         if "__package__" in found.__dict__ and module.key != "__main__":
-            self.names.setdefault((module.key, "__package__"), False)
+            self.uses.names.setdefault((module.key, "__package__"), False)
         for name in attributes:
             if name in module.namespace:
                 key = module.key, name
-                self.names[key] = self.names.get(key, False) or hard
+                self.uses.names[key] = self.uses.names.get(key, False) or hard
                 inner = module.namespace[name]
                 if type(inner) is ModuleType and inner is not found:
                     self._use(inner, attributes, hard)
             else:
-                self.absent[module.key, name] = None
+                self.uses.absent[module.key, name] = None
 
     def named(self, value: Any, name: str) -> Any:
         """See `by_value.names.Pickling`."""
@@ -155,7 +147,7 @@ class Sending:
         """See `by_value.names.Pickling`."""
         lacking = self._modules.module_for(module.__dict__)
         if lacking is not None:
-            self.modules[lacking.key] = None
+            self.uses.modules[lacking.key] = None
         return lacking is None
 
     def header(self) -> bytes:

@@ -48,11 +48,11 @@ _seen = _Seen()
 _version = 0
 _form = b""
 _fingerprint = b""
-"""Of the settings, likewise."""
+"""Of the settings, when `version` last asked."""
 _moves = Counter()
 """Counts changes of the current directory, as far as `watch` sees them."""
 _writes = Counter()
-"""Counts what is written to the variables, likewise."""
+"""Counts what is written to the variables, once `watch` was called."""
 _applied: Surroundings | None = None
 """What was last applied here."""
 _began: Surroundings | None = None

@@ -8,9 +8,9 @@ and says which of its elements are meant. JavaScript reads and writes the same b
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 from penny.bridge.numbers import Handle
 from penny.errors import PickleError
@@ -25,8 +25,17 @@ __all__ = ["handle_of", "refused", "resolved"]
 _header = struct.Struct(Handle.FORMAT)
 
 
-# Of this thread's pickles, and of each coroutine's own.
-_refusal: ContextVar[str | None] = ContextVar("penny.refusal", default=None)
+class _Refusal(threading.local):
+    """Why no handle is made in this thread, now.
+
+    No ContextVar: what an engine schedules while it is handed a call, its delivery for instance,
+    would run in a copy of the context, and refuse the arrays of callbacks for ever.
+    """
+
+    why: str | None = None
+
+
+_refusal = _Refusal()
 
 
 @contextmanager
@@ -36,11 +45,11 @@ def refused(why: str) -> Iterator[None]:
     Args:
         why: The text of the PickleError that pickling an array raises; says what to do instead.
     """
-    token = _refusal.set(why)
+    outer, _refusal.why = _refusal.why, why
     try:
         yield
     finally:
-        _refusal.reset(token)
+        _refusal.why = outer
 
 
 def handle_of(block: Block, layout: Layout, type: ElementType) -> bytes:
@@ -52,9 +61,8 @@ def handle_of(block: Block, layout: Layout, type: ElementType) -> bytes:
     """
     if block.closed:
         raise ValueError("this array has been freed here: it can't be sent any more")
-    why = _refusal.get()
-    if why is not None:
-        raise PickleError(why)
+    if _refusal.why is not None:
+        raise PickleError(_refusal.why)
     dense = layout.is_dense
     axes = len(layout.shape)
     header = _header.pack(

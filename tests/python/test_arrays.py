@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import asyncio
 import copy
 import gc
 import itertools
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penny
+from penny.memory import handles
 from penny.memory import memories as shared_memory
 from penny.memory.layout import Layout
 from penny.memory.types import TYPES, element_type
@@ -799,3 +801,19 @@ assert pickle.loads(handle)[0] == 0
     )
     assert run.returncode == 0, run.stderr
     assert "in the memory of a scheduler that this interpreter is not in" in run.stdout
+
+
+async def test_a_refusal_ends_with_its_block():
+    """What is scheduled within it runs later, and may send arrays."""
+    array = penny.SharedArray(3)
+    loop = asyncio.get_running_loop()
+    later = loop.create_future()
+    with handles.refused("not from here"):
+        with pytest.raises(penny.PickleError, match="not from here"):
+            pickle.dumps(array)
+        loop.call_soon(lambda: later.set_result(pickle.dumps(array)))
+        with handles.refused("nor from here"), pytest.raises(penny.PickleError, match="nor from"):
+            pickle.dumps(array)
+        with pytest.raises(penny.PickleError, match="not from here"):
+            pickle.dumps(array)
+    assert pickle.loads(await asyncio.wait_for(later, 30)).nbytes == array.nbytes

@@ -26,8 +26,8 @@ from enum import Enum, auto
 from typing import Any, Self, TypeVar
 
 from penny.bridge import javascript
-from penny.bridge.javascript import ClientPort
 from penny.bridge.numbers import Arrival, Flag, Outcome
+from penny.bridge.ports import ClientPort
 from penny.by_value.exception_parts import add_notes
 from penny.by_value.pickler import set_names
 from penny.engines.outcomes import fail, overtime

@@ -14,8 +14,8 @@ from typing import Any
 
 from penny import where
 from penny.bridge import javascript
-from penny.bridge.javascript import ClientPort, CoroutinePort
 from penny.bridge.numbers import CancelReason, Reason
+from penny.bridge.ports import ClientPort, CoroutinePort
 from penny.by_value.exception_parts import set_traceback, traceback_of
 from penny.by_value.pickler import set_names
 from penny.engines import current

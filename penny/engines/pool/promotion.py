@@ -35,8 +35,8 @@ from types import FrameType
 from typing import Any
 
 from penny import where
-from penny.bridge.javascript import WorkerPort
 from penny.bridge.numbers import CancelReason, Code, Flag, Joined, Place, Reason, Refusal
+from penny.bridge.ports import WorkerPort
 from penny.by_value.exception_parts import add_notes
 from penny.errors import Cancelled, PickleError, WorkerLost
 from penny.event_loops import blocking

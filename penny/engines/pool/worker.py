@@ -15,8 +15,8 @@ from typing import Any
 
 from penny import where
 from penny.bridge import javascript
-from penny.bridge.javascript import WorkerPort
 from penny.bridge.numbers import Code
+from penny.bridge.ports import WorkerPort
 from penny.by_value.exception_parts import add_notes
 from penny.by_value.pickler import set_names
 from penny.engines import current

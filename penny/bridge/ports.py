@@ -62,6 +62,10 @@ class ArraysPort(Protocol):
     def used(self) -> float: ...
 
 
+# What takes a payload takes so many bytes (`size`) from its outbox; or, where they are given, the
+# `pieces`, which refer to `arrays`, by number, each once: see `penny.wire.outbox`.
+
+
 class ClientPort(Protocol):
     """`web/penny/ports/client_port.js`: submits calls and collects outcomes."""
 
@@ -72,19 +76,11 @@ class ClientPort(Protocol):
         ticket: int,
         function: int,
         flags: int,
+        interactive: bool,
+        timeout_ms: int,
         size: int,
-        interactive: bool,
-        timeout_ms: int,
-    ) -> bool: ...
-    def submit_large(
-        self,
-        ticket: int,
-        function: int,
-        flags: int,
-        pieces: list[Any],
-        arrays: list[int],
-        interactive: bool,
-        timeout_ms: int,
+        pieces: list[Any] = ...,
+        arrays: list[int] = ...,
     ) -> bool: ...
 
     # Whose tasks those are that are submitted from now on: a coroutine task's handle; -1: nobody's.
@@ -139,8 +135,9 @@ class WorkerPort(Protocol):
     # next; `finish` only ends it. Wait.STOPPED: the scheduler stops.
     def start(self) -> int: ...
     def step(self, raised: int, size: int) -> int: ...
-    def finish(self, raised: int, size: int) -> None: ...
-    def finish_large(self, raised: int, pieces: list[Any], arrays: list[int]) -> None: ...
+    def finish(
+        self, raised: int, size: int, pieces: list[Any] = ..., arrays: list[int] = ...
+    ) -> None: ...
 
     # The innermost task.
     def task(self) -> int: ...
@@ -162,7 +159,7 @@ class WorkerPort(Protocol):
     def urgent(self) -> int: ...
     def cancel_asked(self, handle: int) -> int: ...
 
-    # Promotion of a job whose arguments are in the parcel. Its handle; or one of Refusal.
+    # Promotion of a job; the outbox of its arguments is the parcel. Its handle; or one of Refusal.
     # `limit`: milliseconds that it may run; 0: no limit.
     # `parent`: handle of the task whose job it is. `alone`: whether what is promoted later may have
     # been spawned before.
@@ -172,23 +169,13 @@ class WorkerPort(Protocol):
         entry: int,
         serial: int,
         flags: int,
+        interactive: bool,
+        limit: int,
+        parent: int,
+        alone: bool,
         size: int,
-        interactive: bool,
-        limit: int,
-        parent: int,
-        alone: bool,
-    ) -> int: ...
-    def promote_large(
-        self,
-        entry: int,
-        serial: int,
-        flags: int,
-        pieces: list[Any],
-        arrays: list[int],
-        interactive: bool,
-        limit: int,
-        parent: int,
-        alone: bool,
+        pieces: list[Any] = ...,
+        arrays: list[int] = ...,
     ) -> int: ...
     def add_function(self, data: bytes) -> int: ...
     def drop_function(self, entry: int) -> None: ...
@@ -250,9 +237,13 @@ class CoroutinePort(Protocol):
     def arguments_size(self, handle: int) -> int: ...
     def read_arguments(self, handle: int, offset: int, buffer: Any) -> None: ...
     def arguments_read(self, handle: int) -> None: ...
-    def finish(self, handle: int, raised: int, size: int) -> None: ...
-    def finish_large(
-        self, handle: int, raised: int, pieces: list[Any], arrays: list[int]
+    def finish(
+        self,
+        handle: int,
+        raised: int,
+        size: int,
+        pieces: list[Any] = ...,
+        arrays: list[int] = ...,
     ) -> None: ...
     def reasons(self) -> int: ...
     def cancel_asked(self, handle: int) -> int: ...

@@ -65,16 +65,12 @@ class MeanPort:
 
     # -- Tasks -----------------------------------------------------------------------------------
 
-    def submit(self, ticket, function, flags, size, interactive, limit):
-        return self.submit_large(
-            ticket, function, flags, [self.outbox[:size]], [], interactive, limit
-        )
-
-    def submit_large(self, ticket, function, flags, pieces, arrays, interactive, limit):
+    def submit(self, ticket, function, flags, interactive, limit, size, pieces=None, arrays=()):
         assert not self.closing, "submitted to a pool that closes"
         assert ticket not in self.seen, "a ticket is used again"
         self.seen.add(ticket)
-        data = b"".join(pieces)
+        data = bytes(self.outbox[:size]) if pieces is None else b"".join(pieces)
+        assert len(data) == size
         if len(data) > self.heap_limit:
             return False
         self.running_calls[ticket] = pickles.loads(data)[0]

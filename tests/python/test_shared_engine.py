@@ -37,12 +37,8 @@ class FakeClientPort:
         self.asleep: Any = None
         self.batches = self.used = 0
 
-    def submit(self, ticket, function, flags, size, interactive, limit):
-        pieces = [self.outbox[:size]]
-        return self.submit_large(ticket, function, flags, pieces, [], interactive, limit)
-
-    def submit_large(self, ticket, function, flags, pieces, arrays, interactive, limit):
-        data = b"".join(pieces)
+    def submit(self, ticket, function, flags, interactive, limit, size, pieces=None, arrays=()):
+        data = bytes(self.outbox[:size]) if pieces is None else b"".join(pieces)
         if len(data) > self.heap_limit:
             return False
         self.submitted.append((flags, data, interactive, limit))

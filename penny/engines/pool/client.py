@@ -45,7 +45,8 @@ from penny.mirror import mirror, surroundings
 from penny.mirror.originals import Originals
 from penny.options import Options
 from penny.wire.exceptions import loads_exception
-from penny.wire.payload import Payload, Reader, load, pieces_of
+from penny.wire.outbox import Outbox
+from penny.wire.payload import Payload, Reader, load
 from penny.wire.pickles import loads, pack, pack_arguments, too_large
 
 __all__ = ["LiveEngines", "SharedEngine", "live_engines"]
@@ -53,7 +54,6 @@ __all__ = ["LiveEngines", "SharedEngine", "live_engines"]
 T = TypeVar("T")
 
 INBOX_BYTES = 1 << 18
-OUTBOX_BYTES = 1 << 16
 
 # Ticket, outcome, worker, size, and what names the payload if it is not in the inbox: the header of
 # each record there.
@@ -157,10 +157,9 @@ class SharedEngine:
     ) -> None:
         """Use `opened` or `attached` instead."""
         self._inbox = bytearray(INBOX_BYTES)
-        self._outbox = bytearray(OUTBOX_BYTES)
+        self._outbox = Outbox()
         self._inbox_view = memoryview(self._inbox)
-        self._outbox_view = memoryview(self._outbox)
-        self._port = port = open_port(self._inbox, self._outbox)
+        self._port = port = open_port(self._inbox, self._outbox.box)
         self._waiting = waiting
         self.workers = port.workers
         # Bound once: each look-up on a JavaScript object is a crossing of its own.
@@ -187,7 +186,6 @@ class SharedEngine:
         self._batches = 0
         self.completed = 0
         self._suspended = 0  # how many wait suspended, and have to be told
-        self._writing = False
         self._broken: str | None = None
         self._stopped: Future[None] | None = None
         self._closing = False
@@ -267,43 +265,26 @@ class SharedEngine:
         finally:
             kernels.destination = outer
             set_names(outer_names)
-        size = len(data)
         if type(data) is Payload:
             self._check_arrays(data, record.name)
         if self._stopped is not None:  # by what has just been pickled
             raise RuntimeError("cannot schedule new futures after shutdown")
         ticket = next(self._tickets)
-        call = ticket, record.handle, flags
-        how = bool(options.interactive), options.limit
+        call = ticket, record.handle, flags, bool(options.interactive), options.limit
         # Known before it is submitted: the outcome may be delivered before `submit` has returned.
         future.ticket = ticket
         if self._originals is not None and self._originals.used:
             future.needs = self._originals.take_used()  # until the task is done
         self._pending[ticket] = future, record, options
         try:
-            fits = self._submit_data(data, size, call, how)
+            fits = self._outbox.send(self._submit, data, *call)
         except Exception:
             self._forget(ticket)
             raise
         if not fits:
             self._forget(ticket)
-            raise too_large(f"the arguments of {record.name}", size, self._port.heap_limit)
-
-    def _submit_data(
-        self,
-        data: bytes | Payload,
-        size: int,
-        call: tuple[int, int, int],
-        how: tuple[bool, int],
-    ) -> bool:
-        if type(data) is bytes and size <= OUTBOX_BYTES and not self._writing:
-            self._writing = True  # who submits from in between finds the outbox taken
-            try:
-                self._outbox_view[:size] = data
-                return self._submit(*call, size, *how)
-            finally:
-                self._writing = False
-        return self._port.submit_large(*call, *pieces_of(data), *how)
+            what = f"the arguments of {record.name}"
+            raise too_large(what, len(data), self._port.heap_limit)
 
     def _forget(self, ticket: int) -> None:
         """The call was never queued, or is withdrawn."""

@@ -50,14 +50,13 @@ from penny.jobs.stack import deeper_than
 from penny.mirror.mirror import agrees, for_jobs, header_now
 from penny.options import Options
 from penny.wire.exceptions import loads_exception
-from penny.wire.payload import Payload, Reader, load, pieces_of
+from penny.wire.outbox import Outbox
+from penny.wire.payload import Payload, Reader, load
 from penny.wire.pickles import explain, loads, pack, qualified_name
 
 __all__ = ["Promoter"]
 
 logger = logging.getLogger("penny")
-
-PARCEL_BYTES = 1 << 16
 
 # Jobs that may be stacked by waiting, each of which enters CPython's evaluation loop anew, on the C
 # stack, of which the recursion limit knows nothing; and the share of that limit that they may begin
@@ -87,20 +86,21 @@ class Promoter:
     Args:
         port: To the core.
         inbox: Where the port puts outcomes.
-        parcel: Where it takes arguments from: a box of its own, since the handler may come at any
-        time. run_task: Runs the task that the port has just put on the stack, on top of all else.
+        parcel: Where it takes arguments from: one of its own, since the handler may come at any
+            time.
+        run_task: Runs the task that the port has just put on the stack, on top of all else.
     """
 
     def __init__(
         self,
         port: WorkerPort,
         inbox: bytearray,
-        parcel: bytearray,
+        parcel: Outbox,
         run_task: Callable[[int], None],
     ) -> None:
         self._port = port
         self._inbox = memoryview(inbox)
-        self._parcel = memoryview(parcel)
+        self._parcel = parcel
         self._run_task = run_task
         # Functions that were loaded from the table, by identity, with their place in it.
         self._loaded: dict[int, tuple[Callable[..., Any], int, int, bytes]] = {}
@@ -338,19 +338,11 @@ class Promoter:
         promotion.limited = limit > 0
         promotion.alone = alone
         promotion.order = self._order
-        size = len(data)
         parent = self.identify() if execution.handle < 0 else execution.handle
         while True:
             entry, serial, promotion.record = place
-            if size <= PARCEL_BYTES and type(data) is bytes:
-                self._parcel[:size] = data
-                handle = self._port.promote(
-                    entry, serial, flags, size, interactive, limit, parent, alone
-                )
-            else:
-                handle = self._port.promote_large(
-                    entry, serial, flags, *pieces_of(data), interactive, limit, parent, alone
-                )
+            how = interactive, limit, parent, alone
+            handle = self._parcel.send(self._port.promote, data, entry, serial, flags, *how)
             if handle != Refusal.ENTRY_GONE:
                 break
             self._loaded.pop(id(function), None)

@@ -19,7 +19,8 @@ from trace_format import check_trace, spans
 import penny
 from penny import Scheduler, scheduler
 from penny.engines import named, recorder
-from penny.engines.pool.client import SharedEngine, Waiting
+from penny.engines.pool.client import SharedEngine
+from penny.engines.pool.delivery import Waiting
 
 
 def nap(seconds: float) -> None:

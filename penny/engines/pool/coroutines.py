@@ -19,9 +19,9 @@ from penny.bridge.ports import ClientPort, CoroutinePort
 from penny.by_value.exception_parts import set_traceback, traceback_of
 from penny.by_value.pickler import set_names
 from penny.engines import current
+from penny.engines.named import shown_name
 from penny.engines.pool import output
 from penny.engines.pool.client import SharedEngine
-from penny.engines.recorder import shown_name
 from penny.errors import Cancelled
 from penny.event_loops import executors
 from penny.functions.table import FunctionCache

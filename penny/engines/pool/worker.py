@@ -21,11 +21,11 @@ from penny.by_value.exception_parts import add_notes
 from penny.by_value.pickler import set_names
 from penny.engines import current
 from penny.engines.inside import OwnJobs, TaskEngine
+from penny.engines.named import shown_name
 from penny.engines.pool import output
 from penny.engines.pool.abilities import ABILITIES, NAME
 from penny.engines.pool.output import stderr, stdout
 from penny.engines.pool.promotion import Promoter
-from penny.engines.recorder import shown_name
 from penny.event_loops import blocking, conditions
 from penny.functions.table import FunctionCache
 from penny.jobs import job as jobs

@@ -7,10 +7,10 @@ docs/engines.md walks through one of forty lines, `examples/executor_engine.py`.
 This module changes less often than what it takes from, and says so in CHANGELOG.md.
 """
 
-from penny.engines.calls import dumps_call, enter_worker, run_call, settle
 from penny.engines.engine import Abilities, Engine, EngineFactory
 from penny.engines.opening import engine_names, open_engine, register_engine
 from penny.engines.outcomes import fail
+from penny.engines.remote_calls import dumps_call, enter_worker, run_call, settle
 from penny.futures import Future
 from penny.memory.block import Memory
 from penny.memory.local_blocks import LOCAL

@@ -14,6 +14,7 @@ from typing import Any
 
 from penny.kernels.kernel import Kernel, kernel_at
 from penny.mirror.defined import DEFINED, define
+from penny.wire.pickles import qualified_name
 
 __all__ = ["define", "find", "kernel", "shown_name"]
 
@@ -56,7 +57,14 @@ def kernel(module: tuple[int, bytes], name: str, signature: str) -> Kernel:
     return kernel_at(number, digest, name, signature)
 
 
-def shown_name(function: Callable[..., Any]) -> str | None:
+def shown_name(function: Callable[..., Any]) -> str:
+    """What a trace calls a function: a kernel by its name, JavaScript's by what it defined."""
+    if isinstance(function, Kernel):
+        return function.name
+    return _defined_name(function) or qualified_name(function)
+
+
+def _defined_name(function: Callable[..., Any]) -> str | None:
     """What a function was defined as, and for a helper beside it that and its name; else None."""
     module = getattr(function, "__module__", None)
     if not isinstance(module, str) or not module.startswith(DEFINED):

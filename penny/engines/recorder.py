@@ -1,4 +1,4 @@
-"""What a trace says of Python: functions' names; and the trace of the serial engine.
+"""The trace of the serial engine.
 
 That of the browser's engine is recorded by the core (`wasm_core/trace/README.md`); JavaScript makes
 the same form of it (`web/penny/trace/chrome.js`).
@@ -7,23 +7,12 @@ the same form of it (`web/penny/trace/chrome.js`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
-from penny.engines import named
-from penny.kernels.kernel import Kernel
-from penny.wire.pickles import qualified_name
-
-__all__ = ["Recorder", "shown_name"]
+__all__ = ["Recorder"]
 
 EVENTS_MAX = 1_000_000
-
-
-def shown_name(function: Callable[..., Any]) -> str:
-    """What a trace calls a function: a kernel by its name, JavaScript's by what it defined."""
-    if isinstance(function, Kernel):
-        return function.name
-    return named.shown_name(function) or qualified_name(function)
+"""As many as the core records (LOG_EVENTS of sizes.h): a trace of more no viewer opens."""
 
 
 class Recorder:
@@ -51,7 +40,13 @@ class Recorder:
         self._add(name, "X", began, dur=duration, args=_outcome(failed))
 
     def coroutine(self, name: str, began: float, failed: bool) -> None:
-        """The same of a coroutine task: others run beside it."""
+        """A coroutine task has ended, beside which others have run.
+
+        Args:
+            name: Its function's.
+            began: When it did, by `time.perf_counter()`.
+            failed: Whether it raised.
+        """
         self._coroutines += 1
         self._add(name, "b", began, id=self._coroutines, args={})
         self._add(name, "e", time.perf_counter(), id=self._coroutines, args=_outcome(failed))

@@ -20,9 +20,9 @@ def hint(error: BaseException) -> str:
     have there may be one.
     """
     if _wants_global(error):
-        import js
+        from penny.bridge import javascript  # which a program elsewhere does not load
 
-        if not hasattr(js, "document"):
+        if not javascript.is_page():
             return NOTE
     return ""
 
@@ -38,15 +38,7 @@ def _wants_global(error: BaseException) -> bool:
         name = _name.__get__(error)
         return type(name) is str and name.partition(".")[0] == "js"
     if isinstance(error, AttributeError):
-        import js
+        from penny.bridge import javascript
 
-        value = _object.__get__(error)
-        return value is js or _is_global_this(value)
+        return javascript.is_global(_object.__get__(error))
     return False
-
-
-def _is_global_this(value: object) -> bool:
-    import js
-    from pyodide.ffi import JsProxy
-
-    return isinstance(value, JsProxy) and bool(value.js_id == js.globalThis.js_id)

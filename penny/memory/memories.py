@@ -14,7 +14,7 @@ from penny.memory.local_blocks import LOCAL
 from penny.memory.pool_blocks import PoolMemory
 
 if TYPE_CHECKING:
-    from penny.bridge.javascript import ArraysPort
+    from penny.bridge.ports import ArraysPort
 
 __all__ = ["attach", "attached_block", "default", "retire"]
 

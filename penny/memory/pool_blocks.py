@@ -16,7 +16,7 @@ from penny.memory.layout import Layout
 from penny.memory.types import ElementType
 
 if TYPE_CHECKING:
-    from penny.bridge.javascript import ArraysPort
+    from penny.bridge.ports import ArraysPort
 
 __all__ = ["PoolBlock", "PoolMemory"]
 

@@ -21,7 +21,7 @@ import time
 from collections import deque
 from multiprocessing.connection import Connection
 
-from penny.engines import calls
+from penny.engines import remote_calls
 from penny.engines.engine import Abilities
 from penny.errors import Cancelled
 from penny.futures import Future
@@ -64,7 +64,7 @@ class ProcessEngine:
             threading.Thread(target=self._serve, args=(worker, check), daemon=True).start()
 
     def submit(self, future, function, args, kwargs, options):
-        call = calls.dumps_call(function, args, kwargs, options)
+        call = remote_calls.dumps_call(function, args, kwargs, options)
         message = pickle.dumps((options.timeout, call))
         future.ticket = Task(pickles.qualified_name(function), message, options)
         self._pending[future.ticket] = future
@@ -130,7 +130,7 @@ class ProcessEngine:
         future = self._pending.pop(task)
         future.ticket = None
         self._stop_when_idle()
-        calls.settle(future, answer, task.name, task.options)
+        remote_calls.settle(future, answer, task.name, task.options)
 
     def trace(self):
         return None
@@ -212,7 +212,7 @@ def main(worker, workers, descriptor):
 
     signal.signal(signal.SIGUSR1, interrupt)
     signal.signal(signal.SIGALRM, interrupt)
-    calls.enter_worker(worker, workers, ProcessEngine.name)
+    remote_calls.enter_worker(worker, workers, ProcessEngine.name)
     with Connection(descriptor) as connection:
         connection.send_bytes(b"ready")
         while message := connection.recv_bytes():
@@ -229,7 +229,7 @@ def main(worker, workers, descriptor):
                     running = False
                     signal.setitimer(signal.ITIMER_REAL, 0)
 
-            connection.send_bytes(calls.run_call(call, run))
+            connection.send_bytes(remote_calls.run_call(call, run))
 
 
 class FileGate:

@@ -125,7 +125,7 @@ class Scene {
     assert.ok(this.port.function().length <= HEAP);
     const size = SIZES[this.below(SIZES.length)];
     if (size <= INBOX) this.port.finish(this.below(2), size);
-    else this.port.finish_large(this.below(2), this.large(size), {toJs: () => []});
+    else this.port.finish(this.below(2), size, this.large(size), {toJs: () => []});
   }
 
   collect() {
@@ -555,8 +555,8 @@ class Joins extends Scene {
     let handle;
     if (size <= INBOX && this.below(2)) {
       port.parcel.memory.set(bytes, port.parcel.address);
-      handle = port.promote(entry, serial, 0, size, false, 0, parent, false);
-    } else handle = port.promote_large(entry, serial, 0, this.pieces(bytes), {toJs: () => []}, false, 0, parent, false);
+      handle = port.promote(entry, serial, 0, false, 0, parent, false, size);
+    } else handle = port.promote(entry, serial, 0, false, 0, parent, false, size, this.pieces(bytes), {toJs: () => []});
     if (!this.wild) assert.ok(handle >= 0, `promote() gives ${handle}`);
     if (handle < 0) return;
     this.slots.add(handle & L.INDEX_MASK);
@@ -594,7 +594,7 @@ class Joins extends Scene {
     if (bytes.length <= INBOX && this.below(2)) {
       port.outbox.memory.set(bytes, port.outbox.address);
       port.finish(job.raised, bytes.length);
-    } else port.finish_large(job.raised, this.pieces(bytes), {toJs: () => []});
+    } else port.finish(job.raised, bytes.length, this.pieces(bytes), {toJs: () => []});
     if (!this.wild) assert.ok(port.stack.outcomes.isEmpty, 'an outcome finds no room');
     job.state = 'ended';
   }

@@ -16,7 +16,7 @@ import pickle
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from fake_arrays import FakeArraysPort
@@ -100,7 +100,7 @@ class Task:
         self.state = State.QUEUED
         self.outcome = b""
         self.asked = 0
-        self.carried: list[int] = []
+        self.carried: Sequence[int] = []
 
 
 class Reference:
@@ -267,12 +267,10 @@ class FakePort:
         self.finish(raised, size)
         return self.start()
 
-    def finish(self, raised, size):
-        self.finish_large(raised, [self.outbox[:size]], [])
-
-    def finish_large(self, raised, pieces, arrays):
+    def finish(self, raised, size, pieces=None, arrays=()):
         task = self.tasks[self.stack.pop()]
-        task.outcome = b"".join(pieces)
+        task.outcome = bytes(self.outbox[:size]) if pieces is None else b"".join(pieces)
+        assert len(task.outcome) == size
         self._uncarry(task)
         self._carry(task, arrays)
         task.state = State.RAISED if raised else State.RETURNED
@@ -335,14 +333,8 @@ class FakePort:
 
     # -- Promotion -------------------------------------------------------------------------------
 
-    def promote(self, entry, serial, flags, size, interactive, limit, parent, alone):
-        pieces = [self.parcel[:size]]
-        return self.promote_large(
-            entry, serial, flags, pieces, [], interactive, limit, parent, alone
-        )
-
-    def promote_large(
-        self, entry, serial, flags, pieces, arrays, interactive, limit, parent, alone
+    def promote(
+        self, entry, serial, flags, interactive, limit, parent, alone, size, pieces=None, arrays=()
     ):
         assert parent in self.stack
         if not self.rooms:
@@ -350,7 +342,8 @@ class FakePort:
         if self.table.get(entry, (0, b""))[0] != serial:
             return Refusal.ENTRY_GONE
         self.rooms -= 1
-        data = b"".join(pieces)
+        data = bytes(self.parcel[:size]) if pieces is None else b"".join(pieces)
+        assert len(data) == size
         task = Task(entry, flags, data, interactive, limit, parent=parent, alone=alone)
         self._carry(task, arrays)
         handle = self._add(task)

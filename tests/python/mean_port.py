@@ -18,9 +18,10 @@ from fake_arrays import FakeArraysPort
 from penny import futures
 from penny.bridge import javascript
 from penny.bridge.numbers import Arrival, Outcome
-from penny.engines.pool import client
-from penny.engines.pool.client import SharedEngine, Waiting
-from penny.wire import pickles
+from penny.engines.pool import arrivals, client, delivery
+from penny.engines.pool.client import SharedEngine
+from penny.engines.pool.delivery import Waiting
+from penny.wire import outbox, pickles
 from penny.wire.exceptions import dumps_exception
 
 LOST, RETURNED, RAISED = Outcome.LOST, Outcome.RETURNED, Outcome.RAISED
@@ -65,16 +66,12 @@ class MeanPort:
 
     # -- Tasks -----------------------------------------------------------------------------------
 
-    def submit(self, ticket, function, flags, size, interactive, limit):
-        return self.submit_large(
-            ticket, function, flags, [self.outbox[:size]], [], interactive, limit
-        )
-
-    def submit_large(self, ticket, function, flags, pieces, arrays, interactive, limit):
+    def submit(self, ticket, function, flags, interactive, limit, size, pieces=None, arrays=()):
         assert not self.closing, "submitted to a pool that closes"
         assert ticket not in self.seen, "a ticket is used again"
         self.seen.add(ticket)
-        data = b"".join(pieces)
+        data = bytes(self.outbox[:size]) if pieces is None else b"".join(pieces)
+        assert len(data) == size
         if len(data) > self.heap_limit:
             return False
         self.running_calls[ticket] = pickles.loads(data)[0]
@@ -233,7 +230,7 @@ def mean_engine(random: Random, waiting: Waiting) -> SharedEngine:
     return SharedEngine(lambda inbox, outbox: MeanPort(random, inbox, outbox), waiting)
 
 
-FILES = {client.__file__, futures.__file__}
+FILES = {each.__file__ for each in (arrivals, client, delivery, futures, outbox)}
 
 
 @contextlib.contextmanager

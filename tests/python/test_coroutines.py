@@ -23,6 +23,7 @@ from penny.functions import forms
 from penny.functions.calls import split_call
 from penny.wire import pickles
 from penny.wire.exceptions import loads_exception
+from penny.wire.payload import LARGE
 
 
 class Bytes(bytes):
@@ -115,13 +116,11 @@ class FakePort:
     def arguments_read(self, handle):
         pass
 
-    def finish(self, handle, raised, size):
-        self.finish_large(handle, raised, [self.outbox[:size]], [])
-
-    def finish_large(self, handle, raised, pieces, arrays):
+    def finish(self, handle, raised, size, pieces=None, arrays=()):
         assert handle in self.tasks
         assert handle not in self.outcomes, "ended twice"
-        self.outcomes[handle] = raised, b"".join(pieces)
+        data = bytes(self.outbox[:size]) if pieces is None else b"".join(pieces)
+        self.outcomes[handle] = raised, data
 
     def reasons(self):
         rung, self.rung = self.rung, 0
@@ -202,7 +201,7 @@ async def test_methods_and_partials(port):
     assert await port.result(port.submit(functools.partial(nap, "bound"))) == "bound"
 
 
-@pytest.mark.parametrize("size", [10, coroutines.OUTBOX_BYTES, 5 * coroutines.OUTBOX_BYTES])
+@pytest.mark.parametrize("size", [10, LARGE, 5 * LARGE])
 async def test_results_of_any_size(port, size):
     assert await port.result(port.submit(nap, bytes(size))) == bytes(size)
 

@@ -20,7 +20,7 @@ from mean_port import LOST, RAISED, RETURNED, Stuck, interrupted, mean_engine, s
 
 import penny
 from penny.bridge import javascript
-from penny.engines.pool.client import Waiting
+from penny.engines.pool.delivery import Waiting
 from penny.futures import DONE
 from penny.options import DEFAULT
 
@@ -222,7 +222,7 @@ class Play:
             else:
                 assert outcome == LOST and isinstance(error, penny.WorkerLost)
         for engine in self.engine, self.other:
-            assert not engine._pending and not engine._arrived and not engine._port.large
+            assert not engine._pending and not engine._arrivals.queue and not engine._port.large
         if self.stopping:
             assert self.engine._closing
 

@@ -14,8 +14,9 @@ from fake_arrays import FakeArraysPort
 import penny
 from penny.bridge import javascript
 from penny.bridge.numbers import Arrival, Outcome
-from penny.engines.pool import client
-from penny.engines.pool.client import SharedEngine, Waiting
+from penny.engines.pool.arrivals import Large
+from penny.engines.pool.client import SharedEngine
+from penny.engines.pool.delivery import Waiting
 from penny.options import Options
 from penny.scheduler import CurrentScheduler
 from penny.wire import pickles
@@ -37,12 +38,8 @@ class FakeClientPort:
         self.asleep: Any = None
         self.batches = self.used = 0
 
-    def submit(self, ticket, function, flags, size, interactive, limit):
-        pieces = [self.outbox[:size]]
-        return self.submit_large(ticket, function, flags, pieces, [], interactive, limit)
-
-    def submit_large(self, ticket, function, flags, pieces, arrays, interactive, limit):
-        data = b"".join(pieces)
+    def submit(self, ticket, function, flags, interactive, limit, size, pieces=None, arrays=()):
+        data = bytes(self.outbox[:size]) if pieces is None else b"".join(pieces)
         if len(data) > self.heap_limit:
             return False
         self.submitted.append((flags, data, interactive, limit))
@@ -398,7 +395,7 @@ def test_an_unread_outcome_lets_its_slot_go(engine, monkeypatch):
     engine._port.release = released.append
     future = submit(engine, double, 0)
     monkeypatch.setattr(
-        engine, "_read", lambda _: [(1, Outcome.LOST, 7, client._Large(engine._port, 5, 0))]
+        engine._arrivals, "_read", lambda _: [(1, Outcome.LOST, 7, Large(engine._port, 5, 0))]
     )
     engine._port.end((0, Outcome.LOST, b""))
     assert isinstance(future.exception(), penny.WorkerLost)

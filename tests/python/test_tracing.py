@@ -19,7 +19,8 @@ from trace_format import check_trace, spans
 import penny
 from penny import Scheduler, scheduler
 from penny.engines import named, recorder
-from penny.engines.pool.client import SharedEngine, Waiting
+from penny.engines.pool.client import SharedEngine
+from penny.engines.pool.delivery import Waiting
 
 
 def nap(seconds: float) -> None:
@@ -144,16 +145,16 @@ async def test_the_async_worker_names_what_it_loads(coroutine_port) -> None:  # 
 
 
 def test_names_of_functions() -> None:
-    assert recorder.shown_name(nap) == f"{__name__}.nap"
-    assert recorder.shown_name(len) == "len"
-    assert recorder.shown_name(operator.call).endswith("operator.call")
-    assert recorder.shown_name(dict.get) == "dict.get"
-    assert "partial" in recorder.shown_name(functools.partial(nap, 1))
-    assert recorder.shown_name(SimpleNamespace(__module__=3, __qualname__="x")) == "3.x"
+    assert named.shown_name(nap) == f"{__name__}.nap"
+    assert named.shown_name(len) == "len"
+    assert named.shown_name(operator.call).endswith("operator.call")
+    assert named.shown_name(dict.get) == "dict.get"
+    assert "partial" in named.shown_name(functools.partial(nap, 1))
+    assert named.shown_name(SimpleNamespace(__module__=3, __qualname__="x")) == "3.x"
 
 
 def test_names_of_what_javascript_defined() -> None:
-    assert recorder.shown_name(named.define("double", "lambda x: 2 * x")) == "double"
+    assert named.shown_name(named.define("double", "lambda x: 2 * x")) == "double"
     function = named.define("f", "def f():\n    return g\ndef g(): pass")
-    assert recorder.shown_name(function) == "f"
-    assert recorder.shown_name(function()) == "f.g"
+    assert named.shown_name(function) == "f"
+    assert named.shown_name(function()) == "f.g"

@@ -14,14 +14,14 @@ from typing import Any
 
 from penny import where
 from penny.bridge import javascript
-from penny.bridge.javascript import ClientPort, CoroutinePort
 from penny.bridge.numbers import CancelReason, Reason
+from penny.bridge.ports import ClientPort, CoroutinePort
 from penny.by_value.exception_parts import set_traceback, traceback_of
 from penny.by_value.names import set_names
 from penny.engines import current
+from penny.engines.named import shown_name
 from penny.engines.pool import output
 from penny.engines.pool.client import SharedEngine
-from penny.engines.recorder import shown_name
 from penny.errors import Cancelled
 from penny.event_loops import executors
 from penny.functions.cache import FunctionCache
@@ -30,12 +30,11 @@ from penny.jobs import tracebacks
 from penny.mirror import headers, mirror, returning, settings, surroundings
 from penny.options import Options
 from penny.wire.exceptions import pack_exception
-from penny.wire.payload import Payload, Reader, load, pieces_of
+from penny.wire.outbox import Outbox
+from penny.wire.payload import Payload, Reader, load
 from penny.wire.pickles import pack_result, qualified_name, too_large
 
 __all__ = ["main"]
-
-OUTBOX_BYTES = 1 << 16
 
 
 async def main(
@@ -52,8 +51,8 @@ async def main(
     """
     where.worker = worker
     tracebacks.keep_short()
-    outbox = bytearray(OUTBOX_BYTES)
-    coroutines = Coroutines(open_port(outbox), outbox)
+    outbox = Outbox()
+    coroutines = Coroutines(open_port(outbox.box), outbox)
     current.attach(_Engine.attached(open_client))
     executors.hear_exits(asyncio.get_running_loop(), coroutines.exited)
     # Somebody may cancel all that `asyncio.all_tasks()` gives: the worker goes on.
@@ -89,9 +88,9 @@ class _Engine(SharedEngine):
 class Coroutines:
     """The coroutine tasks that run here."""
 
-    def __init__(self, port: CoroutinePort, outbox: bytearray) -> None:
+    def __init__(self, port: CoroutinePort, outbox: Outbox) -> None:
         self.port = port
-        self._outbox = memoryview(outbox)
+        self._outbox = outbox
         self._traced = port.traced
         self._functions = FunctionCache()
         self._mirror = mirror.start(self._bundle)
@@ -168,12 +167,7 @@ class Coroutines:
         del self._running[handle]
         self._cancelled.discard(handle)
         self._exits.pop(handle, None)
-        size = len(data)
-        if type(data) is bytes and size <= OUTBOX_BYTES:
-            self._outbox[:size] = data
-            self.port.finish(handle, raised, size)
-        else:
-            self.port.finish_large(handle, raised, *pieces_of(data))
+        self._outbox.send(self.port.finish, data, handle, raised)
 
     def _failure(self, handle: int, error: BaseException) -> bytes | Payload:
         asked = self.port.cancel_asked(handle)

@@ -22,8 +22,8 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from penny.bridge.javascript import WorkerPort
 from penny.bridge.numbers import CancelReason, Code, Reason
+from penny.bridge.ports import WorkerPort
 from penny.engines.pool.promotion import Promoter
 from penny.event_loops import blocking
 from penny.jobs import job as jobs

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from penny.bridge.javascript import WorkerPort
 from penny.bridge.numbers import CancelReason, Code, Joined, Reason
+from penny.bridge.ports import WorkerPort
 from penny.by_value.exception_parts import add_notes
 from penny.engines.pool.doorbell import Doorbell
 from penny.engines.pool.promotion import Promoter

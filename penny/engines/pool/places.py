@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from penny.bridge.javascript import WorkerPort
 from penny.bridge.numbers import Place
+from penny.bridge.ports import WorkerPort
 from penny.functions.calls import split_call
 from penny.functions.records import FunctionRecords, Record
 from penny.jobs import job as jobs

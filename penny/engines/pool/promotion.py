@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from penny import where
-from penny.bridge.javascript import WorkerPort
 from penny.bridge.numbers import Code, Flag, Refusal
+from penny.bridge.ports import WorkerPort
 from penny.engines.pool.places import Places
 from penny.errors import PickleError
 from penny.functions.calls import is_coroutine_function, split_call
@@ -28,15 +28,14 @@ from penny.jobs.execution import SENTINELS, Execution, oldest_private
 from penny.jobs.outcomes import AnyJob, Promotion
 from penny.mirror.returning import for_jobs
 from penny.options import Options
-from penny.wire.payload import Payload, pieces_of
+from penny.wire.outbox import Outbox
+from penny.wire.payload import Payload
 from penny.wire.pickles import explain, pack, qualified_name
 
 __all__ = ["Patience", "Promoter"]
 
 logger = logging.getLogger("penny")
 
-# Larger arguments lie where they are until the port copies them into the heap.
-PARCEL_BYTES = 1 << 16
 
 # What was in vain (there is no room; a function's job can't be pickled) is tried so often at once;
 # then 8 chances pass before the next try, then 16, and so on.
@@ -53,7 +52,7 @@ class Promoter:
 
     Args:
         port: To the core.
-        parcel: Where the port takes arguments from: a box of its own, since the handler may come at
+        parcel: Where the port takes arguments from: one of its own, since the handler may come at
             any time.
         places: Of functions.
         header_of: Gives what the task of an execution needs of the submitter's modules.
@@ -62,12 +61,12 @@ class Promoter:
     def __init__(
         self,
         port: WorkerPort,
-        parcel: bytearray,
+        parcel: Outbox,
         places: Places,
         header_of: Callable[[Execution], bytes],
     ) -> None:
         self._port = port
-        self._parcel = memoryview(parcel)
+        self._parcel = parcel
         self._places = places
         self._header_of = header_of
         # Counts promotions.
@@ -165,19 +164,11 @@ class Promoter:
         promotion.limited = limit > 0
         promotion.alone = alone
         promotion.order = self._order
-        size = len(data)
         parent = self.identify() if execution.handle < 0 else execution.handle
         while True:
             entry, serial, promotion.record = place
-            if size <= PARCEL_BYTES and type(data) is bytes:
-                self._parcel[:size] = data
-                handle = self._port.promote(
-                    entry, serial, flags, size, interactive, limit, parent, alone
-                )
-            else:
-                handle = self._port.promote_large(
-                    entry, serial, flags, *pieces_of(data), interactive, limit, parent, alone
-                )
+            how = interactive, limit, parent, alone
+            handle = self._parcel.send(self._port.promote, data, entry, serial, flags, *how)
             if handle != Refusal.ENTRY_GONE:
                 break
             self._places.unloaded(function)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
-from penny.bridge.javascript import WorkerPort
+from penny.bridge.ports import WorkerPort
 from penny.engines.pool.doorbell import Doorbell
 from penny.engines.pool.joining import Joining
 from penny.engines.pool.places import Places
 from penny.engines.pool.promotion import Promoter
 from penny.jobs import job as jobs
 from penny.jobs.execution import Execution
+from penny.wire.outbox import Outbox
 
 __all__ = ["PublicTasks"]
 
@@ -35,7 +36,7 @@ class PublicTasks:
         self,
         port: WorkerPort,
         inbox: bytearray,
-        parcel: bytearray,
+        parcel: Outbox,
         run_task: Callable[[int], None],
         header_of: Callable[[Execution], bytes],
     ) -> None:

@@ -15,18 +15,17 @@ from typing import Any
 
 from penny import where
 from penny.bridge import javascript
-from penny.bridge.javascript import WorkerPort
 from penny.bridge.numbers import Code
+from penny.bridge.ports import WorkerPort
 from penny.by_value.exception_parts import add_notes
 from penny.by_value.names import set_names
 from penny.engines import current
 from penny.engines.inside import OwnJobs, TaskEngine
+from penny.engines.named import shown_name
 from penny.engines.pool import output
 from penny.engines.pool.abilities import ABILITIES, NAME
 from penny.engines.pool.output import stderr, stdout
-from penny.engines.pool.promotion import PARCEL_BYTES
 from penny.engines.pool.public import PublicTasks
-from penny.engines.recorder import shown_name
 from penny.event_loops import blocking, conditions
 from penny.functions.cache import FunctionCache
 from penny.jobs import job as jobs
@@ -38,13 +37,13 @@ from penny.kernels import modules
 from penny.memory import memories
 from penny.mirror import headers, mirror, returning, settings, surroundings
 from penny.wire.exceptions import dumps_exception, pack_exception
-from penny.wire.payload import Reader, load, pieces_of
+from penny.wire.outbox import Outbox
+from penny.wire.payload import Reader, load
 from penny.wire.pickles import loads, pack, pack_result, qualified_name, too_large
 
 __all__ = ["main"]
 
 INBOX_BYTES = 1 << 16
-OUTBOX_BYTES = 1 << 16
 
 # A job that spawns and joins takes two frames, and four where it was spawned before others that are
 # joined later: room for recursion of two thousand levels, and for what it calls.
@@ -78,9 +77,9 @@ class Worker:
 
     def __init__(self, open_port: OpenPort) -> None:
         self._inbox = bytearray(INBOX_BYTES)
-        self._outbox = memoryview(bytearray(OUTBOX_BYTES))
-        parcel = bytearray(PARCEL_BYTES)
-        self._port = open_port(self._inbox, self._outbox.obj, parcel)  # type: ignore[arg-type]
+        self._outbox = Outbox()
+        parcel = Outbox()
+        self._port = open_port(self._inbox, self._outbox.box, parcel.box)
         self._public = PublicTasks(
             self._port, self._inbox, parcel, self._run_nested, self._header_of
         )
@@ -163,7 +162,7 @@ class Worker:
             step: Ends the task, with its outcome in the outbox; the code of the next, or -1.
             start: The code of the next, or -1.
         """
-        port, inbox, outbox, functions = self._port, self._inbox, self._outbox, self._functions
+        port, inbox, put, functions = self._port, self._inbox, self._outbox.put, self._functions
         here = self._mirror
         always = jobs.checking
         while code >= 0:
@@ -218,16 +217,16 @@ class Worker:
             failed = 0 if error is None else 1
             # Nothing of the task is kept alive while the worker sleeps.
             arguments = result = error = None
-            if size <= OUTBOX_BYTES and type(data) is bytes:
-                outbox[:size] = data
+            apart: Any = put(data)
+            if not apart:
                 code = step(failed, size)
             else:
                 if size > port.heap_limit:
                     what = f"the result of {qualified_name(function)}"
                     data = dumps_exception(too_large(what, size, port.heap_limit))
-                    failed = 1
-                port.finish_large(failed, *pieces_of(data))
-                data = None  # it holds arrays, or is large
+                    failed, size, apart = 1, len(data), put(data)
+                port.finish(failed, size, *apart)
+                data = apart = None  # it holds arrays, or is large
                 code = start()
 
     def _header_of(self, execution: Execution) -> bytes:

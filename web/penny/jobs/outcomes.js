@@ -49,7 +49,7 @@ export class Outcomes {
    * Ends a task whose outcome is large, or refers to arrays.
    * @param {number} task its slot
    * @param {number} raised
-   * @param {Uint8Array[]} pieces its pickle
+   * @param {import('../core/payload.js').Pieces} pieces its pickle
    * @param {number[]} arrays their numbers, each once; held by this worker
    */
   finishLarge(task, raised, pieces, arrays) {

@@ -102,7 +102,7 @@ export class Stack {
   /**
    * Ends the innermost task, whose outcome is large, or refers to arrays.
    * @param {number} raised
-   * @param {Uint8Array[]} pieces its pickle
+   * @param {import('../core/payload.js').Pieces} pieces its pickle
    * @param {number[]} arrays their numbers, each once; held by this worker
    */
   finishLarge(raised, pieces, arrays) {

@@ -1,7 +1,7 @@
 // The kernel modules of a scheduler's memory: how one comes into it, and into each participant. The protocol, and why
 // each step: penny/wasm_core/kernels/README.md.
 import * as L from '../core/layout.js';
-import {BUILD, KernelModule, STACK_ROOM, hasActiveData, needs, signaturesOf} from './binary.js';
+import {BUILD, KernelModule, STACK_ROOM, hasActiveData, needs} from './binary.js';
 import {LIMIT} from './stack_check.js';
 
 /** @typedef {import('../core/core.js').Core} Core */
@@ -24,8 +24,6 @@ export class KernelModules {
   table = new WebAssembly.Table({element: 'anyfunc', initial: 1});
   /** By module number. @type {(WebAssembly.Instance | undefined)[]} */
   instances = [];
-  /** @type {Map<number, string>} */
-  #signatures = new Map();
 
   /**
    * @param {Core} core
@@ -151,7 +149,6 @@ export class KernelModules {
     if (data) this.core.checkBlock(exports.kernel_module_data(number) >>> 0, data); // it may write there
     if (this.table.length < place + functions) this.table.grow(place + functions - this.table.length);
     const constant = (/** @type {number} */ value) => new WebAssembly.Global({value: 'i32'}, value);
-    this.#signatures.set(number, signaturesOf(module));
     return new WebAssembly.Instance(module, {
       env: {
         ...this.imports,
@@ -173,11 +170,5 @@ export class KernelModules {
     core.checkBlock(block, size);
     const module = new WebAssembly.Module(core.bytes.slice(block, block + size));
     instances[number] = this.#instantiate(number, module);
-  }
-
-  /** @param {number} number of a module that has been added */
-  signatures(number) {
-    this.load(number);
-    return /** @type {string} */ (this.#signatures.get(number));
   }
 }

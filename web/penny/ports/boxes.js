@@ -20,6 +20,19 @@ export class Box {
     this.size = data.byteLength;
   }
 
+  /**
+   * Gives `use` a payload of Python's: what penny/wire/outbox.py has put here, or sends in pieces.
+   * @template T
+   * @param {(pieces: import('../core/payload.js').Pieces, arrays: number[]) => T} use
+   * @param {number} size bytes
+   * @param {BufferList} [list] its pieces; undefined: it lies here
+   * @param {IntList} [arrays] with the pieces: numbers of those that it refers to, each once
+   */
+  withPayload(use, size, list, arrays) {
+    if (!list || !arrays) return use(this.memory.subarray(this.address, this.address + size), []);
+    return withPieces(this.module, list, pieces => use(pieces, arrays.toJs()));
+  }
+
   /** Pyodide's memory; it grows, and then this is another array. */
   get memory() {
     return this.module.HEAPU8;

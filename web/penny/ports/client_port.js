@@ -12,7 +12,7 @@ import {KernelModules} from '../kernels/modules.js';
 import {HeapLimitError, KEEP, queueOf} from '../tasks/calls.js';
 import {traceAsJson} from '../trace/json.js';
 import {ArraysPort} from './arrays_port.js';
-import {Box, withBytes, withPieces} from './boxes.js';
+import {Box, withBytes} from './boxes.js';
 
 /** So many outcomes at once at most: whoever waits for one of them should not wait for thousands. */
 const BATCH = 128;
@@ -22,6 +22,8 @@ const BATCH = 128;
  * @typedef {import('../tasks/calls.js').TableFunction} TableFunction
  * @typedef {import('./boxes.js').Buffer} Buffer
  * @typedef {import('./boxes.js').BufferList} BufferList
+ * @typedef {import('./boxes.js').IntList} IntList
+ * @typedef {import('../core/payload.js').Pieces} Pieces
  * @typedef {import('./boxes.js').PyodideModule} PyodideModule
  */
 
@@ -54,46 +56,21 @@ export class ClientPort {
    * @param {number} ticket of the call: a number that Python never uses again
    * @param {number} handle of the function
    * @param {number} flags
-   * @param {number} size bytes in the outbox
    * @param {boolean} interactive
    * @param {number} limit ms that it may run; 0: no limit
+   * @param {number} size of the pickled arguments, as of Box.withPayload()
+   * @param {BufferList} [list]
+   * @param {IntList} [arrays]
    * @returns {boolean} false: the heap could never hold the arguments, nothing was queued
    */
-  submit(ticket, handle, flags, size, interactive, limit) {
-    const {memory, address} = this.outbox;
-    return this.#submit(ticket, handle, flags, memory.subarray(address, address + size), interactive, limit);
-  }
-
-  /**
-   * Like submit(), for arguments that are large, or that refer to arrays.
-   * @param {number} ticket
-   * @param {number} handle of the function
-   * @param {number} flags
-   * @param {BufferList} list their pickle, in pieces
-   * @param {import('./boxes.js').IntList} arrays their numbers, each once
-   * @param {boolean} interactive
-   * @param {number} limit
-   */
-  submit_large(ticket, handle, flags, list, arrays, interactive, limit) {
-    return withPieces(this.inbox.module, list, pieces =>
-      this.#submit(ticket, handle, flags, pieces, interactive, limit, arrays.toJs()),
-    );
-  }
-
-  /**
-   * @param {number} ticket
-   * @param {number} handle of the function
-   * @param {number} flags
-   * @param {import('../core/payload.js').Pieces} pieces
-   * @param {boolean} interactive
-   * @param {number} limit
-   * @param {number[]} [arrays]
-   */
-  #submit(ticket, handle, flags, pieces, interactive, limit, arrays) {
+  submit(ticket, handle, flags, interactive, limit, size, list, arrays) {
+    const fn = this.#function(handle);
+    const queue = queueOf(flags, interactive);
+    const options = {flags: flags & L.Flag.HAS_KWARGS, queue, limit, parent: this.#parent};
     try {
-      const queue = queueOf(flags, interactive);
-      const options = {flags: flags & L.Flag.HAS_KWARGS, queue, limit, parent: this.#parent};
-      this.client.submit(this.#function(handle), options, pieces, arrays, ticket);
+      const submit = (/** @type {Pieces} */ pieces, /** @type {number[]} */ held) =>
+        this.client.submit(fn, options, pieces, held, ticket);
+      this.outbox.withPayload(submit, size, list, arrays);
       return true;
     } catch (error) {
       if (error instanceof HeapLimitError) return false;

@@ -4,7 +4,7 @@ import * as L from '../core/layout.js';
 import {Outcomes} from '../jobs/outcomes.js';
 import {TaskReader} from '../jobs/reader.js';
 import {nameFunction} from '../trace/names.js';
-import {Box, withBytes, withPieces} from './boxes.js';
+import {Box, withBytes} from './boxes.js';
 
 /**
  * @typedef {import('../core/core.js').Core} Core
@@ -84,28 +84,18 @@ export class CoroutinePort {
   }
 
   /**
-   * Ends a task, whose pickled outcome lies in the outbox.
+   * Ends a task.
    * @param {number} handle
    * @param {number} raised 1 if the outcome is an exception
-   * @param {number} size of the outcome in bytes
+   * @param {number} size of its pickled outcome, as of Box.withPayload()
+   * @param {BufferList} [list]
+   * @param {import('./boxes.js').IntList} [arrays]
    */
-  finish(handle, raised, size) {
-    const {memory, address} = this.outbox;
-    this.outcomes.finish(handle & L.INDEX_MASK, raised, memory, address, size);
-    this.#retryLater();
-  }
-
-  /**
-   * Like finish(), for an outcome that is large, or that refers to arrays.
-   * @param {number} handle
-   * @param {number} raised
-   * @param {BufferList} list its pickle, in pieces
-   * @param {import('./boxes.js').IntList} arrays their numbers, each once
-   */
-  finish_large(handle, raised, list, arrays) {
-    withPieces(this.outbox.module, list, pieces =>
-      this.outcomes.finishLarge(handle & L.INDEX_MASK, raised, pieces, arrays.toJs()),
-    );
+  finish(handle, raised, size, list, arrays) {
+    const task = handle & L.INDEX_MASK;
+    const {outbox, outcomes} = this;
+    if (!list) outcomes.finish(task, raised, outbox.memory, outbox.address, size);
+    else outbox.withPayload((pieces, held) => outcomes.finishLarge(task, raised, pieces, held), size, list, arrays);
     this.#retryLater();
   }
 

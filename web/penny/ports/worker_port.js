@@ -9,7 +9,7 @@ import {Stack} from '../jobs/stack.js';
 import {Kernels} from '../kernels/calls.js';
 import {nameFunction} from '../trace/names.js';
 import {ArraysPort} from './arrays_port.js';
-import {Box, withBytes, withPieces} from './boxes.js';
+import {Box, withBytes} from './boxes.js';
 
 /**
  * @typedef {import('../core/core.js').Core} Core
@@ -67,21 +67,14 @@ export class WorkerPort {
   /**
    * Ends the innermost task; no other is taken.
    * @param {number} raised
-   * @param {number} size
+   * @param {number} size of its pickled outcome, as of Box.withPayload()
+   * @param {BufferList} [list]
+   * @param {IntList} [arrays]
    */
-  finish(raised, size) {
-    const {memory, address} = this.outbox;
-    this.stack.finish(raised, memory, address, size);
-  }
-
-  /**
-   * Like finish(), for an outcome that is large, or that refers to arrays.
-   * @param {number} raised
-   * @param {BufferList} list its pickle, in pieces
-   * @param {IntList} arrays their numbers, each once
-   */
-  finish_large(raised, list, arrays) {
-    withPieces(this.inbox.module, list, pieces => this.stack.finishLarge(raised, pieces, arrays.toJs()));
+  finish(raised, size, list, arrays) {
+    const {outbox, stack} = this;
+    if (!list) stack.finish(raised, outbox.memory, outbox.address, size);
+    else outbox.withPayload((pieces, held) => stack.finishLarge(raised, pieces, held), size, list, arrays);
   }
 
   // ---- the innermost task -----------------------------------------------------------------------
@@ -148,38 +141,25 @@ export class WorkerPort {
   // ---- jobs -------------------------------------------------------------------------------------
 
   /**
-   * Makes a private job stealable. Its pickled arguments lie in the parcel.
+   * Makes a private job stealable.
    * @param {number} entry number of the function in the table
    * @param {number} serial of the function
    * @param {number} flags
-   * @param {number} size
    * @param {boolean} interactive
    * @param {number} limit ms that it may run; 0: no limit
    * @param {number} parent handle of the task whose job it is
    * @param {boolean} alone whether jobs that are promoted later may have been spawned before
+   * @param {number} size of the pickled arguments, as of Box.withPayload(): the parcel's
+   * @param {BufferList} [list]
+   * @param {IntList} [arrays]
    * @returns {number} the job's handle; or one of Refusal
    */
-  promote(entry, serial, flags, size, interactive, limit, parent, alone) {
-    const {memory, address} = this.parcel;
-    const bytes = memory.subarray(address, address + size);
-    return this.promotion.promote(entry, serial, flags, bytes, interactive, limit, parent, alone);
-  }
-
-  /**
-   * Like promote(), for arguments that are large, or that refer to arrays.
-   * @param {number} entry
-   * @param {number} serial
-   * @param {number} flags
-   * @param {BufferList} list their pickle, in pieces
-   * @param {IntList} arrays their numbers, each once
-   * @param {boolean} interactive
-   * @param {number} limit
-   * @param {number} parent
-   * @param {boolean} alone
-   */
-  promote_large(entry, serial, flags, list, arrays, interactive, limit, parent, alone) {
-    return withPieces(this.inbox.module, list, pieces =>
-      this.promotion.promote(entry, serial, flags, pieces, interactive, limit, parent, alone, arrays.toJs()),
+  promote(entry, serial, flags, interactive, limit, parent, alone, size, list, arrays) {
+    return this.parcel.withPayload(
+      (pieces, held) => this.promotion.promote(entry, serial, flags, pieces, interactive, limit, parent, alone, held),
+      size,
+      list,
+      arrays,
     );
   }
 

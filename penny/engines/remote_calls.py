@@ -1,4 +1,4 @@
-"""A call as bytes, for engines whose workers share nothing with whoever submits.
+"""Remote calls: a call as bytes, for engines whose workers share nothing with whoever submits.
 
 `dumps_call` on one side, `run_call` in a worker, `settle` with what it gave back on the first. Each
 call stands on its own: what it uses of a module that the worker can't import goes with it.

@@ -222,7 +222,13 @@ class Scheduler(Submitter, concurrent.futures.Executor):
             stopped.result()
 
     async def aclose(self, *, cancel_futures: bool = False) -> None:
-        """Like `shutdown(wait=True)`, to be awaited."""
+        """Take no more work, and end the workers once what was submitted is done.
+
+        To be awaited in an event loop, where `shutdown` could not wait.
+
+        Args:
+            cancel_futures: Cancel what has not begun.
+        """
         await self._shutdown(cancel_futures)
 
     async def _loop_ends(self) -> None:
@@ -281,7 +287,7 @@ class CurrentScheduler(Scheduler):
         self.shutdown()
 
     async def _loop_ends(self) -> None:
-        """It belongs to others."""
+        """The scheduler belongs to others, and goes on."""
 
     def __enter__(self) -> NoReturn:
         """Raises RuntimeError: the end of the block would shut it down."""

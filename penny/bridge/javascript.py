@@ -102,9 +102,9 @@ class KernelCaller:
     def __init__(self, port: WorkerPort) -> None:
         # Bound once: each look-up on a JavaScript object is a crossing of its own.
         self.call = port.call_kernel
-        """See WorkerPort."""
+        """Calls a kernel once: `WorkerPort.call_kernel`."""
         self.range = port.kernel_range
-        """See WorkerPort."""
+        """Calls a kernel for each number of a range: `WorkerPort.kernel_range`."""
         self.arguments: Callable[[list[Any]], Any] = list
         """A list of numbers as an array of JavaScript's."""
         self.wide: Callable[[int], int] = int

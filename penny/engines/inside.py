@@ -191,7 +191,10 @@ class TaskEngine:
         return True
 
     def wait_for_own(self, seconds: float) -> bool:
-        """Like `wait`, for what the innermost task has submitted, and nobody below it."""
+        """Run the oldest pending job that the innermost task itself has submitted, or help it.
+
+        For conditions, see `event_loops.blocking.Work`. What others have submitted is not begun.
+        """
         return bool(self._pending.get(jobs.innermost)) and self.wait(seconds)
 
     def _settle(self, future: Future[Any]) -> None:

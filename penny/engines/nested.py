@@ -39,7 +39,7 @@ class NestedEngine:
 
     @property
     def memory(self) -> Memory:
-        """That of the pool."""
+        """The memory of the pool."""
         return self._outer.memory
 
     def submit(
@@ -95,7 +95,7 @@ class NestedEngine:
         wanted: Future[Any] | None = None,
         since: int | None = None,
     ) -> bool:
-        """As the outer engine, for futures of this one: it may be all of them that are wanted."""
+        """Drain the outer engine for futures of this one, of which all may be wanted."""
         if since is not None:
             if self.completed != since:
                 timeout = 0
@@ -109,11 +109,11 @@ class NestedEngine:
         return self._outer.drain(timeout, wanted, since)
 
     def stats(self) -> dict[str, Any]:
-        """Those of the pool."""
+        """Counters of the pool."""
         return self._outer.stats()
 
     def trace(self) -> dict[str, Any] | None:
-        """That of the pool."""
+        """The trace of the pool."""
         return self._outer.trace()
 
     def shutdown(self, *, cancel: bool) -> Future[None]:

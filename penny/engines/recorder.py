@@ -12,7 +12,7 @@ from typing import Any
 __all__ = ["Recorder"]
 
 EVENTS_MAX = 1_000_000
-"""As many as the core records (LOG_EVENTS of sizes.h): a trace of more no viewer opens."""
+"""About as many as a pool keeps (LOG_EVENTS of sizes.h): some hundred megabytes of JSON."""
 
 
 class Recorder:

@@ -31,10 +31,12 @@ from penny.jobs import job as jobs
 
 __all__ = ["BlockingLoop", "Work", "holds_off", "install", "put_aside", "put_back", "stand_in"]
 
-# How long a sleep is at a time, in seconds: in between the doorbell's handler runs.
 NAP = 0.01
-# How often a loop that is busy looks whether futures are done, in seconds.
+"""How long a sleep is at a time, in seconds: in between the doorbell's handler runs. Who rings
+waits half of that, and to wake so often takes no processor to speak of."""
+
 LOOK = 0.005
+"""How often a loop that is busy looks whether futures are done, in seconds."""
 
 _STOP = asyncio.base_events._run_until_complete_cb  # type: ignore[attr-defined]
 
@@ -61,7 +63,9 @@ class Work(Protocol):
 
 
 class BlockingLoop(asyncio.base_events.BaseEventLoop):
-    """See above. It may run on top of another loop, of which nothing is seen meanwhile.
+    """A loop that sleeps, or works for futures, while no coroutine can go on.
+
+    It may run on top of another loop, of which nothing is seen meanwhile.
 
     Args:
         work: Does what there is to do for futures, while no coroutine can go on.
@@ -228,7 +232,7 @@ class _Promise(asyncio.Future[Any]):
         super().add_done_callback(fn, context=context)
 
     def then(self, *_: Any) -> NoReturn:
-        """Of Pyodide's futures. Raises BlockingError: it would never be called."""
+        """Raises BlockingError: Pyodide's callback of a future would never be called."""
         raise BlockingError(PROMISE)
 
     catch = finally_ = then

@@ -146,7 +146,11 @@ class Run:
         _innermost = self._previous
 
     def end(self, error: BaseException) -> None:
-        """It was raised. Cancel the tasks."""
+        """End this run, since an exit was raised in a callback: cancel its tasks.
+
+        Args:
+            error: The exit; the first one counts.
+        """
         if self.exit is not None:
             return
         self.exit = error

@@ -170,7 +170,10 @@ def dumps_exception(error: BaseException) -> bytes:
 
 
 def pack_exception(error: BaseException) -> bytes | Payload:
-    """The same for a slot."""
+    """The form in which an exception that a task raised travels, for a slot. Never fails.
+
+    What it consists of is in `dumps_exception`; a Payload is for one that refers to shared arrays.
+    """
     data, states = _dumps_chain(error)
     if _ARRAYS not in data:
         return data

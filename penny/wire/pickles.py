@@ -130,7 +130,11 @@ def pack_arguments(
 
 
 def dumps_arguments(function_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
-    """The same in one piece."""
+    """The pickled form of `(args, kwargs)`, in one piece.
+
+    Raises:
+        PickleError: An argument can't travel; says of which function, and which part of it.
+    """
     # The first lines of `dumps` again: a call of it would cost as much as pickling a number.
     if not kwargs and ATOMS.issuperset(map(type, args)):
         return _dumps((args, kwargs), PROTOCOL)
@@ -171,7 +175,11 @@ def pack_result(function_name: str, value: object) -> bytes | Payload:
 
 
 def dumps_result(function_name: str, value: object) -> bytes:
-    """The same in one piece."""
+    """The pickled form of what a function returned, in one piece.
+
+    Raises:
+        PickleError: It can't travel; says of which function, and which part of it.
+    """
     if type(value) in ATOMS:
         return _dumps(value, PROTOCOL)
     try:

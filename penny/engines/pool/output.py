@@ -85,7 +85,7 @@ class Stream(io.BufferedIOBase):
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
-        """It is."""
+        """A stream is, always."""
         return True
 
 

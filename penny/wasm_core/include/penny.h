@@ -111,7 +111,7 @@ struct penny_context {
 PENNY_IMPORT(spawn) void penny_import_spawn(struct penny_job *job);
 PENNY_IMPORT(join) struct penny_job *penny_import_join(struct penny_job *job);
 PENNY_IMPORT(ran) void penny_import_ran(struct penny_job *job);
-/* The same of calls: `fork` gives the next entry; `wait` 0 if the caller has to make the call. */
+/* Exports for calls: `fork` gives the next entry; `wait` 0 if the caller has to make the call. */
 PENNY_IMPORT(fork) struct penny_call *penny_import_fork(struct penny_call *call);
 PENNY_IMPORT(wait) int penny_import_wait(struct penny_call *call);
 PENNY_IMPORT(open) struct penny_call *penny_import_open(uint32_t worker);

@@ -27,7 +27,7 @@ enum { WHO_SHIFT = 2, SERIAL_SHIFT = 9, MOVES_SHIFT = 41 };
 static inline u32 array_state_of(u64 life) { return (u32)life & 3; }
 static inline u32 who_of(u64 life) { return (u32)life >> WHO_SHIFT & 0x7f; }
 static inline u32 serial_of(u64 life) { return (u32)(life >> SERIAL_SHIFT); }
-/* The same life in another state. */
+/* `life` with another owner and state, its serial and its moves as they are. */
 static inline u64 life_as(u64 life, u32 who, u32 state) {
   return (life & ~STATE_BITS) | who << WHO_SHIFT | state;
 }

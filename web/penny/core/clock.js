@@ -14,7 +14,7 @@ const stopwatch = performance;
 /** When `performance.now()` was 0 here, on the page's clock. */
 let origin = stopwatch.timeOrigin;
 
-/** The same in all threads of a page, ms; never goes back, whatever the system's clock does. */
+/** A time that is the same in all threads of a page, ms; never goes back, whatever the system's clock does. */
 export const clock = () => origin + stopwatch.now();
 
 /**
@@ -56,6 +56,7 @@ export function aheadOf(theirs, ours) {
   return Math.abs(told - measured) <= BELIEVED ? told : measured;
 }
 
+/** WASI's number of the clock that Python's `time.monotonic` and `perf_counter` read. */
 const CLOCK_MONOTONIC = 1;
 
 /**

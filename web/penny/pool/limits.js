@@ -13,6 +13,7 @@ export {WORKERS_MAX};
  * @returns {OpenedPool}
  */
 
+/** Limit of the heap where none is asked for, bytes: of address space, since the memory grows as it is used. */
 const DEFAULT_MEMORY = 512 * 2 ** 20;
 
 /**

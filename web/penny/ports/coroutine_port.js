@@ -16,7 +16,7 @@ import {Box, withBytes} from './boxes.js';
 
 /** How often an outcome without room is tried again, ms. */
 const ROOM_INTERVAL = 5;
-/** How often an engine without Atomics.waitAsync looks for tasks, ms. */
+/** How often an engine without Atomics.waitAsync looks for tasks, ms: as often as browsers let nested timers fire. */
 const POLL_INTERVAL = 4;
 
 export class CoroutinePort {

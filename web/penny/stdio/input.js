@@ -31,6 +31,7 @@ const ASKED = 0;
 const ANSWERED = 1;
 const FAILED = 2;
 const HEADER_BYTES = 8;
+/** More than any line that somebody types; a read of more than this gets so many, as from any stream. */
 const BYTES = 1 << 16;
 
 export const inputBuffer = () => new SharedArrayBuffer(HEADER_BYTES + BYTES);

@@ -13,9 +13,15 @@ import {release} from './calls.js';
  *            giveUp(ticket: Ticket, call: Call): void}} Placer
  */
 
-/** How long a call that finds no room waits until it tries again, unless a completion comes first, ms. */
+/**
+ * How long a call that finds no room waits until it tries again, unless a completion comes first, ms: others
+ * make room, too, and tell nobody.
+ */
 const RETRY_MS = 10;
-/** A call that finds no room although nobody has anything under way tries again so often. */
+/**
+ * A call that finds no room although nobody has anything under way tries again so often, and then no more: it is functions
+ * and arrays that hold the room, and it stays so.
+ */
 const RETRIES = 5;
 
 export class Deferred {

@@ -1,8 +1,8 @@
 """Handles of arrays: what travels in place of their elements, as bytes.
 
-A handle names the block (memory, number, serial: for ever, see `penny/wasm_core/memory/arrays.md`)
+A handle names the block (memory, number, serial: for ever, see `penny/wasm_core/memory/README.md`)
 and says which of its elements are meant. JavaScript reads and writes the same bytes
-(`web/penny/memory/shared_array.js`).
+(`web/penny/api/shared_array.js`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Blocks in the memory that a pool's workers share, as one of its clients or workers sees it.
 
-What happens there is the core's (`penny/wasm_core/memory/arrays.md`): Python holds an array by its
+What happens there is the core's (`penny/wasm_core/memory/README.md`): Python holds an array by its
 number and serial, and copies its elements through JavaScript.
 """
 

@@ -2,7 +2,7 @@
 
 JavaScript packs what has ended into the inbox (`web/penny/ports/client_port.js`), by batches, and
 offers a batch until it has been taken. Whoever takes one may be interrupted by somebody who does
-the same: steps 4 and 5 of docs/delivery.md.
+the same: steps 4 and 5 of web/penny/tasks/README.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Between any two lines here somebody else may have called any method: a future's callback, what is
 pickled and unpickled, and a finalizer, which runs whenever garbage is collected. Why no outcome
-reaches another's future then, and none is lost: docs/delivery.md.
+reaches another's future then, and none is lost: web/penny/tasks/README.md.
 """
 
 from __future__ import annotations

@@ -417,8 +417,8 @@ def leave() -> None:
         attention = True
 
 
-# Doors: how other rooms change the state; tests/python/test_doors.py sees to it that there is no
-# other way. These three are calls of C: the doorbell's handler comes when a function of Python's
+# Doors: how other rooms change the state; tests/python/jobs/test_doors.py sees to it that there is
+# no other way. These three are calls of C: the doorbell's handler comes when a function of Python's
 # begins, but of C's only when it has ended. Nor do they need a frame (since Python 3.12), which
 # may be what there is no room for.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from fake_coroutine_port import port as coroutine_port  # noqa: F401
 from fake_engine import FakeEngine
 from fake_port import isolated
 from hypothesis import settings

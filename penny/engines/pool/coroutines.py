@@ -20,7 +20,6 @@ from penny.by_value.exception_parts import set_traceback, traceback_of
 from penny.by_value.names import set_names
 from penny.engines import current
 from penny.engines.named import shown_name
-from penny.engines.pool import output
 from penny.engines.pool.client import SharedEngine
 from penny.errors import Cancelled
 from penny.event_loops import executors
@@ -29,6 +28,7 @@ from penny.futures import Future
 from penny.jobs import tracebacks
 from penny.mirror import headers, mirror, returning, settings, surroundings
 from penny.options import Options
+from penny.stdio import output
 from penny.wire.exceptions import pack_exception
 from penny.wire.outbox import Outbox
 from penny.wire.payload import Payload, Reader, load

@@ -22,9 +22,7 @@ from penny.by_value.names import set_names
 from penny.engines import current
 from penny.engines.inside import OwnJobs, TaskEngine
 from penny.engines.named import shown_name
-from penny.engines.pool import output
 from penny.engines.pool.abilities import ABILITIES, NAME
-from penny.engines.pool.output import stderr, stdout
 from penny.engines.pool.public import PublicTasks
 from penny.event_loops import blocking, conditions
 from penny.functions.cache import FunctionCache
@@ -36,6 +34,8 @@ from penny.jobs.running import finish
 from penny.kernels import modules
 from penny.memory import memories
 from penny.mirror import headers, mirror, returning, settings, surroundings
+from penny.stdio import output
+from penny.stdio.output import stderr, stdout
 from penny.wire.exceptions import dumps_exception, pack_exception
 from penny.wire.outbox import Outbox
 from penny.wire.payload import Reader, load

@@ -1,4 +1,4 @@
-// The heap of the real core, for tests/python/test_heap_properties.py: commands on standard input, an answer for each
+// The heap of the real core, for tests/python/memory/test_heap_properties.py: commands on standard input, an answer for each
 // on standard output. Each a line of JSON.
 //
 //   ["new", bytes]                     a new memory, whose heap has at most so many bytes; answers its lowest address

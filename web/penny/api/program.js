@@ -109,7 +109,7 @@ async function runNow(starter, script, {workers, files = [], output: shown, inpu
   onDeath(pyodide, {begins: () => (dying = true), ends() {}});
   const print = decoded(output, null);
   writeTo(pyodide, (stream, bytes) => print(dying ? 'stderr' : stream, bytes)); // its stack goes to stdout otherwise
-  pyodide.pyimport('penny.hosts.input').read_by(input && inPieces(input));
+  pyodide.pyimport('penny.stdio.input').read_by(input && inPieces(input));
   unpack(pyodide, files);
   const trace = traced !== undefined;
   installOnPage(starter, pyodide, await starter.site.core(), {workers, files, trace, output}, script, traced);

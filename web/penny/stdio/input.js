@@ -40,7 +40,7 @@ export const inputBuffer = () => new SharedArrayBuffer(HEADER_BYTES + BYTES);
 const EIO = 29;
 const ENXIO = 60;
 
-/** What Pyodide's setStdin takes where there is no stdin: whoever reads gets an error, which `penny.hosts.input` explains. */
+/** What Pyodide's setStdin takes where there is no stdin: whoever reads gets an error, which `penny.stdio.input` explains. */
 export const NO_STDIN = {
   /** @returns {number} */
   read() {

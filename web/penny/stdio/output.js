@@ -24,7 +24,7 @@ export function writeTo(pyodide, write) {
       },
     });
   }
-  pyodide.pyimport('penny.engines.pool.output').install();
+  pyodide.pyimport('penny.stdio.output').install();
 }
 
 /**

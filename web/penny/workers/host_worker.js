@@ -25,7 +25,7 @@ export async function start(here, message) {
     pyodide.setStdin({read, isatty: input.terminal});
   } else {
     pyodide.setStdin(NO_STDIN);
-    const stdin = pyodide.pyimport('penny.hosts.input');
+    const stdin = pyodide.pyimport('penny.stdio.input');
     stdin.refuse(stdin.NO_STDIN);
   }
   await addExtras(pyodide, extras);

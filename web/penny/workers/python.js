@@ -41,7 +41,7 @@ export async function startPython(here, {parts, clock, life, counts}, who) {
 export async function startPoolPython(here, message) {
   const pyodide = await startPython(here, message, message.worker);
   pyodide.setStdin(NO_STDIN);
-  pyodide.pyimport('penny.hosts.input').refuse();
+  pyodide.pyimport('penny.stdio.input').refuse();
   await addExtras(pyodide, message.extras);
   return pyodide;
 }

@@ -11,8 +11,8 @@ import threading
 from abc import ABC
 
 import pytest
+from exception_examples import MADE, Breaking, Holder, Picky, looks, raised
 from mirror_pool import Script
-from test_raised import MADE, Breaking, Holder, Picky, looks, raised
 
 from penny.errors import RemoteError
 from penny.wire import pickles

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from penny.engines.pool import output
+from penny.stdio import output
 
 
 @contextlib.contextmanager

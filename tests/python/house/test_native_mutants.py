@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FILE = Path(__file__).parents[1] / "native" / "mutants.py"
+FILE = Path(__file__).parents[2] / "native" / "mutants.py"
 
 
 def load():

@@ -13,9 +13,9 @@ import threading
 
 import pytest
 from fake_array import FakeArray
+from fake_client_port import FakeClientPort
 from fake_engine import FakeEngine
 from fake_port import FakePort, Reference, isolated
-from test_shared_engine import FakeClientPort
 from wasm_writer import module
 
 import penny

@@ -6,33 +6,13 @@ import dataclasses
 import functools
 import io
 import pickle
-import subprocess
-import sys
-import textwrap
 import threading
 
 import pytest
+from other_interpreter import elsewhere, in_main
 
 from penny import PickleError
 from penny.wire import pickles
-
-
-def elsewhere(data: bytes, code: str) -> bytes:
-    """Run `code` in another interpreter: from `data` it makes `answer`."""
-    program = "import sys; data = sys.stdin.buffer.read()\n" + textwrap.dedent(code)
-    program += "\nsys.stdout.buffer.write(answer)\n"
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=data, stdout=subprocess.PIPE, check=True
-    )
-    return done.stdout
-
-
-def in_main(source: str, name: str):
-    """What `name` is after `source` has run as if in __main__."""
-    namespace: dict = {"__name__": "__main__"}
-    exec(textwrap.dedent(source), namespace)
-    return namespace[name]
-
 
 # -- values --------------------------------------------------------------------------------------
 

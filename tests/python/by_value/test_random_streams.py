@@ -10,7 +10,7 @@ import sys
 import types
 
 import pytest
-from test_wire import elsewhere, in_main
+from other_interpreter import elsewhere, in_main
 
 from penny.functions.calls import split_call
 from penny.functions.forms import dumps_function, loads_function

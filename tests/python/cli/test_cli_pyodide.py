@@ -140,6 +140,6 @@ def test_nothing_is_unpacked_elsewhere(tmp_path: Path) -> None:
 
 
 def test_version_and_checksum_are_those_of_the_lock_file() -> None:
-    lock = json.loads((Path(__file__).parents[2] / "package-lock.json").read_text())
+    lock = json.loads((Path(__file__).parents[3] / "package-lock.json").read_text())
     package = lock["packages"]["node_modules/pyodide"]
     assert (package["version"], package["integrity"]) == (PYODIDE_VERSION, INTEGRITY)

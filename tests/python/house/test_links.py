@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOREIGN = {"node_modules", "build", "dist", "__pycache__"}
 TREES = ["penny", "web/penny", "penny/wasm_core"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from penny.cli.kernel import INCLUDE
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SOURCES = sorted((ROOT / "examples" / "kernels").glob("*.c"))
 
 COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), "cc")

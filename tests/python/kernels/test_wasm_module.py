@@ -10,7 +10,7 @@ from wasm_writer import CODES, module, number, section, string, vector
 
 from penny.kernels.wasm_module import FunctionType, read_module
 
-CORE = Path(__file__).parents[2] / "penny/wasm_core/core.wasm"
+CORE = Path(__file__).parents[3] / "penny/wasm_core/core.wasm"
 
 FUNCTIONS = {
     "saxpy": (("f32", "i32", "i32", "i32", "i32"), ()),

@@ -11,9 +11,10 @@ from fake_port import FakePort, State
 
 import penny
 from penny import where
-from penny.engines.pool import output, worker
+from penny.engines.pool import worker
 from penny.functions.cache import FunctionCache
 from penny.jobs import job as jobs
+from penny.stdio import output
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_whatever_a_task_raises_is_its_outcome(port, error):
     with pytest.raises(type(error)) as info:
         port.value(port.tasks[failing])
     assert "in worker 0" in str(info.value.__cause__)
-    assert "worker.py" not in info.value.__cause__.text
+    assert "pool/worker.py" not in info.value.__cause__.text
     assert port.value(port.tasks[other]) == "1"
 
 

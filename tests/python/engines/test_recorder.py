@@ -10,10 +10,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from fake_client_port import FakeClientPort
 from fake_engine import FakeEngine
 from fake_port import FakePort
-from test_coroutines import port as coroutine_port  # noqa: F401
-from test_shared_engine import FakeClientPort
 from trace_format import check_trace, spans
 
 import penny
@@ -135,7 +134,7 @@ def test_a_task_may_ask_for_the_trace(traced: bool) -> None:
     assert answer == {"traceEvents": []} if traced else "nothing was recorded" in answer
 
 
-async def test_the_async_worker_names_what_it_loads(coroutine_port) -> None:  # noqa: F811
+async def test_the_async_worker_names_what_it_loads(coroutine_port) -> None:
     handles = [coroutine_port.submit(wait, 0) for _ in range(2)]
     await coroutine_port.ended(*handles)
     assert list(coroutine_port.names.values()) == [f"{__name__}.wait"]

@@ -3,9 +3,9 @@
 // or E, and the error's name and message.
 import {readSync, writeSync} from 'node:fs';
 
-import {encode} from '../../web/penny/wire/write.js';
-import {PickleError, UnpicklingError} from '../../web/penny/wire/errors.js';
-import {decode} from '../../web/penny/wire/read.js';
+import {encode} from '../../../web/penny/wire/write.js';
+import {PickleError, UnpicklingError} from '../../../web/penny/wire/errors.js';
+import {decode} from '../../../web/penny/wire/read.js';
 
 /** @param {number} length @returns {Buffer | null} null at the end */
 function read(length) {

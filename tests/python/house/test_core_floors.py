@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "scripts/core_floors.py"
+SCRIPT = Path(__file__).parents[3] / "scripts/core_floors.py"
 
 
 def check(folder: Path, **files: str) -> tuple[int, str]:

@@ -53,7 +53,7 @@ def test_errors_travel():
 
 def test_the_wheel_has_what_kernels_are_built_with(tmp_path):
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=Path(__file__).parents[2], check=True, capture_output=True)
+    subprocess.run(build, cwd=Path(__file__).parents[3], check=True, capture_output=True)
     (wheel,) = tmp_path.iterdir()
     names = zipfile.ZipFile(wheel).namelist()
     assert "penny/wasm_core/include/penny.h" in names

@@ -6,7 +6,7 @@ import pytest
 
 from penny.bridge import javascript
 from penny.errors import BlockingError
-from penny.hosts import input
+from penny.stdio import input
 
 
 class Promised(bytes):

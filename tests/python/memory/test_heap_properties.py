@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-SERVER = Path(__file__).parents[1] / "node" / "memory" / "heap_server.mjs"
+SERVER = Path(__file__).parents[2] / "node" / "memory" / "heap_server.mjs"
 
 MEBIBYTE = 1 << 20
 SMALL, SMALL_MAX, GRANULE = 512, 32_768, 65_536

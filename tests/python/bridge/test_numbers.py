@@ -6,7 +6,7 @@ from re import M, S, findall
 
 from penny.bridge import numbers
 
-SCRIPT = (Path(__file__).parents[2] / "web/penny/core/layout.js").read_text()
+SCRIPT = (Path(__file__).parents[3] / "web/penny/core/layout.js").read_text()
 
 
 def sets() -> dict[str, dict[str, int]]:

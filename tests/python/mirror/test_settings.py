@@ -20,7 +20,7 @@ run, put, call, names = script.run, script.put, script.call, script.module.__dic
 def program(code, **names):
     """Run code in a process that no test framework has set anything in."""
     text = PRELUDE + f"locals().update({names!r})\n" + textwrap.dedent(code)
-    path = os.pathsep.join([os.path.dirname(__file__), *filter(None, sys.path)])
+    path = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(
         [sys.executable, "-c", text],
         env={**os.environ, "PYTHONPATH": path},

@@ -191,7 +191,7 @@ class _DrainingEvent:
         return self._flag
 
     def _pending(self) -> list[tuple[Source, Future[Any]]]:
-        """Of each engine the first future that is not done."""
+        """Pairs of an engine and the first of its futures that is not done."""
         pending = []
         for engine, futures in list(self._wanted.items()):
             while futures and ((future := futures[0]()) is None or future._state in DONE):

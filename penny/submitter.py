@@ -74,7 +74,7 @@ class Submitter(LoopExecutor):
         timeout: float | Unchanged | None = UNCHANGED,
         priority: Priority | Unchanged = UNCHANGED,
     ) -> SubmitterWithOptions:
-        """The same scheduler, submitting with options: `s.options(timeout=2).submit(f)`.
+        """This scheduler as one that submits with options: `s.options(timeout=2).submit(f)`.
 
         What is not given stays as it is: `s.options(timeout=2).options(priority="interactive")` has
         both.

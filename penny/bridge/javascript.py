@@ -125,6 +125,13 @@ def thrown(error: BaseException) -> tuple[str, str] | None:
     return (error.name, error.message) if isinstance(error, JsException) else None
 
 
+def global_names() -> Any:
+    """What has JavaScript's global names as attributes."""
+    import js
+
+    return js
+
+
 def is_page() -> bool:
     """Whether this interpreter runs on a page, whose document it may use; else in a worker."""
     import js

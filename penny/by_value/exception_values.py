@@ -68,7 +68,7 @@ class _Way(NamedTuple):
 
 
 class Exceptions:
-    """Those of one pickle.
+    """How the exceptions of one pickle are pickled.
 
     Args:
         try_out: Whether a part can travel.

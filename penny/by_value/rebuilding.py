@@ -532,7 +532,9 @@ def from_js(path: str) -> Any:
     """
     if path.startswith("!"):
         return importlib.import_module(path[1:])
-    found: Any = importlib.import_module("js")
+    from penny.bridge import javascript
+
+    found = javascript.global_names()
     for name in filter(None, path.split(".")):
         try:
             found = getattr(found, name)

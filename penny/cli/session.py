@@ -84,10 +84,10 @@ class TraceWriter(Protocol):
     """Where the trace goes. Both raise CommandError if it can't be written."""
 
     def write(self, text: str) -> None:
-        """Take a piece of it."""
+        """Take a piece of the trace."""
 
     def finish(self, dropped: int) -> str:
-        """It is complete, but for so many events. Returns what to tell the user."""
+        """End the trace: it is complete, but for so many events. Returns what to tell the user."""
 
 
 class Session:

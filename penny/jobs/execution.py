@@ -60,7 +60,7 @@ class Execution:
         """The public job that it waits for, with or without others on top."""
         self.cancelled: int = CancelReason.NOT_ASKED
         self.cancel_due = False
-        """It was cancelled, and Cancelled has not yet been raised in it."""
+        """Whether its task was cancelled, and Cancelled has not yet been raised in it."""
         self.interrupt: Cancelled | None = None
         """A copy of what has been raised in it, to know it by."""
         self.overflowed = False

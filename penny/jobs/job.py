@@ -129,7 +129,7 @@ class Job(Generic[T]):
             del self, error  # the traceback refers to this frame: no cycle
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Like `join`, but give no outcome.
+        """Wait until the job has ended, run it or help meanwhile, and give no outcome.
 
         Args:
             seconds: When to wait no longer; None: never. A job that runs here takes its time.

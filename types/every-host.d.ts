@@ -38,6 +38,7 @@ declare class URL {
   constructor(url: string | URL, base?: string | URL);
   readonly href: string;
   readonly origin: string;
+  static canParse(url: string, base?: string): boolean;
   static createObjectURL(blob: Blob): string;
 }
 

@@ -24,7 +24,7 @@ export const hasWaitAsync = 'waitAsync' in Atomics;
  * @param {string[]} packages
  */
 export const packagesFrom = (host, packages) =>
-  packages.map(name => (name.includes('/') ? new URL(name, host.base).href : name));
+  packages.map(name => (name.includes('/') && URL.canParse(name, host.base) ? new URL(name, host.base).href : name));
 
 /**
  * @param {import('../hosts/host.js').Host} host

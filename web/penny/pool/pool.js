@@ -17,13 +17,21 @@ import {Watch} from './watch.js';
  * @typedef {import('../stdio/output.js').Output} Output
  */
 
-/** So many failed starts in a row, and the pool gives up. */
+/**
+ * So many failed starts in a row, and the pool gives up. A start has failed if the worker dies before it is ready; or
+ * later, of itself, but before it has begun a task: what it dies of then may await each successor.
+ */
 const ATTEMPTS = 3;
+
 /** Announces what becomes of the workers: `worker` events with {worker, state, error?}. */
 export class Pool extends EventTarget {
   /** By number; null: it is lost, or stopped. @type {(Life | null)[]} */
   #workers = [];
   #failures = 0;
+  /** By number: whether the last one was ready, and died all the same without a task. @type {boolean[]} */
+  #barren = [];
+  /** By number: how many tasks those before it have begun. @type {number[]} */
+  #ranBefore = [];
   #ended = false;
 
   /**
@@ -82,6 +90,7 @@ export class Pool extends EventTarget {
   async #start(number) {
     const {options} = this;
     this.#tell(number, 'starting');
+    this.#ranBefore[number] = this.core.tasksRun(number);
     const print = decoded((stream, text, _, bytes) => {
       options.output(stream, text, number, bytes);
       if (!text) return;
@@ -133,13 +142,17 @@ export class Pool extends EventTarget {
 
   /** @param {Life} life */
   #ready({number}) {
-    this.#failures = 0;
+    if (!this.#barren[number]) this.#failures = 0; // else being ready proves nothing
     this.#tell(number, 'ready');
   }
 
   /** @param {Life} life */
-  #lost({number, wasReady, reason}) {
+  #lost({number, wasReady, wasKilled, reason}) {
     if (this.#ended) return;
+    const hasRun = this.core.tasksRun(number) > this.#ranBefore[number];
+    this.#barren[number] = wasReady && !wasKilled && !hasRun;
+    if (hasRun) this.#failures = 0;
+    else if (!wasReady || !wasKilled) this.#failures++;
     this.#workers[number] = null;
     this.options.inOrder?.gone(number);
     this.#tell(number, 'lost', reason);
@@ -147,7 +160,7 @@ export class Pool extends EventTarget {
     this.watch(); // what it had promoted was asked to end
     this.options.announce?.();
     this.#reinject();
-    if (!wasReady && ++this.#failures >= ATTEMPTS) {
+    if (this.#failures >= ATTEMPTS) {
       this.#break(reason ?? `${ATTEMPTS} workers in a row died while they started`);
       return;
     }

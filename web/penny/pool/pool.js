@@ -38,9 +38,9 @@ export class Pool extends EventTarget {
    * @param {import('./starter.js').Starter} starter
    * @param {Core} core the page's instance on the scheduler's memory
    * @param {number} workers
-   * @param {{extras: Extras, output: Output, inOrder?: import('../stdio/output.js').InOrder, check: boolean, announce?: () => void,
-   *          traced?: (recording: import('../trace/rings.js').Recording) => void}} options check: every
-   *     job through pickle; announce: tells the client that there are completions, only where it has to be
+   * @param {{extras: Extras, output: Output, inOrder?: import('../stdio/output.js').InOrder, check: boolean,
+   *          python?: import('../boot/versions.js').PythonVersion, announce?: () => void, traced?: (recording: import('../trace/rings.js').Recording) => void}} options check: every
+   *     job through pickle; python: of whoever submits; announce: tells the client that there are completions, only where it has to be
    *     told by message; traced: gets what a traced pool has done when it has closed
    */
   constructor(starter, core, workers, options) {
@@ -107,6 +107,7 @@ export class Pool extends EventTarget {
         memory: this.core.memory,
         workers: this.size,
         check: options.check,
+        python: options.python,
         extras: options.extras,
         counts: options.inOrder?.counts,
         announce: options.announce !== undefined,

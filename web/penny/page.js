@@ -2,6 +2,7 @@
 import * as program from './api/program.js';
 import {Scheduler} from './api/scheduler.js';
 import {addPython} from './boot/pyodide.js';
+import {pythonOf, requireSamePython} from './boot/versions.js';
 import {Page} from './hosts/browser.js';
 import {checkWorkers} from './pool/limits.js';
 import {openPagePool, poolOptions} from './pool/page_pools.js';
@@ -31,11 +32,14 @@ export async function scheduler(options = {}) {
  * @param {import('./boot/pyodide.js').Pyodide} pyodide
  * @param {SchedulerOptions} [options] for the schedulers that Python opens: default number of workers and of trace,
  *     files, output
+ * @throws {import('./boot/versions.js').PythonVersionError} its Python is not that of the workers
  */
 export async function install(pyodide, options = {}) {
   host.requireSharedMemory();
   checkWorkers(options.workers);
   const {site} = starter;
+  const {pythonVersion, magicNumber, pyodideVersion} = await site.manifest();
+  requireSamePython(pythonOf(pyodide), {version: pythonVersion, magic: magicNumber}, pyodideVersion);
   const [module, python] = await Promise.all([site.core(), site.python()]);
   addPython(pyodide, python);
   installOnPage(starter, pyodide, module, options);
@@ -48,6 +52,12 @@ export async function install(pyodide, options = {}) {
  * @returns {Promise<number>} its exit status; a traceback has gone to stderr, or a line about what its Python died of
  */
 export const run = (source, options) => program.run(starter, source, options);
+
+/**
+ * Keyword arguments, as last argument of submit().
+ * @param {Record<string, unknown>} values
+ */
+export const keywords = values => ({[Symbol.for('penny.keywords')]: values});
 
 /** Makes the memory snapshot that a site may ship (see manifest.json). */
 export const memorySnapshot = () => starter.memorySnapshot();

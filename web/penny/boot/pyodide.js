@@ -16,11 +16,11 @@ export const PYTHON_ZIP = '/lib/penny-python.zip';
  * @param {string} indexURL
  */
 export async function prepare(indexURL) {
-  const [{loadPyodide}] = await Promise.all([
+  const [{loadPyodide, version}] = await Promise.all([
     import(indexURL + 'pyodide.mjs'),
     import(indexURL + 'pyodide.asm.mjs'),
   ]);
-  return loadPyodide;
+  return {loadPyodide, version};
 }
 
 /**
@@ -32,11 +32,13 @@ export async function prepare(indexURL) {
  * @returns {Promise<Pyodide>}
  */
 export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {}) {
-  const loadPyodide = await prepare(parts.indexURL);
+  const {loadPyodide, version} = await prepare(parts.indexURL);
+  if (version !== parts.version)
+    throw new Error(`at ${parts.indexURL} lies Pyodide ${version}, and not ${parts.version}, for which Penny was built`);
   const options = {
     indexURL: parts.indexURL,
-    stdLibURL: parts.stdlibURL,
     lockFileContents: parts.lock,
+    packageBaseUrl: parts.packagesURL, // with a lock given, Pyodide would know no place
   };
   let pyodide;
   if (parts.snapshot && !makeSnapshot) {
@@ -183,7 +185,8 @@ export function makeSnapshot(pyodide) {
 }
 
 /**
- * Calls `load` such that Pyodide instantiates the shared module instead of fetching its own, with another clock.
+ * Calls `load` such that Pyodide gets what Penny has of it instead of fetching its own: the module, instantiated with
+ * another clock, and the standard library. No URLs of blobs, which policies forbid.
  * @template T
  * @param {Parts} parts
  * @param {number} ahead ms by which its clock is ahead of `performance.now()`
@@ -193,13 +196,17 @@ export function makeSnapshot(pyodide) {
 async function withModule(parts, ahead, load) {
   const {fetch} = globalThis;
   const {instantiateStreaming} = WebAssembly;
-  const wasmURL = new URL('pyodide.asm.wasm', parts.indexURL).href;
   const placeholder = new Response();
-  // Not even a fetch of its own: unread bodies would use up the browser's connections.
-  globalThis.fetch = async (input, init) =>
-    new URL(input instanceof Request ? input.url : input, parts.indexURL).href === wasmURL
-      ? placeholder
-      : fetch(input, init);
+  /** @type {Record<string, () => Response>} */
+  const answers = {
+    // Not even a fetch of its own: unread bodies would use up the browser's connections.
+    [new URL('pyodide.asm.wasm', parts.indexURL).href]: () => placeholder,
+    [new URL('python_stdlib.zip', parts.indexURL).href]: () => new Response(parts.stdlib.slice()),
+  };
+  globalThis.fetch = async (input, init) => {
+    const answer = answers[new URL(input instanceof Request ? input.url : input, parts.indexURL).href];
+    return answer ? answer() : fetch(input, init);
+  };
   WebAssembly.instantiateStreaming = async (source, imports) => {
     if ((await source) !== placeholder) return instantiateStreaming.call(WebAssembly, source, imports);
     /** @type {any} */

@@ -8,6 +8,29 @@ import {inWords} from '../hosts/in_words.js';
  * @typedef {any} Pyodide
  */
 
+/**
+ * Where a Pyodide comes from, so that others can be started from there. build: names what a memory snapshot is bound to
+ * @typedef {{indexURL: string, packagesURL: string, lock: () => Promise<string>, build: string}} Origin
+ */
+
+/**
+ * Where a Pyodide that somebody else has started comes from.
+ * @param {Pyodide} pyodide
+ * @returns {Origin}
+ */
+export function originOf(pyodide) {
+  const {config} = pyodide._api;
+  return {
+    indexURL: config.indexURL,
+    packagesURL: config.packageBaseUrl ?? config.indexURL,
+    async lock() {
+      const lock = await config.lockFileContents;
+      return typeof lock === 'string' ? lock : JSON.stringify(lock);
+    },
+    build: `${pyodide.version} ${config.BUILD_ID}`,
+  };
+}
+
 /** Where the zip with Python packages lies in each Pyodide's file system; the snapshot knows it. */
 export const PYTHON_ZIP = '/lib/penny-python.zip';
 
@@ -17,8 +40,8 @@ export const PYTHON_ZIP = '/lib/penny-python.zip';
  */
 export async function prepare(indexURL) {
   const [{loadPyodide}] = await Promise.all([
-    import(indexURL + 'pyodide.mjs'),
-    import(indexURL + 'pyodide.asm.mjs'),
+    import(/* @vite-ignore */ /* webpackIgnore: true */ indexURL + 'pyodide.mjs'),
+    import(/* @vite-ignore */ /* webpackIgnore: true */ indexURL + 'pyodide.asm.mjs'),
   ]);
   return loadPyodide;
 }
@@ -37,6 +60,7 @@ export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {})
     indexURL: parts.indexURL,
     stdLibURL: parts.stdlibURL,
     lockFileContents: parts.lock,
+    packageBaseUrl: parts.packagesURL, // with a lock given, Pyodide would know no place
   };
   let pyodide;
   if (parts.snapshot && !makeSnapshot) {

@@ -4,7 +4,8 @@
 /**
  * manifest.json, beside this file.
  * @typedef {{version: string, pyodide: string, pyodideVersion: string, python: string, core: string,
- *            snapshot: string | null}} Manifest
+ *            packages?: string, snapshot: string | null}} Manifest
+ *   packages: where the wheels of its packages lie, if elsewhere
  *
  * What a worker needs to start.
  * @typedef {{
@@ -12,6 +13,7 @@
  *   core: WebAssembly.Module,
  *   pyodide: WebAssembly.Module,
  *   stdlibURL: string,
+ *   packagesURL: string,
  *   lock: string,
  *   python: Uint8Array,
  *   snapshot: Uint8Array | null,
@@ -70,6 +72,10 @@ export class Site {
     this.python = once(async () =>
       share(await bytesOf(await host.load(this.url((await this.manifest()).python)))),
     );
+    /** Pyodide's lock file. */
+    this.lock = once(async () =>
+      (await host.load(this.url((await this.manifest()).pyodide + 'pyodide-lock.json'))).text(),
+    );
     /** All a worker needs. */
     this.parts = once(() => this.#parts());
   }
@@ -81,6 +87,22 @@ export class Site {
   url(path) {
     return new URL(path, this.base).href;
   }
+
+  /** Where Pyodide's scripts lie. */
+  async indexURL() {
+    return this.url((await this.manifest()).pyodide);
+  }
+
+  /**
+   * The memory snapshot that was made here before, if it was kept.
+   * @returns {Promise<Uint8Array | null>}
+   */
+  async keptSnapshot() {
+    return null;
+  }
+
+  /** @param {Uint8Array} snapshot that was made here: to be kept, where there is a place */
+  async keepSnapshot(snapshot) {}
 
   /** @param {string} path */
   async #compile(path) {
@@ -96,7 +118,7 @@ export class Site {
       this.core(),
       this.#compile(pyodideFile('pyodide.asm.wasm')),
       host.load(this.url(pyodideFile('python_stdlib.zip'))).then(r => r.blob()),
-      host.load(this.url(pyodideFile('pyodide-lock.json'))).then(r => r.text()),
+      this.lock(),
       this.python(),
       manifest.snapshot && host.takesSnapshots() ? this.#snapshot(manifest.snapshot) : null,
     ]);
@@ -104,6 +126,7 @@ export class Site {
       indexURL: this.url(manifest.pyodide),
       core,
       pyodide,
+      packagesURL: this.url(manifest.packages ?? manifest.pyodide),
       stdlibURL: URL.createObjectURL(stdlib),
       lock,
       python,

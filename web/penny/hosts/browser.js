@@ -1,4 +1,5 @@
 // A page of a browser.
+import {digest, keep, kept} from './browser_store.js';
 import {requireIsolation} from './isolation.js';
 
 /**
@@ -11,11 +12,14 @@ let lives = 0;
 const pageId = Math.random().toString(36).slice(2);
 
 /**
- * A page.
+ * A page; or a worker of its own, which may start workers as well.
  * @implements {Host}
  */
 export class Page {
   requireSharedMemory = requireIsolation;
+  digest = digest;
+  kept = kept;
+  keep = keep;
 
   /** @param {URL} script of its workers: a module */
   constructor(script) {
@@ -23,7 +27,7 @@ export class Page {
   }
 
   get base() {
-    return document.baseURI;
+    return globalThis.document?.baseURI ?? location.href;
   }
 
   processors() {

@@ -233,15 +233,17 @@ bench: build              ## measure all figures: benchmarks/RESULTS.md, plots, 
 wheel: core bundles       ## dist/penny_runtime-<version>-py3-none-any.whl, for PyPI
 	$(PYTHON) -m build --wheel
 
-NPM := build/npm
+NPM := $(abspath build/npm)
+DIST := $(abspath dist)
 
 npm: core bundles         ## dist/penny-runtime-<version>.tgz, for npm
 	rm -rf $(NPM)
-	mkdir -p $(NPM) dist
-	$(PYTHON) -c "import pathlib, penny.cli.bundle as b; pathlib.Path('build/python.zip').write_bytes(b.python_packages())"
-	node scripts/bundle.mjs npm build/python.zip $(NPM)
-	npx --no-install tsc -p tsconfig.npm.json
-	cd dist && npm pack --silent ../$(NPM)
+	mkdir -p $(NPM) $(DIST)
+	$(PYTHON) scripts/npm_python.py $(NPM)/python.zip
+	node scripts/bundle.mjs npm $(NPM)/python.zip $(NPM)
+	rm $(NPM)/python.zip
+	npx --no-install tsc -p tsconfig.npm.json --outDir $(NPM)/types
+	cd $(DIST) && npm pack --silent $(NPM)
 
 clean:                    ## remove what was built; .venv and node_modules stay
 	rm -rf build dist web/bundled $(CORE) $(LAYOUT)

@@ -77,6 +77,9 @@ async function files(python, pyodideVersion) {
   `;
 }
 
+// Comments that tell bundlers to leave an import alone, which making it small would drop.
+const AS_IS = 'import(/* @vite-ignore */ /* webpackIgnore: true */ ';
+
 /** @param {string} python @param {string} folder */
 async function npm(python, folder) {
   const pyproject = await read('pyproject.toml');
@@ -85,10 +88,19 @@ async function npm(python, folder) {
   const {dependencies, engines} = JSON.parse(await read('package.json'));
   const contents = await files(python, dependencies.pyodide);
   await bundle('web/npm/index.js', path.join(folder, 'index.js'), {
-    // Not made small: it has comments that tell bundlers to leave imports of Pyodide alone.
-    format: 'esm',
+    ...SMALL,
     sourcemap: true,
+    format: 'esm',
+    banner: {js: `const importAsIs = url => ${AS_IS}url);`},
     plugins: [
+      {
+        name: 'import-as-is',
+        setup({onLoad}) {
+          onLoad({filter: /boot.pyodide\.js$/}, async ({path}) => ({
+            contents: (await readFile(path, 'utf-8')).replaceAll(AS_IS, 'importAsIs('),
+          }));
+        },
+      },
       {
         name: 'penny-files',
         setup({onResolve, onLoad}) {

@@ -18,23 +18,26 @@ export function embedded({worker, core, python}) {
   const script = URL.createObjectURL(new Blob([worker], {type: 'text/javascript'}));
   const host = new Page(new URL(script));
   const module = new WebAssembly.Module(/** @type {any} */ (core));
-  /** By where Pyodide lies. @type {Map<string, Starter>} */
-  const starters = new Map();
-  /** @param {Partial<import('./boot/pyodide.js').Origin> & {indexURL: string}} origin */
-  function starterAt(origin) {
-    const key = `${origin.indexURL} ${origin.packagesURL}`;
-    const known = starters.get(key);
-    if (known) return known;
-    const starter = new Starter(host, new EmbeddedSite(host, module, python, origin));
-    starters.set(key, starter);
-    return starter;
-  }
+  /** @param {import('./boot/pyodide.js').Origin} origin */
+  const starterOf = origin => new Starter(host, new EmbeddedSite(host, module, python, origin));
+  /** @type {Map<string, Starter>} */
+  const byPlace = new Map();
+  /** @type {WeakMap<Pyodide, Starter>} */
+  const byPyodide = new WeakMap();
   return {
     module,
     /** @param {string} indexURL where Pyodide lies */
-    startingAt: indexURL => starterAt({indexURL}),
+    startingAt(indexURL) {
+      const starter = byPlace.get(indexURL) ?? starterOf({indexURL});
+      byPlace.set(indexURL, starter);
+      return starter;
+    },
     /** @param {Pyodide} pyodide */
-    startingLike: pyodide => starterAt(originOf(pyodide)),
+    startingLike(pyodide) {
+      const starter = byPyodide.get(pyodide) ?? starterOf(originOf(pyodide));
+      byPyodide.set(pyodide, starter);
+      return starter;
+    },
   };
 }
 

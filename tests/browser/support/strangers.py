@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -88,9 +89,45 @@ class Stranger:
 def build_wheel(folder: Path) -> Path:
     """Build the wheel, as `make wheel` does."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    _run(build, ROOT)
     (wheel,) = folder.glob("penny_runtime-*.whl")
     return wheel
+
+
+def build_npm(folder: Path) -> Path:
+    """Build the npm package, as `make npm` does: a tarball."""
+    make = ["make", "-s", "npm", f"NPM={folder / 'npm'}", f"DIST={folder}"]
+    _run(make, ROOT)
+    (tarball,) = folder.glob("penny-runtime-*.tgz")
+    return tarball
+
+
+def build_app(folder: Path, sources: Mapping[str, str], tarball: Path) -> Path:
+    """Build an app with Vite, for production, that has the package; and check its types.
+
+    Returns:
+        The folder of what is to be served.
+    """
+    for name, source in sources.items():
+        (folder / name).write_text(source)
+    modules = folder / "node_modules"
+    modules.mkdir()
+    (modules / "pyodide").symlink_to(find_pyodide())
+    with tarfile.open(tarball) as tar:
+        tar.extractall(modules, filter="data")
+    (modules / "package").rename(modules / "penny-runtime")
+    tools = ROOT / "node_modules"
+    warned = _run(["node", tools / "vite/bin/vite.js", "build", "--logLevel", "warn"], folder)
+    assert warned == ""
+    _run(["node", tools / "typescript/bin/tsc", "-p", folder], folder)
+    return folder / "dist"
+
+
+def _run(command: Sequence[str | Path], folder: Path) -> str:
+    """What it says on stderr."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stderr
 
 
 def repack(distribution: str, folder: Path) -> Path:

@@ -13,12 +13,11 @@ export class EmbeddedSite extends Site {
    * @param {import('../hosts/host.js').Host} host
    * @param {WebAssembly.Module} core
    * @param {Uint8Array} python zip with the packages penny and cloudpickle
-   * @param {Partial<import('./pyodide.js').Origin> & {indexURL: string}} origin of Pyodide
+   * @param {import('./pyodide.js').Origin} origin of Pyodide
    */
-  constructor(host, core, python, {indexURL, packagesURL, lock, build}) {
+  constructor(host, core, python, {indexURL, packagesURL, lock}) {
     super(host, indexURL);
     const shared = share(python);
-    this.build = build;
     // The rest of a manifest says where to fetch what is here.
     const manifest = /** @type {import('./site.js').Manifest} */ ({pyodide: indexURL, packages: packagesURL, snapshot: null});
     this.manifest = async () => manifest;
@@ -29,9 +28,11 @@ export class EmbeddedSite extends Site {
 
   /** Which snapshots fit: of this build of Pyodide, with these files in it. */
   async #kind() {
-    const {host, build} = this;
-    const pyodide = build ?? (await host.digest(new TextEncoder().encode(await this.lock())));
-    return `${pyodide} ${await host.digest(await this.python())}`;
+    const {host} = this;
+    // It has the checksum of the other files in it, by which Pyodide refuses snapshots of other builds.
+    const loader = await host.load((await this.indexURL()) + 'pyodide.mjs');
+    const digests = [new Uint8Array(await loader.arrayBuffer()), await this.python()].map(host.digest);
+    return (await Promise.all(digests)).join(' ');
   }
 
   /** @override */

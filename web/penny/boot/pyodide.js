@@ -9,8 +9,8 @@ import {inWords} from '../hosts/in_words.js';
  */
 
 /**
- * Where a Pyodide comes from, so that others can be started from there. build: names what a memory snapshot is bound to
- * @typedef {{indexURL: string, packagesURL: string, lock: () => Promise<string>, build: string}} Origin
+ * Where a Pyodide comes from, so that others can be started from there.
+ * @typedef {{indexURL: string, packagesURL?: string, lock?: () => Promise<string>}} Origin
  */
 
 /**
@@ -27,7 +27,6 @@ export function originOf(pyodide) {
       const lock = await config.lockFileContents;
       return typeof lock === 'string' ? lock : JSON.stringify(lock);
     },
-    build: `${pyodide.version} ${config.BUILD_ID}`,
   };
 }
 

@@ -38,7 +38,7 @@ declare class URL {
   constructor(url: string | URL, base?: string | URL);
   readonly href: string;
   readonly origin: string;
-  static createObjectURL(blob: Blob): string;
+  static canParse(url: string, base?: string): boolean;
 }
 
 declare class Event {
@@ -63,9 +63,6 @@ declare class MessageChannel {
   readonly port2: MessagePort;
 }
 
-interface Blob {
-  readonly size: number;
-}
 interface ReadableStream {
   pipeThrough(stream: DecompressionStream): ReadableStream;
 }
@@ -76,11 +73,11 @@ declare class Request {
   readonly url: string;
 }
 declare class Response {
-  constructor(body?: ReadableStream);
+  constructor(body?: ReadableStream | Uint8Array);
+  readonly headers: {get(name: string): string | null};
   readonly body: ReadableStream | null;
   json(): Promise<unknown>;
   text(): Promise<string>;
-  blob(): Promise<Blob>;
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 declare function fetch(input: string | URL | Request, init?: object): Promise<Response>;
@@ -114,7 +111,8 @@ declare namespace WebAssembly {
     constructor(type: {value: string; mutable?: boolean}, value: any);
     value: any;
   }
-  let compileStreaming: (response: Promise<Response>) => Promise<Module>;
+  let compile: (bytes: ArrayBuffer) => Promise<Module>;
+  let compileStreaming: (response: Response) => Promise<Module>;
   let instantiate: (module: Module, imports?: object) => Promise<Instance>;
   let instantiateStreaming: (
     response: Response | PromiseLike<Response>,

@@ -1,27 +1,49 @@
 // The script tag: <script src="penny.js" data-workers="4"></script>
 //
 // Defines `Penny` and runs the page's <script type="text/python" data-penny> elements. A classic script,
-// so that it knows its own tag; the runtime is in the modules of penny/, loaded on first use.
+// so that it knows its own tag; the runtime is in the modules of penny/, loaded on first use. It may be of another
+// origin, and be imported by a module.
 //
 // Of the tag: data-workers, default number of workers; data-isolate, isolate the page by a service
-// worker. Of a Python element: src; data-output, id of the element that shows what it prints; data-on,
+// worker; its value is where penny-isolate.js is, if not beside penny.js. Of a Python element: src; data-output, id of the element that shows what it prints; data-on,
 // "host" (its own worker, where Python may block; the default) or "page" (the page's own Pyodide, which
 // can use the DOM); data-workers.
 'use strict';
 (() => {
-  const tag = /** @type {HTMLScriptElement} */ (document.currentScript);
-  const runtime = new URL('penny/page.js', tag.src).href;
+  const tag = /** @type {HTMLScriptElement | null} */ (document.currentScript);
+  // A module has no tag of its own, and a script no import.meta; but both are in their stack.
+  const source = tag?.src || /(?:https?|file|blob):[^\s()]*?(?=:\d+:\d+\)?$)/m.exec(String(new Error().stack))?.[0] || '';
+  const {isolate: isolating, workers: workersOfTag} = tag?.dataset ?? {};
 
   /** @typedef {typeof import('./penny/page.js')} Page */
   /** @type {Promise<Page> | undefined} */
   let loading;
-  const page = () => (loading ??= import(runtime));
+  /** @returns {Promise<Page>} */
+  const page = async () => {
+    await Penny.ready;
+    return await (loading ??= import(new URL('penny/page.js', source).href));
+  };
 
   /** @param {string | undefined} text */
   const workersFrom = text => (text === undefined ? {} : {workers: Number(text)});
-  const defaults = workersFrom(tag.dataset.workers);
+  const defaults = workersFrom(workersOfTag);
+
+  /** @type {Promise<void> | undefined} */
+  let readiness;
 
   const Penny = {
+    /**
+     * Resolves when Penny can start here. Rejected with an IsolationError that says what to do, where it cannot. Where the
+     * tag has data-isolate the page may load anew before.
+     * @returns {Promise<void>}
+     */
+    get ready() {
+      if (!readiness) {
+        readiness = makeReady();
+        readiness.catch(() => {}); // whoever asks for something else hears of it then
+      }
+      return readiness;
+    },
     /** @type {Page['scheduler']} */
     scheduler: async options => (await page()).scheduler({...defaults, ...options}),
     /** @type {Page['install']} */
@@ -67,25 +89,30 @@
   }
 
   async function runElements() {
-    if ('isolate' in tag.dataset && (await isolate())) return; // the page loads anew
     /** @type {NodeListOf<HTMLScriptElement>} */
     const elements = document.querySelectorAll('script[type="text/python"][data-penny]');
     // All at once: each has a worker of its own, but for those on the page, which take turns.
     for (const element of elements) runElement(element).catch(reportError);
+    if (isolating !== undefined && !elements.length) Penny.ready.catch(reportError);
   }
 
-  /** Isolates the page by a service worker. Returns whether the page is about to load anew. */
-  async function isolate() {
-    if (crossOriginIsolated || !isSecureContext || !navigator.serviceWorker) return false;
-    const worker = new URL('penny-isolate.js', tag.src);
-    await navigator.serviceWorker.register(worker);
-    await navigator.serviceWorker.ready;
-    // Once: if the page is not isolated after that either, something else is in the way.
-    const tried = 'penny-isolate';
-    if (sessionStorage.getItem(tried)) return false;
-    sessionStorage.setItem(tried, '1');
-    location.reload();
-    return true;
+  /** Isolates the page, if it is to be; else sees whether it is. */
+  async function makeReady() {
+    if (crossOriginIsolated && isolating === undefined) return;
+    if (source.startsWith('file:')) {
+      // Not a module's matter: from files browsers load none.
+      const error = new Error(
+        'this page was opened as a file, where browsers load no modules and share no memory, so Penny cannot start: let ' +
+          'a web server serve it, for development `penny serve DIR`',
+      );
+      throw Object.assign(error, {name: 'IsolationError'});
+    }
+    const module = (/** @type {string} */ name) => import(new URL(`penny/hosts/${name}.js`, source).href);
+    if (isolating === undefined) (await module('isolation')).requireIsolation();
+    else
+      await (await module('browser_isolating')).isolate(
+        isolating ? new URL(isolating, document.baseURI) : new URL('penny-isolate.js', source),
+      );
   }
 
   if (document.readyState === 'loading') addEventListener('DOMContentLoaded', runElements);

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from penny.cli import bench, build, kernel, run, serve, snapshot
 from penny.cli.errors import EX_INTERRUPTED, CommandError
+from penny.cli.pyodide import CDN
 from penny.cli.site import penny_version
 
 __all__ = ["main"]
@@ -128,6 +129,17 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("dir", metavar="DIR", help="the folder; new, empty, or an earlier build")
     command.add_argument("--force", action="store_true", help="write even if DIR holds other files")
+    command.add_argument(
+        "--packages",
+        metavar="NAME,…",
+        help="packages of Pyodide's that tasks may ask for by name, with all they depend on, from "
+        "the folder of --pyodide (default: those that are there)",
+    )
+    command.add_argument(
+        "--pyodide-url",
+        metavar="URL",
+        help=f"leave Pyodide out: pages fetch it, and its packages, from there, such as {CDN}",
+    )
     command.set_defaults(command=build.build)
 
     _add_kernel(commands)

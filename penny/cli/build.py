@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
 from penny.cli import bundle
 from penny.cli.errors import CommandError
-from penny.cli.pyodide import find_pyodide
+from penny.cli.pyodide import find_pyodide, wheels
 from penny.cli.server import ISOLATION_HEADERS
 from penny.cli.site import Site
 from penny.cli.snapshot import compressed, find_snapshot
@@ -25,11 +26,19 @@ def build(options: argparse.Namespace) -> int:
     """Write the site into a folder.
 
     Raises:
-        CommandError: the folder holds something else than an earlier build.
+        CommandError: the folder holds something else than an earlier build, or packages are not to
+            be had.
     """
     target = Path(options.dir)
     check_target(target, force=options.force)
+    url = options.pyodide_url
+    if url is not None and options.packages is not None:
+        raise CommandError("--pyodide-url has its own packages: leave out --packages", 2)
+    if url is not None and not re.match("https?://.", url):
+        raise CommandError(f"{url} is not a URL that begins with https://", 2)
     pyodide = find_pyodide(options.pyodide)
+    names = None if options.packages is None else filter(None, options.packages.split(","))
+    packages = None if names is None else wheels(pyodide, names)
     python = bundle.python_packages()
     with tempfile.TemporaryDirectory() as scratch:
         snapshot = find_snapshot(python, pyodide) if options.snapshot else None
@@ -37,7 +46,14 @@ def build(options: argparse.Namespace) -> int:
             packed = Path(scratch) / f"{snapshot.name}.gz"
             packed.write_bytes(compressed(snapshot))
             snapshot = packed
-        size = write(Site(pyodide=pyodide, snapshot=snapshot, python=python), target)
+        site = Site(
+            pyodide=pyodide,
+            snapshot=snapshot,
+            python=python,
+            wheels=packages,
+            pyodide_url=url and f"{url.removesuffix('/')}/",
+        )
+        size = write(site, target)
     print(f"Wrote {size / 1e6:.1f} MB to {target}")
     return 0
 

@@ -11,11 +11,13 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import platformdirs
@@ -23,6 +25,15 @@ import platformdirs
 from penny.cli.errors import EX_UNAVAILABLE, CommandError
 
 PYODIDE_VERSION = "314.0.7"
+
+CDN = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE_VERSION}/full/"
+"""Where Pyodide's makers keep it, with all its packages."""
+
+PYTHON_VERSION = "3.14.2"
+"""Of the Python in it."""
+
+MAGIC_NUMBER = "2b0e0d0a"
+"""Its `importlib.util.MAGIC_NUMBER`, in hexadecimal: what its bytecode is known by."""
 
 INTEGRITY = (
     "sha512-0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uy"
@@ -84,6 +95,45 @@ def _problem(folder: Path) -> str | None:
     if f'"{PYODIDE_VERSION}"' not in (folder / "pyodide.mjs").read_text(encoding="utf-8"):
         return f"holds another version of Pyodide than {PYODIDE_VERSION}"
     return None
+
+
+def wheels(pyodide: Path, names: Iterable[str]) -> frozenset[str]:
+    """Return the files of Pyodide's packages of these names, and of those that they depend on.
+
+    Args:
+        pyodide: Pyodide's folder: of a full distribution, with packages.
+        names: As `Scheduler(packages=…)` takes them: `-`, `_` and `.` are the same.
+
+    Raises:
+        CommandError: there is no such package, or the folder does not hold it.
+    """
+    lock = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))["packages"]
+    packages = {_normal(name): package for name, package in lock.items()}
+    found: set[str] = set()
+    wanted = list(names)
+    while wanted:
+        name = wanted.pop()
+        package = packages.get(_normal(name))
+        if package is None:
+            raise CommandError(f"Pyodide {PYODIDE_VERSION} has no package {name!r}", 2)
+        file = package["file_name"]
+        if file in found:
+            continue
+        if not (pyodide / file).is_file():
+            raise CommandError(
+                f"{pyodide} does not hold {file}, the package {name!r}: npm's Pyodide has no "
+                "packages. Unpack the full distribution, from Pyodide's releases on GitHub, and "
+                "name its folder by --pyodide; or let pages fetch Pyodide and packages from "
+                f"elsewhere: --pyodide-url {CDN}",
+                EX_UNAVAILABLE,
+            )
+        found.add(file)
+        wanted += package["depends"]
+    return frozenset(found)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _fetch(target: Path) -> None:

@@ -1,7 +1,10 @@
 """The development server: a site over HTTP, with the headers of cross-origin isolation.
 
-Workers share memory only on a page that is cross-origin isolated: its response must carry
-Cross-Origin-Opener-Policy and Cross-Origin-Embedder-Policy, and so must those of its workers.
+Workers share memory only on a page that is cross-origin isolated: its response must say so, and
+so must those of its workers. There are two ways. Document-Isolation-Policy isolates the page alone:
+its popups and what it embeds from elsewhere go on working, and so does the page in a frame of
+another; Chromium has it. The others have Cross-Origin-Opener-Policy and -Embedder-Policy, whose
+`credentialless` lets images and scripts from elsewhere in, which Safari does not know.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import re
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -20,10 +24,38 @@ from penny.cli.errors import CommandError
 from penny.cli.site import Site
 
 ISOLATION_HEADERS = {
+    "Document-Isolation-Policy": "isolate-and-credentialless",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "cross-origin",
 }
+"""What isolates a page in every browser, for servers that know only one answer. The last lets other
+pages use what is here."""
+
+DOCUMENT_ISOLATION = 137
+"""The first version of Chromium, on a desktop, with Document-Isolation-Policy."""
+
+
+def isolation_headers(user_agent: str, destination: str) -> dict[str, str]:
+    """Return the headers that isolate a page in one browser, the least intrusive that it knows.
+
+    Args:
+        user_agent: The request's `User-Agent`.
+        destination: Its `Sec-Fetch-Dest`: `document` for a page that is in no frame.
+    """
+    chromium = re.search(r"Chrom(?:e|ium)/(\d+)", user_agent)
+    mobile = "Android" in user_agent
+    embedder = "credentialless" if chromium or "Firefox/" in user_agent else "require-corp"
+    headers = dict(ISOLATION_HEADERS, **{"Cross-Origin-Embedder-Policy": embedder})
+    if chromium and int(chromium[1]) >= DOCUMENT_ISOLATION and not mobile:
+        del headers["Cross-Origin-Opener-Policy"]
+        # In a frame of a page that has such a policy, it is wanted; and by workers there.
+        if destination == "document":
+            del headers["Cross-Origin-Embedder-Policy"]
+    else:
+        del headers["Document-Isolation-Policy"]
+    return headers
+
 
 DEFAULT_PORT = 8000
 
@@ -73,9 +105,13 @@ def application(
     """
     app = web.Application()
 
-    async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         if isolated:
-            response.headers.update(ISOLATION_HEADERS)
+            asked = request.headers
+            response.headers.update(
+                isolation_headers(asked.get("User-Agent", ""), asked.get("Sec-Fetch-Dest", ""))
+            )
+            response.headers["Vary"] = "User-Agent, Sec-Fetch-Dest"
         # Not "don't keep it" but "ask each time": answered by 304 where nothing has changed.
         response.headers["Cache-Control"] = "no-cache"
 

@@ -11,6 +11,8 @@
     /penny/pyodide/*           Pyodide, its WebAssembly with a guard (pyodide_wasm.py)
     /penny/manifest.json       the names of the above, relative to itself; the page reads it first
 
+Pyodide may lie elsewhere, at a URL; its WebAssembly is here all the same, with the guard.
+
 Penny's own files lie inside the package when it is installed, beside it in a checkout.
 """
 
@@ -18,14 +20,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
 from penny.cli import bundle
 from penny.cli.errors import CommandError
-from penny.cli.pyodide import PYODIDE_VERSION, cache_folder
+from penny.cli.pyodide import MAGIC_NUMBER, PYODIDE_VERSION, PYTHON_VERSION, cache_folder
 from penny.cli.pyodide_wasm import WASM, guarded_file
 
 Content = Path | bytes
@@ -60,6 +62,7 @@ class _Mount:
     suffixes: frozenset[str] | None = None
     without: frozenset[str] = frozenset()
     deep: bool = True
+    only: Callable[[str], bool] | None = None
 
     def find(self, path: str) -> Path | None:
         if not path.startswith(self.prefix):
@@ -78,6 +81,7 @@ class _Mount:
         return (
             (self.deep or len(name.parts) == 1)
             and name.suffix not in self.without
+            and (self.only is None or self.only(str(name)))
             and (self.suffixes is None or name.suffix in self.suffixes)
         )
 
@@ -95,6 +99,9 @@ class Site:
         python: python.zip; made from the installed packages if not given.
         run: Whether the page that `penny run` opens is part of the site.
         bench: Whether that of `penny bench` is.
+        wheels: File names of the wheels in Pyodide's folder that are part of the site; all if not
+            given.
+        pyodide_url: Where pages find Pyodide and its packages, if that is not the site itself.
         package: Where the package `penny` lies.
 
     Raises:
@@ -110,6 +117,8 @@ class Site:
         python: bytes | None = None,
         run: bool = False,
         bench: bool = False,
+        wheels: Container[str] | None = None,
+        pyodide_url: str | None = None,
         package: Path = PACKAGE,
     ) -> None:
         core = package / "wasm_core" / "core.wasm"
@@ -119,14 +128,20 @@ class Site:
         self._single: dict[str, Content] = {
             "penny/core.wasm": core,
             "penny/python.zip": bundle.python_packages() if python is None else python,
-            "penny/manifest.json": _manifest(snapshot),
+            "penny/manifest.json": _manifest(snapshot, pyodide_url),
         }
         if snapshot is not None:
             self._single[f"penny/{snapshot.name}"] = snapshot
         if (pyodide / WASM).is_file():
             self._single[f"penny/pyodide/{WASM}"] = guarded_file(pyodide, cache_folder())
+
+        def is_part(name: str) -> bool:
+            if pyodide_url is not None:
+                return name == WASM
+            return wheels is None or not name.endswith(".whl") or name in wheels
+
         self._mounts = [
-            _Mount("penny/pyodide/", pyodide, without=frozenset(_PYODIDE_NOT_SERVED)),
+            _Mount("penny/pyodide/", pyodide, without=frozenset(_PYODIDE_NOT_SERVED), only=is_part),
             _Mount("penny/", web / "penny", suffixes=frozenset({".js"})),
             _Mount("", web, deep=False),
         ]
@@ -166,11 +181,14 @@ class Site:
                     yield name, file
 
 
-def _manifest(snapshot: Path | None) -> bytes:
+def _manifest(snapshot: Path | None, pyodide_url: str | None) -> bytes:
     manifest = {
         "version": penny_version(),
-        "pyodide": "pyodide/",
+        "pyodide": "pyodide/" if pyodide_url is None else pyodide_url,
+        "pyodideWasm": f"pyodide/{WASM}",
         "pyodideVersion": PYODIDE_VERSION,
+        "pythonVersion": PYTHON_VERSION,
+        "magicNumber": MAGIC_NUMBER,
         "python": "python.zip",
         "core": "core.wasm",
         "snapshot": snapshot.name if snapshot else None,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from importlib.machinery import PathFinder
 from typing import Any, TypeVar
 
 from penny.by_value.exception_parts import GROUP_MEMBERS, add_notes, notes_of
+from penny.where import IN_BROWSER
 
 __all__ = ["explained"]
 
@@ -27,6 +30,12 @@ MODULE = (
     "the Scheduler its package, packages=[…]. What lay beside the script when it started can be "
     "imported in all workers.)"
 )
+PACKAGE = (
+    "(It is a worker that has no {name!r}, and each has packages of its own: what is installed "
+    "where the task was submitted does not reach it. Give the Scheduler what the task needs, "
+    "{way}.)"
+)
+WHEEL = 'packages=["https://…/….whl"], the URL of a wheel'
 
 
 def explained(error: E) -> E:
@@ -44,13 +53,33 @@ def explained(error: E) -> E:
                 note = FILE.format(name=name)
         elif isinstance(each, ModuleNotFoundError):
             name = _name.__get__(each)
-            if isinstance(name, str) and _is_module(name.partition(".")[0]):
-                note = MODULE.format(name=name)
+            if isinstance(name, str):
+                note = _of_module(name)
         elif isinstance(each, BaseExceptionGroup):
             waiting += GROUP_MEMBERS.__get__(each)
         if note and note not in notes_of(each):
             add_notes(each, note)
     return error
+
+
+def _of_module(name: str) -> str:
+    top = name.partition(".")[0]
+    if _is_module(top):
+        return MODULE.format(name=name)
+    if not IN_BROWSER or top in sys.stdlib_module_names or top == "js":
+        return ""
+    package = _package_of(top)
+    return PACKAGE.format(name=name, way=f"packages=[{package!r}]" if package else WHEEL)
+
+
+def _package_of(module: str) -> str | None:
+    """The name of Pyodide's package with a module, if it has one."""
+    try:
+        hook = importlib.import_module("_pyodide._importhook")
+        found = hook.REPODATA_PACKAGES_IMPORT_TO_PACKAGE_NAME.get(module)
+    except Exception:  # private to Pyodide
+        return None
+    return found if isinstance(found, str) else None
 
 
 def _is_module(name: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
+from support import browsers
 from support.pages import JavaScriptError, Page
 from support.processes import wait_until
 from support.servers import Server
@@ -17,6 +19,8 @@ ADVICE = (
     "data-isolate",
     "penny serve",
 )
+
+chromium_only = pytest.mark.skipif(browsers.NAME != "chromium", reason="only Chromium can do that")
 
 HTML = """\
 <!doctype html>
@@ -108,19 +112,28 @@ def isolating_page(driver: Chrome, plain_server: Server) -> Iterator[Page]:
 
 
 def unregister(page: Page) -> None:
-    """Remove the service worker, which isolates other pages of the server, too."""
+    """Remove the service worker, which isolates other pages of the server, too.
+
+    It is gone when no page has it any more: the tab is left without one.
+    """
+    page.open()
     page.js("""
         for (const registration of await navigator.serviceWorker.getRegistrations())
           await registration.unregister();
     """)
+    page.driver.get("about:blank")
 
 
-def open_isolating(page: Page) -> list[object]:
+def open_isolating(page: Page, path: str = "isolate.html") -> list[object]:
     """Visit it; gives whether it is isolated, and what it shows."""
-    page.open("isolate.html")
+    page.open(path)
+    return shown(page)
+
+
+def shown(page: Page) -> list[object]:
     # While it loads anew there may be no such element.
-    shown = "return document.getElementById('out')?.textContent"
-    wait_until(page, lambda: page.driver.execute_script(shown), "the page shows nothing")
+    look = "return document.getElementById('out')?.textContent"
+    wait_until(page, lambda: page.driver.execute_script(look), "the page shows nothing")
     found: list[object] = page.js("return [crossOriginIsolated, out.textContent]")
     return found
 
@@ -142,16 +155,151 @@ def test_second_visit_with_a_service_worker(isolating_page: Page, plain_server: 
     assert plain_server.requests.count("/isolate.html") == 1
 
 
+@chromium_only
+@pytest.mark.usefixtures("first_visit")
+def test_hard_reload(isolating_page: Page) -> None:
+    """The browser loads the page past the service worker; then it loads itself anew."""
+    isolating_page.open("isolate.html")
+    isolating_page.driver.execute_cdp_cmd("Page.reload", {"ignoreCache": True})
+    assert shown(isolating_page) == [True, "1024\n"]
+
+
+@pytest.mark.usefixtures("first_visit")
+def test_second_folder(isolating_page: Page, plain_server: Server) -> None:
+    """Each has a service worker of its own, and its first visit, in the same tab."""
+    unregister(isolating_page)
+    plain_server.write("second/penny-isolate.js", plain_server.content("/penny-isolate.js"))
+    html = HTML.format(attributes='data-isolate="penny-isolate.js"')
+    plain_server.write("second/isolate.html", html.replace('"penny.js"', '"/penny.js"'))
+    assert open_isolating(isolating_page, "second/isolate.html") == [True, "1024\n"]
+    scopes = isolating_page.js(
+        "return (await navigator.serviceWorker.getRegistrations()).map(r => r.scope)"
+    )
+    assert scopes == [f"{plain_server.url}second/"]
+
+
+@pytest.mark.usefixtures("first_visit")
 def test_service_worker_that_does_not_help(isolating_page: Page, plain_server: Server) -> None:
-    """Something else is in the way: the page loads anew only once, and says what is wrong."""
+    """Each policy is tried once, and then the page says what is wrong."""
     unregister(isolating_page)
     isolating_page.open()
-    isolating_page.js("sessionStorage.setItem('penny-isolate', '1')")
-    plain_server.requests.clear()
-    isolated, shown = open_isolating(isolating_page)
+    useless = (
+        "oninstall = () => skipWaiting(); onactivate = event => event.waitUntil(clients.claim());"
+    )
+    tries = isolating_page.js("""
+        const {policiesOf} = await import('/penny/hosts/browser_isolating.js');
+        return policiesOf(navigator.userAgent).length;
+    """)
+    with plain_server.answering("/penny-isolate.js", body=useless):
+        plain_server.requests.clear()
+        isolated, said = open_isolating(isolating_page)
+        assert plain_server.requests.count("/isolate.html") == 1 + tries
+        assert not isolated
+        assert "something else is in the way" in str(said)
+        # Another visit does not begin again.
+        isolated, said = open_isolating(isolating_page)
+        assert plain_server.requests.count("/isolate.html") == 2 + tries
+        assert "something else is in the way" in str(said)
+        unregister(isolating_page)
+        assert "was loaded past it: by a hard reload" in str(open_isolating(isolating_page)[1])
+        isolating_page.js("sessionStorage.clear()")
+
+
+# Tag of penny.js → what the page says, when it has stopped trying.
+HOPELESS = {
+    'src="/penny.js" data-isolate="lib/penny-isolate.js"': "answers for pages below",
+    'src="/penny.js" data-isolate="missing.js"': "could not be registered",
+    'src="{other}penny.js" data-isolate': "has to be of the page's own origin",
+}
+
+
+def test_service_worker_that_cannot_be(isolating_page: Page, server: Server) -> None:
+    """Nothing waits for ever: not `Penny.ready`, not an element, nor JavaScript."""
+    plain_server = isolating_page.server
+    unregister(isolating_page)
+    plain_server.write("lib/penny-isolate.js", plain_server.content("/penny-isolate.js"))
+    server.headers[""] = {"Access-Control-Allow-Origin": "*"}
+    try:
+        for tag, why in HOPELESS.items():
+            html = HTML.format(attributes="").replace('src="penny.js"', tag)
+            plain_server.write("hopeless.html", html.format(other=server.url))
+            isolated, said = open_isolating(isolating_page, "hopeless.html")
+            assert not isolated
+            assert why in str(said)
+            if "own origin" not in why:
+                assert "penny-isolate.js" in str(said) or "missing.js" in str(said)
+            ready, ran = isolating_page.js("""
+                const said = promise => promise.then(() => 'resolved', error => error.message);
+                return [await said(Penny.ready), await said(Penny.scheduler())];
+            """)
+            assert why in ready
+            assert why in ran
+    finally:
+        server.headers.clear()
+    # Unless the server allows more.
+    plain_server.headers["lib/penny-isolate.js"] = {"Service-Worker-Allowed": "/"}
+    try:
+        html = HTML.format(attributes='data-isolate="lib/penny-isolate.js"')
+        plain_server.write("allowed.html", html)
+        assert open_isolating(isolating_page, "allowed.html") == [True, "1024\n"]
+    finally:
+        plain_server.headers.clear()
+
+
+def test_ready(isolating_page: Page) -> None:
+    """It resolves on the page that may stay, not on the one that loads anew."""
+    isolating_page.server.write(
+        "ready.html",
+        """<!doctype html><link rel="icon" href="data:,"><pre id="out"></pre>
+        <script src="penny.js" data-isolate></script>
+        <script>
+        Penny.ready.then(async () => {
+          const s = await Penny.scheduler({workers: 1});
+          out.textContent = await s.submit('pow', 2, 10) + '\\n';
+        });
+        </script>""",
+    )
+    assert open_isolating(isolating_page, "ready.html") == [True, "1024\n"]
+
+
+@chromium_only
+def test_file(isolating_page: Page, tmp_path: Path) -> None:
+    for name in ("penny.js", "penny-isolate.js"):
+        (tmp_path / name).write_bytes(isolating_page.server.content(f"/{name}"))
+    (tmp_path / "page.html").write_text(HTML.format(attributes="data-isolate"))
+    assert "was opened as a file" in str(
+        open_isolating(isolating_page, (tmp_path / "page.html").as_uri())[1]
+    )
+
+
+@chromium_only
+def test_frames(isolating_page: Page, server: Server) -> None:
+    """In a page of another origin, which is not isolated: Chromium isolates the frame alone."""
+    plain_server = isolating_page.server
+    unregister(isolating_page)
+    server.write("framed.html", HTML.format(attributes=""))
+    plain_server.write("plain_frame.html", HTML.format(attributes=""))
+    say = "<script>setInterval(() => parent.postMessage(out.textContent, '*'), 50)</script>"
+    for name in ("framed.html", "plain_frame.html"):
+        file = server.folder / name
+        file.write_text(file.read_text() + say)
+    plain_server.write(
+        "around.html",
+        f"""<!doctype html><link rel="icon" href="data:,"><pre id="out"></pre>
+        <iframe src="{server.url}framed.html"></iframe><iframe src="plain_frame.html"></iframe>
+        <script>
+        const said = new Set();
+        addEventListener('message', ({{data}}) => {{
+          if (data) said.add(data);
+          if (said.size === 2) out.textContent = [...said].sort().join();
+        }});
+        </script>""",
+    )
+    isolated, said = open_isolating(isolating_page, "around.html")
     assert not isolated
-    assert_helpful(str(shown))
-    assert plain_server.requests.count("/isolate.html") == 1
+    assert str(said).startswith("1024\n,IsolationError: ")
+    assert "It is in a frame." in str(said)
+    assert "Document-Isolation-Policy: isolate-and-credentialless" in str(said)
 
 
 def test_no_service_worker_where_the_page_is_isolated(

@@ -11,6 +11,8 @@ from support.pages import JavaScriptError, Page
 from support.processes import live_workers, wait_for_no_workers
 from support.servers import Server
 
+from penny.cli.pyodide import MAGIC_NUMBER, PYODIDE_VERSION
+
 LOAD = """
 const {loadPyodide} = await import('/penny/pyodide/pyodide.mjs');
 globalThis.pyodide = await loadPyodide();
@@ -173,3 +175,34 @@ def test_wrong_options(own_page: Page) -> None:
     with pytest.raises(JavaScriptError) as caught:
         own_page.js("await Penny.install(pyodide, {workers: 0})")
     assert caught.value.name == "RangeError"
+
+
+def test_pyodide_of_another_python(own_page: Page) -> None:
+    """Bytecode of one is never run by the other: neither is installed, nor do workers take any."""
+    at_install, in_workers = own_page.js("""
+        const {loadPyodide} = await import('/penny/pyodide/pyodide.mjs');
+        const other = await loadPyodide();
+        const pretend = 'import importlib.util as u; u.MAGIC_NUMBER = bytes.fromhex("f30d0d0a")';
+        const own = other.runPython('import importlib.util as u; u.MAGIC_NUMBER');
+        other.runPython(pretend);
+        const refusal = await Penny.install(other).catch(String);
+        const clean = 'import importlib.util as u; u.MAGIC_NUMBER = own';
+        other.globals.set('own', own);
+        other.runPython(clean);
+        await Penny.install(other, {workers: 1});
+        other.runPython(pretend);
+        return [refusal, await other.runPythonAsync(`
+            import penny
+            s = penny.Scheduler()
+            try:
+                said = f"ran in worker {await s.submit(penny.current_worker)}"
+            except penny.BrokenPool as error:
+                said = str(error)
+            said
+        `)];
+    """)
+    for said in (at_install, in_workers):
+        assert "PythonVersionError: this Pyodide has Python 3.14" in said
+        assert "(bytecode f30d0d0a), but Penny's workers have Python 3.14" in said
+        assert f"(bytecode {MAGIC_NUMBER})" in said
+    assert PYODIDE_VERSION in at_install

@@ -175,6 +175,25 @@ def test_package_that_cannot_be_loaded(shared_page: Page) -> None:
     assert "missing-1-py3-none-any.whl" in reason
 
 
+def test_worker_that_is_ready_and_cannot_run(page: Page, server: Server) -> None:
+    """Each would die like the first: that counts as a failed start, too."""
+    path = "/penny/ports/worker_port.js"
+    start = "core.exports.worker_start(worker);"
+    source = server.content(path).decode()
+    assert start in source
+    with server.answering(path, body=source.replace(start, "throw new Error('no loop here');")):
+        states, reason = page.js("""
+            const s = await Penny.scheduler({workers: 1});
+            const states = [];
+            s.addEventListener('worker', ({detail}) => states.push(detail.state));
+            const {name, message} = await s.submit('len', 'abc').catch(error => error);
+            return [states, `${name}: ${message}`];
+        """)
+    assert states == [*["starting", "ready", "lost"] * 3, "stopped"]
+    assert reason.startswith("BrokenPool: ")
+    assert "no loop here" in reason
+
+
 # -- Python ----------------------------------------------------------------------------------------
 
 PENDING_IN_PYTHON = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from penny.cli import build, main
-from penny.cli.pyodide import FILES
+from penny.cli.pyodide import FILES, find_pyodide
 
 
 def test_build_without_snapshot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,3 +46,66 @@ def test_other_files_are_not_overwritten(
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     assert main(["build", str(tmp_path), "--no-snapshot", "--force"]) == 0
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.fixture
+def distribution(tmp_path: Path) -> Path:
+    """Pyodide with packages: two, of which one needs the other, and one more."""
+    folder = tmp_path / "distribution"
+    folder.mkdir()
+    for name in FILES:
+        (folder / name).symlink_to(find_pyodide() / name)
+    packages = {
+        name: {"file_name": f"{name}-1.0-py3-none-any.whl", "depends": depends}
+        for name, depends in {"one_two": ["dep"], "dep": [], "other": []}.items()
+    }
+    (folder / "pyodide-lock.json").unlink()
+    (folder / "pyodide-lock.json").write_text(json.dumps({"packages": packages}))
+    for package in packages.values():
+        (folder / str(package["file_name"])).write_bytes(b"a wheel")
+    return folder
+
+
+def build_into(target: Path, *options: str) -> list[str]:
+    """Build; gives the wheels of the site."""
+    assert main(["build", str(target), "--no-snapshot", *options]) == 0
+    return sorted(path.name.partition("-")[0] for path in target.rglob("*.whl"))
+
+
+def test_packages(tmp_path: Path, distribution: Path) -> None:
+    site, given = tmp_path / "site", ("--pyodide", str(distribution))
+    assert build_into(site, *given) == ["dep", "one_two", "other"]
+    assert build_into(site, *given, "--packages", "One-Two") == ["dep", "one_two"]
+    assert build_into(site, *given, "--packages", "dep,other") == ["dep", "other"]
+
+
+def test_packages_that_are_not_there(
+    tmp_path: Path, distribution: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (distribution / "dep-1.0-py3-none-any.whl").unlink()
+    command = ["build", str(tmp_path / "site"), "--no-snapshot", "--pyodide", str(distribution)]
+    assert main([*command, "--packages", "other,three"]) == 2
+    assert "no package 'three'" in capsys.readouterr().err
+    assert main([*command, "--packages", "one_two"]) != 0
+    said = capsys.readouterr().err
+    assert "dep-1.0-py3-none-any.whl" in said
+    assert "--pyodide-url https://" in said
+    assert not (tmp_path / "site").exists()
+
+
+def test_pyodide_from_elsewhere(
+    tmp_path: Path, distribution: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site, given = tmp_path / "site", ("--pyodide", str(distribution))
+    assert build_into(site, *given, "--pyodide-url", "https://cdn.example/pyodide") == []
+    manifest = json.loads((site / "penny" / "manifest.json").read_text())
+    assert manifest["pyodide"] == "https://cdn.example/pyodide/"
+    # But for what Penny has changed of it.
+    wasm = site / "penny" / manifest["pyodideWasm"]
+    assert [path for path in (site / "penny" / "pyodide").iterdir()] == [wasm]
+    for wrong in (
+        ["--pyodide-url", "cdn.example"],
+        ["--pyodide-url", "https://a/", "--packages", "dep"],
+    ):
+        assert main(["build", str(site), "--no-snapshot", *given, *wrong]) == 2
+        assert capsys.readouterr().err.startswith("penny: ")

@@ -16,7 +16,18 @@ from penny.cli.site import Site
 ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+
+BY_ITSELF = {"Document-Isolation-Policy": "isolate-and-credentialless"}
+CREDENTIALLESS = {"Cross-Origin-Embedder-Policy": "credentialless"}
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+BROWSERS = {
+    "Chromium": f"{AGENT}HeadlessChrome/156.0.0.0 Safari/537.36",
+    "older": f"{AGENT}Chrome/136.0.0.0 Safari/537.36",
+    "Android": f"{AGENT}Android 16; Chrome/156.0.0.0 Mobile Safari/537.36",
+    "Firefox": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
+    "Safari": f"{AGENT}Version/26.0 Safari/605.1.15",
 }
 
 
@@ -58,8 +69,31 @@ def has_isolation(answer: Answer) -> bool:
     return all(answer.headers[name] == value for name, value in ISOLATION.items())
 
 
-def test_isolation_headers_are_the_ones_browsers_ask_for() -> None:
-    assert ISOLATION_HEADERS == ISOLATION
+def test_isolation_headers_of_servers_with_one_answer() -> None:
+    assert ISOLATION_HEADERS == ISOLATION | BY_ITSELF
+
+
+@pytest.mark.parametrize(
+    ("browser", "destination", "headers"),
+    [
+        ("Chromium", "document", BY_ITSELF),
+        ("Chromium", "iframe", BY_ITSELF | CREDENTIALLESS),
+        ("Chromium", "worker", BY_ITSELF | CREDENTIALLESS),
+        ("older", "document", ISOLATION | CREDENTIALLESS),
+        ("Android", "document", ISOLATION | CREDENTIALLESS),
+        ("Firefox", "iframe", ISOLATION | CREDENTIALLESS),
+        ("Safari", "document", ISOLATION),
+    ],
+)
+def test_each_browser_gets_what_it_knows(
+    url: str, browser: str, destination: str, headers: dict[str, str]
+) -> None:
+    asked = {"User-Agent": BROWSERS[browser], "Sec-Fetch-Dest": destination}
+    answer = Answer(url, "/docs/", **asked)
+    names = ISOLATION | BY_ITSELF
+    sent = {name: answer.headers[name] for name in names if name in answer.headers}
+    assert sent == headers | {"Cross-Origin-Resource-Policy": "cross-origin"}
+    assert answer.headers["Vary"] == "User-Agent, Sec-Fetch-Dest"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +207,7 @@ def test_without_isolation(site: Site) -> None:
     with background(application(site, isolated=False)) as url:
         answer = Answer(url, "/penny.js")
     assert answer.status == 200
-    assert not any(name in answer.headers for name in ISOLATION)
+    assert not any(name in answer.headers for name in ISOLATION | BY_ITSELF)
 
 
 def test_only_this_machine_by_default(url: str) -> None:

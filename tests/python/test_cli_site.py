@@ -161,6 +161,7 @@ def test_build_writes_all_of_it(make_site: MakeSite, tmp_path: Path) -> None:
     headers = written.pop(HEADERS_FILE).decode()
     assert headers.startswith("/*\n")
     assert "  Cross-Origin-Embedder-Policy: require-corp\n" in headers
+    assert "  Cross-Origin-Resource-Policy: cross-origin\n" in headers
     assert {name: content.decode() for name, content in written.items()} == {
         name: text(site, f"/{name}") for name, _ in site.files()
     }

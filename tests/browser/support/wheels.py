@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+
 from penny.cli import bundle
+from support.servers import Server
 
 
 def make_wheel(name: str, source: str) -> tuple[str, bytes]:
@@ -16,3 +22,36 @@ def make_wheel(name: str, source: str) -> tuple[str, bytes]:
     }
     content = bundle.pack({path: text.encode() for path, text in files.items()})
     return f"{name}-1.0-py3-none-any.whl", content
+
+
+@contextlib.contextmanager
+def index(
+    server: Server, *wheels: tuple[str, bytes], depends: Mapping[str, list[str]]
+) -> Iterator[None]:
+    """Inside the block, Pyodide knows these wheels by name, as it does its own packages.
+
+    Args:
+        server: Its lock file names them.
+        wheels: As `make_wheel` gives them.
+        depends: What they need of each other, by name.
+    """
+    folder = "/penny/pyodide/"
+    lock = json.loads(server.content(f"{folder}pyodide-lock.json"))
+    with contextlib.ExitStack() as stack:
+        for file, content in wheels:
+            name = file.partition("-")[0]
+            lock["packages"][name] = {
+                "depends": depends.get(name, []),
+                "file_name": file,
+                "imports": [name],
+                "install_dir": "site",
+                "name": name,
+                "package_type": "package",
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "unvendored_tests": False,
+                "version": "1.0",
+            }
+            stack.enter_context(server.answering(folder + file, body=content))
+        body = json.dumps(lock)
+        stack.enter_context(server.answering(f"{folder}pyodide-lock.json", body=body))
+        yield

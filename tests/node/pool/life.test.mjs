@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import {mock, test} from 'node:test';
 
-import {Life, START_TIMEOUT} from '../../../web/penny/pool/life.js';
+import {Life} from '../../../web/penny/pool/life.js';
+import {START_TIMEOUT} from '../../../web/penny/pool/limits.js';
 
 /**
  * A life on a host whose worker does what the test says.

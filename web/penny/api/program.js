@@ -3,8 +3,7 @@ import {unpack} from '../boot/extras.js';
 import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {clockHere} from '../core/clock.js';
 import {Core, KEEPER} from '../core/core.js';
-import {START_TIMEOUT} from '../pool/life.js';
-import {checkWorkers} from '../pool/limits.js';
+import {START_TIMEOUT, checkWorkers} from '../pool/limits.js';
 import {hasWaitAsync, packagesFrom} from '../pool/page_pools.js';
 import {Pool} from '../pool/pool.js';
 import {tell} from '../pool/starter.js';
@@ -241,7 +240,8 @@ function answerHost(host, pools, options, resolve, reject) {
   };
   /** @param {Death} death */
   const die = death => end(() => statusOfDead(death, output, onConsole));
-  return data => {
+  /** @param {ToPage} data */
+  const obey = data => {
     if (host.over) return;
     switch (data.type) {
       case 'held':
@@ -289,7 +289,7 @@ function answerHost(host, pools, options, resolve, reject) {
         pools
           .get(number)
           ?.close()
-          .then(() => tell(worker, {type: 'closed', pool: number}));
+          .then(() => tell(worker, {type: 'closed', pool: number}), reject);
         pools.delete(number);
         break;
       }
@@ -300,6 +300,15 @@ function answerHost(host, pools, options, resolve, reject) {
         host.over = true;
         reject(new Error(data.error));
         break;
+    }
+  };
+  return message => {
+    try {
+      obey(message);
+    } catch (error) {
+      // What it has asked for will not come, and it may sleep until it does.
+      host.over = true;
+      reject(/** @type {Error} */ (error));
     }
   };
 }

@@ -15,11 +15,13 @@ export class EmbeddedSite extends Site {
    * @param {Uint8Array} python zip with the packages penny and cloudpickle
    * @param {import('./pyodide.js').Origin} origin of Pyodide
    */
-  constructor(host, core, python, {indexURL, packagesURL, lock}) {
+  constructor(host, core, python, {indexURL, packagesURL, version, lock}) {
     super(host, indexURL);
     const shared = share(python);
     // The rest of a manifest says where to fetch what is here.
-    const manifest = /** @type {import('./site.js').Manifest} */ ({pyodide: indexURL, packages: packagesURL, snapshot: null});
+    const manifest = /** @type {import('./site.js').Manifest} */ (
+      /** @type {unknown} */ ({pyodide: indexURL, packages: packagesURL, pyodideVersion: version, snapshot: null})
+    );
     this.manifest = async () => manifest;
     this.core = async () => core;
     this.python = async () => shared;

@@ -10,7 +10,7 @@ import {inWords} from '../hosts/in_words.js';
 
 /**
  * Where a Pyodide comes from, so that others can be started from there.
- * @typedef {{indexURL: string, packagesURL?: string, lock?: () => Promise<string>}} Origin
+ * @typedef {{indexURL: string, packagesURL?: string, version?: string, lock?: () => Promise<string>}} Origin
  */
 
 /**
@@ -23,6 +23,7 @@ export function originOf(pyodide) {
   return {
     indexURL: config.indexURL,
     packagesURL: config.packageBaseUrl ?? config.indexURL,
+    version: pyodide.version,
     async lock() {
       const lock = await config.lockFileContents;
       return typeof lock === 'string' ? lock : JSON.stringify(lock);
@@ -38,11 +39,11 @@ export const PYTHON_ZIP = '/lib/penny-python.zip';
  * @param {string} indexURL
  */
 export async function prepare(indexURL) {
-  const [{loadPyodide}] = await Promise.all([
+  const [{loadPyodide, version}] = await Promise.all([
     import(/* @vite-ignore */ /* webpackIgnore: true */ indexURL + 'pyodide.mjs'),
     import(/* @vite-ignore */ /* webpackIgnore: true */ indexURL + 'pyodide.asm.mjs'),
   ]);
-  return loadPyodide;
+  return {loadPyodide, version};
 }
 
 /**
@@ -54,10 +55,11 @@ export async function prepare(indexURL) {
  * @returns {Promise<Pyodide>}
  */
 export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {}) {
-  const loadPyodide = await prepare(parts.indexURL);
+  const {loadPyodide, version} = await prepare(parts.indexURL);
+  if (parts.version && version !== parts.version)
+    throw new Error(`at ${parts.indexURL} lies Pyodide ${version}, and not ${parts.version}, for which Penny was built`);
   const options = {
     indexURL: parts.indexURL,
-    stdLibURL: parts.stdlibURL,
     lockFileContents: parts.lock,
     packageBaseUrl: parts.packagesURL, // with a lock given, Pyodide would know no place
   };
@@ -206,7 +208,8 @@ export function makeSnapshot(pyodide) {
 }
 
 /**
- * Calls `load` such that Pyodide instantiates the shared module instead of fetching its own, with another clock.
+ * Calls `load` such that Pyodide gets what Penny has of it instead of fetching its own: the module, instantiated with
+ * another clock, and the standard library. No URLs of blobs, which policies forbid.
  * @template T
  * @param {Parts} parts
  * @param {number} ahead ms by which its clock is ahead of `performance.now()`
@@ -216,13 +219,17 @@ export function makeSnapshot(pyodide) {
 async function withModule(parts, ahead, load) {
   const {fetch} = globalThis;
   const {instantiateStreaming} = WebAssembly;
-  const wasmURL = new URL('pyodide.asm.wasm', parts.indexURL).href;
   const placeholder = new Response();
-  // Not even a fetch of its own: unread bodies would use up the browser's connections.
-  globalThis.fetch = async (input, init) =>
-    new URL(input instanceof Request ? input.url : input, parts.indexURL).href === wasmURL
-      ? placeholder
-      : fetch(input, init);
+  /** @type {Record<string, () => Response>} */
+  const answers = {
+    // Not even a fetch of its own: unread bodies would use up the browser's connections.
+    [new URL('pyodide.asm.wasm', parts.indexURL).href]: () => placeholder,
+    [new URL('python_stdlib.zip', parts.indexURL).href]: () => new Response(parts.stdlib.slice()),
+  };
+  globalThis.fetch = async (input, init) => {
+    const answer = answers[new URL(input instanceof Request ? input.url : input, parts.indexURL).href];
+    return answer ? answer() : fetch(input, init);
+  };
   WebAssembly.instantiateStreaming = async (source, imports) => {
     if ((await source) !== placeholder) return instantiateStreaming.call(WebAssembly, source, imports);
     /** @type {any} */

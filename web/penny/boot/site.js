@@ -3,22 +3,24 @@
 
 /**
  * manifest.json, beside this file.
- * @typedef {{version: string, pyodide: string, pyodideVersion: string, python: string, core: string,
- *            packages?: string, snapshot: string | null}} Manifest
- *   packages: where the wheels of its packages lie, if elsewhere
+ * @typedef {{version: string, pyodide: string, pyodideVersion: string, pythonVersion: string, magicNumber: string,
+ *            pyodideWasm?: string, packages?: string, python: string, core: string, snapshot: string | null}} Manifest
+ *   pythonVersion, magicNumber: of that Pyodide, and of its bytecode, in hexadecimal; pyodideWasm: where its WebAssembly
+ *   lies, if elsewhere; packages: where the wheels of its packages lie, if elsewhere
  *
  * What a worker needs to start.
  * @typedef {{
+ *   version?: string,
  *   indexURL: string,
  *   core: WebAssembly.Module,
  *   pyodide: WebAssembly.Module,
- *   stdlibURL: string,
  *   packagesURL: string,
+ *   stdlib: Uint8Array,
  *   lock: string,
  *   python: Uint8Array,
  *   snapshot: Uint8Array | null,
- * }} Parts python: zip with the packages penny and cloudpickle. python and snapshot lie in shared
- *   memory: passing them on costs nothing.
+ * }} Parts version: Pyodide's, if a certain one has to be there; stdlib: zip with Python's standard library; python: zip with the packages penny and cloudpickle. These and
+ *   the snapshot lie in shared memory: passing them on costs nothing.
  */
 
 /**
@@ -33,6 +35,10 @@ export function share(bytes) {
 
 /** @param {Response} response */
 const bytesOf = async response => new Uint8Array(await response.arrayBuffer());
+
+/** @param {Uint8Array<ArrayBuffer>} bytes by gzip */
+const unpacked = async bytes =>
+  bytesOf(new Response(new Response(bytes).body?.pipeThrough(new DecompressionStream('gzip'))));
 
 /**
  * @template T
@@ -106,7 +112,11 @@ export class Site {
 
   /** @param {string} path */
   async #compile(path) {
-    return await WebAssembly.compileStreaming(this.host.load(this.url(path)));
+    const response = await this.host.load(this.url(path));
+    // While it comes, if the server says what it is: engines refuse to otherwise.
+    return /^application\/wasm\s*(;|$)/i.test(response.headers.get('Content-Type') ?? '')
+      ? await WebAssembly.compileStreaming(response)
+      : await WebAssembly.compile(await response.arrayBuffer());
   }
 
   /** @returns {Promise<Parts>} */
@@ -116,18 +126,19 @@ export class Site {
     const pyodideFile = (/** @type {string} */ name) => manifest.pyodide + name;
     const [core, pyodide, stdlib, lock, python, snapshot] = await Promise.all([
       this.core(),
-      this.#compile(pyodideFile('pyodide.asm.wasm')),
-      host.load(this.url(pyodideFile('python_stdlib.zip'))).then(r => r.blob()),
+      this.#compile(manifest.pyodideWasm ?? pyodideFile('pyodide.asm.wasm')),
+      host.load(this.url(pyodideFile('python_stdlib.zip'))).then(bytesOf),
       this.lock(),
       this.python(),
       manifest.snapshot && host.takesSnapshots() ? this.#snapshot(manifest.snapshot) : null,
     ]);
     return {
+      version: manifest.pyodideVersion,
       indexURL: this.url(manifest.pyodide),
       core,
       pyodide,
       packagesURL: this.url(manifest.packages ?? manifest.pyodide),
-      stdlibURL: URL.createObjectURL(stdlib),
+      stdlib: share(stdlib),
       lock,
       python,
       snapshot,
@@ -140,10 +151,10 @@ export class Site {
    */
   async #snapshot(path) {
     try {
-      let response = await this.host.load(this.url(path));
-      if (path.endsWith('.gz'))
-        response = new Response(response.body?.pipeThrough(new DecompressionStream('gzip')));
-      return share(await bytesOf(response));
+      const bytes = await bytesOf(await this.host.load(this.url(path)));
+      // Not by its name: some servers unpack what is called .gz, or rather let the browser do it.
+      const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
+      return share(isPacked ? await unpacked(bytes) : bytes);
     } catch (error) {
       console.warn(`Penny starts without its memory snapshot: ${error}`);
       return null;

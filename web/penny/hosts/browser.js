@@ -1,5 +1,6 @@
 // A page of a browser.
 import {digest, keep, kept} from './browser_store.js';
+import {trustAdvice, trustedScript} from './browser_trusted.js';
 import {requireIsolation} from './isolation.js';
 
 /**
@@ -10,6 +11,13 @@ import {requireIsolation} from './isolation.js';
 
 let lives = 0;
 const pageId = Math.random().toString(36).slice(2);
+
+/**
+ * A script of this origin that imports another.
+ * @param {URL} script
+ */
+const importerOf = script =>
+  URL.createObjectURL(new Blob([`import ${JSON.stringify(script.href)};`], {type: 'text/javascript'}));
 
 /**
  * A page; or a worker of its own, which may start workers as well.
@@ -65,7 +73,7 @@ export class Page {
   startWorker(name, hear) {
     let worker;
     try {
-      worker = new Worker(this.script, {type: 'module', name});
+      worker = new Worker(this.#script(), {type: 'module', name});
     } catch (error) {
       throw new Error(this.#notStarted(error));
     }
@@ -81,6 +89,19 @@ export class Page {
     };
   }
 
+  /** URL of the script from which workers can be made. @returns {any} a string, or a TrustedScriptURL */
+  #script() {
+    // A worker's script has to be of the page's own origin; what that imports does not.
+    const url = this.#isElsewhere ? (this.#importer ??= importerOf(this.script)) : this.script.href;
+    return trustedScript(url);
+  }
+  /** @type {string | undefined} */
+  #importer;
+
+  get #isElsewhere() {
+    return this.script.origin !== location.origin;
+  }
+
   /**
    * Why a worker could not be started, in words.
    * @param {unknown} reason what the constructor threw, or the worker's error event
@@ -89,9 +110,12 @@ export class Page {
     if (reason instanceof ErrorEvent && reason.message) return reason.message;
     const said = reason instanceof Event ? '' : `: ${reason}`;
     const hint =
-      this.script.origin === location.origin
-        ? "is it there, does it have the page's Cross-Origin-Embedder-Policy, does the page's Content-Security-Policy allow it?"
-        : `it has to be of the page's own origin, ${location.origin}`;
+      trustAdvice(reason) ||
+      (this.#isElsewhere
+        ? "it is of another origin: does the page's Content-Security-Policy allow it and worker-src blob:, and does its " +
+          'server send Access-Control-Allow-Origin, and Cross-Origin-Resource-Policy: cross-origin?'
+        : "is it there, does it have the page's Cross-Origin-Embedder-Policy, does the page's Content-Security-Policy " +
+          'allow it by worker-src?');
     return `${this.script} could not be loaded as a worker${said} (${hint})`;
   }
 

@@ -21,11 +21,12 @@ export class PageWorker {
 
   /** @param {string} life */
   async live(life) {
-    await new Promise(held => {
-      navigator.locks.request(life, () => {
+    await new Promise((held, refused) => {
+      const lock = navigator.locks.request(life, () => {
         held(undefined);
         return new Promise(() => {}); // until this worker is gone
       });
+      lock.catch(refused); // in a sandboxed frame nobody may have locks
     });
   }
 

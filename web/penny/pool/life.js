@@ -8,6 +8,7 @@
 // to its life, which it does before it gets to see the memory.
 import {clockHere} from '../core/clock.js';
 import {ASYNC_WORKER} from '../core/layout.js';
+import {START_TIMEOUT} from './limits.js';
 import {tell} from './starter.js';
 
 /**
@@ -20,8 +21,6 @@ import {tell} from './starter.js';
  * @typedef {{became(life: Life): void, heard(message: ToPage): void, uncaught(error: string): void}} Witness
  */
 
-/** A worker that is not ready by then will not be, ms. */
-export const START_TIMEOUT = 120_000;
 /** How long a worker has to print what it holds and leave by itself, ms. */
 const GRACE = 2_000;
 
@@ -30,6 +29,8 @@ export class Life {
   state = 'starting';
   /** Whether it has been ready. */
   wasReady = false;
+  /** Whether its pool, and not what it did, has ended it. */
+  wasKilled = false;
   /** Why it can run no more, if that is known. @type {string | undefined} */
   reason;
   /** Whether it holds on to its life: from then on it can be known when it is gone. */
@@ -165,6 +166,7 @@ export class Life {
 
   /** Ends it as a crash would. */
   kill() {
+    this.wasKilled = true;
     this.#doom(`worker ${this.number} was killed`);
   }
 }

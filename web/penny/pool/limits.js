@@ -15,6 +15,9 @@ export {WORKERS_MAX};
 
 const DEFAULT_MEMORY = 512 * 2 ** 20;
 
+/** A worker that is not ready by then will not be, ms. */
+export const START_TIMEOUT = 120_000;
+
 /**
  * Number of workers: as asked for, else one for each processor.
  * @param {number | null | undefined} workers

@@ -20,10 +20,10 @@
  * @typedef {{type: 'pool', role: PoolRole, parts: import('../boot/site.js').Parts,
  *            clock: import('../core/clock.js').Clock, memory: WebAssembly.Memory,
  *            worker: number, workers: number, check: boolean, extras: Extras, life: string,
- *            counts?: Int32Array, announce: boolean}} StartPool
+ *            counts?: Int32Array, announce: boolean, python?: import('../boot/versions.js').PythonVersion}} StartPool
  *   clock: the page's, which the worker follows; life: what it holds on to while it lives (hosts/host.js); counts: of
  *   outputs, of a program's (InOrder in stdio/output.js); announce: tell clients of completions by message, since the
- *   page lacks Atomics.waitAsync
+ *   page lacks Atomics.waitAsync; python: of the client, to be the same as the worker's
  *
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('../boot/site.js').Parts, clock: import('../core/clock.js').Clock,

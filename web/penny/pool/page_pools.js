@@ -24,7 +24,7 @@ export const hasWaitAsync = 'waitAsync' in Atomics;
  * @param {string[]} packages
  */
 export const packagesFrom = (host, packages) =>
-  packages.map(name => (name.includes('/') ? new URL(name, host.base).href : name));
+  packages.map(name => (name.includes('/') && URL.canParse(name, host.base) ? new URL(name, host.base).href : name));
 
 /**
  * @param {import('../hosts/host.js').Host} host
@@ -48,12 +48,13 @@ export function poolOptions(
 /**
  * @param {Starter} starter
  * @param {WebAssembly.Module} module the core
- * @param {ReturnType<typeof poolOptions>} options
+ * @param {ReturnType<typeof poolOptions> & {python?: import('../boot/versions.js').PythonVersion}} options python: of
+ *     the client, if one submits
  * @param {Program} [script] the program that the page's Pyodide runs
  * @param {(recording: import('../trace/rings.js').Recording) => void} [traced] gets what a traced pool has done, at its end
  */
 export function openPagePool(starter, module, options, script, traced) {
-  const {workers, memory: limit, packages, files, check, trace, output} = options;
+  const {workers, memory: limit, packages, files, check, trace, output, python} = options;
   const memory = createMemory(limit, trace ? workers : 0);
   const core = new Core(module, memory, KEEPER);
   core.initialise(workers, limit, {trace});
@@ -62,6 +63,7 @@ export function openPagePool(starter, module, options, script, traced) {
     extras: {packages, files, script},
     output,
     check,
+    python,
     announce: hasWaitAsync ? undefined : () => client.announce(),
     traced,
   });

@@ -17,22 +17,30 @@ import {Watch} from './watch.js';
  * @typedef {import('../stdio/output.js').Output} Output
  */
 
-/** So many failed starts in a row, and the pool gives up. */
+/**
+ * So many failed starts in a row, and the pool gives up. A start has failed if the worker dies before it is ready; or
+ * later, of itself, but before it has begun a task: what it dies of then may await each successor.
+ */
 const ATTEMPTS = 3;
+
 /** Announces what becomes of the workers: `worker` events with {worker, state, error?}. */
 export class Pool extends EventTarget {
   /** By number; null: it is lost, or stopped. @type {(Life | null)[]} */
   #workers = [];
   #failures = 0;
+  /** By number: whether the last one was ready, and died all the same without a task. @type {boolean[]} */
+  #barren = [];
+  /** By number: how many tasks those before it have begun. @type {number[]} */
+  #ranBefore = [];
   #ended = false;
 
   /**
    * @param {import('./starter.js').Starter} starter
    * @param {Core} core the page's instance on the scheduler's memory
    * @param {number} workers
-   * @param {{extras: Extras, output: Output, inOrder?: import('../stdio/output.js').InOrder, check: boolean, announce?: () => void,
-   *          traced?: (recording: import('../trace/rings.js').Recording) => void}} options check: every
-   *     job through pickle; announce: tells the client that there are completions, only where it has to be
+   * @param {{extras: Extras, output: Output, inOrder?: import('../stdio/output.js').InOrder, check: boolean,
+   *          python?: import('../boot/versions.js').PythonVersion, announce?: () => void, traced?: (recording: import('../trace/rings.js').Recording) => void}} options check: every
+   *     job through pickle; python: of whoever submits; announce: tells the client that there are completions, only where it has to be
    *     told by message; traced: gets what a traced pool has done when it has closed
    */
   constructor(starter, core, workers, options) {
@@ -82,6 +90,7 @@ export class Pool extends EventTarget {
   async #start(number) {
     const {options} = this;
     this.#tell(number, 'starting');
+    this.#ranBefore[number] = this.core.tasksRun(number);
     const print = decoded((stream, text, _, bytes) => {
       options.output(stream, text, number, bytes);
       if (!text) return;
@@ -98,6 +107,7 @@ export class Pool extends EventTarget {
         memory: this.core.memory,
         workers: this.size,
         check: options.check,
+        python: options.python,
         extras: options.extras,
         counts: options.inOrder?.counts,
         announce: options.announce !== undefined,
@@ -133,13 +143,17 @@ export class Pool extends EventTarget {
 
   /** @param {Life} life */
   #ready({number}) {
-    this.#failures = 0;
+    if (!this.#barren[number]) this.#failures = 0; // else being ready proves nothing
     this.#tell(number, 'ready');
   }
 
   /** @param {Life} life */
-  #lost({number, wasReady, reason}) {
+  #lost({number, wasReady, wasKilled, reason}) {
     if (this.#ended) return;
+    const hasRun = this.core.tasksRun(number) > this.#ranBefore[number];
+    this.#barren[number] = wasReady && !wasKilled && !hasRun;
+    if (hasRun) this.#failures = 0;
+    else if (!wasReady || !wasKilled) this.#failures++;
     this.#workers[number] = null;
     this.options.inOrder?.gone(number);
     this.#tell(number, 'lost', reason);
@@ -147,7 +161,7 @@ export class Pool extends EventTarget {
     this.watch(); // what it had promoted was asked to end
     this.options.announce?.();
     this.#reinject();
-    if (!wasReady && ++this.#failures >= ATTEMPTS) {
+    if (this.#failures >= ATTEMPTS) {
       this.#break(reason ?? `${ATTEMPTS} workers in a row died while they started`);
       return;
     }

@@ -1,6 +1,7 @@
 // What a page shares between all schedulers and programs: the site's files, loaded once, and the memory snapshot from
 // which workers start.
 import {share} from '../boot/site.js';
+import {START_TIMEOUT} from './limits.js';
 
 /**
  * @typedef {import('../boot/site.js').Parts} Parts
@@ -60,6 +61,8 @@ export class Starter {
   async #makeSnapshot(parts) {
     /** @type {Thread | undefined} */
     let worker;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timeout;
     try {
       return await new Promise((resolve, reject) => {
         worker = this.host.startWorker('penny snapshot', {
@@ -69,9 +72,12 @@ export class Starter {
           },
           error: ({notStarted}) => reject(new Error(notStarted)),
         });
+        // It may end without a word.
+        timeout = setTimeout(() => reject(new Error('its worker did not answer')), START_TIMEOUT);
         tell(worker, {type: 'snapshot', parts});
       });
     } finally {
+      clearTimeout(timeout);
       worker?.terminate();
     }
   }

@@ -1,5 +1,6 @@
 // Penny in a Pyodide of the page's own, whose schedulers' client is the page.
 import {onDeath} from '../boot/pyodide.js';
+import {pythonOf} from '../boot/versions.js';
 import {openPagePool, poolOptions} from '../pool/page_pools.js';
 import {installBridge} from './bridge.js';
 
@@ -34,7 +35,7 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
     defaultWorkers: options.workers ?? null,
     defaultTrace: options.trace ?? false,
     openPool(opened) {
-      const own = poolOptions(starter.host, {...options, ...opened});
+      const own = {...poolOptions(starter.host, {...options, ...opened}), python: pythonOf(pyodide)};
       const {workers} = own;
       const {client, pool} = openPagePool(starter, module, own, script, traced);
       pools.add(pool);

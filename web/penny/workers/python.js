@@ -2,6 +2,7 @@
 // whom they tell what.
 import {addExtras} from '../boot/extras.js';
 import {bootPyodide, onDeath} from '../boot/pyodide.js';
+import {pythonOf, requireSamePython} from '../boot/versions.js';
 import {followClock} from '../core/clock.js';
 import {NO_STDIN} from '../stdio/input.js';
 import {writeTo} from '../stdio/output.js';
@@ -40,6 +41,7 @@ export async function startPython(here, {parts, clock, life, counts}, who) {
  */
 export async function startPoolPython(here, message) {
   const pyodide = await startPython(here, message, message.worker);
+  if (message.python) requireSamePython(message.python, pythonOf(pyodide));
   pyodide.setStdin(NO_STDIN);
   pyodide.pyimport('penny.hosts.input').refuse();
   await addExtras(pyodide, message.extras);

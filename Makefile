@@ -8,7 +8,7 @@ SETUP := .venv/installed node_modules/.installed
 .DELETE_ON_ERROR:
 .PHONY: help setup build core snapshot run examples serve test test-core test-native test-python test-browser test-firefox \
 	stress stress-native stress-random stress-browser mutants soak \
-	lint models bench wheel clean
+	lint models bench bundles wheel npm clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -68,7 +68,15 @@ $(LAYOUT) &: build/layout.wasm scripts/layout.mjs
 
 # ---- building and running ------------------------------------------------------------------------
 
-build: core snapshot      ## the core and the memory snapshot
+build: core bundles snapshot  ## the core, the bundled JavaScript and the memory snapshot
+
+# The page's and the workers' JavaScript as one file each, for where no page of Penny's is: in the wheel.
+BUNDLES := web/bundled/embedded.js web/bundled/worker.js
+
+bundles: $(BUNDLES)       ## the JavaScript that the wheel starts from in a Pyodide that is already there
+
+$(BUNDLES) &: $(LAYOUT) $(shell find web/penny -name '*.js') scripts/bundle.mjs | $(SETUP)
+	node scripts/bundle.mjs
 
 # Its file lies in the user's cache, under a name made of all that goes into it: nothing for make.
 snapshot: core            ## the memory snapshot that workers start from
@@ -95,7 +103,7 @@ test: build lint models test-core test-native test-python test-browser  ## every
 test-core: core           ## the core in Node's threads
 	node --test --test-reporter=spec tests/node/*.test.mjs tests/node/*/*.test.mjs
 
-test-python: core         ## what runs on CPython
+test-python: core bundles ## what runs on CPython
 	$(PYTHON) -m pytest -n 2 tests/python tests/conformance
 
 test-browser: build       ## everything else, in headless Chromium
@@ -222,8 +230,20 @@ bench: build              ## measure all figures: benchmarks/RESULTS.md, plots, 
 
 # ---- packages ------------------------------------------------------------------------------------
 
-wheel: core               ## dist/penny-<version>-py3-none-any.whl
+wheel: core bundles       ## dist/penny_runtime-<version>-py3-none-any.whl, for PyPI
 	$(PYTHON) -m build --wheel
 
+NPM := $(abspath build/npm)
+DIST := $(abspath dist)
+
+npm: core bundles         ## dist/penny-runtime-<version>.tgz, for npm
+	rm -rf $(NPM)
+	mkdir -p $(NPM) $(DIST)
+	$(PYTHON) scripts/npm_python.py $(NPM)/python.zip
+	node scripts/bundle.mjs npm $(NPM)/python.zip $(NPM)
+	rm $(NPM)/python.zip
+	npx --no-install tsc -p tsconfig.npm.json --outDir $(NPM)/types
+	cd $(DIST) && npm pack --silent $(NPM)
+
 clean:                    ## remove what was built; .venv and node_modules stay
-	rm -rf build dist $(CORE) $(LAYOUT)
+	rm -rf build dist web/bundled $(CORE) $(LAYOUT)

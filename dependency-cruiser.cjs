@@ -24,7 +24,7 @@ module.exports = {
     ...floors.flat(),
     {
       name: 'all-rooms-are-known', severity: 'error', comment: 'beside these rooms there are entries only',
-      from: {}, to: {path: '^web/penny/', pathNot: [room(FLOORS.flat()), '^web/penny/(?:page|worker)\\.js$']},
+      from: {}, to: {path: '^web/penny/', pathNot: [room(FLOORS.flat()), '^web/penny/(?:page|embedded|worker)\\.js$']},
     },
     {
       name: 'hosts-are-handed-in', severity: 'error', comment: 'host.js is the interface; which host it is, an entry says',

@@ -1,7 +1,7 @@
-"""Hatchling's hook: no package without the compiled core.
+"""Hatchling's hook: no package without what the build makes.
 
 A wheel is pure data to Hatchling, which would make one without complaint in a checkout where `make
-core` has not run yet.
+core bundles` has not run yet.
 """
 
 from pathlib import Path
@@ -9,7 +9,14 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUILT = ("penny/wasm_core/core.wasm", "web/penny/core/layout.js", "penny/bridge/numbers.py")
+BUILT = {
+    "penny/wasm_core/core.wasm": "core",
+    "web/penny/core/layout.js": "core",
+    "penny/bridge/numbers.py": "core",
+    "web/bundled/embedded.js": "bundles",
+    "web/bundled/worker.js": "bundles",
+}
+"""Generated files, by what makes them."""
 
 
 class CoreHook(BuildHookInterface[Any]):
@@ -21,4 +28,5 @@ class CoreHook(BuildHookInterface[Any]):
             return
         missing = [name for name in BUILT if not (Path(self.root) / name).is_file()]
         if missing:
-            raise FileNotFoundError(f"not built yet: {', '.join(missing)}. Run `make core` first.")
+            goals = " ".join(sorted({BUILT[name] for name in missing}))
+            raise FileNotFoundError(f"not built yet: {', '.join(missing)}. Run `make {goals}`.")

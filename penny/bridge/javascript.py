@@ -1,9 +1,9 @@
-"""What Python calls of JavaScript: in Penny only this module imports anything from there.
+"""What Python calls of JavaScript: in Penny only this room imports anything from there.
 
 The page registers a module `_penny_bridge` in its own Pyodide and in host workers
-(`web/penny/ports/bridge.js`). Nothing is imported before it is needed, since a memory snapshot
-holds this module, and no snapshot may hold a JavaScript object. What the objects are that
-JavaScript gives is in `penny.bridge.ports`.
+(`web/penny/ports/bridge.js`); where none has, Penny does so itself (`embedded.py`). Nothing is
+imported before it is needed, since a memory snapshot holds this module, and no snapshot may hold a
+JavaScript object. What the objects are that JavaScript gives is in `penny.bridge.ports`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from penny.bridge.ports import ClientPort, WorkerPort
-from penny.errors import IsolationError
 from penny.where import IN_BROWSER
 
 __all__ = [
@@ -38,19 +37,12 @@ def _bridge() -> Any:
         pass
     else:
         return _penny_bridge
-    from js import globalThis
+    from penny.bridge import embedded
 
-    if not globalThis.crossOriginIsolated:
-        raise IsolationError(
-            "this page is not cross-origin isolated, so it has no shared memory: serve it with the "
-            "headers 'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: "
-            "require-corp', or add data-isolate to the script tag of penny.js, or use `penny serve`"
-        )
-    raise RuntimeError(
-        "penny.Scheduler needs the page's help here, since the page alone can start workers. On "
-        "the page, load penny.js and call `await Penny.install(pyodide)`; or run this code in a "
-        '<script type="text/python" data-penny> element, or with `penny run`'
-    )
+    embedded.install()
+    import _penny_bridge
+
+    return _penny_bridge
 
 
 def role() -> str:

@@ -1,28 +1,21 @@
 """Zip archives of Python files, for Pyodide's `sys.path`.
 
-Two are made: the packages that every Pyodide of Penny's imports (`python_packages`), and the
-folder of a script that `penny run` runs (`script_folder`). The same files always give the same
-bytes, whatever their times, owners and order on disk: the memory snapshot's key depends on it.
-Nothing is compressed, so that the bytes do not depend on a version of zlib either, and an import
-need not inflate.
+Two are made: the packages that every Pyodide of Penny's imports (`python_packages`, which lies
+where Pyodide finds it, too), and the folder of a script that `penny run` runs (`script_folder`).
+The same files always give the same bytes.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import os
-import zipfile
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGES = ("cloudpickle", "penny")
-"""What python.zip holds, by import name."""
+from penny.bridge.packages import pack, python_packages
 
-LEFT_OUT = (Path("penny/cli"), Path("penny/web"), Path("penny/wasm_core"))
-"""Parts of them that Python in Pyodide has no use for."""
+__all__ = ["ScriptFolder", "pack", "python_packages", "script_folder"]
 
 FOLDER_LIMIT = 64 << 20
 """Bytes of a script's folder beyond which only its Python files travel."""
@@ -31,37 +24,6 @@ ENTRIES_LIMIT = 20_000
 """Entries of a script's folder beyond which the search for files ends."""
 
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
-
-
-def pack(files: Mapping[str, bytes]) -> bytes:
-    """Return a zip archive of `files` (name in the archive → content), always the same bytes."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3  # Unix, whatever made it: it gives the next line its meaning
-            entry.external_attr = 0o100644 << 16
-            archive.writestr(entry, files[name])
-    return out.getvalue()
-
-
-def python_packages() -> bytes:
-    """Return python.zip: the `.py` files of `PACKAGES`, from where this process imports them.
-
-    Raises:
-        ModuleNotFoundError: a package is not installed.
-    """
-    files = {}
-    for package in PACKAGES:
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            raise ModuleNotFoundError(f"No package named {package!r}", name=package)
-        root = Path(spec.submodule_search_locations[0])
-        for path in root.rglob("*.py"):
-            name = Path(package) / path.relative_to(root)
-            if not any(name.is_relative_to(part) for part in LEFT_OUT):
-                files[name.as_posix()] = path.read_bytes()
-    return pack(files)
 
 
 @dataclass(frozen=True)

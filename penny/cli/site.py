@@ -38,9 +38,13 @@ PACKAGE = Path(__file__).resolve().parents[1]
 _PYODIDE_NOT_SERVED = {".html", ".map", ".md", ".ts"}
 
 
+DISTRIBUTION = "penny-runtime"
+"""What the package is called on PyPI and npm, where `penny` is another's."""
+
+
 def penny_version() -> str:
     """Return the version of the installed distribution."""
-    return version("penny")
+    return version(DISTRIBUTION)
 
 
 def web_folder(package: Path = PACKAGE) -> Path:

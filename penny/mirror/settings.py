@@ -459,7 +459,7 @@ class _Warnings:
         warnings.filters[:] = value  # type: ignore[index]
 
     def fewer(self, value: Any, dump: Dump) -> Any:
-        return _that_travel(value, dump)
+        return None
 
 
 _DIALECT = "delimiter quotechar escapechar doublequote skipinitialspace lineterminator"
@@ -612,13 +612,36 @@ def take(dump: Dump) -> bytes:
     forms = {}
     for module in _imported:
         for key, value in module.values().items():
-            form = _dumped(value, dump)
+            form = _form(value, dump)
             if form is None:
                 fewer = module.fewer(value, dump)
-                form = _dumped(fewer, dump) if fewer else None
+                form = _form(fewer, dump) if fewer else None
             if form is not None:
                 forms[key] = form
     return pickle.dumps(forms, PROTOCOL)
+
+
+def _form(value: Any, dump: Dump) -> bytes | None:
+    """How a value travels; a list's items each by itself."""
+    if not isinstance(value, list):
+        return _dumped(value, dump)
+    items = [_dumped(item, dump) for item in value]
+    return pickle.dumps([item for item in items if item is not None], PROTOCOL)
+
+
+def _loaded(form: bytes) -> Any:
+    """What `_form` was given, without those of its items that are of packages which are not here.
+
+    In a notebook IPython has filters for warnings of its own. There are none of those here.
+    """
+    value = pickle.loads(form)
+    if not isinstance(value, list):
+        return value
+    found = []
+    for item in value:
+        with contextlib.suppress(ImportError):
+            found.append(pickle.loads(item))
+    return found
 
 
 def fingerprint(value: object) -> bytes:
@@ -643,7 +666,7 @@ def apply(settings: bytes) -> None:
         module = _MODULES[key[0]]
         if key not in _began:
             _began[key] = module.now(key)
-        module.put(key, _began[key] if form is None else pickle.loads(form))
+        module.put(key, _began[key] if form is None else _loaded(form))
         if form is None:
             _applied.pop(key, None)
         else:

@@ -31,7 +31,7 @@ function scene({parts = Promise.resolve('the parts')} = {}) {
       gone = then;
     },
   };
-  const starter = /** @type {any} */ ({host, indexURL: async () => 'scripts', parts: () => parts});
+  const starter = /** @type {any} */ ({host, site: {indexURL: async () => 'scripts'}, parts: () => parts});
   const life = new Life(starter, 3, {
     became: ({state, reason}) => told.push(reason === undefined ? state : `${state}: ${reason}`),
     heard: ({type}) => told.push(`heard ${type}`),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from penny.bridge import packages
 from penny.cli import bundle
 
 
@@ -50,7 +51,7 @@ def test_python_packages_can_be_imported(tmp_path: Path) -> None:
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "PACKAGES", ("not_a_package_of_anybody",))
+    monkeypatch.setattr(packages, "PACKAGES", ("not_a_package_of_anybody",))
     with pytest.raises(ModuleNotFoundError, match="not_a_package_of_anybody"):
         bundle.python_packages()
 

@@ -51,11 +51,14 @@ def test_errors_travel():
     assert (error.kernel, error.reason) == ("row", "trapped: unreachable")
 
 
-def test_the_wheel_has_what_kernels_are_built_with(tmp_path):
+def test_the_wheel_has_all_that_the_build_makes(tmp_path):
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=Path(__file__).parents[3], check=True, capture_output=True)
     (wheel,) = tmp_path.iterdir()
+    assert wheel.name.startswith("penny_runtime-")
     names = zipfile.ZipFile(wheel).namelist()
+    assert "penny/web/bundled/embedded.js" in names and "penny/web/bundled/worker.js" in names
+    assert not [name for name in names if name.startswith("penny/web/npm/")]
     assert "penny/wasm_core/include/penny.h" in names
     assert "penny/wasm_core/core.wasm" in names
     assert "penny/bridge/numbers.py" in names and "penny/web/penny/core/layout.js" in names

@@ -220,6 +220,28 @@ def test_what_is_set_back_is_as_before():
     )
 
 
+def test_filters_for_warnings_of_packages_that_workers_lack_stay_behind(tmp_path):
+    """In a notebook IPython has such."""
+    (tmp_path / "lacked.py").write_text("class Special(Warning): pass\n")
+    program(
+        """
+        run('''
+            import warnings
+            def see():
+                return [category.__name__ for _, _, category, *_ in warnings.filters]
+        ''')
+        sys.path.insert(0, folder)
+        import lacked, warnings
+        sys.path.remove(folder)
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", lacked.Special)
+        assert names["see"]()[:2] == ["Special", "UserWarning"]
+        assert call("see") == names["see"]()[1:], call("see")
+        """,
+        folder=str(tmp_path),
+    )
+
+
 def test_handlers_are_there_with_the_script_s_own_classes():
     program(
         """

@@ -183,7 +183,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
       hear.message = answerHost(host, pools, answered, resolve, reject);
     });
     const start = async () => {
-      tell(worker, {type: 'prepare', role: 'host', indexURL: await starter.indexURL()});
+      tell(worker, {type: 'prepare', role: 'host', indexURL: await starter.site.indexURL()});
       const parts = await starter.parts();
       host.core = parts.core;
       tell(worker, {

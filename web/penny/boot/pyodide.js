@@ -8,6 +8,29 @@ import {inWords} from '../hosts/in_words.js';
  * @typedef {any} Pyodide
  */
 
+/**
+ * Where a Pyodide comes from, so that others can be started from there.
+ * @typedef {{indexURL: string, packagesURL?: string, version?: string, lock?: () => Promise<string>}} Origin
+ */
+
+/**
+ * Where a Pyodide that somebody else has started comes from.
+ * @param {Pyodide} pyodide
+ * @returns {Origin}
+ */
+export function originOf(pyodide) {
+  const {config} = pyodide._api;
+  return {
+    indexURL: config.indexURL,
+    packagesURL: config.packageBaseUrl ?? config.indexURL,
+    version: pyodide.version,
+    async lock() {
+      const lock = await config.lockFileContents;
+      return typeof lock === 'string' ? lock : JSON.stringify(lock);
+    },
+  };
+}
+
 /** Where the zip with Python packages lies in each Pyodide's file system; the snapshot knows it. */
 export const PYTHON_ZIP = '/lib/penny-python.zip';
 
@@ -17,8 +40,8 @@ export const PYTHON_ZIP = '/lib/penny-python.zip';
  */
 export async function prepare(indexURL) {
   const [{loadPyodide, version}] = await Promise.all([
-    import(indexURL + 'pyodide.mjs'),
-    import(indexURL + 'pyodide.asm.mjs'),
+    import(/* @vite-ignore */ /* webpackIgnore: true */ indexURL + 'pyodide.mjs'),
+    import(/* @vite-ignore */ /* webpackIgnore: true */ indexURL + 'pyodide.asm.mjs'),
   ]);
   return {loadPyodide, version};
 }
@@ -33,7 +56,7 @@ export async function prepare(indexURL) {
  */
 export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {}) {
   const {loadPyodide, version} = await prepare(parts.indexURL);
-  if (version !== parts.version)
+  if (parts.version && version !== parts.version)
     throw new Error(`at ${parts.indexURL} lies Pyodide ${version}, and not ${parts.version}, for which Penny was built`);
   const options = {
     indexURL: parts.indexURL,

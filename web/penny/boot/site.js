@@ -10,7 +10,7 @@
  *
  * What a worker needs to start.
  * @typedef {{
- *   version: string,
+ *   version?: string,
  *   indexURL: string,
  *   core: WebAssembly.Module,
  *   pyodide: WebAssembly.Module,
@@ -19,7 +19,7 @@
  *   lock: string,
  *   python: Uint8Array,
  *   snapshot: Uint8Array | null,
- * }} Parts version: Pyodide's; stdlib: zip with Python's standard library; python: zip with the packages penny and cloudpickle. These and
+ * }} Parts version: Pyodide's, if a certain one has to be there; stdlib: zip with Python's standard library; python: zip with the packages penny and cloudpickle. These and
  *   the snapshot lie in shared memory: passing them on costs nothing.
  */
 
@@ -78,6 +78,10 @@ export class Site {
     this.python = once(async () =>
       share(await bytesOf(await host.load(this.url((await this.manifest()).python)))),
     );
+    /** Pyodide's lock file. */
+    this.lock = once(async () =>
+      (await host.load(this.url((await this.manifest()).pyodide + 'pyodide-lock.json'))).text(),
+    );
     /** All a worker needs. */
     this.parts = once(() => this.#parts());
   }
@@ -89,6 +93,22 @@ export class Site {
   url(path) {
     return new URL(path, this.base).href;
   }
+
+  /** Where Pyodide's scripts lie. */
+  async indexURL() {
+    return this.url((await this.manifest()).pyodide);
+  }
+
+  /**
+   * The memory snapshot that was made here before, if it was kept.
+   * @returns {Promise<Uint8Array | null>}
+   */
+  async keptSnapshot() {
+    return null;
+  }
+
+  /** @param {Uint8Array} snapshot that was made here: to be kept, where there is a place */
+  async keepSnapshot(snapshot) {}
 
   /** @param {string} path */
   async #compile(path) {
@@ -108,7 +128,7 @@ export class Site {
       this.core(),
       this.#compile(manifest.pyodideWasm ?? pyodideFile('pyodide.asm.wasm')),
       host.load(this.url(pyodideFile('python_stdlib.zip'))).then(bytesOf),
-      host.load(this.url(pyodideFile('pyodide-lock.json'))).then(r => r.text()),
+      this.lock(),
       this.python(),
       manifest.snapshot && host.takesSnapshots() ? this.#snapshot(manifest.snapshot) : null,
     ]);

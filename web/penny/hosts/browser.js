@@ -1,4 +1,5 @@
 // A page of a browser.
+import {digest, keep, kept} from './browser_store.js';
 import {trustAdvice, trustedScript} from './browser_trusted.js';
 import {requireIsolation} from './isolation.js';
 
@@ -19,11 +20,14 @@ const importerOf = script =>
   URL.createObjectURL(new Blob([`import ${JSON.stringify(script.href)};`], {type: 'text/javascript'}));
 
 /**
- * A page.
+ * A page; or a worker of its own, which may start workers as well.
  * @implements {Host}
  */
 export class Page {
   requireSharedMemory = requireIsolation;
+  digest = digest;
+  kept = kept;
+  keep = keep;
 
   /** @param {URL} script of its workers: a module */
   constructor(script) {
@@ -31,7 +35,7 @@ export class Page {
   }
 
   get base() {
-    return document.baseURI;
+    return globalThis.document?.baseURI ?? location.href;
   }
 
   processors() {

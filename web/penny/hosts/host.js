@@ -8,6 +8,11 @@
  * @property {() => void} requireSharedMemory throws an error that says what to do, where there is no shared memory
  * @property {() => number} processors how many there are
  * @property {(url: string) => Promise<Response>} load rejected with an Error that says what could not be loaded
+ * @property {(bytes: Uint8Array) => Promise<string>} digest names bytes by their content
+ * @property {(name: string) => Promise<Uint8Array | null>} kept what was kept under this name, maybe long ago; null:
+ *     nothing, or not all of it
+ * @property {(name: string, bytes: Uint8Array) => Promise<void>} keep keeps one thing, instead of what was kept under
+ *     other names; does nothing where there is no room
  * @property {() => boolean} takesSnapshots whether a memory snapshot of another engine's may be used here
  * @property {(name: string, hear: Hearing) => Thread} startWorker throws an Error that says why there is none
  * @property {(thread: Thread, then: () => void) => void} whenGone calls `then` once nothing of a worker runs any more,

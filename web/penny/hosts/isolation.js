@@ -19,7 +19,7 @@ export const FRAME =
 function whyNot() {
   if (location.protocol === 'file:')
     return 'It was opened as a file: let a web server serve it, for development `penny serve DIR`.';
-  if (isSecureContext && top !== self) return FRAME;
+  if (isSecureContext && globalThis.document && top !== self) return FRAME; // a worker has no top
   return (
     (isSecureContext
       ? 'Its response lacks the headers "Cross-Origin-Opener-Policy: same-origin" and ' +

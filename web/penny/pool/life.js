@@ -72,7 +72,7 @@ export class Life {
   async begin(settings) {
     const {starter, number} = this;
     const role = number === ASYNC_WORKER ? 'coroutines' : 'pool';
-    tell(this.#thread, {type: 'prepare', role, indexURL: await starter.indexURL()});
+    tell(this.#thread, {type: 'prepare', role, indexURL: await starter.site.indexURL()});
     const parts = await starter.parts();
     if (this.#isOver) return;
     const {life} = this.#thread;

@@ -1,6 +1,6 @@
 // What a page shares between all schedulers and programs: the site's files, loaded once, and the memory snapshot from
 // which workers start.
-import {Site, share} from '../boot/site.js';
+import {share} from '../boot/site.js';
 import {START_TIMEOUT} from './limits.js';
 
 /**
@@ -13,11 +13,11 @@ import {START_TIMEOUT} from './limits.js';
 export class Starter {
   /**
    * @param {import('../hosts/host.js').Host} host
-   * @param {string} base URL of the folder with manifest.json
+   * @param {import('../boot/site.js').Site} site
    */
-  constructor(host, base) {
+  constructor(host, site) {
     this.host = host;
-    this.site = new Site(host, base);
+    this.site = site;
   }
 
   /** The parts from which workers start, with a snapshot made here if the site ships none. */
@@ -35,17 +35,16 @@ export class Starter {
   async #load() {
     const parts = await this.site.parts();
     if (parts.snapshot) return parts;
+    const kept = await this.site.keptSnapshot();
+    if (kept) return {...parts, snapshot: share(kept)};
     try {
-      return {...parts, snapshot: share(await this.#makeSnapshot(parts))};
+      const snapshot = share(await this.#makeSnapshot(parts));
+      this.site.keepSnapshot(snapshot);
+      return {...parts, snapshot};
     } catch (error) {
       console.warn(`Penny starts without a memory snapshot: ${error}`);
       return parts;
     }
-  }
-
-  /** Where Pyodide's scripts lie. */
-  async indexURL() {
-    return this.site.url((await this.site.manifest()).pyodide);
   }
 
   /** Makes the memory snapshot that a site may ship (see manifest.json). */

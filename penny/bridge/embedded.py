@@ -1,0 +1,98 @@
+"""Penny in a Pyodide that no page of Penny's has prepared: a notebook's kernel, an app's own.
+
+All that JavaScript needs is in the wheel. It makes workers from that, by blobs, and starts in them
+the Pyodide that is here.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from penny.bridge.packages import python_packages
+from penny.errors import IsolationError
+
+__all__ = ["install"]
+
+PYTHON = (3, 14)
+"""The Python that workers are tested with. Functions travel as bytecode, and that of another one
+would be garbage there."""
+
+
+def install() -> None:
+    """Let `_penny_bridge` be importable. It takes some milliseconds, and starts no worker.
+
+    Raises:
+        IsolationError: There is no shared memory.
+        RuntimeError: This Python is of another version than Penny's, or Penny came without its
+            JavaScript, or the page's policy forbids what is needed; the message says what to do.
+    """
+    import js
+
+    if not js.globalThis.crossOriginIsolated:
+        raise IsolationError(
+            "this page is not cross-origin isolated, so it has no shared memory: serve it with the "
+            "headers 'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: "
+            "require-corp', or add data-isolate to the script tag of penny.js, or use `penny "
+            "serve`. In a notebook it is the notebook's server that has to send both headers, with "
+            "all of its files: `jupyter lite serve` has a setting for that"
+        )
+    web = files("penny") / "web" / "bundled"
+    if not web.is_dir():
+        raise RuntimeError(
+            "penny.Scheduler needs the page's help here, since this copy of Penny has no "
+            "JavaScript: install the wheel penny-runtime. Or load penny.js on the page, and call "
+            "`await Penny.install(pyodide)`; or run this code in a "
+            '<script type="text/python" data-penny> element, or with `penny run`'
+        )
+    if sys.version_info[:2] != PYTHON:
+        import pyodide
+
+        wanted, found = ".".join(map(str, PYTHON)), sys.version.partition(" ")[0]
+        raise RuntimeError(
+            f"Penny needs Pyodide with Python {wanted} (Pyodide 314), and this is Python {found} "
+            f"(Pyodide {pyodide.__version__})"
+        )
+    _embed(_evaluated(web / "embedded.js"), web)
+
+
+def _evaluated(script: Traversable) -> Any:
+    """What the script's expression gives."""
+    import js
+    from pyodide.ffi import JsException
+
+    source = script.read_text("utf-8")
+    try:
+        return js.eval(source)
+    except JsException as error:
+        if error.name != "EvalError":
+            raise
+        raise RuntimeError(
+            "penny.Scheduler can't start workers here: the page's Content-Security-Policy forbids "
+            "JavaScript that comes from a package (it needs script-src 'unsafe-eval' and "
+            "worker-src blob:). Under such a policy load penny.js on the page, and call `await "
+            "Penny.install(pyodide)`"
+        ) from None
+
+
+def _embed(embedded: Any, web: Traversable) -> None:
+    import js
+    import pyodide_js
+    from pyodide.ffi import create_proxy, to_js
+
+    contents = {
+        "worker": (web / "worker.js").read_text("utf-8"),
+        "core": to_js((files("penny") / "wasm_core" / "core.wasm").read_bytes()),
+        "python": to_js(python_packages()),
+    }
+    of_js = to_js(contents, dict_converter=js.Object.fromEntries)
+    embedded.embed(pyodide_js, of_js, create_proxy(_print))
+
+
+def _print(stream: str, text: str) -> None:
+    """Print where this Python prints now, which in a notebook is the cell that runs."""
+    out = sys.stdout if stream == "stdout" else sys.stderr
+    out.write(text)
+    out.flush()

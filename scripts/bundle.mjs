@@ -1,0 +1,131 @@
+// Makes one file each of the page's and of the workers' JavaScript, with source maps.
+//
+//   node scripts/bundle.mjs                  web/bundled/: what the wheel starts from, where no page of Penny's is
+//   node scripts/bundle.mjs npm PYTHON DIR   the npm package, in DIR; PYTHON: python.zip
+import {build} from 'esbuild';
+import {copyFile, readFile, writeFile} from 'node:fs/promises';
+import path from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {gzipSync} from 'node:zlib';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const BUNDLED = path.join(ROOT, 'web/bundled');
+
+/**
+ * @param {string} from
+ * @param {string} to
+ * @param {import('esbuild').BuildOptions} options
+ */
+const bundle = (from, to, options) =>
+  build({
+    absWorkingDir: ROOT,
+    entryPoints: [from],
+    outfile: to,
+    bundle: true,
+    target: 'es2023',
+    legalComments: 'none',
+    logLevel: 'warning',
+    ...options,
+  });
+
+// Names stay: stacks and errors show them. Nobody can fetch a map beside a blob, so the files name themselves.
+/** @type {import('esbuild').BuildOptions} */
+const SMALL = {minifySyntax: true, minifyWhitespace: true, sourcemap: 'external'};
+const named = (/** @type {string} */ name) => `//# sourceURL=penny/bundled/${name}`;
+
+async function bundles() {
+  await Promise.all([
+    bundle('web/penny/worker.js', path.join(BUNDLED, 'worker.js'), {
+      ...SMALL,
+      format: 'esm',
+      footer: {js: named('worker.js')},
+    }),
+    // An expression, whose value is what the module exports: Python can evaluate it at once, a module it would have
+    // to await.
+    bundle('web/penny/embedded.js', path.join(BUNDLED, 'embedded.js'), {
+      ...SMALL,
+      format: 'iife',
+      globalName: 'embedded',
+      banner: {js: '(() => {'},
+      footer: {js: `return embedded})()\n${named('embedded.js')}`},
+    }),
+  ]);
+}
+
+/** @param {string} file of the checkout */
+const read = file => readFile(path.join(ROOT, file), 'utf-8');
+
+/**
+ * A module with the files that a page would have to fetch.
+ * @param {string} python path of python.zip
+ * @param {string} pyodideVersion
+ * @returns {Promise<string>}
+ */
+async function files(python, pyodideVersion) {
+  const [core, packages, worker] = await Promise.all([
+    readFile(path.join(ROOT, 'penny/wasm_core/core.wasm')),
+    readFile(python),
+    read('web/bundled/worker.js'),
+  ]);
+  const bytes = (/** @type {Buffer} */ content) => `bytes('${content.toString('base64')}')`;
+  return `
+    const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+    export const core = ${bytes(core)};
+    export const packedPython = ${bytes(gzipSync(packages, {level: 9}))};
+    export const worker = ${JSON.stringify(worker)};
+    export const pyodideVersion = ${JSON.stringify(pyodideVersion)};
+  `;
+}
+
+// Comments that tell bundlers to leave an import alone, which making it small would drop.
+const AS_IS = 'import(/* @vite-ignore */ /* webpackIgnore: true */ ';
+
+/** @param {string} python @param {string} folder */
+async function npm(python, folder) {
+  const pyproject = await read('pyproject.toml');
+  /** @param {string} field */
+  const project = field => new RegExp(`^${field} = "(.*)"$`, 'm').exec(pyproject)?.[1];
+  const {dependencies, engines} = JSON.parse(await read('package.json'));
+  const contents = await files(python, dependencies.pyodide);
+  await bundle('web/npm/index.js', path.join(folder, 'index.js'), {
+    ...SMALL,
+    sourcemap: true,
+    format: 'esm',
+    banner: {js: `const importAsIs = url => ${AS_IS}url);`},
+    plugins: [
+      {
+        name: 'import-as-is',
+        setup({onLoad}) {
+          onLoad({filter: /boot.pyodide\.js$/}, async ({path}) => ({
+            contents: (await readFile(path, 'utf-8')).replaceAll(AS_IS, 'importAsIs('),
+          }));
+        },
+      },
+      {
+        name: 'penny-files',
+        setup({onResolve, onLoad}) {
+          onResolve({filter: /^penny-files$/}, ({path}) => ({path, namespace: 'penny'}));
+          onLoad({filter: /./, namespace: 'penny'}, () => ({contents}));
+        },
+      },
+    ],
+  });
+  const [series] = dependencies.pyodide.split('.');
+  const manifest = {
+    name: project('name'),
+    version: project('version'),
+    description: project('description'),
+    license: project('license'),
+    keywords: JSON.parse(/^keywords = (.*)$/m.exec(pyproject)?.[1] ?? '[]'),
+    type: 'module',
+    sideEffects: false,
+    exports: {'.': {types: './types/web/npm/index.d.ts', default: './index.js'}, './package.json': './package.json'},
+    engines,
+    peerDependencies: {pyodide: `^${series}.0.0`},
+  };
+  await writeFile(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  for (const file of ['LICENSE', 'README.md']) await copyFile(path.join(ROOT, file), path.join(folder, file));
+}
+
+const [, , what, ...rest] = process.argv;
+await (what === 'npm' ? npm(rest[0], rest[1]) : bundles());

@@ -1,0 +1,140 @@
+"""Pages of somebody who has never heard of Penny: plain Pyodide, and what a package brings."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from penny.cli import bundle
+from penny.cli.pyodide import find_pyodide
+from penny.cli.server import application, background
+from support.pages import BLANK
+
+ROOT = Path(__file__).parents[3]
+
+HTML = """\
+<!doctype html>
+<meta charset="utf-8">
+<title>A page with nothing of Penny's</title>
+<link rel="icon" href="data:,">
+"""
+
+# Runs on a page, and as the script of a worker, which stands for a notebook's kernel.
+KERNEL = """\
+import {loadPyodide} from '/pyodide/pyodide.mjs';
+export async function start(wheels) {
+  globalThis.pyodide = await loadPyodide();
+  const urls = wheels.map(wheel => new URL(wheel, location.origin).href);
+  await pyodide.loadPackage(urls, {messageCallback() {}});
+}
+export const execute = cell => pyodide.runPythonAsync(cell);
+
+// Names of the workers that are started from here.
+globalThis.started = [];
+globalThis.Worker = class extends Worker {
+  constructor(script, options) {
+    super(script, options);
+    started.push(options.name);
+  }
+};
+
+if (!globalThis.document)
+  onmessage = async ({data: {wheels, cell}}) => {
+    try {
+      if (wheels) await start(wheels);
+      postMessage({value: cell && (await execute(cell))});
+    } catch (error) {
+      postMessage({error: String(error?.stack ?? error)});
+    }
+  };
+"""
+
+
+class Folders:
+    """A site of folders by URL path; see `penny.cli.site.Site.find`."""
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self._folders = folders
+
+    def find(self, path: str) -> Path | None:
+        for prefix, folder in self._folders.items():
+            file = folder / path.removeprefix(prefix)
+            if path.startswith(prefix) and file.is_file():
+                return file
+        return None
+
+
+class Stranger:
+    """A server of files that a stranger has; `url` ends in `/`."""
+
+    def __init__(self, folder: Path, *, isolated: bool = True) -> None:
+        self.folder = folder
+        self.isolated = isolated
+        self.url = ""
+        (folder / BLANK).write_text(HTML)
+        (folder / "kernel.mjs").write_text(KERNEL)
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[Stranger]:
+        folders = Folders({"/pyodide/": find_pyodide(), "/": self.folder})
+        with background(application(folders, isolated=self.isolated)) as self.url:  # type: ignore[arg-type]
+            yield self
+
+
+def build_wheel(folder: Path) -> Path:
+    """Build the wheel, as `make wheel` does."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    _run(build, ROOT)
+    (wheel,) = folder.glob("penny_runtime-*.whl")
+    return wheel
+
+
+def build_npm(folder: Path) -> Path:
+    """Build the npm package, as `make npm` does: a tarball."""
+    make = ["make", "-s", "npm", f"NPM={folder / 'npm'}", f"DIST={folder}"]
+    _run(make, ROOT)
+    (tarball,) = folder.glob("penny-runtime-*.tgz")
+    return tarball
+
+
+def build_app(folder: Path, sources: Mapping[str, str], tarball: Path) -> Path:
+    """Build an app with Vite, for production, that has the package; and check its types.
+
+    Returns:
+        The folder of what is to be served.
+    """
+    for name, source in sources.items():
+        (folder / name).write_text(source)
+    modules = folder / "node_modules"
+    modules.mkdir()
+    (modules / "pyodide").symlink_to(find_pyodide())
+    with tarfile.open(tarball) as tar:
+        tar.extractall(modules, filter="data")
+    (modules / "package").rename(modules / "penny-runtime")
+    tools = ROOT / "node_modules"
+    warned = _run(["node", tools / "vite/bin/vite.js", "build", "--logLevel", "warn"], folder)
+    assert warned == ""
+    _run(["node", tools / "typescript/bin/tsc", "-p", folder], folder)
+    return folder / "dist"
+
+
+def _run(command: Sequence[str | Path], folder: Path) -> str:
+    """What it says on stderr."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stderr
+
+
+def repack(distribution: str, folder: Path) -> Path:
+    """Write the wheel of a distribution that is installed here, pure Python as it must be."""
+    found = metadata.distribution(distribution)
+    paths = [path for path in found.files or () if ".." not in path.parts]
+    files = {str(p): p.locate().read_bytes() for p in paths if p.suffix != ".pyc"}
+    wheel = folder / f"{distribution}-{found.version}-py3-none-any.whl"
+    wheel.write_bytes(bundle.pack(files))
+    return wheel

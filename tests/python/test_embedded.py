@@ -1,0 +1,70 @@
+"""What Penny says in a Pyodide in which it can't make itself at home."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import penny
+from penny.bridge import embedded
+
+
+@pytest.fixture
+def isolated(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Stands for the module `js`."""
+    js = SimpleNamespace(globalThis=SimpleNamespace(crossOriginIsolated=True))
+    monkeypatch.setitem(sys.modules, "js", js)
+    monkeypatch.setitem(sys.modules, "pyodide", SimpleNamespace(__version__="0.29.5"))
+    return js
+
+
+@pytest.fixture
+def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the package, which has its JavaScript."""
+    (tmp_path / "web" / "bundled").mkdir(parents=True)
+    (tmp_path / "web" / "bundled" / "embedded.js").write_text("42")
+    monkeypatch.setattr(embedded, "files", lambda package: tmp_path)
+    return tmp_path
+
+
+def test_without_isolation_notebooks_have_advice_of_their_own(isolated):
+    isolated.globalThis.crossOriginIsolated = False
+    with pytest.raises(penny.IsolationError, match="notebook's server"):
+        embedded.install()
+
+
+def test_without_javascript(isolated, tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded, "files", lambda package: tmp_path)
+    with pytest.raises(RuntimeError, match=r"the wheel penny-runtime.*Penny\.install"):
+        embedded.install()
+
+
+@pytest.mark.usefixtures("isolated", "bundled")
+def test_another_python_is_refused_with_both_versions(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 13, 2, "final", 0))
+    monkeypatch.setattr(sys, "version", "3.13.2 (main)")
+    with pytest.raises(RuntimeError, match=r"Python 3\.14 .*Python 3\.13\.2 \(Pyodide 0\.29\.5\)"):
+        embedded.install()
+
+
+def test_a_policy_that_forbids_it_is_named(isolated, bundled, monkeypatch):
+    class JsException(Exception):
+        name = "EvalError"
+
+    def forbidden(source):
+        raise JsException("unsafe-eval is not an allowed source of script")
+
+    isolated.eval = forbidden
+    monkeypatch.setitem(sys.modules, "pyodide.ffi", SimpleNamespace(JsException=JsException))
+    monkeypatch.setattr(sys, "version_info", (3, 14, 2, "final", 0))
+    with pytest.raises(RuntimeError, match=r"'unsafe-eval'.*worker-src blob:"):
+        embedded.install()
+
+
+def test_what_tasks_print_goes_where_this_python_prints(capsys):
+    embedded._print("stdout", "a line\n")
+    embedded._print("stderr", "half")
+    assert capsys.readouterr() == ("a line\n", "half")

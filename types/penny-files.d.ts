@@ -1,0 +1,11 @@
+// What scripts/bundle.mjs puts into the npm package's module.
+declare module 'penny-files' {
+  /** The workers' JavaScript, in one file. */
+  export const worker: string;
+  /** core.wasm. */
+  export const core: Uint8Array<ArrayBuffer>;
+  /** python.zip, by gzip. */
+  export const packedPython: Uint8Array<ArrayBuffer>;
+  /** The Pyodide that Penny is tested with. */
+  export const pyodideVersion: string;
+}

@@ -1,0 +1,50 @@
+// What a page can do with Penny, whatever its files come from.
+import {addPython} from '../boot/pyodide.js';
+import {checkWorkers} from '../pool/limits.js';
+import {openPagePool, poolOptions} from '../pool/page_pools.js';
+import {installOnPage} from '../ports/on_page.js';
+import * as program from './program.js';
+import {Scheduler} from './scheduler.js';
+
+/**
+ * @typedef {import('../pool/page_pools.js').SchedulerOptions} SchedulerOptions
+ * @typedef {import('../pool/starter.js').Starter} Starter
+ * @typedef {import('./program.js').RunOptions} RunOptions
+ */
+
+/**
+ * A Scheduler for JavaScript. Resolves before its workers are up: tasks may be submitted at once.
+ * @param {Starter} starter
+ * @param {SchedulerOptions} [options]
+ */
+export async function scheduler(starter, options = {}) {
+  const {host, site} = starter;
+  host.requireSharedMemory();
+  const {client, pool} = openPagePool(starter, await site.core(), poolOptions(host, options));
+  return new Scheduler(client, pool);
+}
+
+/**
+ * Makes `import penny` work in a Pyodide of the page's own.
+ * @param {Starter} starter
+ * @param {import('../boot/pyodide.js').Pyodide} pyodide
+ * @param {SchedulerOptions} [options] for the schedulers that Python opens: default number of workers and of trace,
+ *     files, output
+ */
+export async function install(starter, pyodide, options = {}) {
+  const {host, site} = starter;
+  host.requireSharedMemory();
+  checkWorkers(options.workers);
+  const [module, python] = await Promise.all([site.core(), site.python()]);
+  addPython(pyodide, python);
+  installOnPage(starter, pyodide, module, options);
+}
+
+/**
+ * Runs a Python program.
+ * @param {Starter} starter
+ * @param {string} source
+ * @param {RunOptions} [options]
+ * @returns {Promise<number>} its exit status; a traceback has gone to stderr, or a line about what its Python died of
+ */
+export const run = (starter, source, options) => program.run(starter, source, options);

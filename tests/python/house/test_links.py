@@ -11,8 +11,9 @@ ROOT = Path(__file__).parents[3]
 FOREIGN = {"node_modules", "build", "dist", "__pycache__"}
 TREES = ["penny", "web/penny", "penny/wasm_core"]
 
-# What pages name though it is no file of this repository: a site's manifest, what C lacks.
-ELSEWHERE = {"manifest.json", "math.h"}
+# What pages name though it is no file of this repository: a site's manifest, what C lacks, what is
+# Pyodide's, JupyterLite's.
+ELSEWHERE = {"manifest.json", "math.h", "pyodide.mjs", "jupyter_lite_config.json"}
 
 LINK = re.compile(r"\[[^]\n]*\]\(([^)\s]+)\)")
 NAME = re.compile(r"`([\w./-]+\.(?:py|js|mjs|c|h|pml|md|toml|cjs|json))`")
@@ -29,6 +30,7 @@ def files() -> Iterator[Path]:
 FILES = sorted(files())
 PAGES = [str(each) for each in FILES if each.suffix == ".md"]
 SOURCES = [each for each in FILES if each.suffix in {".py", ".js", ".mjs", ".c", ".h", ".pml"}]
+SOURCES = [each for each in SOURCES if each.parent != Path("web/bundled")]  # these are built
 ENDS = {"/".join(each.parts[-n:]) for each in FILES for n in range(1, len(each.parts) + 1)}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "scripts/npm_python.py"
+SCRIPT = Path(__file__).parents[3] / "scripts/npm_python.py"
 
 SOURCE = '''\
 """The module.

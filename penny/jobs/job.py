@@ -675,8 +675,8 @@ def _check(job: Job[Any]) -> None:
     global masked
     outer_mask, masked = masked, True
     try:
-        assert job._function is not None
-        job._function, job._arguments = through_pickle(job._function, job._arguments)
+        if job._function is not None:  # else it has been promoted, and so been pickled
+            job._function, job._arguments = through_pickle(job._function, job._arguments)
     except BaseException:
         drop(job)
         raise

@@ -142,7 +142,10 @@ class Play:
 
     async def settle_by_awaiting(self):
         while pending := self.pending():
-            await asyncio.wait([asyncio.wrap_future(f) for f in pending[:3]], timeout=60)
+            done, _ = await asyncio.wait([asyncio.wrap_future(f) for f in pending[:3]], timeout=60)
+            for future in done:  # asyncio reports what nobody asks for, whenever it is collected
+                if not future.cancelled():
+                    future.exception()
 
     def check(self):
         workers = set()

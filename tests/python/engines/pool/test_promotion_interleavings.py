@@ -249,6 +249,20 @@ def test_a_request_at_every_bytecode_of_the_end(program):
         turn += 1 if turn < 300 else 7
 
 
+@pytest.mark.parametrize("program", [in_order, out_of_order, nested, failing])
+def test_a_request_at_every_bytecode_in_check_mode(program):
+    """A job may be promoted before it is checked: then it has gone through pickle already."""
+
+    def checked():
+        jobs.set_check(True)
+        return program()
+
+    expected = serially(program)
+    _, count = run_interrupted(checked, set())
+    for turn in range(count + 1):
+        assert run_interrupted(checked, {turn})[0] == expected, turn
+
+
 class Ringing:
     """Rings while it is pickled, and while it is unpickled."""
 

@@ -328,15 +328,17 @@ class _Logging:
 
     def values(self) -> dict[Key, Any]:
         values: dict[Key, Any] = {}
-        held = {}
+        # Each with where it is: loggers may share one, and each travels by itself.
+        held: dict[int, tuple[list[tuple[str, str, int]], Any]] = {}
         for name, logger in self._loggers():
             switches = logger.level, logger.propagate, logger.disabled
             if switches != ((0 if name else logging.WARNING), True, False):
                 values["logging", "logger", name] = switches
-            if logger.handlers or logger.filters:
-                held[name] = list(logger.handlers), list(logger.filters)
+            for kind, items in ("handlers", logger.handlers), ("filters", logger.filters):
+                for place, item in enumerate(items):
+                    held.setdefault(id(item), ([], item))[0].append((name, kind, place))
         if held:
-            values["logging", "handlers", ""] = held
+            values["logging", "handlers", ""] = list(held.values())
         if logging._levelToName != _LEVEL_NAMES:
             values["logging", "level names", ""] = dict(logging._levelToName)
         if logging.root.manager.disable:
@@ -353,7 +355,7 @@ class _Logging:
             logger = self._logger(name)
             return logger.level, logger.propagate, logger.disabled
         if kind == "handlers":
-            return {}
+            return []
         if kind == "level names":
             return dict(logging._levelToName)
         if kind == "disable":
@@ -369,11 +371,14 @@ class _Logging:
             level, logger.propagate, logger.disabled = value
             logger.setLevel(level)
         elif kind == "handlers":
-            for each in self._held | value.keys():
-                logger = self._logger(each)
-                handlers, filters = value.get(each, ((), ()))
-                logger.handlers, logger.filters = list(handlers), list(filters)
-            self._held = set(value)
+            for each in self._held:
+                self._logger(each).handlers, self._logger(each).filters = [], []
+            places = [(*where, item) for wheres, item in value for where in wheres]
+            self._held = {each for each, *_ in places}
+            for each in self._held:
+                self._logger(each).handlers, self._logger(each).filters = [], []
+            for each, held, _, item in sorted(places, key=operator.itemgetter(2)):
+                getattr(self._logger(each), held).append(item)
         elif kind == "level names":
             for level in logging._levelToName.keys() - value.keys():
                 logging._nameToLevel.pop(logging._levelToName.pop(level), None)
@@ -387,13 +392,7 @@ class _Logging:
             logging.captureWarnings(value)
 
     def fewer(self, value: Any, dump: Dump) -> Any:
-        """A handler that writes to an open file, say, stays where it is."""
-        if not isinstance(value, dict):
-            return None
-        return {
-            name: (_that_travel(handlers, dump), _that_travel(filters, dump))
-            for name, (handlers, filters) in value.items()
-        }
+        return None
 
     def _loggers(self) -> list[tuple[str, logging.Logger]]:
         known = list(logging.root.manager.loggerDict.items())
@@ -402,10 +401,6 @@ class _Logging:
 
     def _logger(self, name: str) -> logging.Logger:
         return logging.getLogger(name) if name else logging.root
-
-
-def _that_travel(values: list[Any], dump: Dump) -> list[Any]:
-    return [value for value in values if _dumped(value, dump) is not None]
 
 
 def _dumped(value: Any, dump: Dump) -> bytes | None:
@@ -622,7 +617,10 @@ def take(dump: Dump) -> bytes:
 
 
 def _form(value: Any, dump: Dump) -> bytes | None:
-    """How a value travels; a list's items each by itself."""
+    """How a value travels; a list's items each by itself, without those that can't.
+
+    A handler that writes to an open file, say, stays where it is.
+    """
     if not isinstance(value, list):
         return _dumped(value, dump)
     items = [_dumped(item, dump) for item in value]
@@ -632,7 +630,7 @@ def _form(value: Any, dump: Dump) -> bytes | None:
 def _loaded(form: bytes) -> Any:
     """What `_form` was given, without those of its items that are of packages which are not here.
 
-    In a notebook IPython has filters for warnings of its own. There are none of those here.
+    Such as IPython's own filters for warnings, and micropip's handler.
     """
     value = pickle.loads(form)
     if not isinstance(value, list):

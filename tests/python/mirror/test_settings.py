@@ -220,23 +220,50 @@ def test_what_is_set_back_is_as_before():
     )
 
 
-def test_filters_for_warnings_of_packages_that_workers_lack_stay_behind(tmp_path):
-    """In a notebook IPython has such."""
-    (tmp_path / "lacked.py").write_text("class Special(Warning): pass\n")
+def test_what_is_of_packages_that_workers_lack_stays_behind(tmp_path):
+    """In a notebook: IPython's filters for warnings, micropip's handler."""
+    (tmp_path / "lacked.py").write_text(
+        "import logging\n"
+        "class Special(Warning): pass\n"
+        "class Handler(logging.StreamHandler): pass\n"
+        "class Formatter(logging.Formatter): pass\n"
+    )
     program(
         """
         run('''
-            import warnings
+            import logging, warnings
             def see():
-                return [category.__name__ for _, _, category, *_ in warnings.filters]
+                filters = [category.__name__ for _, _, category, *_ in warnings.filters]
+                a, b = (logging.getLogger(name).handlers for name in "ab")
+                shown = lambda each: f"{type(each).__name__} {each.level}"
+                names = [list(map(shown, a)), list(map(shown, b))]
+                return filters, names, a[-1:] == b[:1], logging.getLogger("a").level
         ''')
         sys.path.insert(0, folder)
-        import lacked, warnings
+        import lacked, logging, warnings
         sys.path.remove(folder)
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("error", lacked.Special)
-        assert names["see"]()[:2] == ["Special", "UserWarning"]
-        assert call("see") == names["see"]()[1:], call("see")
+        a, b = map(logging.getLogger, "ab")
+        a.setLevel(7)
+        shared, formatted = logging.StreamHandler(), logging.StreamHandler()
+        shared.setLevel(3)
+        formatted.setFormatter(lacked.Formatter())
+        for handler in lacked.Handler(), logging.NullHandler(1), formatted, shared:
+            a.addHandler(handler)
+        for handler in shared, lacked.Handler(), a.handlers[1]:
+            b.addHandler(handler)
+        filters, names, same, level = names["see"]()
+        assert filters[:2] == ["Special", "UserWarning"] and same and level == 7
+        there = call("see")
+        assert there == (
+            filters[1:],
+            [["NullHandler 1", "StreamHandler 3"], ["StreamHandler 3", "NullHandler 1"]],
+            True,
+            7,
+        ), there
+        a.handlers.clear()
+        assert call("see")[1] == [[], ["StreamHandler 3", "NullHandler 1"]], call("see")
         """,
         folder=str(tmp_path),
     )

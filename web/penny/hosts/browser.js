@@ -99,7 +99,7 @@ export class Page {
   #importer;
 
   get #isElsewhere() {
-    return this.script.origin !== location.origin;
+    return this.script.origin !== self.origin; // null in a sandbox, whatever its URL
   }
 
   /**

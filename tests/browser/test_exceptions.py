@@ -109,7 +109,10 @@ for kind in KINDS:
     ways = shared.submit(fail, kind), shared.submit(fail_in_a_coroutine, kind)
     ways += (shared.submit(fail_in_a_job, kind),)
     for way, future in zip(("task", "coroutine", "job"), ways):
-        found = looks(future.exception())
+        error = future.exception()
+        if kind == "import":  # it also says what would bring it
+            assert "packages=[" in error.__dict__.pop("__notes__")[0]
+        found = looks(error)
         # A StopIteration that leaves a coroutine is a RuntimeError.
         if found != expected and (kind, way) != ("stop", "coroutine"):
             print(kind, way, expected, found, sep="\\n")

@@ -39,9 +39,9 @@ def assert_all_name(path: str, reasons: list[str]) -> None:
 @pytest.mark.parametrize(
     "path",
     [
+        "/penny/pyodide/pyodide-lock.json",  # first: once it is there, it is not asked for again
         MODULE,
         "/penny/pyodide/python_stdlib.zip",
-        "/penny/pyodide/pyodide-lock.json",
     ],
 )
 def test_missing_file_of_the_runtime(bare_page: Page, server: Server, path: str) -> None:

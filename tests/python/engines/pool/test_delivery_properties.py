@@ -81,8 +81,10 @@ class Play:
             call.future = penny.Future(self.engine)
             call.future.set_cancelled()
             return
-        call.future.add_done_callback(self.called)
-        call.future.add_done_callback(lambda future: call.told.append(future._state))
+        try:
+            call.future.add_done_callback(self.called)  # at once, if it has been delivered already
+        finally:  # and then that may leave
+            call.future.add_done_callback(lambda future: call.told.append(future._state))
 
     def called(self, _: Any) -> None:
         """A future's first callback."""

@@ -87,10 +87,12 @@ class _Sending(AbstractContextManager[None]):
 
     def __init__(self, to: Destination) -> None:
         self._destination = to
+        self._outer: list[Destination | None] = []
 
     def __enter__(self) -> None:
         global destination
-        self._outer, destination = destination, self._destination
+        self._outer.append(destination)
+        destination = self._destination
 
     def __exit__(
         self,
@@ -99,14 +101,15 @@ class _Sending(AbstractContextManager[None]):
         traceback: TracebackType | None,
     ) -> None:
         global destination
-        destination = self._outer
+        destination = self._outer.pop()
 
 
 def sent_to(destination: Destination) -> AbstractContextManager[None]:
     """A context in which what is pickled goes to a scheduler, and what is unpickled comes from it.
 
     It is to surround the pickling and nothing else: what is called from within (a `__reduce__`, a
-    callback) and pickles for somebody else must say so by a context of its own.
+    callback) and pickles for somebody else must say so by a context of its own. It may be entered
+    again and again, also from within.
     """
     return _Sending(destination)
 

@@ -56,6 +56,8 @@ class Loader:
         """By number: the version that is here, and the value."""
         self.items: dict[int, Item] = {}
         """Where to get what by number: the last item of each."""
+        self.beside: dict[int, list[Item]] = {}
+        """By number: all items that it came with last, what it uses among them."""
         # What is being loaded, outermost first, and what was here of it before.
         self._loading: dict[int, dict[str, Any]] = {}
         self._before: dict[int, dict[str, Any]] = {}
@@ -132,10 +134,13 @@ class Loader:
         """
         entry = self.loaded.get(uid)
         if entry is not None and known(uid) is None:  # data, which may be large
-            del self.loaded[uid]
-            self.items.pop(uid, None)
+            self._let_go(uid)
         if len(self.loaded) > self.KEPT:
             named = current()
             for old in [uid for uid in self.loaded if uid not in named][: self.KEPT // 2]:
-                del self.loaded[old]
-                self.items.pop(old, None)
+                self._let_go(old)
+
+    def _let_go(self, uid: int) -> None:
+        del self.loaded[uid]
+        self.items.pop(uid, None)
+        self.beside.pop(uid, None)

@@ -203,6 +203,7 @@ class Mirror:
         """See to it that each name has its value."""
         for item in items:
             self.loader.items[item.uid] = item
+            self.loader.beside[item.uid] = items
             if item.module not in self._modules and item.module not in _ORDER:
                 self._mirrored(item.module)
         missing = [
@@ -374,6 +375,11 @@ class Mirror:
                 if installed is not None:
                     return installed[0]
         return None
+
+    def needed_with(self, item: Item) -> list[Item]:
+        """What is to be told with an item to who knows nothing of it: what it uses, and itself."""
+        items = self.loader.beside.get(item.uid, [item])
+        return [each for each in items if each.module not in (SURROUNDINGS, SETTINGS)]
 
     def item_of(self, module: str, name: str) -> Item | None:
         """The item of what a name is here; None: it is a task's own."""

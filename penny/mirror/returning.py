@@ -137,15 +137,23 @@ class _Handing(_Returning):
         if not self.items and not self.used:
             return b""
         # What its task needs is in the table for as long as that runs, and jobs end before.
-        # Of anything else that is here, what it uses at least.
+        # Anything else that is here came for another task, whose job this may be: a finalizer's,
+        # which runs on top of whatever runs. It brings what it came with.
         header = header_now()
         needs = headers.read(header)
-        more = [item for uid, item in self.items.items() if uid not in needs.uids]
+        foreign = [item for uid, item in self.items.items() if uid not in needs.uids]
         for module, name in self.used:
             if (module, name) not in needs.names:
                 item = self._mirror.item_of(module, name)
                 if item is not None and item.uid not in self.items:
-                    more.append(item)
-        if more:
+                    foreign.append(item)
+        if foreign:
+            more = {
+                each: None
+                for item in foreign
+                for each in self._mirror.needed_with(item)
+                if each == item
+                or (each.uid not in needs.uids and (each.module, each.name) not in needs.names)
+            }
             return headers.header_opcodes([*needs.items, *more])
         return headers.opcodes(header) if header else b""

@@ -14,6 +14,7 @@ LINKS = (
 )
 
 CHAINS = """
+import gc
 import penny
 
 LONG = 10_000
@@ -147,6 +148,7 @@ async def program():
                 print(type(error).__name__)
         print(await s.submit(abs, -1))
         print(sum(worker["deaths"] for worker in s.stats()["workers"]))
+    gc.collect()  # errors that came from tasks, with a Last at the end of each
     print([*map(drops, LINKS)])
 
 await program()

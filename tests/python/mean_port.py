@@ -7,6 +7,7 @@ withdrawn. Batches are as small or as large as chance has it, what is read apart
 from __future__ import annotations
 
 import contextlib
+import gc
 import struct
 import sys
 from collections.abc import Callable, Iterator
@@ -239,6 +240,12 @@ def interrupted(random: Random, often: float, act: Callable[[], None]) -> Iterat
 
     That is where an interpreter looks whether garbage is to be collected: where a function is
     entered, and where a call of C has returned. `act` itself is not interrupted.
+
+    Meanwhile garbage is collected by `gc.collect` only. CPython 3.12 and later, which the page has,
+    collect at such steps, but 3.11 wherever C allocates: within `ContextVar.set`, which does not
+    stand that a finalizer sets a variable, too (it goes on reading the map that was replaced and
+    freed: python/cpython#148891), and in the midst of the port, which is JavaScript to who calls
+    it, and not interrupted. A finalizer of Penny's that is interrupted there does both.
     """
 
     def step(frame, event, argument):
@@ -252,11 +259,15 @@ def interrupted(random: Random, often: float, act: Callable[[], None]) -> Iterat
             act()
 
     outer = sys.getprofile()
+    collects = gc.isenabled()
+    gc.disable()
     sys.setprofile(step)
     try:
         yield
     finally:
         sys.setprofile(outer)
+        if collects:
+            gc.enable()
 
 
 @contextlib.contextmanager

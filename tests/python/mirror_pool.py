@@ -99,10 +99,13 @@ class Script:
         """Submit a call, and have it run at once."""
         return self.put(function, *args).run(worker)
 
-    def hand(self, function, *args, giver, taker):
-        """Call a function in a worker, that returns another call; have that run elsewhere."""
+    def hand(self, function, *args, giver, taker, by="hand"):
+        """Call a function in a worker, that returns another call; have that run elsewhere.
+
+        With "hand_above" it is handed on while a task runs there that knows nothing of the script.
+        """
         submitted = self.put(function, *args)
-        place, form, data = self.ask(giver, "hand", submitted.record.handle, submitted.data)
+        place, form, data = self.ask(giver, by, submitted.record.handle, submitted.data)
         if not place:
             place = self._add(form)
         return self.ask(taker, "call", place, data)
@@ -194,8 +197,8 @@ def serve(connection):
             args, kwargs = pickles.loads(data)
             header = headers.joined(cache.header(place), here.last)
             result = function(*args, **kwargs)
-            if kind == "hand":
-                answer = hand(header, places, *result)
+            if kind in ("hand", "hand_above"):
+                answer = hand(header if kind == "hand" else b"", places, *result)
             else:
                 answer = "returned", pickles.dumps_result("task", result)
         except BaseException as error:

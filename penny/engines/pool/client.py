@@ -150,7 +150,7 @@ class SharedEngine(Delivery):
         function, args = split_call(function, args)
         outer_names = set_names(self._names)
         try:
-            with modules.sent_to(self._kernels):
+            with self._sending:
                 record = self._records.record_for(function)
                 flags: int = Flag.COROUTINE if record.coroutine else 0
                 if function is operator.call and is_coroutine_call(function, args):
@@ -218,7 +218,7 @@ class SharedEngine(Delivery):
         """Put the function into the table as it is now."""
         outer_names = set_names(self._names)
         try:
-            with modules.sent_to(self._kernels):
+            with self._sending:
                 self._records.renew(split_call(function, ())[0])
         finally:
             set_names(outer_names)

@@ -35,6 +35,10 @@ __all__ = ["Delivery", "Waiting", "looked_at"]
 _logger = logging.getLogger("concurrent.futures")
 
 
+# What a pickle says of any kernel, or module of them: the name of the room.
+_OF_KERNELS = modules.__package__.encode()
+
+
 class Waiting(Enum):
     """How the one who submits waits for completions."""
 
@@ -75,6 +79,7 @@ class Delivery:
         self._port = port
         self._waiting = waiting
         self._kernels = kernels_of
+        self._sending = modules.sent_to(kernels_of)  # made once: one is needed for each submission
         # Calls that have not ended, by ticket: a number that is never used again. So an outcome can
         # only be that of the call it names.
         self._pending: dict[int, tuple[Future[Any], Record, Options]] = {}
@@ -254,7 +259,9 @@ class Delivery:
         self._port.tell()
 
     def _loaded(self, payload: bytes | Large) -> Any:
-        with modules.sent_to(self._kernels):  # and no longer: whoever waits may pickle for others
+        if type(payload) is bytes and _OF_KERNELS not in payload:
+            return loads(payload)
+        with self._sending:  # and no longer: whoever waits may pickle for others
             return payload.read(load) if isinstance(payload, Large) else loads(payload)
 
     def _error(

@@ -800,6 +800,14 @@ def test_jobs_see_what_their_task_sees(script):
     assert script.hand("by_closure", 5, giver=0, taker=2) == 24
 
 
+def test_jobs_that_a_finalizer_spawns_above_another_task_bring_what_they_use(script):
+    script.run(JOBS)
+    for taker, (name, result) in enumerate(
+        {"by_name": 10, "by_method": 10, "by_closure": 12, "by_class": (10, True)}.items(), 1
+    ):
+        assert script.hand(name, 5, giver=0, taker=taker, by="hand_above") == result
+
+
 def test_jobs_do_not_bring_what_other_tasks_needed(script):
     script.run(JOBS)
     script.run("table = list(range(20_000))\ndef look(i): return table[i]")

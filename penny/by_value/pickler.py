@@ -92,18 +92,9 @@ def _begun() -> Pickling | None:
 class ByValuePickler(Reducer):
     """cloudpickle's, which takes functions and classes in Penny's way. See `Reducer`."""
 
-    def __init__(
-        self,
-        file: Any,
-        protocol: int = PROTOCOL,
-        pickling: Pickling | None = None,
-        *,
-        top: Any = None,
-        kept: Any = None,
-        state: bool = False,
-    ) -> None:
-        super().__init__(file, protocol, pickling, top=top, kept=kept, state=state)
-        self._exceptions = Exceptions(try_out)
+    @functools.cached_property
+    def _exceptions(self) -> Exceptions:
+        return Exceptions(try_out)
 
     def reducer_override(self, obj: Any) -> Any:
         """How to pickle `obj`; asked for each object but those of simple builtin types."""

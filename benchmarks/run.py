@@ -122,6 +122,7 @@ def open_pages() -> Iterator[Pages]:
         options.binary_location = find_browser("chromium").executable
         for flag in chromium_flags(folder):
             options.add_argument(flag)
+        options.add_argument("--js-flags=--expose-gc")  # tasks.js has garbage collected in between
         driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
         stack.callback(driver.quit)
         driver.set_script_timeout(SUITE_TIMEOUT)

@@ -99,12 +99,14 @@ class FunctionRecords:
         Raises:
             PickleError: The function can't travel.
         """
+        return self.current(function) or self._renew(function)
+
+    def current(self, function: AnyFunction) -> Record | None:
+        """The function's record, if it has one and has not changed since."""
         entry = self._records.get(id(function))
-        if entry is None:
-            return self._renew(function)
-        if entry[2] is None or entry[2]():
-            return entry[0]
-        return self._renew(function)
+        if entry is None or not (entry[2] is None or entry[2]()):
+            return None
+        return entry[0]
 
     def renew(self, function: AnyFunction) -> Record:
         """The record of the function as it is now, for later submissions.

@@ -25,6 +25,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from penny.by_value.names import set_names
 from penny.by_value.pickler import ByValuePickler
 from penny.by_value.reducing import PROTOCOL
 from penny.mirror.counting import Counter
@@ -643,10 +644,17 @@ def _loaded(form: bytes) -> Any:
 
 
 def fingerprint(value: object) -> bytes:
-    """A `Dump` that says whether settings are others than before; nobody loads what it gives."""
-    with io.BytesIO() as file:
-        ByValuePickler(file, state=True).dump(value)
-        return file.getvalue()
+    """A `Dump` that says whether settings are others than before; nobody loads what it gives.
+
+    So it is pickled for nobody: it is the same whoever asks.
+    """
+    outer_names = set_names(None)
+    try:
+        with io.BytesIO() as file:
+            ByValuePickler(file, state=True).dump(value)
+            return file.getvalue()
+    finally:
+        set_names(outer_names)
 
 
 def apply(settings: bytes) -> None:

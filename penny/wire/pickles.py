@@ -24,6 +24,7 @@ from penny.wire.payload import ATOMS, LARGE, Payload, dumps_plainly, is_large, s
 __all__ = [
     "dumps",
     "dumps_arguments",
+    "dumps_atoms",
     "dumps_result",
     "explain",
     "loads",
@@ -43,6 +44,14 @@ loads = pickle.loads
 # time only.
 _MAIN = b"__main__"
 _ARRAYS = b"penny.memory.array"
+
+
+def dumps_atoms(args: tuple[Any, ...]) -> bytes:
+    """The pickled form of arguments of which the type of each is one of `ATOMS`.
+
+    It is the same for whomever it is pickled, since they refer to nothing.
+    """
+    return _dumps(args, PROTOCOL)
 
 
 def pack(value: object) -> bytes | Payload:

@@ -27,7 +27,7 @@ from penny.engines.pool.live import LiveEngines, live_engines
 from penny.errors import BrokenPool, PickleError
 from penny.event_loops import blocking, conditions, executors
 from penny.functions.calls import is_coroutine_call, split_call
-from penny.functions.records import FunctionRecords
+from penny.functions.records import FunctionRecords, Record
 from penny.futures import Future
 from penny.jobs import job as jobs
 from penny.kernels import modules
@@ -37,8 +37,8 @@ from penny.mirror import mirror, returning, surroundings
 from penny.mirror.originals import Originals
 from penny.options import Options
 from penny.wire.outbox import Outbox
-from penny.wire.payload import Payload
-from penny.wire.pickles import pack, pack_arguments, too_large
+from penny.wire.payload import ATOMS, Payload
+from penny.wire.pickles import dumps_atoms, pack, pack_arguments, too_large
 
 __all__ = ["SharedEngine"]
 
@@ -148,10 +148,49 @@ class SharedEngine(Delivery):
         if self._broken is not None:
             raise BrokenPool(f"the workers could not be started: {self._broken}")
         function, args = split_call(function, args)
+        data: bytes | Payload
+        known = self._records.current(function)
+        if known is None or kwargs or not ATOMS.issuperset(map(type, args)):
+            record, flags, data = self._pack(known, function, args, kwargs)
+        else:  # for whom it is pickled is the same to what refers to nothing
+            record, data = known, dumps_atoms(args)
+            flags = Flag.COROUTINE if known.coroutine else 0
+        if self._stopped is not None:  # by what has just been pickled
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        ticket = next(self._tickets)
+        limit = 0 if options.timeout is None else options.limit
+        call = ticket, record.handle, flags, options.interactive is True, limit
+        # Known before it is submitted: the outcome may be delivered before `submit` has returned.
+        future.ticket = ticket
+        if self._originals is not None and self._originals.used:
+            future.needs = self._originals.take_used()  # until the task is done
+        self._pending[ticket] = future, record, options
+        try:
+            fits = self._outbox.send(self._submit, data, *call)
+        except Exception:
+            self._forget(ticket)
+            raise
+        if not fits:
+            self._forget(ticket)
+            what = f"the arguments of {record.name}"
+            raise too_large(what, len(data), self._port.heap_limit)
+
+    def _pack(
+        self,
+        known: Record | None,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> tuple[Record, int, bytes | Payload]:
+        """Pickle what of a call is not `known`, for the workers.
+
+        Returns:
+            Its function in the table, its flags, and the pickled form of its arguments.
+        """
         outer_names = set_names(self._names)
         try:
             with self._sending:
-                record = self._records.record_for(function)
+                record = known or self._records.record_for(function)
                 flags: int = Flag.COROUTINE if record.coroutine else 0
                 if function is operator.call and is_coroutine_call(function, args):
                     flags = Flag.COROUTINE
@@ -171,24 +210,7 @@ class SharedEngine(Delivery):
             set_names(outer_names)
         if type(data) is Payload:
             self._check_arrays(data, record.name)
-        if self._stopped is not None:  # by what has just been pickled
-            raise RuntimeError("cannot schedule new futures after shutdown")
-        ticket = next(self._tickets)
-        call = ticket, record.handle, flags, bool(options.interactive), options.limit
-        # Known before it is submitted: the outcome may be delivered before `submit` has returned.
-        future.ticket = ticket
-        if self._originals is not None and self._originals.used:
-            future.needs = self._originals.take_used()  # until the task is done
-        self._pending[ticket] = future, record, options
-        try:
-            fits = self._outbox.send(self._submit, data, *call)
-        except Exception:
-            self._forget(ticket)
-            raise
-        if not fits:
-            self._forget(ticket)
-            what = f"the arguments of {record.name}"
-            raise too_large(what, len(data), self._port.heap_limit)
+        return record, flags, data
 
     def _forget(self, ticket: int) -> None:
         """The call was never queued, or is withdrawn."""

@@ -187,8 +187,9 @@ class Delivery:
         """Complete the futures of all that has arrived; False if there was none."""
         delivered = False
         failure: BaseException | None = None
-        while self._arrivals.queue:
-            ticket, outcome, worker, payload = self._arrivals.queue.popleft()
+        queue = self._arrivals.queue
+        while queue:
+            ticket, outcome, worker, payload = queue.popleft()
             pending = self._pending.pop(ticket, None)
             if pending is None:
                 continue  # nobody knows it

@@ -56,11 +56,11 @@ export class Stack {
 
   /** Waits for the next task. @returns {number} its code; STOPPED: the scheduler stops */
   start() {
-    const {core, kernels} = this;
+    const {core, kernels, outcomes} = this;
     for (;;) {
-      const task = this.outcomes.wait(-1, milliseconds =>
-        core.exports.worker_next(core.participant, milliseconds),
-      );
+      const task = outcomes.isEmpty
+        ? core.exports.worker_next(core.participant, -1)
+        : outcomes.wait(-1, milliseconds => core.exports.worker_next(core.participant, milliseconds));
       if (task === L.Wait.STOPPED) return task;
       if (!kernels.isKernel(task)) return this.begin(task);
       kernels.run(task);

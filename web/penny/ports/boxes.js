@@ -20,6 +20,11 @@ export class Box {
     this.size = data.byteLength;
   }
 
+  /** A payload of Python's that lies here, for as long as nobody puts another. @param {number} size bytes */
+  payload(size) {
+    return this.memory.subarray(this.address, this.address + size);
+  }
+
   /**
    * Gives `use` a payload of Python's: what penny/wire/outbox.py has put here, or sends in pieces.
    * @template T
@@ -29,7 +34,7 @@ export class Box {
    * @param {IntList} [arrays] with the pieces: numbers of those that it refers to, each once
    */
   withPayload(use, size, list, arrays) {
-    if (!list || !arrays) return use(this.memory.subarray(this.address, this.address + size), []);
+    if (!list || !arrays) return use(this.payload(size), []);
     return withPieces(this.module, list, pieces => use(pieces, arrays.toJs()));
   }
 

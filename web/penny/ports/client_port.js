@@ -17,6 +17,9 @@ import {Box, withBytes} from './boxes.js';
 /** So many outcomes at once at most: whoever waits for one of them should not wait for thousands. */
 const BATCH = 128;
 
+/** @type {number[]} */
+const NO_ARRAYS = [];
+
 /**
  * @typedef {import('../tasks/client.js').Client} Client
  * @typedef {import('../tasks/calls.js').TableFunction} TableFunction
@@ -68,9 +71,13 @@ export class ClientPort {
     const queue = queueOf(flags, interactive);
     const options = {flags: flags & L.Flag.HAS_KWARGS, queue, limit, parent: this.#parent};
     try {
-      const submit = (/** @type {Pieces} */ pieces, /** @type {number[]} */ held) =>
-        this.client.submit(fn, options, pieces, held, ticket);
-      this.outbox.withPayload(submit, size, list, arrays);
+      if (!list) {
+        this.client.submit(fn, options, this.outbox.payload(size), NO_ARRAYS, ticket);
+      } else {
+        const submit = (/** @type {Pieces} */ pieces, /** @type {number[]} */ held) =>
+          this.client.submit(fn, options, pieces, held, ticket);
+        this.outbox.withPayload(submit, size, list, arrays);
+      }
       return true;
     } catch (error) {
       if (error instanceof HeapLimitError) return false;

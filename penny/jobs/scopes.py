@@ -19,7 +19,7 @@ __all__ = ["Scope", "scope"]
 T = TypeVar("T")
 
 # Jobs that have returned leave the scope's list when it has grown to this, and to twice what was
-# left.
+# left: so each is looked at twice at most, and small scopes, the most, never look.
 LIST_MIN = 1024
 
 

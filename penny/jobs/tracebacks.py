@@ -37,13 +37,14 @@ from penny.by_value.exception_parts import (
 __all__ = ["keep_short", "take_off"]
 
 EVERY = 256
-"""After so many frames a traceback is shortened."""
+"""After so many frames a traceback is shortened: a tenth of what ends the interpreter, since
+several errors may be chained; and seldom enough that taking entries off costs each frame little."""
 
 KEPT = 64
-"""To so many entries."""
+"""To so many entries: more than anybody reads, and more than most tracebacks have."""
 
 SHOWN = 16
-"""Entries, the innermost ones of all, that the note shows."""
+"""Entries, the innermost ones of all, that the note shows: a screenful."""
 
 # Any that is free: debuggers, coverage and profilers have numbers of their own.
 TOOL = 4

@@ -37,12 +37,16 @@ __all__ = ["Doorbell"]
 # Above this share of the recursion limit no urgent task begins on top of another one: what is left
 # is for both.
 URGENT_SHARE = 1 / 2
-# Frames that pickling gets.
+# Frames that pickling gets. It is the program's __reduce__ and __getstate__ that need them, and
+# these come one within another: a hundred levels of three. Deeper values fail to be pickled here,
+# and their jobs stay private.
 PICKLING_FRAMES = 300
 
 # A thief that is back for more sooner than this after each job it got, gets twice as many the next
 # time: so long it takes to ask for one and get it, and the job was not worth that.
 SMALL_SECONDS = 250e-6
+# But no more. The oldest jobs are the largest where recursion makes them: the victim would soon be
+# the hungry one. And a sixteenth of what it costs to ask is little beside promoting a job.
 HELPING_MAX = 16
 
 

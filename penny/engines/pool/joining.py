@@ -32,9 +32,11 @@ from penny.wire.pickles import loads, qualified_name
 __all__ = ["Joining"]
 
 # Jobs that may be stacked by waiting, each of which enters CPython's evaluation loop anew, on the C
-# stack, of which the recursion limit knows nothing; and the share of that limit that they may begin
-# at.
+# stack, of which the recursion limit knows nothing. Recursion that forks is some ten to thirty deep
+# where it is worth a steal; 64 leaves most of the stack to what the last job does.
 HELPS_MAX = 64
+# And the share of the recursion limit that they may begin at: the job has the rest, as if its
+# program had begun with it.
 HELP_SHARE = 1 / 4
 
 

@@ -37,13 +37,15 @@ __all__ = ["Patience", "Promoter"]
 logger = logging.getLogger("penny")
 
 
-# What was in vain (there is no room; a function's job can't be pickled) is tried so often at once;
-# then 8 chances pass before the next try, then 16, and so on.
+# What was in vain (there is no room; a function's job can't be pickled) is tried so often at once:
+# it may have been this one job's arguments, or a moment's lack of room. Then 8 chances pass before
+# the next try, then 16, and so on, up to PATIENCE_MAX: by then a try, some 40 µs, is nothing beside
+# the spawns in between, which take milliseconds.
 PATIENCE = 4
 PATIENCE_MAX = 1 << 16
 
-# So many functions are remembered whose jobs can't be pickled. Then all are forgotten: a program
-# that makes ever new ones would fill the memory.
+# So many functions are remembered whose jobs can't be pickled: more than a program spawns by name.
+# Then all are forgotten: one that makes ever new ones would fill the memory.
 UNSENDABLE_MAX = 256
 
 

@@ -140,7 +140,7 @@ function statusOfDead({status, reason}, output, onConsole) {
 
 /** The exit status of a program whose worker has gone without a word, as a shell has it: 128 + SIGKILL. */
 const KILLED = 137;
-/** How long what such a worker may have said is waited for, ms. */
+/** How long what such a worker may have said is waited for, ms: messages that were sent come in some milliseconds. */
 const LAST_WORDS = 1_000;
 
 /**

@@ -6,7 +6,10 @@
 import {trustAdvice, trustedScript} from './browser_trusted.js';
 import {FRAME, IsolationError} from './isolation.js';
 
-/** How long a service worker may take to become active, and a page to load anew, ms. */
+/**
+ * How long a service worker may take to become active, and a page to load anew, ms. Either takes well below a second;
+ * the rest is for a slow line.
+ */
 const PATIENCE = 10_000;
 
 /**

@@ -4,7 +4,10 @@ import * as L from '../core/layout.js';
 import {joined, lengthOf} from '../core/payload.js';
 import {FULL, fill, fillSmall} from '../core/slots.js';
 
-/** How long a worker that holds an outcome without room waits for tasks before it tries again, ms. */
+/**
+ * How long a worker that holds an outcome without room waits for tasks before it tries again, ms: whoever frees some tells
+ * nobody. A try costs microseconds.
+ */
 const ROOM_INTERVAL = 5;
 
 export class Outcomes {

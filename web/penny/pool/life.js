@@ -21,7 +21,10 @@ import {tell} from './starter.js';
  * @typedef {{became(life: Life): void, heard(message: ToPage): void, uncaught(error: string): void}} Witness
  */
 
-/** How long a worker has to print what it holds and leave by itself, ms. */
+/**
+ * How long a worker has to print what it holds and leave by itself, ms. It has no task then, so this takes it no time;
+ * but a busy machine may not let it run at once, and a shutdown should not seem to hang.
+ */
 const GRACE = 2_000;
 
 export class Life {

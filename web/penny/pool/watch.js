@@ -2,9 +2,12 @@
 // whoever was asked and does not end has its worker killed.
 import * as L from '../core/layout.js';
 
-/** How often it looks, while there is anything to watch, ms. */
+/** How often it looks, while there is anything to watch, ms: a time limit is kept as exactly as that. */
 const INTERVAL = 10;
-/** How long a task that was asked to end may go on, ms. */
+/**
+ * How long a task that was asked to end may go on, ms. It hears of it at its next bytecode; what takes longer is a call in
+ * C, or its own cleaning up. To replace its worker takes a tenth to a half of that.
+ */
 const GRACE = 1_000;
 /**
  * So much of the time between two looks counts, ms. If a page stood still for longer, so may the workers have: after a

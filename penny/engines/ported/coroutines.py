@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -36,10 +37,22 @@ running: ContextVar[int] = ContextVar("penny.coroutine", default=-1)
 
 
 class Coroutines:
-    """The coroutine tasks that run here."""
+    """The coroutine tasks that run here.
 
-    def __init__(self, port: CoroutinePort, outbox: Outbox) -> None:
+    Args:
+        port: Gives tasks, and takes outcomes out of the outbox.
+        outbox: The outbox.
+        leaving: Makes a context in which outcomes are pickled.
+    """
+
+    def __init__(
+        self,
+        port: CoroutinePort,
+        outbox: Outbox,
+        leaving: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self.port = port
+        self._leaving = leaving
         self._outbox = outbox
         self._traced = port.traced
         self._functions = FunctionCache()
@@ -113,7 +126,8 @@ class Coroutines:
                 result = await function(*arguments)
             if handle in self._exits:
                 raise self._exits[handle]
-            data = pack_result(name, result)
+            with self._leaving():
+                data = pack_result(name, result)
             if len(data) > port.heap_limit:
                 raise too_large(f"the result of {name}", len(data), port.heap_limit)
             raised = 0
@@ -136,7 +150,8 @@ class Coroutines:
         entry = traceback_of(error)
         if entry is not None:  # without this module's own frame
             set_traceback(error, entry.tb_next)
-        return pack_exception(error)
+        with self._leaving():
+            return pack_exception(error)
 
     def _arguments(self, handle: int) -> Any:
         port = self.port

@@ -6,6 +6,7 @@ const FLOORS = [
   ['tasks', 'memory', 'trace', 'boot'],
   ['kernels', 'stdio'],
   ['jobs', 'pool'],
+  ['messages'],
   ['ports'],
   ['api', 'workers'],
 ];
@@ -34,6 +35,11 @@ module.exports = {
       name: 'pool-workers-stay-small', severity: 'error',
       comment: 'each worker that starts loads what this reaches: no pickle codec, no client',
       from: {path: '^web/penny/workers/pool_worker\\.js$'}, to: {path: room(['wire', 'api']), reachable: true},
+    },
+    {
+      name: 'engines-know-nothing-of-each-other', severity: 'error',
+      comment: 'of the room pool it is the lives of workers that are the same for all',
+      from: {path: room(['messages'])}, to: {path: room(['pool', 'tasks', 'jobs']), pathNot: '^web/penny/pool/(?:life|starter|limits|messages)\\.js$'},
     },
     {name: 'no-circles', severity: 'error', from: {}, to: {circular: true}},
     {name: 'no-circles-of-rooms', severity: 'error', scope: 'folder', from: {}, to: {circular: true}},

@@ -1,5 +1,5 @@
 /* A client's half of a call, from its submission to its future (web/penny/tasks/client.js, ports/client_port.js,
- * penny/engines/pool/delivery.py): web/penny/tasks/README.md.
+ * penny/engines/ported/delivery.py): web/penny/tasks/README.md.
  *
  * One interpreter, but several activities in it. A Frame submits and waits; another one only looks (a finalizer, which
  * runs whenever garbage is collected, or another stack of a page that can be suspended); the Loop delivers for the

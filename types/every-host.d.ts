@@ -53,9 +53,16 @@ declare class EventTarget {
   dispatchEvent(event: Event): boolean;
 }
 
+type Transferable = ArrayBuffer | MessagePort;
+declare class MessageChannel {
+  readonly port1: MessagePort;
+  readonly port2: MessagePort;
+}
+declare function queueMicrotask(callback: () => void): void;
+
 interface MessagePort {
   onmessage: ((event: {data: any}) => void) | null;
-  postMessage(message: any): void;
+  postMessage(message: any, transfer?: Transferable[]): void;
   close(): void;
 }
 declare class MessageChannel {

@@ -34,7 +34,8 @@
   const Penny = {
     /**
      * Resolves when Penny can start here. Rejected with an IsolationError that says what to do, where it cannot. Where the
-     * tag has data-isolate the page may load anew before.
+     * tag has data-isolate the page may load anew before; if that does not isolate it, the console says why, and tasks go
+     * by messages.
      * @returns {Promise<void>}
      */
     get ready() {
@@ -108,11 +109,15 @@
       throw Object.assign(error, {name: 'IsolationError'});
     }
     const module = (/** @type {string} */ name) => import(new URL(`penny/hosts/${name}.js`, source).href);
-    if (isolating === undefined) (await module('isolation')).requireIsolation();
-    else
+    if (isolating === undefined) return; // without shared memory: tasks go by messages
+    try {
       await (await module('browser_isolating')).isolate(
         isolating ? new URL(isolating, document.baseURI) : new URL('penny-isolate.js', source),
       );
+    } catch (error) {
+      if (/** @type {Error} */ (error).name !== 'IsolationError') throw error;
+      console.warn(`Penny: ${/** @type {Error} */ (error).message}`);
+    }
   }
 
   if (document.readyState === 'loading') addEventListener('DOMContentLoaded', runElements);

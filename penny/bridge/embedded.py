@@ -12,7 +12,6 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from penny.bridge.packages import python_packages
-from penny.errors import IsolationError
 
 __all__ = ["install"]
 
@@ -25,20 +24,9 @@ def install() -> None:
     """Let `_penny_bridge` be importable. It takes some milliseconds, and starts no worker.
 
     Raises:
-        IsolationError: There is no shared memory.
         RuntimeError: This Python is of another version than Penny's, or Penny came without its
             JavaScript, or the page's policy forbids what is needed; the message says what to do.
     """
-    import js
-
-    if not js.globalThis.crossOriginIsolated:
-        raise IsolationError(
-            "this page is not cross-origin isolated, so it has no shared memory: serve it with the "
-            "headers 'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: "
-            "require-corp', or add data-isolate to the script tag of penny.js, or use `penny "
-            "serve`. In a notebook it is the notebook's server that has to send both headers, with "
-            "all of its files: `jupyter lite serve` has a setting for that"
-        )
     web = files("penny") / "web" / "bundled"
     if not web.is_dir():
         raise RuntimeError(

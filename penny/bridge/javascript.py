@@ -13,19 +13,24 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from penny.bridge.ports import ClientPort, WorkerPort
+from penny.errors import IsolationError
 from penny.where import IN_BROWSER
 
 __all__ = [
     "KernelCaller",
     "can_run_sync",
+    "functions",
     "is_global",
     "is_page",
+    "log",
     "nap",
     "once",
     "open_client",
+    "open_messages",
     "proxy",
     "role",
     "run_sync",
+    "shares_memory",
     "thrown",
 ]
 
@@ -45,6 +50,20 @@ def _bridge() -> Any:
     return _penny_bridge
 
 
+NOT_ISOLATED = (
+    "this page is not cross-origin isolated, so it has no shared memory: serve it with the "
+    "headers 'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: "
+    "require-corp', or add data-isolate to the script tag of penny.js, or use `penny serve`. In a "
+    "notebook it is the notebook's server that has to send both headers, with all of its files: "
+    "`jupyter lite serve` has a setting for that. Without them the engine 'messages' works"
+)
+
+
+def shares_memory() -> bool:
+    """Whether this page, or worker, has shared memory."""
+    return bool(_bridge().shares_memory)
+
+
 def role() -> str:
     """Where this code runs: `page` or `host`."""
     name: str = _bridge().role
@@ -62,10 +81,34 @@ def open_client(
 ) -> ClientPort:
     """Open a pool and the port to submit to it. Returns at once; see `bridge.js`."""
     bridge = _bridge()
+    if not bridge.shares_memory:
+        raise IsolationError(NOT_ISOLATED)
     if workers is not None and workers > bridge.workers_max:
         raise ValueError(f"workers must be at most {bridge.workers_max}")
     port: ClientPort = bridge.open(workers, memory, list(packages), check, trace, inbox, outbox)
     return port
+
+
+def open_messages(
+    workers: int | None, packages: Sequence[str], check: bool, inbox: bytearray, outbox: bytearray
+) -> ClientPort:
+    """Start workers that get messages, and open the port to submit to them. Returns at once."""
+    bridge = _bridge()
+    if workers is not None and workers > bridge.workers_max:
+        raise ValueError(f"workers must be at most {bridge.workers_max}")
+    port: ClientPort = bridge.open_messages(workers, list(packages), check, inbox, outbox)
+    return port
+
+
+def functions(**each: Callable[..., Any]) -> Any:
+    """An object of JavaScript's with functions that it may keep and call, for ever."""
+    if not IN_BROWSER:
+        return each
+    from js import Object
+    from pyodide.ffi import to_js
+
+    proxies = {name: proxy(function) for name, function in each.items()}
+    return to_js(proxies, dict_converter=Object.fromEntries)
 
 
 def proxy(callback: Callable[..., Any]) -> Any:
@@ -124,6 +167,13 @@ def global_names() -> Any:
     return js
 
 
+def log(text: str) -> None:
+    """Say something in the browser's console."""
+    import js
+
+    js.console.info(text)
+
+
 def is_page() -> bool:
     """Whether this interpreter runs on a page, whose document it may use; else in a worker."""
     import js
@@ -164,6 +214,8 @@ def nap(seconds: float) -> None:
     if not IN_BROWSER:
         time.sleep(seconds)
         return
+    if _nap is None and not hasattr(global_names(), "SharedArrayBuffer"):
+        _nap = lambda milliseconds: time.sleep(milliseconds / 1000)  # noqa: E731
     if _nap is None:
         from js import Atomics, Int32Array, SharedArrayBuffer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ ENTRY_POINTS = "penny.engines"
 # Penny's own, by the place of what opens them.
 _PLACES = {
     "pool": "penny.engines.pool.client:SharedEngine.opened",
+    "messages": "penny.engines.messages.client:MessageEngine.opened",
     "serial": "penny.engines.serial:SerialEngine",
 }
 
@@ -58,8 +60,12 @@ def engine_names() -> list[str]:
 
 
 def default_engine() -> str:
-    """The name of the engine for this platform."""
-    return "pool" if IN_BROWSER else "serial"
+    """The name of the engine for this platform, and for this page."""
+    if not IN_BROWSER:
+        return "serial"
+    from penny.bridge import javascript
+
+    return "pool" if javascript.shares_memory() else "messages"
 
 
 def open_engine(
@@ -87,8 +93,25 @@ def open_engine(
         RuntimeError: The page has not been set up for Penny; the message says how.
         ImportError: What the engine needs is not installed.
     """
-    factory = _factory(default_engine() if name is None else name)
+    if name is None:
+        name = default_engine()
+        if name == "messages":
+            _say_why()
+    factory = _factory(name)
     return factory(workers=workers, packages=packages, memory=memory, check=check, trace=trace)
+
+
+@functools.cache
+def _say_why() -> None:
+    """Say in the console, once, why it is not the pool."""
+    from penny.bridge import javascript
+
+    javascript.log(
+        "Penny: this page is not cross-origin isolated, so its workers share no memory and get "
+        'their tasks by messages (engine "messages"): no shared arrays, no kernels, no stealing. '
+        "It would be isolated by the headers 'Cross-Origin-Opener-Policy: same-origin' and "
+        "'Cross-Origin-Embedder-Policy: credentialless', or by data-isolate in the script tag"
+    )
 
 
 def _installed() -> EntryPoints:

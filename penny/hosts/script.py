@@ -173,7 +173,7 @@ def _print_exception(error: BaseException, filename: str) -> None:
 
 def _let_asyncio_block() -> None:
     from penny.bridge import javascript
-    from penny.engines.pool.live import LiveEngines
+    from penny.engines.ported.live import LiveEngines
     from penny.event_loops import blocking
 
     executors.install()
@@ -183,7 +183,7 @@ def _let_asyncio_block() -> None:
 
 async def _finish_tasks() -> None:
     """As at the end of any program that uses executors: what was submitted is still done."""
-    from penny.engines.pool.live import live_engines
+    from penny.engines.ported.live import live_engines
 
     for engine in list(live_engines):
         await engine.shutdown(cancel=False)

@@ -16,12 +16,14 @@ from penny.memory.pool_blocks import PoolMemory
 if TYPE_CHECKING:
     from penny.bridge.ports import ArraysPort
 
-__all__ = ["attach", "attached_block", "default", "retire"]
+__all__ = ["attach", "attached_block", "default", "retire", "stay"]
 
 # By identity, as long as somebody has an array in it or could make one.
 _memories: weakref.WeakValueDictionary[int, PoolMemory] = weakref.WeakValueDictionary()
-# Of schedulers that are open here: where new arrays may go. Only `attach` and `retire` change it.
-_open: weakref.WeakSet[PoolMemory] = weakref.WeakSet()
+# Of schedulers that are open here: where new arrays may go. `attach`, `stay`, `retire` change it.
+_open: weakref.WeakSet[Memory] = weakref.WeakSet()
+# Schedulers that are open here and whose workers share no memory: their arrays stay here.
+_sharing_none = 0
 
 
 def attach(port: ArraysPort) -> PoolMemory:
@@ -33,8 +35,21 @@ def attach(port: ArraysPort) -> PoolMemory:
     return memory
 
 
-def retire(memory: PoolMemory) -> None:
+def stay() -> Memory:
+    """This interpreter's own memory, for a scheduler whose workers share none, until it retires."""
+    global _sharing_none
+    _sharing_none += 1
+    _open.add(LOCAL)
+    return LOCAL
+
+
+def retire(memory: Memory) -> None:
     """Its scheduler has ended: new arrays go elsewhere. Those that are there stay as they are."""
+    global _sharing_none
+    if memory is LOCAL:
+        _sharing_none -= 1
+        if _sharing_none:
+            return
     _open.discard(memory)
 
 

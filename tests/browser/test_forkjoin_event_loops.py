@@ -464,7 +464,7 @@ def test_asyncio_run_in_the_script(printed: str) -> None:
     from pyodide.webloop import WebLoop
     from penny.bridge import javascript
     from penny.event_loops import blocking
-    from penny.engines.pool.live import LiveEngines
+    from penny.engines.ported.live import LiveEngines
 
     async def main():
         async with penny.Scheduler(workers=1) as s:

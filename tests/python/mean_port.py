@@ -19,9 +19,10 @@ from fake_arrays import FakeArraysPort
 from penny import futures
 from penny.bridge import javascript
 from penny.bridge.numbers import Arrival, Outcome
-from penny.engines.pool import arrivals, client, delivery
+from penny.engines.pool import client as pool_client
 from penny.engines.pool.client import SharedEngine
-from penny.engines.pool.delivery import Waiting
+from penny.engines.ported import arrivals, client, delivery
+from penny.engines.ported.delivery import Waiting
 from penny.wire import outbox, pickles
 from penny.wire.exceptions import dumps_exception
 
@@ -231,7 +232,7 @@ def mean_engine(random: Random, waiting: Waiting) -> SharedEngine:
     return SharedEngine(lambda inbox, outbox: MeanPort(random, inbox, outbox), waiting)
 
 
-FILES = {each.__file__ for each in (arrivals, client, delivery, futures, outbox)}
+FILES = {each.__file__ for each in (arrivals, client, pool_client, delivery, futures, outbox)}
 
 
 @contextlib.contextmanager

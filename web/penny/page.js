@@ -24,7 +24,6 @@ export const scheduler = options => runtime.scheduler(starter, options);
  * @throws {import('./boot/versions.js').PythonVersionError} its Python is not that of the workers
  */
 export async function install(pyodide, options = {}) {
-  host.requireSharedMemory();
   const {pythonVersion, magicNumber, pyodideVersion} = await starter.site.manifest();
   requireSamePython(pythonOf(pyodide), {version: pythonVersion, magic: magicNumber}, pyodideVersion);
   await runtime.install(starter, pyodide, options);

@@ -2,4 +2,4 @@
 import {PageWorker} from './hosts/browser_worker.js';
 import {serve} from './workers/serve.js';
 
-serve(new PageWorker());
+serve(new PageWorker(new URL(import.meta.url)));

@@ -19,7 +19,7 @@ import penny
 from penny import Scheduler, scheduler
 from penny.engines import named, recorder
 from penny.engines.pool.client import SharedEngine
-from penny.engines.pool.delivery import Waiting
+from penny.engines.ported.delivery import Waiting
 
 
 def nap(seconds: float) -> None:

@@ -35,4 +35,4 @@ def test_nobody_else_assigns_to_the_state_of_jobs():
         if assigned := sorted(changes(ast.parse(file.read_text()), state)):
             found[file.relative_to(PENNY).as_posix()] = assigned
     # Once for each task: a call would cost the worker's loop more than the assignment.
-    assert found == {"engines/pool/worker.py": ["attention", "masked", "masked", "masked"]}
+    assert found == {"engines/ported/serving.py": ["attention", "masked", "masked", "masked"]}

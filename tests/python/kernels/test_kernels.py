@@ -22,7 +22,7 @@ import penny
 from penny.bridge import javascript as _bridge
 from penny.bridge.numbers import CancelReason, Outcome, Reason
 from penny.engines.pool.client import SharedEngine
-from penny.engines.pool.delivery import Waiting
+from penny.engines.ported.delivery import Waiting
 from penny.jobs import job as jobs
 from penny.jobs import running
 from penny.kernels import kernel as kernels

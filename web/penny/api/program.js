@@ -3,8 +3,8 @@ import {unpack} from '../boot/extras.js';
 import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {clockHere} from '../core/clock.js';
 import {Core, KEEPER} from '../core/core.js';
-import {START_TIMEOUT, checkWorkers} from '../pool/limits.js';
-import {hasWaitAsync, packagesFrom} from '../pool/page_pools.js';
+import {START_TIMEOUT, checkWorkers, packagesFrom} from '../pool/limits.js';
+import {hasWaitAsync} from '../pool/page_pools.js';
 import {Pool} from '../pool/pool.js';
 import {tell} from '../pool/starter.js';
 import {installOnPage} from '../ports/on_page.js';
@@ -41,7 +41,6 @@ import {chromeTrace} from '../trace/chrome.js';
  * @returns {Promise<number>} its exit status; a traceback has gone to stderr, or a line about what its Python died of
  */
 export async function run(starter, source, options = {}) {
-  starter.host.requireSharedMemory();
   checkWorkers(options.workers);
   const {filename = '<script>', argv = [filename], dedent = false, environment = {}} = options;
   const runIt = options.on === 'page' ? runOnPage : runInHost;
@@ -111,7 +110,7 @@ async function runNow(starter, script, {workers, files = [], output: shown, inpu
   pyodide.pyimport('penny.stdio.input').read_by(input && inPieces(input));
   unpack(pyodide, files);
   const trace = traced !== undefined;
-  installOnPage(starter, pyodide, await starter.site.core(), {workers, files, trace, output}, script, traced);
+  installOnPage(starter, pyodide, await coreOf(starter), {workers, files, trace, output}, script, traced);
   const {source, filename, argv, dedent, environment} = script;
   const {run} = pyodide.pyimport('penny.hosts.script');
   try {
@@ -121,6 +120,9 @@ async function runNow(starter, script, {workers, files = [], output: shown, inpu
     output.end?.();
   }
 }
+
+/** The core; null where there is no memory to share. @param {Starter} starter */
+export const coreOf = async ({host, site}) => (host.sharesMemory() ? await site.core() : null);
 
 /**
  * Says what a program's Python died of.
@@ -163,8 +165,10 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
   const host = {starter, worker, runs: false, over: false, core: null};
   /** @type {Map<number, Pool>} */
   const pools = new Map();
-  const inOrder = new InOrder(newCounts());
-  const stdin = input && {buffer: inputBuffer(), terminal: terminal ?? false, read: inPieces(input)};
+  const shared = starter.host.sharesMemory();
+  const inOrder = shared ? new InOrder(newCounts()) : null;
+  // A worker that waits for the page's answer sleeps on memory that both share.
+  const stdin = shared && input ? {buffer: inputBuffer(), terminal: terminal ?? false, read: inPieces(input)} : undefined;
   try {
     // From the beginning: it may fail, and be gone, before all that it needs is loaded.
     const ended = new Promise((resolve, reject) => {
@@ -195,7 +199,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
         trace: traced !== undefined,
         waitAsync: hasWaitAsync,
         life: worker.life,
-        counts: inOrder.counts,
+        counts: inOrder?.counts,
         input: stdin ? {buffer: stdin.buffer, terminal: stdin.terminal} : null,
       });
       tell(worker, {type: 'run', ...script});
@@ -218,7 +222,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
  * What the page does for a host worker: it keeps the pools that the host opens.
  * @param {HostWorker} host
  * @param {Map<number, Pool>} pools
- * @param {{files: ArrayBuffer[], output: Output, onConsole: boolean, inOrder: InOrder, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ * @param {{files: ArrayBuffer[], output: Output, onConsole: boolean, inOrder: InOrder | null, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
  *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
@@ -227,7 +231,13 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
 function answerHost(host, pools, options, resolve, reject) {
   const {files, output, onConsole, inOrder, stdin, worker: told, script, traced} = options;
   const {starter, worker} = host;
-  const print = decoded(output, null);
+  /** By the worker of the task that prints; none: the script. @type {Map<number | undefined, ReturnType<typeof decoded>>} */
+  const printers = new Map();
+  const printerOf = (/** @type {number | undefined} */ worker) => {
+    const print = printers.get(worker) ?? decoded(output, worker ?? null);
+    printers.set(worker, print);
+    return print;
+  };
   const none = new Int32Array();
   /**
    * The last word, after all that was printed until now.
@@ -236,7 +246,8 @@ function answerHost(host, pools, options, resolve, reject) {
   const end = status => {
     if (host.over) return;
     host.over = true;
-    inOrder.take(SCRIPT, new Int32Array(inOrder.counts), () => resolve(status()));
+    if (inOrder) inOrder.take(SCRIPT, new Int32Array(inOrder.counts), () => resolve(status()));
+    else resolve(status());
   };
   /** @param {Death} death */
   const die = death => end(() => statusOfDead(death, output, onConsole));
@@ -257,7 +268,8 @@ function answerHost(host, pools, options, resolve, reject) {
         die(data);
         break;
       case 'output':
-        inOrder.take(SCRIPT, data.after ?? none, () => print(data.stream, data.bytes));
+        if (inOrder) inOrder.take(SCRIPT, data.after ?? none, () => printerOf(data.worker)(data.stream, data.bytes));
+        else printerOf(data.worker)(data.stream, data.bytes);
         break;
       case 'input':
         if (stdin) answer(stdin.buffer, stdin.read(data.size)).catch(reportError);
@@ -269,7 +281,7 @@ function answerHost(host, pools, options, resolve, reject) {
         const pool = new Pool(starter, core, data.workers, {
           extras: {packages, files, script},
           output,
-          inOrder,
+          inOrder: inOrder ?? undefined,
           check: data.check,
           traced,
           announce: hasWaitAsync ? undefined : () => tell(worker, {type: 'completed', pool: number}),

@@ -32,10 +32,8 @@ export async function scheduler(starter, options = {}) {
  *     files, output
  */
 export async function install(starter, pyodide, options = {}) {
-  const {host, site} = starter;
-  host.requireSharedMemory();
   checkWorkers(options.workers);
-  const [module, python] = await Promise.all([site.core(), site.python()]);
+  const [module, python] = await Promise.all([program.coreOf(starter), starter.site.python()]);
   addPython(pyodide, python);
   installOnPage(starter, pyodide, module, options);
 }

@@ -12,22 +12,25 @@
  * @typedef {{
  *   version?: string,
  *   indexURL: string,
- *   core: WebAssembly.Module,
+ *   core: WebAssembly.Module | null,
  *   pyodide: WebAssembly.Module,
  *   packagesURL: string,
  *   stdlib: Uint8Array,
  *   lock: string,
  *   python: Uint8Array,
  *   snapshot: Uint8Array | null,
- * }} Parts version: Pyodide's, if a certain one has to be there; stdlib: zip with Python's standard library; python: zip with the packages penny and cloudpickle. These and
- *   the snapshot lie in shared memory: passing them on costs nothing.
+ * }} Parts
+ * @typedef {Parts & {core: WebAssembly.Module}} SharedParts what a worker needs to start that shares memory
+ *   version: Pyodide's, if a certain one has to be there; stdlib: zip with Python's standard library; python: zip with the packages penny and cloudpickle. core: null where there is no shared memory. These and
+ *   the snapshot lie in shared memory if there is any: passing them on costs nothing then.
  */
 
 /**
- * A copy in shared memory.
+ * A copy in shared memory, where there is any: to pass that on costs nothing.
  * @param {Uint8Array} bytes
  */
 export function share(bytes) {
+  if (typeof SharedArrayBuffer === 'undefined') return bytes;
   const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
   shared.set(bytes);
   return shared;
@@ -125,7 +128,7 @@ export class Site {
     const manifest = await this.manifest();
     const pyodideFile = (/** @type {string} */ name) => manifest.pyodide + name;
     const [core, pyodide, stdlib, lock, python, snapshot] = await Promise.all([
-      this.core(),
+      host.sharesMemory() ? this.core() : null,
       this.#compile(manifest.pyodideWasm ?? pyodideFile('pyodide.asm.wasm')),
       host.load(this.url(pyodideFile('python_stdlib.zip'))).then(bytesOf),
       this.lock(),

@@ -25,6 +25,7 @@ const importerOf = script =>
  */
 export class Page {
   requireSharedMemory = requireIsolation;
+  sharesMemory = () => globalThis.crossOriginIsolated === true;
   digest = digest;
   kept = kept;
   keep = keep;

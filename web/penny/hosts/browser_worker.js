@@ -4,6 +4,16 @@
 
 /** @implements {Self} */
 export class PageWorker {
+  /** @param {URL} script of all workers */
+  constructor(script) {
+    this.script = script;
+  }
+
+  async host() {
+    const {Page} = await import('./browser.js'); // seldom asked for
+    return new Page(this.script);
+  }
+
   processors() {
     return navigator.hardwareConcurrency;
   }

@@ -6,6 +6,7 @@
  * @typedef {object} Host
  * @property {string} base what relative URLs of users are relative to
  * @property {() => void} requireSharedMemory throws an error that says what to do, where there is no shared memory
+ * @property {() => boolean} sharesMemory whether there is shared memory
  * @property {() => number} processors how many there are
  * @property {(url: string) => Promise<Response>} load rejected with an Error that says what could not be loaded
  * @property {(bytes: Uint8Array) => Promise<string>} digest names bytes by their content
@@ -39,6 +40,7 @@
  *     could not be read
  * @property {(life: string) => Promise<void>} live holds on to its life, for as long as it runs
  * @property {() => void} close ends it: nothing that still waits in it goes on
+ * @property {() => Promise<Host>} host by which it starts workers of its own
  */
 
 export {};

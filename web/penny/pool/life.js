@@ -15,6 +15,12 @@ import {tell} from './starter.js';
  * @typedef {'starting' | 'ready' | 'lost' | 'stopped'} State
  * @typedef {import('./messages.js').ToPage} ToPage
  * @typedef {import('./messages.js').StartPool} StartPool
+ * @typedef {import('./messages.js').StartMessages} StartMessages
+ * @typedef {'type' | 'role' | 'parts' | 'clock' | 'worker' | 'life'} Given what a life itself knows of what starts a worker
+ *
+ * What a worker is started from: a Starter, on a page.
+ * @typedef {{host: import('../hosts/host.js').Host, site: {indexURL(): Promise<string>},
+ *            parts(): Promise<import('../boot/site.js').Parts>}} Starting
  *
  * Who is told of a life. became: its state is another; heard: the worker has sent what is not about its life; uncaught:
  * an error that nobody has caught in it
@@ -44,7 +50,7 @@ export class Life {
 
   /**
    * Starts its thread.
-   * @param {import('./starter.js').Starter} starter
+   * @param {Starting} starter
    * @param {number} number
    * @param {Witness} witness
    * @throws {Error} that says why there is none
@@ -69,17 +75,21 @@ export class Life {
 
   /**
    * Gives it what it needs to begin, when that is there.
-   * @param {Omit<StartPool, 'type' | 'role' | 'parts' | 'clock' | 'worker' | 'life'>} settings
+   * @param {Omit<StartPool, Given> | Omit<StartMessages, Given>} settings
+   * @param {{role?: import('./messages.js').PoolRole, transfer?: Transferable[]}} [options] transfer: what of the settings
+   *     is handed over
    * @throws {Error} that says what could not be loaded
    */
-  async begin(settings) {
+  async begin(settings, {role, transfer} = {}) {
     const {starter, number} = this;
-    const role = number === ASYNC_WORKER ? 'coroutines' : 'pool';
+    role ??= number === ASYNC_WORKER ? 'coroutines' : 'pool';
     tell(this.#thread, {type: 'prepare', role, indexURL: await starter.site.indexURL()});
     const parts = await starter.parts();
     if (this.#isOver) return;
     const {life} = this.#thread;
-    tell(this.#thread, {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings});
+    /** @type {any} */
+    const start = {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings};
+    tell(this.#thread, start, transfer);
   }
 
   get #isOver() {

@@ -44,3 +44,11 @@ export function checkWorkers(value) {
  */
 export const memoryOrDefault = memory =>
   Math.min(HEAP_MAX, Math.max(HEAP_MIN, memory ?? DEFAULT_MEMORY));
+
+/**
+ * Names of packages go to Pyodide as they are; URLs are relative to the page, not to the worker's script.
+ * @param {import('../hosts/host.js').Host} host
+ * @param {string[]} packages
+ */
+export const packagesFrom = (host, packages) =>
+  packages.map(name => (name.includes('/') && URL.canParse(name, host.base) ? new URL(name, host.base).href : name));

@@ -10,14 +10,14 @@
  *   argv: sys.argv; dedent: the source may be indented as a whole; environment: set in os.environ
  *
  * Page to any worker.
- * @typedef {'pool' | 'coroutines'} PoolRole
+ * @typedef {'pool' | 'coroutines' | 'messages' | 'messages-coroutines'} PoolRole
  * @typedef {{type: 'prepare', indexURL: string, role: PoolRole | 'host'}} Prepare
  *   sent at once, so that scripts load while the page still fetches the parts: Pyodide's, and Penny's of that role
  * @typedef {{type: 'snapshot', parts: import('../boot/site.js').Parts}} MakeSnapshot
  *   start plainly, make a memory snapshot, post it
  *
  * Page to a pool worker, after which the worker reads no more messages.
- * @typedef {{type: 'pool', role: PoolRole, parts: import('../boot/site.js').Parts,
+ * @typedef {{type: 'pool', role: PoolRole, parts: import('../boot/site.js').SharedParts,
  *            clock: import('../core/clock.js').Clock, memory: WebAssembly.Memory,
  *            worker: number, workers: number, check: boolean, extras: Extras, life: string,
  *            counts?: Int32Array, announce: boolean, python?: import('../boot/versions.js').PythonVersion}} StartPool
@@ -25,23 +25,28 @@
  *   outputs, of a program's (InOrder in stdio/output.js); announce: tell clients of completions by message, since the
  *   page lacks Atomics.waitAsync; python: of the client, to be the same as the worker's
  *
+ * Page to a worker of the engine `messages`, which shares no memory with it.
+ * @typedef {Omit<StartPool, 'memory' | 'counts' | 'parts'> & {parts: import('../boot/site.js').Parts, channel: MessagePort}} StartMessages
+ *   channel: by which tasks come, and their outcomes go (messages/protocol.js)
+ *
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('../boot/site.js').Parts, clock: import('../core/clock.js').Clock,
  *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean, life: string,
- *            counts: Int32Array, input: {buffer: SharedArrayBuffer, terminal: boolean} | null}} StartHost
- *   life, counts: as a pool worker's; input: where the page puts what the script reads from stdin (stdio/input.js),
+ *            counts?: Int32Array, input: {buffer: SharedArrayBuffer, terminal: boolean} | null}} StartHost
+ *   life, counts: as a pool worker's, where there is shared memory; input: where the page puts what the script reads from stdin (stdio/input.js),
  *   and whether that is a terminal
  * @typedef {{type: 'run'} & Script} RunScript
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions
  * @typedef {{type: 'closed', pool: number}} Closed
  *
- * @typedef {Prepare | MakeSnapshot | StartPool | StartHost | RunScript | Announce | Closed} ToWorker
+ * @typedef {Prepare | MakeSnapshot | StartPool | StartMessages | StartHost | RunScript | Announce | Closed} ToWorker
  *
  * Any worker to the page.
  * @typedef {{type: 'output', stream: import('../stdio/output.js').Stream, bytes: Uint8Array<ArrayBuffer>,
- *            after?: Int32Array}} Output
- *   what was printed, as it was flushed; after: see InOrder in stdio/output.js
+ *            after?: Int32Array, worker?: number}} Output
+ *   what was printed, as it was flushed; after: see InOrder in stdio/output.js; worker: by a task there, whose worker the host
+ *   worker has started
  * @typedef {{type: 'failed', error: string}} Failed
  *   could not start, or broke down
  * @typedef {{type: 'died'} & import('../boot/pyodide.js').Death} Died

@@ -2,7 +2,7 @@
 import {Core, KEEPER, PAGE, createMemory} from '../core/core.js';
 import {toConsole} from '../stdio/output.js';
 import {Client} from '../tasks/client.js';
-import {memoryOrDefault, workersOrDefault} from './limits.js';
+import {memoryOrDefault, packagesFrom, workersOrDefault} from './limits.js';
 import {Pool} from './pool.js';
 
 /**
@@ -17,14 +17,6 @@ import {Pool} from './pool.js';
  */
 
 export const hasWaitAsync = 'waitAsync' in Atomics;
-
-/**
- * Names of packages go to Pyodide as they are; URLs are relative to the page, not to the worker's script.
- * @param {import('../hosts/host.js').Host} host
- * @param {string[]} packages
- */
-export const packagesFrom = (host, packages) =>
-  packages.map(name => (name.includes('/') && URL.canParse(name, host.base) ? new URL(name, host.base).href : name));
 
 /**
  * @param {import('../hosts/host.js').Host} host

@@ -83,5 +83,5 @@ export class Starter {
   }
 }
 
-/** @param {Thread} worker @param {ToWorker} message */
-export const tell = (worker, message) => worker.post(message);
+/** @param {Thread} worker @param {ToWorker} message @param {Transferable[]} [transfer] */
+export const tell = (worker, message, transfer) => worker.post(message, transfer);

@@ -2,17 +2,27 @@
 // alone imports.
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from '../pool/limits.js';
 import {ClientPort} from './client_port.js';
+import {MessageClientPort} from './message_ports.js';
+
+/**
+ * Opens workers that get their tasks by messages; returns at once.
+ * @callback OpenMessages
+ * @param {{workers: number, packages: string[], check: boolean}} options
+ * @returns {{pool: import('../messages/pool.js').MessagePool, close(): Promise<void>}}
+ */
 
 /**
  * @param {import('../boot/pyodide.js').Pyodide} pyodide
  * @param {{role: 'page' | 'host', processors: number, defaultWorkers: number | null, defaultTrace: boolean,
- *          openPool: import('../pool/limits.js').OpenPool}} options
+ *          openPool: import('../pool/limits.js').OpenPool | null, openMessages: OpenMessages}} options openPool: null: there
+ *     is no shared memory
  */
-export function installBridge(pyodide, {role, processors, defaultWorkers, defaultTrace, openPool}) {
+export function installBridge(pyodide, {role, processors, defaultWorkers, defaultTrace, openPool, openMessages}) {
   // Python keeps a module that it has imported: without this a second installation had no effect.
   pyodide.pyimport('sys').modules.pop('_penny_bridge', undefined);
   pyodide.registerJsModule('_penny_bridge', {
     role,
+    shares_memory: openPool !== null,
     workers_max: WORKERS_MAX,
     /**
      * @param {number | undefined} workers
@@ -24,6 +34,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
      * @param {any} outbox bytearray
      */
     open(workers, memory, packages, check, trace, inbox, outbox) {
+      if (!openPool) throw new Error('there is no shared memory');
       const pool = openPool({
         workers: workersOrDefault(workers ?? defaultWorkers, processors),
         memory: memoryOrDefault(memory),
@@ -32,6 +43,21 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
         trace: trace ?? defaultTrace,
       });
       return new ClientPort(pyodide._module, pool.client, inbox, outbox, pool);
+    },
+    /**
+     * @param {number | undefined} workers
+     * @param {any} packages list of str
+     * @param {boolean} check
+     * @param {any} inbox bytearray
+     * @param {any} outbox bytearray
+     */
+    open_messages(workers, packages, check, inbox, outbox) {
+      const opened = openMessages({
+        workers: workersOrDefault(workers ?? defaultWorkers, processors),
+        packages: packages.toJs(),
+        check,
+      });
+      return new MessageClientPort(pyodide._module, opened.pool, inbox, outbox, opened);
     },
   });
 }

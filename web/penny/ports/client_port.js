@@ -1,4 +1,4 @@
-// What a Python client (penny/engines/pool/client.py) calls: a Client whose payloads lie in two bytearrays
+// What a Python client (penny/engines/ported/client.py) calls: a Client whose payloads lie in two bytearrays
 // of Python's, the outbox for arguments, the inbox for outcomes. JavaScript knows where they are in
 // Pyodide's memory, so bytes cross the bridge without becoming objects.
 //

@@ -1,4 +1,4 @@
-// What the async worker's Python (penny/engines/pool/coroutines.py) calls of the core: it takes coroutine tasks, any number
+// What the async worker's Python (penny/engines/ported/coroutines.py) calls of the core: it takes coroutine tasks, any number
 // of them, and ends each when it is done. Nothing here blocks.
 import * as L from '../core/layout.js';
 import {Outcomes} from '../jobs/outcomes.js';

@@ -2,6 +2,7 @@
 import {onDeath} from '../boot/pyodide.js';
 import {pythonOf} from '../boot/versions.js';
 import {openPagePool, poolOptions} from '../pool/page_pools.js';
+import {MessagePool} from '../messages/pool.js';
 import {installBridge} from './bridge.js';
 
 /**
@@ -15,13 +16,13 @@ import {installBridge} from './bridge.js';
  * Makes `import penny` work in the page's Pyodide, in which its files lie already.
  * @param {import('../pool/starter.js').Starter} starter
  * @param {Pyodide} pyodide
- * @param {WebAssembly.Module} module
+ * @param {WebAssembly.Module | null} module the core; null: there is no shared memory
  * @param {SchedulerOptions} options
  * @param {Program} [script]
  * @param {(recording: import('../trace/rings.js').Recording) => void} [traced] as in openPagePool
  */
 export function installOnPage(starter, pyodide, module, options, script, traced) {
-  /** @type {Set<Pool>} */
+  /** @type {Set<Pool | MessagePool>} */
   const pools = new Set();
   onDeath(pyodide, {
     ends() {
@@ -34,7 +35,7 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
     processors: starter.host.processors(),
     defaultWorkers: options.workers ?? null,
     defaultTrace: options.trace ?? false,
-    openPool(opened) {
+    openPool: module && (opened => {
       const own = {...poolOptions(starter.host, {...options, ...opened}), python: pythonOf(pyodide)};
       const {workers} = own;
       const {client, pool} = openPagePool(starter, module, own, script, traced);
@@ -42,6 +43,19 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
       return {
         client,
         workers,
+        async close() {
+          pools.delete(pool);
+          await pool.close();
+        },
+      };
+    }),
+    openMessages(opened) {
+      const {workers, packages, files, output, check} = poolOptions(starter.host, {...options, ...opened});
+      const extras = {packages, files, script};
+      const pool = new MessagePool(starter, workers, {extras, output, check, python: pythonOf(pyodide)});
+      pools.add(pool);
+      return {
+        pool,
         async close() {
           pools.delete(pool);
           await pool.close();

@@ -1,10 +1,13 @@
 // A host worker: runs a program, which may block, and opens pools that the page keeps.
 import {addExtras} from '../boot/extras.js';
 import {hostPools} from '../pool/host_pools.js';
+import {packagesFrom} from '../pool/limits.js';
+import {MessagePool} from '../messages/pool.js';
+import {pythonOf} from '../boot/versions.js';
 import {installBridge} from '../ports/bridge.js';
 import {blockingRead, NO_STDIN} from '../stdio/input.js';
 import {SCRIPT} from '../stdio/output.js';
-import {startPython, tellPage} from './python.js';
+import {postOutput, startPython, tellPage} from './python.js';
 
 /**
  * @typedef {import('../hosts/host.js').Self} Self
@@ -18,8 +21,10 @@ import {startPython, tellPage} from './python.js';
  * @param {StartHost} message
  */
 export async function start(here, message) {
-  const {parts, extras, workers, trace, input, waitAsync} = message;
+  const {parts, extras, workers, trace, input, waitAsync, counts} = message;
   const pyodide = await startPython(here, message, SCRIPT);
+  const own = await here.host();
+  const starter = {host: own, site: {indexURL: async () => parts.indexURL}, parts: async () => parts};
   if (input) {
     const read = blockingRead(input.buffer, size => tellPage(here, {type: 'input', size}));
     pyodide.setStdin({read, isatty: input.terminal});
@@ -29,13 +34,20 @@ export async function start(here, message) {
     stdin.refuse(stdin.NO_STDIN);
   }
   await addExtras(pyodide, extras);
-  const pools = hostPools(parts.core, message => tellPage(here, message), waitAsync);
+  const pools = parts.core && hostPools(parts.core, message => tellPage(here, message), waitAsync);
+  const print = printer(here, counts);
   installBridge(pyodide, {
     role: 'host',
     processors: here.processors(),
     defaultWorkers: workers,
     defaultTrace: trace,
-    openPool: pools.open,
+    openPool: pools && pools.open,
+    // Its workers are the host's own: the script waits by suspending Python, so that they start meanwhile.
+    openMessages({workers, packages, check}) {
+      const given = {packages: packagesFrom(own, packages), files: extras.files, script: extras.script};
+      const pool = new MessagePool(starter, workers, {extras: given, output: print, check, python: pythonOf(pyodide)});
+      return {pool, close: () => pool.close()};
+    },
   });
   return {
     pools,
@@ -46,3 +58,11 @@ export async function start(here, message) {
     },
   };
 }
+
+/**
+ * Sends what tasks print on to the page, in turn with what the script prints.
+ * @param {Self} here
+ * @param {Int32Array} [counts]
+ * @returns {import('../stdio/output.js').Output}
+ */
+const printer = (here, counts) => (stream, _, worker, bytes) => postOutput(here, counts, SCRIPT, {stream, bytes: bytes.slice(), worker: worker ?? undefined});

@@ -19,11 +19,11 @@ export const tellPage = (here, message, transfer) => here.post(message, transfer
 
 /**
  * @param {Self} here
- * @param {Pick<StartPool, 'parts' | 'clock' | 'life' | 'counts'>} message
+ * @param {Pick<StartPool, 'clock' | 'life' | 'counts'> & {parts: import('../boot/site.js').Parts}} message
  * @param {number} who prints: a worker's number, or SCRIPT
  * @returns {Promise<Pyodide>}
  */
-export async function startPython(here, {parts, clock, life, counts}, who) {
+export async function startPython(here, {parts, clock, life, counts = undefined}, who) {
   const ahead = followClock(clock);
   await here.live(life);
   tellPage(here, {type: 'held'});
@@ -37,7 +37,7 @@ export async function startPython(here, {parts, clock, life, counts}, who) {
 /**
  * That of a pool's worker, which has no stdin.
  * @param {Self} here
- * @param {StartPool} message
+ * @param {StartPool | import('../pool/messages.js').StartMessages} message
  */
 export async function startPoolPython(here, message) {
   const pyodide = await startPython(here, message, message.worker);
@@ -47,6 +47,24 @@ export async function startPoolPython(here, message) {
   await addExtras(pyodide, message.extras);
   return pyodide;
 }
+
+/**
+ * A worker that sends what it prints by the channel by which it sends outcomes: those come after it then.
+ * @param {Self} here
+ * @param {MessagePort} channel
+ * @returns {Self}
+ */
+export const toldBy = (here, channel) => ({
+  processors: () => here.processors(),
+  hear: (message, unreadable) => here.hear(message, unreadable),
+  live: life => here.live(life),
+  close: () => here.close(),
+  host: () => here.host(),
+  post(message, transfer) {
+    if (message.type === 'output') channel.postMessage(message, transfer ?? []);
+    else here.post(message, transfer);
+  },
+});
 
 /**
  * What a worker has to say to the page.
@@ -77,9 +95,17 @@ function report(here, pyodide, who, counts) {
       here.close(); // nothing that is still waiting here may go on in a dead Python
     },
   });
-  writeTo(pyodide, (stream, bytes) => {
-    const after = counts && new Int32Array(counts);
-    tellPage(here, {type: 'output', stream: dying ? 'stderr' : stream, bytes, after}, [bytes.buffer]);
-    if (counts) Atomics.add(counts, who, 1);
-  });
+  writeTo(pyodide, (stream, bytes) => postOutput(here, counts, who, {stream: dying ? 'stderr' : stream, bytes}));
+}
+
+/**
+ * @param {Self} here
+ * @param {Int32Array | undefined} counts
+ * @param {number} who prints
+ * @param {Omit<import('../pool/messages.js').Output, 'type' | 'after'>} printed
+ */
+export function postOutput(here, counts, who, printed) {
+  const after = counts && new Int32Array(counts);
+  tellPage(here, {type: 'output', ...printed, after}, [printed.bytes.buffer]);
+  if (counts) Atomics.add(counts, who, 1);
 }

@@ -11,6 +11,8 @@ import {tellPage} from './python.js';
 const ROLES = {
   pool: () => import('./pool_worker.js'),
   coroutines: () => import('./coroutine_worker.js'),
+  messages: () => import('./message_worker.js'),
+  'messages-coroutines': () => import('./message_coroutine_worker.js'),
   host: () => import('./host_worker.js'),
 };
 
@@ -32,7 +34,7 @@ export function serve(here) {
       }
       case 'pool': {
         const {start} = await ROLES[message.role]();
-        await start(here, message);
+        await start(here, /** @type {any} */ (message));
         break;
       }
       case 'host':
@@ -43,10 +45,10 @@ export function serve(here) {
         await (await host)?.run(message);
         break;
       case 'completed':
-        (await host)?.pools.announce(message.pool);
+        (await host)?.pools?.announce(message.pool);
         break;
       case 'closed':
-        (await host)?.pools.closed(message.pool);
+        (await host)?.pools?.closed(message.pool);
         break;
     }
   }

@@ -12,9 +12,9 @@ from fake_client_port import FakeClientPort
 import penny
 from penny.bridge import javascript
 from penny.bridge.numbers import Outcome
-from penny.engines.pool.arrivals import Large
 from penny.engines.pool.client import SharedEngine
-from penny.engines.pool.delivery import Waiting
+from penny.engines.ported.arrivals import Large
+from penny.engines.ported.delivery import Waiting
 from penny.options import Options
 from penny.scheduler import CurrentScheduler
 from penny.wire import pickles

@@ -103,7 +103,7 @@ async def test_tracebacks_begin_in_the_task(port):
     assert isinstance(error.__cause__, RemoteTraceback)
     assert error.__cause__.worker == 64
     assert "in fail" in error.__cause__.text
-    assert "penny/engines/pool/coroutines.py" not in error.__cause__.text
+    assert "penny/engines/ported/coroutines.py" not in error.__cause__.text
 
 
 async def test_what_is_no_coroutine(port):

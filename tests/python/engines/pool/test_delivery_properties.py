@@ -20,7 +20,7 @@ from mean_port import LOST, RAISED, RETURNED, Stuck, interrupted, mean_engine, s
 
 import penny
 from penny.bridge import javascript
-from penny.engines.pool.delivery import Waiting
+from penny.engines.ported.delivery import Waiting
 from penny.futures import DONE
 from penny.options import DEFAULT
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum, auto
 from typing import Any
 
@@ -17,7 +18,7 @@ from penny.bridge.numbers import Outcome
 from penny.bridge.ports import ClientPort
 from penny.by_value.exception_parts import add_notes
 from penny.engines.outcomes import fail, overtime
-from penny.engines.pool.arrivals import Arrivals, Large, whole
+from penny.engines.ported.arrivals import Arrivals, Large, whole
 from penny.errors import BlockingError, BrokenPool, WorkerLost
 from penny.event_loops import executors
 from penny.functions.records import Record
@@ -60,13 +61,13 @@ def looked_at() -> bool:
 
 
 class Delivery:
-    """The half of the pool's engine that completes futures; the other is `client.SharedEngine`.
+    """The half of a client that completes futures; the other is `client.PortClient`.
 
     Args:
         port: Tells of completions.
         inbox: Where it puts outcomes.
         waiting: How to wait for them.
-        kernels_of: The scheduler that results come from.
+        kernels_of: What modules of kernels are sent to, and come from; None: they travel whole.
     """
 
     def __init__(
@@ -74,12 +75,15 @@ class Delivery:
         port: ClientPort,
         inbox: bytearray,
         waiting: Waiting,
-        kernels_of: modules.Destination,
+        kernels_of: modules.Destination | None,
     ) -> None:
         self._port = port
         self._waiting = waiting
         self._kernels = kernels_of
-        self._sending = modules.sent_to(kernels_of)  # made once: one is needed for each submission
+        # Made once: one is needed for each submission.
+        self._sending: AbstractContextManager[None] = (
+            nullcontext() if kernels_of is None else modules.sent_to(kernels_of)
+        )
         # Calls that have not ended, by ticket: a number that is never used again. So an outcome can
         # only be that of the call it names.
         self._pending: dict[int, tuple[Future[Any], Record, Options]] = {}

@@ -1,0 +1,1 @@
+"""What engines share whose other half is JavaScript: both halves of what talks through ports."""

@@ -1,0 +1,26 @@
+// Every message of the engine `messages`, between whoever submits and its workers: by a channel of its own for each
+// worker. What a worker's life is about goes the way of all workers' (pool/messages.js). README.md has the protocol.
+
+/**
+ * @typedef {import('./records.js').Packed} Packed
+ *
+ * To a worker.
+ * @typedef {{type: 'group'} & Packed & Table} Group
+ *   calls, which it runs in this order. Of a record: the number of the function; bits: Flag and INTERACTIVE
+ * @typedef {{functions?: [number, Uint8Array][], bundles?: [number, Uint8Array][], forget?: number[]}} Table
+ *   what these calls need and the worker has not: functions, by number, and definitions, by place, as pickles; and
+ *   numbers and places that it may forget
+ * @typedef {{type: 'cancel', id: number, reason: number}} Cancel a coroutine is to end; reason: of CancelReason
+ * @typedef {{type: 'leave'}} Leave there is nothing to do any more
+ * @typedef {Group | Cancel | Leave} ToWorker
+ *
+ * From a worker.
+ * @typedef {{type: 'ended', ms: number} & Packed} Ended
+ *   what became of a group, all of it; of a coroutine, whenever it has ended. number: 1 if it raised; ms: that it took
+ * @typedef {import('../pool/messages.js').Output} Output what was printed before
+ * @typedef {{type: 'heard', id: number}} Heard the coroutine was asked to end
+ * @typedef {Ended | Output | Heard} FromWorker
+ */
+
+/** A bit of a call, beside Flag: it goes before others. */
+export const INTERACTIVE = 4;

@@ -1,0 +1,34 @@
+// A worker of the engine `messages`: runs the tasks of a message, one after the other, and goes back to its event loop.
+import {Tasks} from '../messages/tasks.js';
+import {MessageWorkerPort} from '../ports/message_ports.js';
+import {startPoolPython, tellPage, toldBy} from './python.js';
+
+/**
+ * @param {import('../hosts/host.js').Self} here
+ * @param {import('../pool/messages.js').StartMessages} message
+ */
+export async function start(here, message) {
+  const {worker, workers, check, channel} = message;
+  const pyodide = await startPoolPython(toldBy(here, channel), message);
+  const tasks = new Tasks(channel);
+  const main = pyodide.pyimport('penny.engines.messages.worker').main;
+  const {serve, flush} = main(
+    worker,
+    workers,
+    (/** @type {any} */ inbox, /** @type {any} */ outbox) => new MessageWorkerPort(pyodide._module, tasks, inbox, outbox),
+    check,
+  );
+  channel.onmessage = ({data}) => {
+    const order = /** @type {import('../messages/protocol.js').ToWorker} */ (data);
+    if (order.type === 'group') {
+      const began = performance.now();
+      tasks.take(order);
+      serve();
+      tasks.tell(performance.now() - began);
+    } else if (order.type === 'leave') {
+      flush();
+      tellPage(here, {type: 'ended'});
+    }
+  };
+  tellPage(here, {type: 'ready'});
+}

@@ -87,22 +87,49 @@ async def test_schedulers_work_side_by_side(selenium_penny):
             assert s.stats()["workers"][0]["run"] == 20
 
 
-@pytest.mark.parametrize(
-    "end", ["await s.aclose()", "s.shutdown()", "s.shutdown(wait=False)", "del s; gc.collect()"]
-)
-def test_workers_are_gone_after_the_end(selenium_penny, end):
+ENDS = {
+    "aclose": ("", "await s.aclose()"),
+    "shutdown": ("", "s.shutdown()"),
+    "no waiting": ("", "s.shutdown(wait=False)"),
+    "dropped": ("", "del s; gc.collect()"),
+    "dropped, in a cycle": ("s.__dict__['itself'] = s", "del s; gc.collect()"),
+    "dropped, with a task that runs": (
+        """
+            def late():
+                time.sleep(0.3)
+                return penny.current_worker()
+
+            told = []
+            s.submit(late).add_done_callback(lambda future: told.append(future.result()))
+        """,
+        """
+            del s
+            gc.collect()
+            while not told:
+                await asyncio.sleep(0)
+            assert told[0] in (0, 1)
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("begin", "end"), ENDS.values(), ids=ENDS)
+def test_workers_are_gone_after_the_end(selenium_penny, begin, end):
     # Each worker holds a Web Lock while it lives: who gets that lock knows that it is gone.
     workers = selenium_penny.run_js(
         """
         const held = async () => (await navigator.locks.query()).held.map(({name}) => name);
         const others = new Set(await held());
         await pyodide.runPythonAsync(`
-            import gc
+            import asyncio, gc, time
             import penny
 
             s = penny.Scheduler(workers=2)
             await s.submit(abs, -1)
         `);
+        """
+        f"await pyodide.runPythonAsync({begin!r});"
+        """
         const mine = (await held()).filter(name => !others.has(name));
         """
         f"await pyodide.runPythonAsync({end!r});"

@@ -141,7 +141,7 @@ def test_workers_are_gone_after_the_end(selenium_penny, begin, end):
     assert workers >= 1  # the second one may be still starting
 
 
-def test_print_in_a_task_appears_once_in_whole_lines_with_its_worker(selenium_penny):
+def test_print_in_a_task_appears_once_in_whole_lines_where_the_page_s_python_prints(selenium_penny):
     selenium_penny.clean_logs()
     selenium_penny.run_js("""
         self.printed = [];
@@ -150,6 +150,7 @@ def test_print_in_a_task_appears_once_in_whole_lines_with_its_worker(selenium_pe
     """)
     try:
         selenium_penny.run_async("""
+            import contextlib, io
             import penny
 
             def talk(n):
@@ -159,12 +160,16 @@ def test_print_in_a_task_appears_once_in_whole_lines_with_its_worker(selenium_pe
 
             async with penny.Scheduler(workers=2) as s:
                 spoke = [await s.submit(talk, n) for n in range(4)]
+            with contextlib.redirect_stdout(io.StringIO()) as redirected:
+                async with penny.Scheduler(workers=1) as s:
+                    await s.submit(print, "redirected")
         """)
         printed = selenium_penny.run_js("return self.printed;")
         spoke = selenium_penny.run("spoke")
+        assert selenium_penny.run("redirected.getvalue()") == "redirected\n"
     finally:
         selenium_penny.run_js("console.log = self.consoleLog;")
     expected = []
     for n, worker in enumerate(spoke):
-        expected += [f"[worker {worker}] task {n} speaks", f"[worker {worker}] of {worker}"]
+        expected += [f"task {n} speaks", f"of {worker}"]
     assert sorted(printed) == sorted(expected)

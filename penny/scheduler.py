@@ -33,7 +33,8 @@ class Scheduler(Submitter, concurrent.futures.Executor):
     workers are up waits for them.
 
     Use it as `async with Scheduler() as s:`, or as `with Scheduler() as s:` where blocking is
-    possible. One that is forgotten without shutdown ends once it is garbage.
+    possible. One that is forgotten without shutdown ends once it is garbage and what was submitted
+    to it is done.
 
     Opened inside a task it has no workers of its own: it submits to those that run the task, as
     `current_scheduler()` does, and its shutdown (so the end of `with`) waits for what was submitted
@@ -99,11 +100,21 @@ class Scheduler(Submitter, concurrent.futures.Executor):
                 trace=None if trace is None else bool(trace),
             )
         self._use(opened)
-        self._finalizer = weakref.finalize(self, opened.shutdown, cancel=False)
+        self._at_exit = weakref.finalize(self, _end, weakref.ref(self))
+        self._open = True
+
+    _open = False
+    """Whether it has an engine of its own, and that was not shut down."""
 
     def _use(self, engine: Engine) -> None:
         self._desk = Desk(engine)
-        _schedulers[engine] = self
+        _schedulers[id(engine)] = self
+
+    def __del__(self) -> None:
+        # No weakref.finalize, which would hold the engine; and that may lead back here, by what it
+        # knows of the functions that were submitted, whose globals a scheduler may be one of.
+        if self._open:
+            self._shutdown(cancel_futures=False)
 
     @property
     def _engine(self) -> Engine:
@@ -236,7 +247,8 @@ class Scheduler(Submitter, concurrent.futures.Executor):
 
     def _shutdown(self, cancel_futures: bool) -> Future[None]:
         self._desk.closed = True
-        self._finalizer.detach()
+        self._open = False
+        self._at_exit.detach()
         return self._engine.shutdown(cancel=cancel_futures)
 
     def __enter__(self) -> Self:
@@ -298,7 +310,14 @@ class CurrentScheduler(Scheduler):
         self.shutdown()
 
 
-_schedulers: weakref.WeakValueDictionary[Engine, Scheduler] = weakref.WeakValueDictionary()
+def _end(scheduler: weakref.ref[Scheduler]) -> None:
+    """Shut it down at the program's end, if it is still there."""
+    if (found := scheduler()) is not None:
+        found._shutdown(cancel_futures=False)
+
+
+# By the identity of their engines, which are there as long as they are.
+_schedulers: weakref.WeakValueDictionary[int, Scheduler] = weakref.WeakValueDictionary()
 
 _face: CurrentScheduler | None = None
 """What `current_scheduler` gives in a pool worker. It keeps what tasks have registered with it."""
@@ -320,7 +339,7 @@ def current_scheduler() -> Scheduler:
     global _face
     engine = current.engine.get()
     if engine is not None:
-        scheduler = _schedulers.get(engine)
+        scheduler = _schedulers.get(id(engine))
         if scheduler is not None:
             return scheduler
     elif current.attached is not None:

@@ -68,19 +68,11 @@ def _evaluated(script: Traversable) -> Any:
 def _embed(embedded: Any, web: Traversable) -> None:
     import js
     import pyodide_js
-    from pyodide.ffi import create_proxy, to_js
+    from pyodide.ffi import to_js
 
     contents = {
         "worker": (web / "worker.js").read_text("utf-8"),
         "core": to_js((files("penny") / "wasm_core" / "core.wasm").read_bytes()),
         "python": to_js(python_packages()),
     }
-    of_js = to_js(contents, dict_converter=js.Object.fromEntries)
-    embedded.embed(pyodide_js, of_js, create_proxy(_print))
-
-
-def _print(stream: str, text: str) -> None:
-    """Print where this Python prints now, which in a notebook is the cell that runs."""
-    out = sys.stdout if stream == "stdout" else sys.stderr
-    out.write(text)
-    out.flush()
+    embedded.embed(pyodide_js, to_js(contents, dict_converter=js.Object.fromEntries))

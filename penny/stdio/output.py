@@ -13,7 +13,7 @@ import sys
 from functools import cached_property
 from typing import Any
 
-__all__ = ["Stream", "flush", "install", "stderr", "stdout"]
+__all__ = ["Stream", "flush", "install", "show", "stderr", "stdout"]
 
 HELD_BYTES = 1 << 13
 """A line that is longer goes on in pieces."""
@@ -110,6 +110,19 @@ def install() -> None:
         )
         setattr(sys, name, text)
         setattr(sys, f"__{name}__", text)
+
+
+def show(stream: str, text: str) -> None:
+    """Print, for a worker, where this Python prints now: in a notebook, in the cell that runs.
+
+    Args:
+        stream: "stdout" or "stderr".
+        text: Some lines, or part of one.
+    """
+    to = sys.stdout if stream == "stdout" else sys.stderr
+    if to is not None:
+        to.write(text)
+        to.flush()
 
 
 def flush() -> None:

@@ -87,22 +87,49 @@ async def test_schedulers_work_side_by_side(selenium_penny):
             assert s.stats()["workers"][0]["run"] == 20
 
 
-@pytest.mark.parametrize(
-    "end", ["await s.aclose()", "s.shutdown()", "s.shutdown(wait=False)", "del s; gc.collect()"]
-)
-def test_workers_are_gone_after_the_end(selenium_penny, end):
+ENDS = {
+    "aclose": ("", "await s.aclose()"),
+    "shutdown": ("", "s.shutdown()"),
+    "no waiting": ("", "s.shutdown(wait=False)"),
+    "dropped": ("", "del s; gc.collect()"),
+    "dropped, in a cycle": ("s.__dict__['itself'] = s", "del s; gc.collect()"),
+    "dropped, with a task that runs": (
+        """
+            def late():
+                time.sleep(0.3)
+                return penny.current_worker()
+
+            told = []
+            s.submit(late).add_done_callback(lambda future: told.append(future.result()))
+        """,
+        """
+            del s
+            gc.collect()
+            while not told:
+                await asyncio.sleep(0)
+            assert told[0] in (0, 1)
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("begin", "end"), ENDS.values(), ids=ENDS)
+def test_workers_are_gone_after_the_end(selenium_penny, begin, end):
     # Each worker holds a Web Lock while it lives: who gets that lock knows that it is gone.
     workers = selenium_penny.run_js(
         """
         const held = async () => (await navigator.locks.query()).held.map(({name}) => name);
         const others = new Set(await held());
         await pyodide.runPythonAsync(`
-            import gc
+            import asyncio, gc, time
             import penny
 
             s = penny.Scheduler(workers=2)
             await s.submit(abs, -1)
         `);
+        """
+        f"await pyodide.runPythonAsync({begin!r});"
+        """
         const mine = (await held()).filter(name => !others.has(name));
         """
         f"await pyodide.runPythonAsync({end!r});"
@@ -114,7 +141,7 @@ def test_workers_are_gone_after_the_end(selenium_penny, end):
     assert workers >= 1  # the second one may be still starting
 
 
-def test_print_in_a_task_appears_once_in_whole_lines_with_its_worker(selenium_penny):
+def test_print_in_a_task_appears_once_in_whole_lines_where_the_page_s_python_prints(selenium_penny):
     selenium_penny.clean_logs()
     selenium_penny.run_js("""
         self.printed = [];
@@ -123,6 +150,7 @@ def test_print_in_a_task_appears_once_in_whole_lines_with_its_worker(selenium_pe
     """)
     try:
         selenium_penny.run_async("""
+            import contextlib, io
             import penny
 
             def talk(n):
@@ -132,12 +160,16 @@ def test_print_in_a_task_appears_once_in_whole_lines_with_its_worker(selenium_pe
 
             async with penny.Scheduler(workers=2) as s:
                 spoke = [await s.submit(talk, n) for n in range(4)]
+            with contextlib.redirect_stdout(io.StringIO()) as redirected:
+                async with penny.Scheduler(workers=1) as s:
+                    await s.submit(print, "redirected")
         """)
         printed = selenium_penny.run_js("return self.printed;")
         spoke = selenium_penny.run("spoke")
+        assert selenium_penny.run("redirected.getvalue()") == "redirected\n"
     finally:
         selenium_penny.run_js("console.log = self.consoleLog;")
     expected = []
     for n, worker in enumerate(spoke):
-        expected += [f"[worker {worker}] task {n} speaks", f"[worker {worker}] of {worker}"]
+        expected += [f"task {n} speaks", f"of {worker}"]
     assert sorted(printed) == sorted(expected)

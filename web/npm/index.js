@@ -48,7 +48,7 @@ export async function scheduler({indexURL, ...options} = {}) {
  * lock file.
  * @param {PyodideAPI} pyodide
  * @param {SchedulerOptions} [options] for the schedulers that Python opens: default number of workers and of trace,
- *     files, output
+ *     files; output, default: where the Pyodide prints (its sys.stdout as it is then)
  * @returns {Promise<void>}
  * @throws {Error} IsolationError: the page is not cross-origin isolated
  */

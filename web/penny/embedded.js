@@ -1,6 +1,6 @@
 // Penny's entry where no page of its own is: a Pyodide that is already there, a bundler's app. Its files are handed in.
 import {EmbeddedSite} from './boot/embedded_site.js';
-import {onDeath, originOf} from './boot/pyodide.js';
+import {originOf} from './boot/pyodide.js';
 import {Page} from './hosts/browser.js';
 import {Starter} from './pool/starter.js';
 import {installOnPage} from './ports/on_page.js';
@@ -45,15 +45,8 @@ export function embedded({worker, core, python}) {
  * Makes `import penny` work in a Pyodide into which Penny was installed as a package. At once: nothing is awaited.
  * @param {Pyodide} pyodide
  * @param {Files} files
- * @param {(stream: string, text: string) => void} print what tasks print
  */
-export function embed(pyodide, files, print) {
+export function embed(pyodide, files) {
   const {module, startingLike} = embedded(files);
-  let dead = false;
-  onDeath(pyodide, {ends: () => (dead = true)});
-  installOnPage(startingLike(pyodide), pyodide, module, {
-    output(stream, text) {
-      if (text && !dead) print(stream, text);
-    },
-  });
+  installOnPage(startingLike(pyodide), pyodide, module, {});
 }

@@ -20,7 +20,7 @@ export const scheduler = options => runtime.scheduler(starter, options);
  * Makes `import penny` work in a Pyodide of the page's own.
  * @param {import('./boot/pyodide.js').Pyodide} pyodide
  * @param {SchedulerOptions} [options] for the schedulers that Python opens: default number of workers and of trace,
- *     files, output
+ *     files; output, default: where the Pyodide prints (its sys.stdout as it is then)
  * @throws {import('./boot/versions.js').PythonVersionError} its Python is not that of the workers
  */
 export async function install(pyodide, options = {}) {

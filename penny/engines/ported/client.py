@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import json
 import operator
+import weakref
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ from penny.bridge.numbers import Flag
 from penny.bridge.ports import ClientPort
 from penny.by_value.names import set_names
 from penny.engines.ported.delivery import Delivery, Waiting, looked_at
-from penny.engines.ported.live import LiveEngines, live_engines
+from penny.engines.ported.live import LiveEngines, kept, live_engines
 from penny.errors import BrokenPool, PickleError
 from penny.event_loops import blocking, conditions, executors
 from penny.functions.calls import is_coroutine_call, split_call
@@ -58,6 +59,16 @@ class _Bundle:
 
     def __del__(self) -> None:
         self._release(self.place)
+
+
+def _deliver_to(engine: weakref.ref[PortClient]) -> Callable[[], None]:
+    """What JavaScript calls when there are completions: it may not keep the engine."""
+
+    def deliver() -> None:
+        if (found := engine()) is not None:
+            found._on_completions()
+
+    return deliver
 
 
 class PortClient(Delivery):
@@ -101,8 +112,7 @@ class PortClient(Delivery):
         self._stopped: Future[None] | None = None
         self._closing = False
         self._closed = False
-        # JavaScript keeps this engine alive by it: destroyed when the pool has closed.
-        self._callback = javascript.proxy(self._on_completions)
+        self._callback = javascript.proxy(_deliver_to(weakref.ref(self)))
         port.on_completions(self._callback)
         executors.install()
 
@@ -148,6 +158,7 @@ class PortClient(Delivery):
         if self._originals is not None and self._originals.used:
             future.needs = self._originals.take_used()  # until the task is done
         self._pending[ticket] = future, record, options
+        self._keep()
         try:
             fits = self._outbox.send(self._submit, data, *call)
         except Exception:
@@ -274,6 +285,7 @@ class PortClient(Delivery):
         """Close the pool once nothing is pending."""
         if self._stopped is None:
             self._stopped = Future(self)
+        self._keep()
         try:
             if cancel:
                 self._cancel_all()
@@ -294,7 +306,18 @@ class PortClient(Delivery):
             finally:
                 del failure  # no cycle
 
+    # Nobody comes in between the condition and what is done about it: no function of Python's is
+    # entered, and no call has returned.
+    def _keep(self) -> None:
+        if self._pending or (self._stopped is not None and not self._closed):
+            kept.add(self)
+
+    def _let_go(self) -> None:
+        if not self._pending and (self._stopped is None or self._closed):
+            kept.discard(self)
+
     def _close_when_idle(self) -> None:
+        self._let_go()
         if self._stopped is not None and not self._pending and not self._closing:
             self._closing = True
             outer = blocking.put_aside()  # it is JavaScript's loop that hears of it
@@ -309,6 +332,7 @@ class PortClient(Delivery):
         if not self._closing or self._closed or not self._port.closed():
             return False
         self._closed = True
+        self._let_go()
         self._port.off_completions()
         self._callback.destroy()
         memories.retire(self.memory)

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Awaitable
 from typing import Protocol
 
-__all__ = ["LiveEngines", "live_engines"]
+__all__ = ["LiveEngines", "kept", "live_engines"]
 
 
 class Live(Protocol):
@@ -28,6 +28,11 @@ class Live(Protocol):
 
 live_engines: weakref.WeakSet[Live] = weakref.WeakSet()
 """Engines that have not been collected: a program's end waits for their tasks."""
+
+
+kept: set[Live] = set()
+"""Engines with something pending: until it is done, nobody else need hold them. All others live by
+their schedulers and futures alone; JavaScript keeps none."""
 
 
 class LiveEngines:

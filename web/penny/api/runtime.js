@@ -29,7 +29,7 @@ export async function scheduler(starter, options = {}) {
  * @param {Starter} starter
  * @param {import('../boot/pyodide.js').Pyodide} pyodide
  * @param {SchedulerOptions} [options] for the schedulers that Python opens: default number of workers and of trace,
- *     files, output
+ *     files; output, default: where the Pyodide prints (its sys.stdout as it is then)
  */
 export async function install(starter, pyodide, options = {}) {
   checkWorkers(options.workers);

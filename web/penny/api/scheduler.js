@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The Scheduler for JavaScript: submit Python functions by name, await their results.
 import {CorruptionError} from '../core/corruption.js';
 import {Flag, Outcome} from '../core/layout.js';
@@ -19,11 +20,17 @@ import {SharedArray} from './shared_array.js';
  * @typedef {{resolve: (value: any) => void, reject: (error: Error) => void}} Settle
  */
 
+/**
+ * Where the engine has no such symbol yet, what compilers of `await using` take instead.
+ * @type {typeof Symbol.asyncDispose}
+ */
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
+
 /** Marks keyword arguments; penny.js makes them, which loads no module. */
 const KEYWORDS = Symbol.for('penny.keywords');
 
 /**
- * Runs Python functions on a pool of workers.
+ * Runs Python functions on a pool of workers, until shutdown(); or until it is garbage, if nothing is pending.
  *
  * Events: `progress` {done, pending}, at most one a turn of the event loop; `worker` {worker, state,
  * error}, state is starting, ready, lost or stopped; `output` {stream, text, worker}.
@@ -48,12 +55,7 @@ export class Scheduler extends EventTarget {
     this.client = client;
     this.pool = pool;
     client.oncompletions = () => this.#collect();
-    for (const type of ['worker', 'output'])
-      pool.addEventListener(type, event =>
-        this.dispatchEvent(
-          new CustomEvent(type, {detail: /** @type {CustomEvent} */ (event).detail}),
-        ),
-      );
+    passOn(pool, new WeakRef(this));
   }
 
   /** Number of workers. */
@@ -269,6 +271,11 @@ export class Scheduler extends EventTarget {
     return this.#closed;
   }
 
+  /** `await using s = await scheduler()`: shutdown() at the end of the block. */
+  async [asyncDispose]() {
+    await this.shutdown();
+  }
+
   async #close() {
     const idle = new Promise(resolve => (this.#idle = () => resolve(undefined)));
     if (this.client.pending) await idle;
@@ -276,6 +283,20 @@ export class Scheduler extends EventTarget {
     this.client.close();
     for (const {reject} of this.client.tickets()) reject(new Error('the scheduler was shut down'));
   }
+}
+
+/**
+ * Passes on what becomes of the workers, and what they print. The pool is kept by its workers: so it may not keep the
+ * scheduler, which is why this is a function of its own: closures of one function keep what any of them uses.
+ * @param {Pool} pool
+ * @param {WeakRef<Scheduler>} scheduler
+ */
+function passOn(pool, scheduler) {
+  for (const type of ['worker', 'output'])
+    pool.addEventListener(type, event => {
+      const {detail} = /** @type {CustomEvent} */ (event);
+      scheduler.deref()?.dispatchEvent(new CustomEvent(type, {detail}));
+    });
 }
 
 /**

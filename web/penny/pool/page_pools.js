@@ -16,6 +16,12 @@ import {Pool} from './pool.js';
  *   trace: record what workers do, for trace(); output: what tasks print, default: the console
  */
 
+/**
+ * Pools whose client was dropped without being closed: nobody can submit to them any more, and nothing is pending, since
+ * a client that has something pending is kept (tasks/listening.js).
+ */
+const dropped = new FinalizationRegistry((/** @type {Pool} */ pool) => pool.close());
+
 export const hasWaitAsync = 'waitAsync' in Atomics;
 
 /**
@@ -51,15 +57,18 @@ export function openPagePool(starter, module, options, script, traced) {
   const core = new Core(module, memory, KEEPER);
   core.initialise(workers, limit, {trace});
   const client = new Client(core, PAGE, {waitAsync: hasWaitAsync});
+  // Its workers keep the pool; so it may not keep whoever uses it.
+  const listener = new WeakRef(client);
   const pool = new Pool(starter, core, workers, {
     extras: {packages, files, script},
     output,
     check,
     python,
-    announce: hasWaitAsync ? undefined : () => client.announce(),
+    announce: hasWaitAsync ? undefined : () => listener.deref()?.announce(),
     traced,
   });
   client.onwatch = () => pool.watch();
   client.oncoroutine = () => pool.startAsync();
+  dropped.register(client, pool);
   return {client, pool};
 }

@@ -12,20 +12,41 @@ import {installBridge} from './bridge.js';
  * @typedef {import('../pool/pool.js').Pool} Pool
  */
 
+/** `show` of penny.stdio.output in each. @type {WeakMap<Pyodide, (stream: string, text: string) => void>} */
+const shows = new WeakMap();
+
+/**
+ * An output to where a Pyodide prints: what its sys.stdout and sys.stderr are then, in a notebook the cell that runs. A
+ * pool, which its workers keep, does not keep the Pyodide by it.
+ * @param {WeakRef<Pyodide>} reference
+ * @param {{dead: boolean}} state
+ * @returns {import('../stdio/output.js').Output}
+ */
+const whereItPrints = (reference, state) => (stream, text) => {
+  const pyodide = reference.deref();
+  if (!text || !pyodide || state.dead) return;
+  const show = shows.get(pyodide) ?? pyodide.pyimport('penny.stdio.output').show;
+  shows.set(pyodide, show);
+  show(stream, text);
+};
+
 /**
  * Makes `import penny` work in the page's Pyodide, in which its files lie already.
  * @param {import('../pool/starter.js').Starter} starter
  * @param {Pyodide} pyodide
  * @param {WebAssembly.Module | null} module the core; null: there is no shared memory
- * @param {SchedulerOptions} options
+ * @param {SchedulerOptions} options output: default: where the Pyodide prints
  * @param {Program} [script]
  * @param {(recording: import('../trace/rings.js').Recording) => void} [traced] as in openPagePool
  */
 export function installOnPage(starter, pyodide, module, options, script, traced) {
   /** @type {Set<Pool | MessagePool>} */
   const pools = new Set();
+  const state = {dead: false};
+  const output = options.output ?? whereItPrints(new WeakRef(pyodide), state);
   onDeath(pyodide, {
     ends() {
+      state.dead = true;
       // Nobody can wait for them any more.
       for (const pool of pools) pool.close({now: true});
     },
@@ -36,7 +57,7 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
     defaultWorkers: options.workers ?? null,
     defaultTrace: options.trace ?? false,
     openPool: module && (opened => {
-      const own = {...poolOptions(starter.host, {...options, ...opened}), python: pythonOf(pyodide)};
+      const own = {...poolOptions(starter.host, {...options, ...opened, output}), python: pythonOf(pyodide)};
       const {workers} = own;
       const {client, pool} = openPagePool(starter, module, own, script, traced);
       pools.add(pool);
@@ -50,7 +71,7 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
       };
     }),
     openMessages(opened) {
-      const {workers, packages, files, output, check} = poolOptions(starter.host, {...options, ...opened});
+      const {workers, packages, files, check} = poolOptions(starter.host, {...options, ...opened});
       const extras = {packages, files, script};
       const pool = new MessagePool(starter, workers, {extras, output, check, python: pythonOf(pyodide)});
       pools.add(pool);

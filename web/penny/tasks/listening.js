@@ -26,8 +26,20 @@ const DOUBT_MAX = 64;
  * @typedef {{seen(): number, pending(): boolean, hasCompletions(): boolean, oncompletions(): void}} Collector
  */
 
+/**
+ * Those that listen. Nothing else need keep a client while something is pending; one for which nothing is pending is kept
+ * by its user alone.
+ * @type {Set<Listener>}
+ */
+const listeners = new Set();
+
+/** @param {WeakRef<Listener>} listener */
+const turnOf = listener => () => listener.deref()?.turn();
+
+/** Closes the channels of those that are garbage: a port that can be posted to is kept by its browser. */
+const collected = new FinalizationRegistry((/** @type {MessagePort} */ port) => port.close());
+
 export class Listener {
-  #listening = false;
   #closed = false;
   /** Since when it listens, ms. */
   #since = 0;
@@ -54,7 +66,8 @@ export class Listener {
     const client = (L.CLIENT_ADDRESS + number * L.CLIENT_BYTES) >> 2;
     this.#eventsWord = client + L.CLIENT_EVENTS_WORD;
     this.#completedWord = client + L.CLIENT_COMPLETED_WORD;
-    this.#later.port1.onmessage = () => this.#poll();
+    this.#later.port1.onmessage = turnOf(new WeakRef(this));
+    collected.register(this, this.#later.port1);
   }
   /** @type {number} */
   #eventsWord;
@@ -64,8 +77,13 @@ export class Listener {
   /** Nothing is heard any more, and nothing keeps it alive. */
   close() {
     this.#closed = true;
+    listeners.delete(this);
     this.#later.port1.close();
     this.core.exports.client_wake(this.number); // ends a waitAsync outstanding
+  }
+
+  get #listening() {
+    return listeners.has(this);
   }
 
   /** The event counter. */
@@ -76,7 +94,7 @@ export class Listener {
   /** Calls oncompletions once, in a later turn, when there is something to collect. */
   listen() {
     if (this.#listening || this.#closed) return;
-    this.#listening = true;
+    listeners.add(this);
     this.#since = clock();
     if (this.#looks) this.look();
     else this.#arm();
@@ -88,7 +106,7 @@ export class Listener {
   }
 
   /** A turn of the event loop later: look; and look again for a while before arming. */
-  #poll() {
+  turn() {
     if (!this.#listening) return;
     if (this.#hasCompletions()) {
       this.#doubt = Math.max(1, this.#doubt / 2);
@@ -140,7 +158,7 @@ export class Listener {
   /** Completions have arrived, or may have. */
   announce() {
     if (!this.#listening || this.#closed) return;
-    this.#listening = false;
+    listeners.delete(this);
     try {
       this.collector.oncompletions();
     } finally {

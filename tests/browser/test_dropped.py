@@ -1,0 +1,72 @@
+"""Schedulers that nobody has shut down leave no worker behind, once they are garbage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.pages import Page
+from support.processes import live_workers, wait_until
+
+# Each in a function of its own: what a frame has held may stay on the stack.
+DROPS = {
+    "idle": """
+        const s = await Penny.scheduler({workers: 1});
+        s.addEventListener('worker', ({detail}) => told.push(`${detail.state} ${s.workers}`));
+        return await s.submit('penny.current_worker');
+    """,
+    "before its workers are up": """
+        await Penny.scheduler({workers: 1});
+        return 0;
+    """,
+    "while it computes": """
+        const s = await Penny.scheduler({workers: 1});
+        s.define('late', `def late():
+          import time, penny
+          time.sleep(0.5)
+          return penny.current_worker()`);
+        s.submit('late').then(worker => told.push(worker));
+        for (let n = 0; n < 3; n++) gc();
+        return 0;
+    """,
+}
+
+
+def wait_for_collection(page: Page) -> None:
+    def gone() -> bool:
+        page.js("gc()")
+        return not live_workers(page)
+
+    wait_until(page, gone, "workers are left")
+
+
+@pytest.mark.parametrize("drop", DROPS)
+def test_dropped_from_javascript(shared_page: Page, drop: str) -> None:
+    page = shared_page
+    wait_for_collection(page)
+    page.js("globalThis.told = []")
+    worker = page.js(f"const drop = async () => {{ {DROPS[drop]} }}; return await drop();")
+    assert worker == 0
+    wait_for_collection(page)
+    told = page.js("return told")
+    assert drop != "idle" or told[:2] == ["starting 1", "ready 1"]
+    assert drop != "while it computes" or told == [0]
+
+
+@pytest.mark.scene("""
+    const told = [];
+    {
+      await using s = await Penny.scheduler({workers: 1});
+      s.addEventListener('worker', ({detail}) => told.push(detail.state));
+      s.submit('penny.current_worker').then(worker => told.push(worker));
+    }
+    const other = await Penny.scheduler({workers: 1});
+    const here = other.submit('penny.current_worker');
+    await other[Symbol.asyncDispose]();
+    const error = await other.submit('len', 'x').catch(error => error.message);
+    return [told, await here, error];
+""")
+def test_await_using(outcome: Any) -> None:
+    told, here, error = outcome
+    assert told == ["starting", "ready", 0, "stopped"] and here == 0
+    assert "shut down" in error

@@ -55,6 +55,8 @@ def open_client(
     workers: int | None,
     memory: int | None,
     packages: Sequence[str],
+    installed: Sequence[str],
+    left_out: Sequence[str],
     check: bool,
     trace: bool | None,
     inbox: bytearray,
@@ -64,7 +66,17 @@ def open_client(
     bridge = _bridge()
     if workers is not None and workers > bridge.workers_max:
         raise ValueError(f"workers must be at most {bridge.workers_max}")
-    port: ClientPort = bridge.open(workers, memory, list(packages), check, trace, inbox, outbox)
+    port: ClientPort = bridge.open(
+        workers,
+        memory,
+        list(packages),
+        list(installed),
+        list(left_out),
+        check,
+        trace,
+        inbox,
+        outbox,
+    )
     return port
 
 

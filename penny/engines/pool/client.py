@@ -33,7 +33,7 @@ from penny.jobs import job as jobs
 from penny.kernels import modules
 from penny.memory import memories
 from penny.memory.block import Memory
-from penny.mirror import mirror, returning, surroundings
+from penny.mirror import installed, mirror, returning, surroundings
 from penny.mirror.originals import Originals
 from penny.options import Options
 from penny.wire.outbox import Outbox
@@ -105,16 +105,25 @@ class SharedEngine(Delivery):
         cls,
         *,
         workers: int | None,
-        packages: Sequence[str],
+        packages: Sequence[str] | None,
         memory: int | None,
         check: bool,
         trace: bool | None = None,
     ) -> Self:
         """The engine of a new pool, whose workers come up by and by."""
         role = javascript.role()
+        files = [] if packages is None else installed.files()
         engine = cls(
             lambda inbox, outbox: javascript.open_client(
-                workers, memory, packages, check, trace, inbox, outbox
+                workers,
+                memory,
+                packages or (),
+                files,
+                installed.left_out() if files else (),
+                check,
+                trace,
+                inbox,
+                outbox,
             ),
             Waiting.SUSPENDED if role == "page" else Waiting.ASLEEP,
         )

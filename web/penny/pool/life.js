@@ -73,10 +73,12 @@ export class Life {
     const {starter, number} = this;
     const role = number === ASYNC_WORKER ? 'coroutines' : 'pool';
     tell(this.#thread, {type: 'prepare', role, indexURL: await starter.site.indexURL()});
-    const parts = await starter.parts();
+    const {installed} = settings.extras;
+    const [parts, libraries] = await Promise.all([starter.parts(), installed && starter.libraries(installed)]);
+    const extras = {...settings.extras, libraries};
     if (this.#isOver) return;
     const {life} = this.#thread;
-    tell(this.#thread, {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings});
+    tell(this.#thread, {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings, extras});
   }
 
   get #isOver() {

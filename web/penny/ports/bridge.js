@@ -1,5 +1,6 @@
 // The seam to Python on a page or in a host worker: the module `_penny_bridge`, which penny/bridge/javascript.py
 // alone imports.
+import {readInstalled} from '../boot/installed.js';
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from '../pool/limits.js';
 import {ClientPort} from './client_port.js';
 
@@ -18,16 +19,19 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
      * @param {number | undefined} workers
      * @param {number | undefined} memory bytes
      * @param {any} packages list of str
+     * @param {any} installed list of str: files that workers shall have
+     * @param {any} leftOut list of str: packages whose files are not among them
      * @param {boolean} check
      * @param {boolean | undefined} trace
      * @param {any} inbox bytearray
      * @param {any} outbox bytearray
      */
-    open(workers, memory, packages, check, trace, inbox, outbox) {
+    open(workers, memory, packages, installed, leftOut, check, trace, inbox, outbox) {
       const pool = openPool({
         workers: workersOrDefault(workers ?? defaultWorkers, processors),
         memory: memoryOrDefault(memory),
         packages: packages.toJs(),
+        installed: readInstalled(pyodide, installed.toJs(), leftOut.toJs()),
         check,
         trace: trace ?? defaultTrace,
       });

@@ -35,7 +35,8 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
     defaultWorkers: options.workers ?? null,
     defaultTrace: options.trace ?? false,
     openPool(opened) {
-      const own = {...poolOptions(starter.host, {...options, ...opened}), python: pythonOf(pyodide)};
+      const {installed} = opened;
+      const own = {...poolOptions(starter.host, {...options, ...opened}), installed, python: pythonOf(pyodide)};
       const {workers} = own;
       const {client, pool} = openPagePool(starter, module, own, script, traced);
       pools.add(pool);

@@ -8,8 +8,9 @@ JavaScript object. What the objects are that JavaScript gives is in `penny.bridg
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from penny.bridge.ports import ClientPort, WorkerPort
@@ -18,6 +19,8 @@ from penny.where import IN_BROWSER
 __all__ = [
     "KernelCaller",
     "can_run_sync",
+    "contents",
+    "files_in",
     "is_global",
     "is_page",
     "nap",
@@ -55,7 +58,7 @@ def open_client(
     workers: int | None,
     memory: int | None,
     packages: Sequence[str],
-    installed: Sequence[str],
+    installed: Iterable[str],
     left_out: Sequence[str],
     check: bool,
     trace: bool | None,
@@ -70,14 +73,29 @@ def open_client(
         workers,
         memory,
         list(packages),
-        list(installed),
-        list(left_out),
+        json.dumps(list(installed)),
+        json.dumps(left_out),
         check,
         trace,
         inbox,
         outbox,
     )
     return port
+
+
+def files_in(folders: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The files in these folders and below: size in bytes, and when changed in ms since 1970.
+
+    To ask Python costs a tenth of a millisecond for each.
+    """
+    found = json.loads(_bridge().files_in(json.dumps(folders)))
+    return {path: (size, changed) for path, size, changed in found}
+
+
+def contents(paths: Sequence[str]) -> bytes:
+    """What is in these files, one after the other."""
+    found: bytes = _bridge().contents(json.dumps(paths)).to_bytes()
+    return found
 
 
 def proxy(callback: Callable[..., Any]) -> Any:

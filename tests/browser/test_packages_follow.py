@@ -20,6 +20,7 @@ PYDANTIC = (
     "typing_inspection",
 )
 UPPER = make_wheel("upper", "def upper(text): return text.upper()\n")
+LOWER = make_wheel("lower", "def lower(text): return text.lower()\n")
 
 PROGRAM = """
 import json, sys
@@ -76,6 +77,57 @@ with penny.Scheduler(1, packages=None) as s:
 print(json.dumps(told))
 """
 
+LATER = """
+import json, sys, zipfile
+import js, penny, pyodide_js
+
+def both(s, task):
+    \"""What it says in each worker.\"""
+    flags = penny.SharedArray((2,), "int32")
+    return sorted(f.result() for f in [s.submit(meet, flags, i, task) for i in range(2)])
+
+def meet(flags, mine, task):
+    flags[mine] = 1
+    while not (flags[0] and flags[1]):  # so the two run at a time
+        penny.cancelled()
+    return [penny.current_worker(), *task()]
+
+def first():
+    sys.never_restarted = True
+    try:
+        import upper
+    except ModuleNotFoundError as error:
+        return error.name,
+
+def again():
+    import pydantic_core, upper
+    return sys.never_restarted, upper.upper("you"), pydantic_core.to_json([1]).decode()
+
+told = {}
+origin = str(js.location.origin)
+
+async def install(*paths):
+    urls = [f"{origin}/{path}" for path in paths]
+    await pyodide_js.loadPackage(urls, messageCallback=lambda _: None)
+
+with penny.Scheduler(2) as s:
+    told["before"] = both(s, first)
+    await install(*WHEELS, UPPER)
+    import upper
+    told["function"] = s.submit(upper.upper, "me").result()
+    told["after"] = both(s, again)
+
+    await install(LOWER)
+    import lower
+    told["lower"] = s.submit(lower.lower, "ME").result()
+    with open(lower.__file__, "a") as file:
+        file.write("# another version")
+    import importlib
+    importlib.invalidate_caches()
+    told["replaced"] = str(s.submit(lower.lower, "ME").exception())
+print(json.dumps(told))
+"""
+
 
 @pytest.fixture(scope="module")
 def told(driver: Chrome, server: Server) -> Iterator[tuple[dict, list[str]]]:
@@ -87,6 +139,23 @@ def told(driver: Chrome, server: Server) -> Iterator[tuple[dict, list[str]]]:
     run: Run = page.run(f"WHEELS = {wheels!r}\n{PROGRAM}")
     yield json.loads(run.ok()), server.requests.copy()
     page.close()
+
+
+def test_installed_later(driver: Chrome, server: Server) -> None:
+    """Workers that run get it before the next task, whatever that is; and are not restarted."""
+    wheels = serve_downloaded(server, "pydantic_core", "typing_extensions")
+    server.write(*UPPER)
+    server.write(*LOWER)
+    page = Page(driver, server).open()
+    run = page.run(f"WHEELS = {wheels!r}; UPPER = {UPPER[0]!r}; LOWER = {LOWER[0]!r}\n{LATER}")
+    told = json.loads(run.ok())
+    page.close()
+    assert told["before"] == [[0, "upper"], [1, "upper"]]
+    assert told["function"] == "ME"
+    assert told["after"] == [[0, True, "YOU", "[1]"], [1, True, "YOU", "[1]"]]
+    assert told["lower"] == "me"
+    assert "open a new Scheduler" in told["replaced"]
+    assert "lower.py" in told["replaced"]
 
 
 def test_all_workers_have_it(told: tuple[dict, list[str]]) -> None:

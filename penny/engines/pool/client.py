@@ -68,7 +68,10 @@ class SharedEngine(Delivery):
     patience: float | None = None
 
     def __init__(
-        self, open_port: Callable[[bytearray, bytearray], ClientPort], waiting: Waiting
+        self,
+        open_port: Callable[[bytearray, bytearray], ClientPort],
+        waiting: Waiting,
+        later: installed.Later | None = None,
     ) -> None:
         """Use `opened` or `attached` instead."""
         inbox = bytearray(INBOX_BYTES)
@@ -81,7 +84,7 @@ class SharedEngine(Delivery):
         self._submit = port.submit
         # A worker's modules stand for the submitter's: what they have is told on, not sent anew.
         self._originals = (
-            None if mirror.here is not None else Originals(self._store_bundle, surroundings)
+            None if mirror.here is not None else Originals(self._store_bundle, surroundings, later)
         )
         self._names = self._originals if mirror.here is None else returning.Jobs(mirror.here)
         self._records = FunctionRecords(
@@ -112,7 +115,7 @@ class SharedEngine(Delivery):
     ) -> Self:
         """The engine of a new pool, whose workers come up by and by."""
         role = javascript.role()
-        files = [] if packages is None else installed.files()
+        files = {} if packages is None else installed.files()
         engine = cls(
             lambda inbox, outbox: javascript.open_client(
                 workers,
@@ -126,6 +129,7 @@ class SharedEngine(Delivery):
                 outbox,
             ),
             Waiting.SUSPENDED if role == "page" else Waiting.ASLEEP,
+            None if packages is None else installed.Later(files),
         )
         live_engines.add(engine)
         conditions.install(LiveEngines())

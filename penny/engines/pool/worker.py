@@ -33,7 +33,7 @@ from penny.jobs.outcomes import without_frame
 from penny.jobs.running import finish
 from penny.kernels import modules
 from penny.memory import memories
-from penny.mirror import headers, mirror, returning, settings, surroundings
+from penny.mirror import headers, installed, mirror, returning, settings, surroundings
 from penny.stdio import output
 from penny.stdio.output import stderr, stdout
 from penny.wire.exceptions import dumps_exception, pack_exception
@@ -90,6 +90,7 @@ class Worker:
         self._mirror.on_change = self._functions.set_aside
         self._mirror.apply_surroundings = surroundings.apply
         self._mirror.apply_settings = settings.apply
+        self._mirror.apply_installed = installed.apply
         set_names(returning.Results(self._mirror))
 
     def run(self) -> None:

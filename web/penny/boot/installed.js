@@ -18,6 +18,40 @@
 const last = new WeakMap();
 
 /**
+ * The files in some folders and below, those alone that lie in the file system's own memory: path, size, mtime.
+ * @param {Pyodide} pyodide
+ * @param {string[]} folders
+ */
+export function filesIn({FS}, folders) {
+  /** @type {[string, number, number][]} */
+  const found = [];
+  const walk = (/** @type {string} */ path, /** @type {any} */ node) => {
+    if (FS.isDir(node.mode)) {
+      if (node.mounted) return; // another file system's
+      for (const [name, child] of Object.entries(node.contents)) walk(`${path}/${name}`, child);
+    } else if (FS.isFile(node.mode)) found.push([path, node.usedBytes, Math.floor(Number(node.mtime))]);
+  };
+  for (const folder of folders) if (FS.analyzePath(folder).exists) walk(folder, FS.lookupPath(folder).node);
+  return found;
+}
+
+/**
+ * What is in some files, one after the other.
+ * @param {Pyodide} pyodide
+ * @param {string[]} paths
+ */
+export function contentsOf({FS}, paths) {
+  const contents = paths.map(path => FS.readFile(path));
+  const bytes = new Uint8Array(contents.reduce((size, each) => size + each.length, 0));
+  let at = 0;
+  for (const each of contents) {
+    bytes.set(each, at);
+    at += each.length;
+  }
+  return bytes;
+}
+
+/**
  * Reads what is installed in a Pyodide.
  * @param {Pyodide} pyodide
  * @param {string[]} paths of the files
@@ -31,7 +65,7 @@ export function readInstalled(pyodide, paths, leftOut) {
   /** @type {File[]} */
   const files = paths.map(path => {
     const {size, mtime} = FS.stat(path);
-    const file = {path, at, size, mtime: Number(mtime)};
+    const file = {path, at, size, mtime: Math.floor(Number(mtime))};
     at += size;
     return file;
   });
@@ -98,7 +132,7 @@ export function install(pyodide, {files, bytes, loaded}, libraries) {
     node.mtime = mtime;
     node.mode &= ~0o222; // whoever wrote into it would write into everybody's
   }
-  for (const {path, module} of libraries) shareLibrary(_module, path, module);
+  for (const {path, module} of libraries) shareLibrary(pyodide, path, module, bytes.buffer);
   Object.assign(pyodide.loadedPackages, loaded);
   const importlib = pyodide.pyimport('importlib');
   importlib.invalidate_caches();
@@ -107,15 +141,17 @@ export function install(pyodide, {files, bytes, loaded}, libraries) {
 
 /**
  * Has dlopen(path) take the compiled module instead of the file. Emscripten looks for a library's exports here first.
- * @param {any} module Emscripten's
+ * @param {Pyodide} pyodide
  * @param {string} path
  * @param {WebAssembly.Module} compiled
+ * @param {ArrayBufferLike} buffer where the file lies that it is compiled from
  */
-function shareLibrary(module, path, compiled) {
+function shareLibrary({FS, _module: module}, path, compiled, buffer) {
   Object.defineProperty(module.preloadedWasm, path, {
     configurable: true,
     enumerable: true,
     get() {
+      if (FS.lookupPath(path).node.contents.buffer !== buffer) return undefined; // another one has been installed
       const exports = module.loadWebAssemblyModule(compiled, {global: false, nodelete: true}, path, {});
       Object.defineProperty(module.preloadedWasm, path, {value: exports});
       return exports;

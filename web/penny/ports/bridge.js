@@ -1,6 +1,6 @@
 // The seam to Python on a page or in a host worker: the module `_penny_bridge`, which penny/bridge/javascript.py
 // alone imports.
-import {readInstalled} from '../boot/installed.js';
+import {contentsOf, filesIn, readInstalled} from '../boot/installed.js';
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from '../pool/limits.js';
 import {ClientPort} from './client_port.js';
 
@@ -15,12 +15,16 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
   pyodide.registerJsModule('_penny_bridge', {
     role,
     workers_max: WORKERS_MAX,
+    /** @param {string} folders as JSON */
+    files_in: folders => JSON.stringify(filesIn(pyodide, JSON.parse(folders))),
+    /** @param {string} paths as JSON */
+    contents: paths => contentsOf(pyodide, JSON.parse(paths)),
     /**
      * @param {number | undefined} workers
      * @param {number | undefined} memory bytes
      * @param {any} packages list of str
-     * @param {any} installed list of str: files that workers shall have
-     * @param {any} leftOut list of str: packages whose files are not among them
+     * @param {string} installed paths of files that workers shall have, as JSON
+     * @param {string} leftOut names of packages whose files are not among them, as JSON
      * @param {boolean} check
      * @param {boolean | undefined} trace
      * @param {any} inbox bytearray
@@ -31,7 +35,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
         workers: workersOrDefault(workers ?? defaultWorkers, processors),
         memory: memoryOrDefault(memory),
         packages: packages.toJs(),
-        installed: readInstalled(pyodide, installed.toJs(), leftOut.toJs()),
+        installed: readInstalled(pyodide, JSON.parse(installed), JSON.parse(leftOut)),
         check,
         trace: trace ?? defaultTrace,
       });

@@ -8,7 +8,7 @@ SETUP := .venv/installed node_modules/.installed
 .DELETE_ON_ERROR:
 .PHONY: help setup build core snapshot run examples serve test test-core test-native test-python test-browser test-firefox \
 	stress stress-native stress-random stress-browser mutants soak \
-	lint models bench bundles wheel npm clean
+	lint models bench bundles wheel wheels npm clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -96,6 +96,16 @@ examples/kernels/%.wasm: examples/kernels/%.c penny/wasm_core/include/penny.h | 
 serve: build              ## the playground, for your own browser
 	.venv/bin/penny serve
 
+# What tests and benchmarks install in Pyodide, by pip's way for another platform.
+WHEELS := build/wheels/.downloaded
+
+wheels: $(WHEELS)         ## packages for Pyodide that tests and benchmarks use
+
+$(WHEELS): tests/wheels.txt | $(SETUP)
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --platform pyemscripten_2026_0_wasm32 \
+		--python-version 3.14 --implementation cp --dest $(@D) --requirement $<
+	@touch $@
+
 # ---- checks --------------------------------------------------------------------------------------
 
 test: build lint models test-core test-native test-python test-browser  ## everything that CI checks, but for Firefox
@@ -106,10 +116,10 @@ test-core: core           ## the core in Node's threads
 test-python: core bundles ## what runs on CPython
 	$(PYTHON) -m pytest -n 2 tests/python tests/conformance
 
-test-browser: build       ## everything else, in headless Chromium
+test-browser: build wheels ## everything else, in headless Chromium
 	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
 
-test-firefox: build       ## the same in headless Firefox: CI, too
+test-firefox: build wheels ## the same in headless Firefox: CI, too
 	PENNY_TEST_BROWSER=firefox $(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
 
 stress: stress-native mutants stress-random stress-browser  ## what takes long: not in CI

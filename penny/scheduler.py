@@ -8,7 +8,7 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import nullcontext
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar, overload
+from typing import Any, Literal, NoReturn, Self, TypeVar, overload
 
 from penny import results
 from penny.engines import current
@@ -44,7 +44,9 @@ class Scheduler(Submitter, concurrent.futures.Executor):
 
     Args:
         workers: Number of workers; None: as many as the machine has processors.
-        packages: Names of Pyodide packages, or URLs of wheels, to load into every worker.
+        packages: What tasks can import beside the standard library. `"same"`: what is installed
+            here, the very same files. A sequence of names of Pyodide packages, or of URLs of
+            wheels: these, too. None: nothing.
         memory: Limit of the memory that workers share, for arguments and results, in bytes; None:
             the engine's default.
         check: Send the arguments and results of all jobs through pickle, also of those that stay
@@ -69,7 +71,7 @@ class Scheduler(Submitter, concurrent.futures.Executor):
         self,
         workers: int | None = None,
         *,
-        packages: Sequence[str] = (),
+        packages: Sequence[str] | Literal["same"] | None = "same",
         memory: int | None = None,
         check: bool = False,
         trace: bool | None = None,
@@ -77,6 +79,8 @@ class Scheduler(Submitter, concurrent.futures.Executor):
     ) -> None:
         workers = _positive("workers", workers)
         memory = _positive("memory", memory)
+        if packages == "same":
+            packages = ()
         if isinstance(packages, str):
             raise TypeError("packages must be a sequence of names, not one name")
         outer = current.attached
@@ -94,7 +98,7 @@ class Scheduler(Submitter, concurrent.futures.Executor):
             opened = open_engine(
                 engine,
                 workers=workers,
-                packages=tuple(packages),
+                packages=None if packages is None else tuple(packages),
                 memory=memory,
                 check=bool(check),
                 trace=None if trace is None else bool(trace),

@@ -134,7 +134,7 @@ class EngineFactory(Protocol):
         self,
         *,
         workers: int | None,
-        packages: Sequence[str],
+        packages: Sequence[str] | None,
         memory: int | None,
         check: bool,
         trace: bool | None,
@@ -143,7 +143,8 @@ class EngineFactory(Protocol):
 
         Args:
             workers: Number of workers, at least 1; None: as many as the machine has processors.
-            packages: Names of packages, or URLs of wheels, to load into every worker.
+            packages: Names of packages, or URLs of wheels, to load into every worker, beside what
+                is installed where the engine is opened; None: not even that.
             memory: Limit of the shared memory in bytes; None: the engine's default.
             check: Send every job's arguments and result through pickle.
             trace: Record what the workers do; None: if the page, or the command, says so.

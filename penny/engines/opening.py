@@ -72,7 +72,7 @@ def open_engine(
     name: str | None = None,
     *,
     workers: int | None,
-    packages: Sequence[str],
+    packages: Sequence[str] | None,
     memory: int | None,
     check: bool,
     trace: bool | None = None,
@@ -82,7 +82,8 @@ def open_engine(
     Args:
         name: One of `engine_names`; None: the one for this platform.
         workers: Number of workers, at least 1; None: as many as the machine has processors.
-        packages: Names of Pyodide packages, or URLs of wheels, to load into every worker.
+        packages: Names of Pyodide packages, or URLs of wheels, to load into every worker, beside
+            what is installed here; None: not even that.
         memory: Limit of the shared memory in bytes; None: the engine's default.
         check: Send every job's arguments and result through pickle.
         trace: Record what the workers do; None: if the page, or the command, says so.

@@ -44,7 +44,7 @@ class SerialEngine:
         self,
         *,
         workers: int | None = None,
-        packages: Sequence[str] = (),
+        packages: Sequence[str] | None = (),
         memory: int | None = None,
         check: bool = False,
         trace: bool | None = False,

@@ -1,4 +1,4 @@
-"""What surrounds functions of the submitter's, as definitions: surroundings and settings.
+"""What surrounds functions of the submitter's, as definitions: packages, surroundings, settings.
 
 They come with each function of the table: where modules are found is to be known before these are
 imported. A setting may be an object of the program's classes, which it then needs as any value.
@@ -14,10 +14,10 @@ from penny.by_value.random_streams import generators_anew
 from penny.mirror.closure import Closure
 from penny.mirror.definition import Definition
 from penny.mirror.definitions import Definitions
-from penny.mirror.headers import SETTINGS, SURROUNDINGS, Item
+from penny.mirror.headers import INSTALLED, SETTINGS, SURROUNDINGS, Item
 from penny.wire.payload import dump_definition
 
-__all__ = ["Around", "Surroundings"]
+__all__ = ["Around", "Later", "Surroundings"]
 
 
 class Surroundings(Protocol):
@@ -33,25 +33,45 @@ class Surroundings(Protocol):
         """What is set in modules of the standard library, of which `dump` pickles each value."""
 
 
+class Later(Protocol):
+    """What is installed after a scheduler was opened: `penny.mirror.installed.Later`."""
+
+    form: bytes
+
+    def version(self) -> int:
+        """A number for what there is now; 0: what workers began with."""
+
+
 class Around:
-    """Surroundings and settings, for the workers of one scheduler.
+    """Packages, surroundings and settings, for the workers of one scheduler.
 
     Args:
         surroundings: The interpreter's; None: they do not travel.
         definitions: What settings need.
+        later: What is installed here and workers did not begin with; None: it does not travel.
     """
 
-    def __init__(self, surroundings: Surroundings | None, definitions: Definitions) -> None:
+    def __init__(
+        self,
+        surroundings: Surroundings | None,
+        definitions: Definitions,
+        later: Later | None = None,
+    ) -> None:
         self._surroundings = surroundings
         self._definitions = definitions
+        self._later = later
+        self._installed: Definition | None = None
         self._made: list[Definition] = []
 
     def version(self) -> int:
         """A number for what the surroundings are now; 0: they do not travel."""
-        return 0 if self._surroundings is None else self._surroundings.version()
+        if self._surroundings is None:
+            return 0
+        # Both only go up: if one does, so does the sum.
+        return self._surroundings.version() + (self._later.version() if self._later else 0)
 
     def now(self, version: int) -> list[Definition]:
-        """The definitions of the surroundings and of the settings, in that version."""
+        """The definitions of all that surrounds, in that version."""
         before = self._made
         if not before or before[0].item.version != version:
             assert self._surroundings is not None
@@ -76,7 +96,22 @@ class Around:
             self._definitions.keep(around)
             self._definitions.keep(settings)
             self._made = made
-        return self._made
+        installed = self._now_installed()
+        return self._made if installed is None else [installed, *self._made]
+
+    def _now_installed(self) -> Definition | None:
+        version = self._later.version() if self._later else 0
+        if not version:
+            return None
+        assert self._later is not None
+        made = self._installed
+        if made is None or made.item.version != version:
+            uid = identities.next_uid() if made is None else made.item.uid
+            made = Definition(Item(INSTALLED, "", uid, version, 0, b""), None)
+            made.form = self._later.form
+            self._definitions.keep(made)
+            self._installed = made
+        return made
 
     def _setting(self, value: object, settings: Definition) -> bytes:
         """The pickled form of a part of the settings; they need what it refers to.

@@ -14,7 +14,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 __all__ = [
+    "AROUND",
     "GONE",
+    "INSTALLED",
     "OFFERS",
     "REMEMBERED",
     "SETTINGS",
@@ -33,6 +35,11 @@ SURROUNDINGS = ""
 
 SETTINGS = "!"
 """The module of the item that is about what is set in modules of the standard library."""
+
+INSTALLED = "+"
+"""The module of the item that is about what has been installed since the scheduler was opened."""
+
+AROUND = (SURROUNDINGS, SETTINGS, INSTALLED)
 
 OFFERS = "?"
 """The module of items that say what else a module has, their name, in case somebody asks for it."""

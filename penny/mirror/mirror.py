@@ -26,14 +26,24 @@ from penny.by_value import rebuilding
 from penny.by_value.identities import known, registered
 from penny.mirror import defined
 from penny.mirror.bundles import FetchedBundles
-from penny.mirror.headers import GONE, OFFERS, REMEMBERED, SETTINGS, SURROUNDINGS, Item, read
+from penny.mirror.headers import (
+    AROUND,
+    GONE,
+    INSTALLED,
+    OFFERS,
+    REMEMBERED,
+    SETTINGS,
+    SURROUNDINGS,
+    Item,
+    read,
+)
 from penny.mirror.loading import Loader
 
 __all__ = ["Mirror", "MirrorModule", "here", "install", "part", "refer", "start"]
 
 _DEFINED = defined.DEFINED.encode()
 
-_ORDER = {SURROUNDINGS: 0, OFFERS: 1, SETTINGS: 3}
+_ORDER = {INSTALLED: -1, SURROUNDINGS: 0, OFFERS: 1, SETTINGS: 3}
 """Items of these modules come before, or after, those of the program's, which are 2."""
 
 here: Mirror | None = None
@@ -149,6 +159,7 @@ class Mirror:
         """Called when a name has another value than before: what relied on it has to look."""
         self.apply_surroundings: Callable[[bytes], None] = lambda data: None
         self.apply_settings: Callable[[bytes], None] = lambda data: None
+        self.apply_installed: Callable[[bytes], None] = lambda data: None
         self.around: dict[str, Item] = {}
         """Of surroundings and settings those that hold here."""
 
@@ -239,6 +250,8 @@ class Mirror:
         elif item.module == SETTINGS:
             self.apply_settings(self._bundles.form_of(item))
             self.around[SETTINGS] = item
+        elif item.module == INSTALLED:
+            self.apply_installed(self._bundles.form_of(item))
         elif item.module == OFFERS:
             every, offers = pickle.loads(self._bundles.form_of(item))
             found = [Item(*each) for each in every]
@@ -379,7 +392,7 @@ class Mirror:
     def needed_with(self, item: Item) -> list[Item]:
         """What is to be told with an item to who knows nothing of it: what it uses, and itself."""
         items = self.loader.beside.get(item.uid, [item])
-        return [each for each in items if each.module not in (SURROUNDINGS, SETTINGS)]
+        return [each for each in items if each.module not in AROUND]
 
     def item_of(self, module: str, name: str) -> Item | None:
         """The item of what a name is here; None: it is a task's own."""

@@ -32,8 +32,11 @@ def came_along(folder: str) -> None:
 
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# Not all of `get_paths`: in Pyodide data may lie anywhere.
-_LIBRARIES = [sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+# Not all of `get_paths`: in Pyodide data may lie anywhere. Two slashes there are one in `__file__`.
+_LIBRARIES = [
+    sysconfig.get_path(key).replace("//", "/")
+    for key in ("stdlib", "platstdlib", "purelib", "platlib")
+]
 _FOLDERS = tuple({os.path.join(path, "") for path in (*_LIBRARIES, _OWN_FOLDER)})
 
 

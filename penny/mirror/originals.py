@@ -14,12 +14,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from penny.mirror.around import Around, Surroundings
+from penny.mirror.around import Around, Later, Surroundings
 from penny.mirror.bundles import Bundles, Stored
 from penny.mirror.closure import Closure
 from penny.mirror.definition import Uses
 from penny.mirror.definitions import Definitions
-from penny.mirror.headers import OFFERS, SETTINGS, SURROUNDINGS
+from penny.mirror.headers import AROUND, OFFERS
 from penny.mirror.modules import Modules
 from penny.mirror.needs import Needs
 from penny.mirror.offers import Offers
@@ -38,6 +38,7 @@ class Originals:
     Args:
         store: Puts a bundle into the function table; None: there is no room just now.
         surroundings: The interpreter's, which tasks are to have, too.
+        later: What is installed here and workers did not begin with.
 
     Attributes:
         modules: The modules.
@@ -45,13 +46,16 @@ class Originals:
     """
 
     def __init__(
-        self, store: Callable[[bytes], Stored | None], surroundings: Surroundings | None = None
+        self,
+        store: Callable[[bytes], Stored | None],
+        surroundings: Surroundings | None = None,
+        later: Later | None = None,
     ) -> None:
         self.modules = Modules()
         self._bundles = Bundles(store)
         self._definitions = Definitions(self.modules, self._bundles)
         self._offers = Offers(self._definitions, self._bundles)
-        self._around = Around(surroundings, self._definitions)
+        self._around = Around(surroundings, self._definitions, later)
         self.used: list[Needs] = []
         self._remembered: OrderedDict[Any, Needs] = OrderedDict()
 
@@ -122,7 +126,7 @@ class Originals:
             closure.add_around(around)
         needed = closure.items
         for key in dict.fromkeys([*(item.module for item, _ in needed.values()), *closure.modules]):
-            if key in (SURROUNDINGS, SETTINGS):
+            if key in AROUND:
                 continue
             offers = self._offers.of(self.modules[key])
             if offers is not None:

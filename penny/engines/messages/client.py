@@ -16,6 +16,7 @@ from penny.engines.ported.client import PortClient
 from penny.engines.ported.delivery import Waiting
 from penny.memory import memories
 from penny.memory.block import Memory
+from penny.mirror import installed
 
 __all__ = ["MessageEngine"]
 
@@ -27,10 +28,13 @@ class MessageEngine(PortClient):
     abilities = ABILITIES
 
     def __init__(
-        self, open_port: Callable[[bytearray, bytearray], ClientPort], waiting: Waiting
+        self,
+        open_port: Callable[[bytearray, bytearray], ClientPort],
+        waiting: Waiting,
+        later: installed.Later | None,
     ) -> None:
         """Use `opened` instead."""
-        super().__init__(open_port, waiting)
+        super().__init__(open_port, waiting, later=later)
         self._memory = memories.stay()
 
     @classmethod
@@ -38,15 +42,25 @@ class MessageEngine(PortClient):
         cls,
         *,
         workers: int | None,
-        packages: Sequence[str],
+        packages: Sequence[str] | None,
         memory: int | None,
         check: bool,
         trace: bool | None = None,
     ) -> Self:
         """The engine of new workers, which come up by and by."""
+        files = {} if packages is None else installed.files()
         return cls(
-            lambda inbox, outbox: javascript.open_messages(workers, packages, check, inbox, outbox),
+            lambda inbox, outbox: javascript.open_messages(
+                workers,
+                packages or (),
+                files,
+                installed.left_out() if files else (),
+                check,
+                inbox,
+                outbox,
+            ),
             Waiting.SUSPENDED,
+            None if packages is None else installed.Later(files),
         )._enter()
 
     @property

@@ -17,6 +17,7 @@ from penny.engines.ported.delivery import Waiting
 from penny.kernels import modules
 from penny.memory import memories
 from penny.memory.block import Memory
+from penny.mirror import installed
 
 __all__ = ["SharedEngine"]
 
@@ -32,10 +33,13 @@ class SharedEngine(PortClient):
     abilities = ABILITIES
 
     def __init__(
-        self, open_port: Callable[[bytearray, bytearray], ClientPort], waiting: Waiting
+        self,
+        open_port: Callable[[bytearray, bytearray], ClientPort],
+        waiting: Waiting,
+        later: installed.Later | None = None,
     ) -> None:
         """Use `opened` or `attached` instead."""
-        super().__init__(open_port, waiting, _kernels_of)
+        super().__init__(open_port, waiting, _kernels_of, later)
         self._memory = memories.attach(self._port.arrays)
 
     @classmethod
@@ -43,18 +47,28 @@ class SharedEngine(PortClient):
         cls,
         *,
         workers: int | None,
-        packages: Sequence[str],
+        packages: Sequence[str] | None,
         memory: int | None,
         check: bool,
         trace: bool | None = None,
     ) -> Self:
         """The engine of a new pool, whose workers come up by and by."""
         role = javascript.role()
+        files = {} if packages is None else installed.files()
         return cls(
             lambda inbox, outbox: javascript.open_client(
-                workers, memory, packages, check, trace, inbox, outbox
+                workers,
+                memory,
+                packages or (),
+                files,
+                installed.left_out() if files else (),
+                check,
+                trace,
+                inbox,
+                outbox,
             ),
             Waiting.SUSPENDED if role == "page" else Waiting.ASLEEP,
+            None if packages is None else installed.Later(files),
         )._enter()
 
     @classmethod

@@ -34,7 +34,7 @@ from penny.jobs import job as jobs
 from penny.kernels import modules
 from penny.memory import memories
 from penny.memory.block import Memory
-from penny.mirror import mirror, returning, surroundings
+from penny.mirror import installed, mirror, returning, surroundings
 from penny.mirror.originals import Originals
 from penny.options import Options
 from penny.wire.outbox import Outbox
@@ -80,6 +80,7 @@ class PortClient(Delivery):
         open_port: Makes the port from an inbox and an outbox.
         waiting: How to wait for completions.
         kernels_of: Makes of the port what modules of kernels are sent to; None: they go whole.
+        later: What is installed from now on, for the workers; None: that is not for them.
     """
 
     patience: float | None = None
@@ -89,6 +90,7 @@ class PortClient(Delivery):
         open_port: Callable[[bytearray, bytearray], ClientPort],
         waiting: Waiting,
         kernels_of: Callable[[ClientPort], modules.Destination] | None = None,
+        later: installed.Later | None = None,
     ) -> None:
         inbox = bytearray(INBOX_BYTES)
         self._outbox = Outbox()
@@ -99,7 +101,7 @@ class PortClient(Delivery):
         self._submit = port.submit
         # A worker's modules stand for the submitter's: what they have is told on, not sent anew.
         self._originals = (
-            None if mirror.here is not None else Originals(self._store_bundle, surroundings)
+            None if mirror.here is not None else Originals(self._store_bundle, surroundings, later)
         )
         self._names = self._originals if mirror.here is None else returning.Jobs(mirror.here)
         self._records = FunctionRecords(

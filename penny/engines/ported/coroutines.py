@@ -22,7 +22,7 @@ from penny.engines.named import shown_name
 from penny.errors import Cancelled
 from penny.event_loops import executors
 from penny.functions.cache import FunctionCache
-from penny.mirror import headers, mirror, returning, settings, surroundings
+from penny.mirror import headers, installed, mirror, returning, settings, surroundings
 from penny.stdio import output
 from penny.wire.exceptions import pack_exception
 from penny.wire.outbox import Outbox
@@ -60,6 +60,7 @@ class Coroutines:
         self._mirror.on_change = self._functions.set_aside
         self._mirror.apply_surroundings = surroundings.apply
         self._mirror.apply_settings = settings.apply
+        self._mirror.apply_installed = installed.apply
         set_names(returning.Results(self._mirror))
         self._running: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[int] = set()

@@ -20,7 +20,7 @@ from penny.jobs import job as jobs
 from penny.jobs.execution import SENTINELS, Execution
 from penny.jobs.outcomes import without_frame
 from penny.jobs.running import finish
-from penny.mirror import mirror, returning, settings, surroundings
+from penny.mirror import installed, mirror, returning, settings, surroundings
 from penny.stdio import output
 from penny.stdio.output import stderr, stdout
 from penny.wire.exceptions import dumps_exception, pack_exception
@@ -62,6 +62,7 @@ class Serving:
         self._mirror.on_change = self._functions.set_aside
         self._mirror.apply_surroundings = surroundings.apply
         self._mirror.apply_settings = settings.apply
+        self._mirror.apply_installed = installed.apply
         set_names(returning.Results(self._mirror))
 
     def _loaded(self, function: Callable[..., Any], serial: int) -> None:

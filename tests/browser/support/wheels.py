@@ -1,4 +1,4 @@
-"""Wheels made on the spot."""
+"""Wheels: some made on the spot, some from PyPI."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from penny.cli import bundle
 from support.servers import Server
+
+FOLDER = Path(__file__).parents[3] / "build" / "wheels"
+"""Where `make wheels` puts those of tests/wheels.txt."""
+
+
+def serve_downloaded(server: Server, *names: str) -> list[str]:
+    """Have the server give wheels of tests/wheels.txt, by name. Returns their paths there."""
+    files = {file.name.partition("-")[0]: file for file in FOLDER.glob("*.whl")}
+    assert files, "the tests need wheels: `make wheels`"
+    for name in names:
+        server.write(f"wheels/{files[name].name}", files[name].read_bytes())
+    return [f"wheels/{files[name].name}" for name in names]
 
 
 def make_wheel(name: str, source: str) -> tuple[str, bytes]:

@@ -279,7 +279,7 @@ function answerHost(host, pools, options, resolve, reject) {
         const packages = packagesFrom(starter.host, data.packages);
         const core = new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER);
         const pool = new Pool(starter, core, data.workers, {
-          extras: {packages, files, script},
+          extras: {installed: data.installed, packages, files, script},
           output,
           inOrder: inOrder ?? undefined,
           check: data.check,

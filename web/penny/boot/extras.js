@@ -1,12 +1,14 @@
 // What a worker unpacks or loads before it runs anything.
+import {install} from './installed.js';
 
 /** The working directory of each Pyodide, which is importable where something was unpacked into it. */
 const HOME = '/home/pyodide';
 
 /**
- * What is added to a Python. packages: names of Pyodide packages, URLs of wheels; files: zip archives, unpacked into
+ * What is added to a Python. installed: what its submitter has, and the libraries of that; packages: names of Pyodide packages, URLs of wheels; files: zip archives, unpacked into
  * the working directory; script: the program, for the source lines in tracebacks
- * @typedef {{packages: string[], files: ArrayBuffer[],
+ * @typedef {{installed?: import('./installed.js').Installed, libraries?: import('./installed.js').Library[],
+ *            packages: string[], files: ArrayBuffer[],
  *            script?: {filename: string, source: string}}} Extras
  */
 
@@ -23,8 +25,9 @@ export function unpack(pyodide, files) {
  * @param {import('./pyodide.js').Pyodide} pyodide
  * @param {Extras} extras
  */
-export async function addExtras(pyodide, {packages, files, script}) {
+export async function addExtras(pyodide, {installed, libraries = [], packages, files, script}) {
   if (script) pyodide.pyimport('penny.hosts.script').remember(script.filename, script.source);
+  if (installed) install(pyodide, installed, libraries);
   unpack(pyodide, files);
   if (files.length) pyodide.runPython(`import sys; sys.path.insert(0, "${HOME}")`);
   if (!packages.length) return;

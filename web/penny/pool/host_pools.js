@@ -16,7 +16,7 @@ export function hostPools(module, post, waitAsync) {
   let next = 0;
   return {
     /** @type {OpenPool} */
-    open({workers, memory: limit, packages, check, trace}) {
+    open({workers, memory: limit, packages, installed, check, trace}) {
       const pool = next++;
       const memory = createMemory(limit, trace ? workers : 0);
       const core = new Core(module, memory, clientParticipant(HOST));
@@ -25,7 +25,7 @@ export function hostPools(module, post, waitAsync) {
       const gone = new Promise(resolve => pools.set(pool, {client, closed: () => resolve(undefined)}));
       client.onwatch = () => post({type: 'watch', pool});
       client.oncoroutine = () => post({type: 'coroutine', pool});
-      post({type: 'open', pool, memory, workers, packages, check});
+      post({type: 'open', pool, memory, workers, packages, installed, check});
       return {
         client,
         workers,

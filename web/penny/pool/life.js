@@ -20,7 +20,8 @@ import {tell} from './starter.js';
  *
  * What a worker is started from: a Starter, on a page.
  * @typedef {{host: import('../hosts/host.js').Host, site: {indexURL(): Promise<string>},
- *            parts(): Promise<import('../boot/site.js').Parts>}} Starting
+ *            parts(): Promise<import('../boot/site.js').Parts>,
+ *            libraries(installed: import('../boot/installed.js').Installed): Promise<import('../boot/installed.js').Library[]>}} Starting
  *
  * Who is told of a life. became: its state is another; heard: the worker has sent what is not about its life; uncaught:
  * an error that nobody has caught in it
@@ -84,11 +85,13 @@ export class Life {
     const {starter, number} = this;
     role ??= number === ASYNC_WORKER ? 'coroutines' : 'pool';
     tell(this.#thread, {type: 'prepare', role, indexURL: await starter.site.indexURL()});
-    const parts = await starter.parts();
+    const {installed} = settings.extras;
+    const [parts, libraries] = await Promise.all([starter.parts(), installed && starter.libraries(installed)]);
+    const extras = {...settings.extras, libraries};
     if (this.#isOver) return;
     const {life} = this.#thread;
     /** @type {any} */
-    const start = {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings};
+    const start = {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings, extras};
     tell(this.#thread, start, transfer);
   }
 

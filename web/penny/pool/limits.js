@@ -5,8 +5,10 @@ import {WORKERS_MAX} from '../core/layout.js';
 export {WORKERS_MAX};
 
 /**
- * What a pool is opened with. memory: heap limit, bytes; check: every job through pickle; trace: record what workers do
- * @typedef {{workers: number, memory: number, packages: string[], check: boolean, trace: boolean}} PoolOptions
+ * What a pool is opened with. memory: heap limit, bytes; check: every job through pickle; trace: record what workers do;
+ * installed: what workers shall have of the client's
+ * @typedef {{workers: number, memory: number, packages: string[], check: boolean, trace: boolean,
+ *            installed?: import('../boot/installed.js').Installed}} PoolOptions
  * @typedef {{client: import('../tasks/client.js').Client, workers: number, close(): Promise<void>}} OpenedPool
  * @callback OpenPool returns at once; workers come up by and by
  * @param {PoolOptions} options

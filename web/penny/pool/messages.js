@@ -69,8 +69,8 @@
  *
  * Host worker to the page.
  * @typedef {{type: 'open', pool: number, memory: WebAssembly.Memory, workers: number,
- *            packages: string[], check: boolean}} Open
- *   start that many workers on this memory
+ *            packages: string[], installed?: import('../boot/installed.js').Installed, check: boolean}} Open
+ *   start that many workers on this memory; installed: what they shall have of the host's
  * @typedef {{type: 'close', pool: number}} Close
  * @typedef {{type: 'input', size: number}} ReadInput
  *   it sleeps until at most so many bytes of stdin are in its buffer, or the end

@@ -46,13 +46,13 @@ export function poolOptions(
 /**
  * @param {Starter} starter
  * @param {WebAssembly.Module} module the core
- * @param {ReturnType<typeof poolOptions> & {python?: import('../boot/versions.js').PythonVersion}} options python: of
- *     the client, if one submits
+ * @param {ReturnType<typeof poolOptions> & {installed?: import('../boot/installed.js').Installed, python?: import('../boot/versions.js').PythonVersion}} options installed: what
+ *     the client has that workers shall have; python: of the client, if one submits
  * @param {Program} [script] the program that the page's Pyodide runs
  * @param {(recording: import('../trace/rings.js').Recording) => void} [traced] gets what a traced pool has done, at its end
  */
 export function openPagePool(starter, module, options, script, traced) {
-  const {workers, memory: limit, packages, files, check, trace, output, python} = options;
+  const {workers, memory: limit, installed, packages, files, check, trace, output, python} = options;
   const memory = createMemory(limit, trace ? workers : 0);
   const core = new Core(module, memory, KEEPER);
   core.initialise(workers, limit, {trace});
@@ -60,7 +60,7 @@ export function openPagePool(starter, module, options, script, traced) {
   // Its workers keep the pool; so it may not keep whoever uses it.
   const listener = new WeakRef(client);
   const pool = new Pool(starter, core, workers, {
-    extras: {packages, files, script},
+    extras: {installed, packages, files, script},
     output,
     check,
     python,

@@ -1,5 +1,6 @@
 // What a page shares between all schedulers and programs: the site's files, loaded once, and the memory snapshot from
 // which workers start.
+import {compiled} from '../boot/installed.js';
 import {share} from '../boot/site.js';
 import {START_TIMEOUT} from './limits.js';
 
@@ -46,6 +47,17 @@ export class Starter {
       return parts;
     }
   }
+
+  /**
+   * The libraries of what is installed, compiled once for all workers of all pools that have it.
+   * @param {import('../boot/installed.js').Installed} installed
+   */
+  libraries(installed) {
+    if (this.#libraries?.id !== installed.id) this.#libraries = {id: installed.id, compiled: compiled(installed)};
+    return this.#libraries.compiled;
+  }
+  /** Those that were asked for last. @type {{id: string, compiled: ReturnType<typeof compiled>} | undefined} */
+  #libraries;
 
   /** Makes the memory snapshot that a site may ship (see manifest.json). */
   async memorySnapshot() {

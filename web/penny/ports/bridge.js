@@ -1,5 +1,6 @@
 // The seam to Python on a page or in a host worker: the module `_penny_bridge`, which penny/bridge/javascript.py
 // alone imports.
+import {contentsOf, filesIn, readInstalled} from '../boot/installed.js';
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from '../pool/limits.js';
 import {ClientPort} from './client_port.js';
 import {MessageClientPort} from './message_ports.js';
@@ -7,7 +8,7 @@ import {MessageClientPort} from './message_ports.js';
 /**
  * Opens workers that get their tasks by messages; returns at once.
  * @callback OpenMessages
- * @param {{workers: number, packages: string[], check: boolean}} options
+ * @param {{workers: number, packages: string[], installed?: import('../boot/installed.js').Installed, check: boolean}} options
  * @returns {{pool: import('../messages/pool.js').MessagePool, close(): Promise<void>}}
  */
 
@@ -24,21 +25,28 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
     role,
     shares_memory: openPool !== null,
     workers_max: WORKERS_MAX,
+    /** @param {string} folders as JSON */
+    files_in: folders => JSON.stringify(filesIn(pyodide, JSON.parse(folders))),
+    /** @param {string} paths as JSON */
+    contents: paths => contentsOf(pyodide, JSON.parse(paths)),
     /**
      * @param {number | undefined} workers
      * @param {number | undefined} memory bytes
      * @param {any} packages list of str
+     * @param {string} installed paths of files that workers shall have, as JSON
+     * @param {string} leftOut names of packages whose files are not among them, as JSON
      * @param {boolean} check
      * @param {boolean | undefined} trace
      * @param {any} inbox bytearray
      * @param {any} outbox bytearray
      */
-    open(workers, memory, packages, check, trace, inbox, outbox) {
+    open(workers, memory, packages, installed, leftOut, check, trace, inbox, outbox) {
       if (!openPool) throw new Error('there is no shared memory');
       const pool = openPool({
         workers: workersOrDefault(workers ?? defaultWorkers, processors),
         memory: memoryOrDefault(memory),
         packages: packages.toJs(),
+        installed: readInstalled(pyodide, JSON.parse(installed), JSON.parse(leftOut)),
         check,
         trace: trace ?? defaultTrace,
       });
@@ -47,14 +55,17 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
     /**
      * @param {number | undefined} workers
      * @param {any} packages list of str
+     * @param {string} installed as of open()
+     * @param {string} leftOut
      * @param {boolean} check
      * @param {any} inbox bytearray
      * @param {any} outbox bytearray
      */
-    open_messages(workers, packages, check, inbox, outbox) {
+    open_messages(workers, packages, installed, leftOut, check, inbox, outbox) {
       const opened = openMessages({
         workers: workersOrDefault(workers ?? defaultWorkers, processors),
         packages: packages.toJs(),
+        installed: readInstalled(pyodide, JSON.parse(installed), JSON.parse(leftOut)),
         check,
       });
       return new MessageClientPort(pyodide._module, opened.pool, inbox, outbox, opened);

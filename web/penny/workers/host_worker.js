@@ -1,6 +1,7 @@
 // A host worker: runs a program, which may block, and opens pools that the page keeps.
 import {addExtras} from '../boot/extras.js';
 import {hostPools} from '../pool/host_pools.js';
+import {compiled} from '../boot/installed.js';
 import {packagesFrom} from '../pool/limits.js';
 import {MessagePool} from '../messages/pool.js';
 import {pythonOf} from '../boot/versions.js';
@@ -24,7 +25,7 @@ export async function start(here, message) {
   const {parts, extras, workers, trace, input, waitAsync, counts} = message;
   const pyodide = await startPython(here, message, SCRIPT);
   const own = await here.host();
-  const starter = {host: own, site: {indexURL: async () => parts.indexURL}, parts: async () => parts};
+  const starter = {host: own, site: {indexURL: async () => parts.indexURL}, parts: async () => parts, libraries: compiled};
   if (input) {
     const read = blockingRead(input.buffer, size => tellPage(here, {type: 'input', size}));
     pyodide.setStdin({read, isatty: input.terminal});
@@ -43,8 +44,8 @@ export async function start(here, message) {
     defaultTrace: trace,
     openPool: pools && pools.open,
     // Its workers are the host's own: the script waits by suspending Python, so that they start meanwhile.
-    openMessages({workers, packages, check}) {
-      const given = {packages: packagesFrom(own, packages), files: extras.files, script: extras.script};
+    openMessages({workers, packages, installed, check}) {
+      const given = {installed, packages: packagesFrom(own, packages), files: extras.files, script: extras.script};
       const pool = new MessagePool(starter, workers, {extras: given, output: print, check, python: pythonOf(pyodide)});
       return {pool, close: () => pool.close()};
     },

@@ -1,0 +1,200 @@
+"""What is installed where a program runs, so that its workers have the same.
+
+The files themselves are what workers get: they are of the right version, whoever installed them and
+from wherever, and nothing is fetched once more. What is there when a pool opens goes along in one
+piece of shared memory (`web/penny/boot/installed.js`). What is installed later goes through the
+function table, as what surrounds a task does, to workers that run already.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import os
+import pickle
+import posixpath
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from penny.bridge import javascript
+from penny.by_value.reducing import PROTOCOL
+from penny.mirror.counting import Counter
+
+__all__ = ["Later", "Stamp", "apply", "files", "left_out"]
+
+HOSTS = frozenset(
+    {
+        # Workers have these of their own.
+        "cloudpickle",
+        "penny-runtime",
+        # They install packages, and talk to a notebook's page.
+        "comm",
+        "ipykernel",
+        "ipython",
+        "jedi",
+        "jupyterlab-widgets",
+        "micropip",
+        "parso",
+        "piplite",
+        "pyodide-kernel",
+        "widgetsnbextension",
+    }
+)
+"""Distributions that are the host's machinery, and no package of the program's."""
+
+# Pyodide's have two slashes at the beginning.
+PACKAGES = sysconfig.get_path("purelib").replace("//", "/")
+ROOTS = (sysconfig.get_path("stdlib").replace("//", "/"), "/usr/lib")
+"""Where Pyodide unpacks packages: below its standard library, which is an archive itself, in
+site-packages or beside it; and shared libraries."""
+
+Stamp = tuple[int, int]
+"""Whether a file is as it was: its size in bytes, and when it was changed, in ms since 1970."""
+
+
+def files() -> dict[str, Stamp]:
+    """What is installed here, but for the host's machinery: each file's path, and its stamp."""
+    if sys.platform != "emscripten":
+        return {}  # workers there, if any, have the same folders
+    found = javascript.files_in(ROOTS)
+    for folder in _hosts(found):
+        for path in _of(folder, found):
+            found.pop(path, None)
+    return found
+
+
+def left_out() -> list[str]:
+    """Names of distributions that are installed here, and whose files workers do not get."""
+    names = {_name_of(entry) for entry in os.listdir(PACKAGES) if entry.endswith(_METADATA)}
+    return sorted(names & HOSTS)
+
+
+_METADATA = ".dist-info"
+
+
+def _name_of(folder: str) -> str:
+    """The distribution with that folder of metadata."""
+    name = posixpath.basename(folder).partition("-")[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _hosts(found: Mapping[str, Stamp]) -> list[str]:
+    """The folders of metadata of the host's distributions."""
+    records = [path for path in found if path.endswith(f"{_METADATA}/RECORD")]
+    folders = [posixpath.dirname(path) for path in records]
+    return [folder for folder in folders if _name_of(folder) in HOSTS]
+
+
+def _of(folder: str, found: Mapping[str, Stamp]) -> Iterator[str]:
+    """A distribution's files: as its RECORD lists them, and what its installer has added."""
+    yield from [path for path in found if path.startswith(f"{folder}/")]
+    around = posixpath.dirname(folder)
+    with open(f"{folder}/RECORD", encoding="utf-8", newline="") as record:
+        for row in csv.reader(record):
+            if row:
+                yield posixpath.normpath(posixpath.join(around, row[0]))
+
+
+# -- What comes later ----------------------------------------------------------------------------
+
+_installs = Counter()
+"""Counts what is done after something was installed, as whoever installs does."""
+
+
+class _Form(NamedTuple):
+    files: list[tuple[str, Stamp]]
+    contents: bytes
+    gone: list[str]
+
+
+class Later:
+    """What is installed after a scheduler was opened.
+
+    Args:
+        began: The files that its workers begin with.
+    """
+
+    def __init__(self, began: Mapping[str, Stamp]) -> None:
+        self._began = began
+        self._seen = _installs.count
+        self._now = began
+        self._version = 0
+        self.form = b""
+        """For `apply`, as it was at the last call of `version`."""
+
+    def version(self) -> int:
+        """A number for what there is now; 0: what workers began with."""
+        if self._seen != _installs.count:
+            self._seen = _installs.count
+            now = files()
+            if now != self._now:
+                self._now = now
+                self._version += 1
+                self.form = self._since(now)
+        return self._version
+
+    def _since(self, now: Mapping[str, Stamp]) -> bytes:
+        new = [(path, stamp) for path, stamp in now.items() if self._began.get(path) != stamp]
+        gone = [path for path in self._began if path not in now]
+        contents = javascript.contents([path for path, _ in new])
+        return pickle.dumps(tuple(_Form(new, contents, gone)), PROTOCOL)
+
+
+def apply(form: bytes) -> None:
+    """Install here what is installed at the submitter.
+
+    What has come with another form and is not in this one stays: nothing asks for it.
+
+    Raises:
+        ImportError: A module has been imported here that is another one now.
+        OSError: A file can't be written.
+    """
+    later = _Form(*pickle.loads(form))
+    imported = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    contents = memoryview(later.contents)
+    at = 0
+    for path, stamp in later.files:
+        size, changed = stamp
+        end = at + size
+        if _stamp_of(path) != stamp:
+            if path in imported:
+                raise ImportError(
+                    f"{path} has been replaced where the task was submitted, and its worker has "
+                    "imported what was there before: open a new Scheduler",
+                    path=path,
+                )
+            _write(path, contents[at:end], changed)
+        at = end
+    for path in later.gone:
+        if os.path.exists(path):
+            os.remove(path)
+    importlib.invalidate_caches()
+
+
+def _stamp_of(path: str) -> Stamp | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns // 1_000_000
+
+
+def _write(path: str, content: memoryview, changed: int) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if os.path.exists(path):
+        os.remove(path)  # its bytes are all workers'
+    with open(path, "wb") as file:
+        file.write(content)
+    os.utime(path, ns=(changed * 1_000_000,) * 2)  # a .pyc knows that of its .py
+
+
+def watch() -> None:
+    """Take note, from now on, of whatever is installed here."""
+    importlib.invalidate_caches = _installs.counting(importlib.invalidate_caches)
+
+
+if sys.platform == "emscripten":
+    watch()

@@ -1,8 +1,7 @@
 // Penny's entry where no page of its own is: a Pyodide that is already there, a bundler's app. Its files are handed in.
-import {EmbeddedSite} from './boot/embedded_site.js';
-import {onDeath, originOf} from './boot/pyodide.js';
+import {onDeath} from './boot/pyodide.js';
 import {Page} from './hosts/browser.js';
-import {Starter} from './pool/starter.js';
+import {Places} from './pool/places.js';
 import {installOnPage} from './ports/on_page.js';
 
 /**
@@ -16,29 +15,7 @@ import {installOnPage} from './ports/on_page.js';
  */
 export function embedded({worker, core, python}) {
   const script = URL.createObjectURL(new Blob([worker], {type: 'text/javascript'}));
-  const host = new Page(new URL(script));
-  const module = new WebAssembly.Module(/** @type {any} */ (core));
-  /** @param {import('./boot/pyodide.js').Origin} origin */
-  const starterOf = origin => new Starter(host, new EmbeddedSite(host, module, python, origin));
-  /** @type {Map<string, Starter>} */
-  const byPlace = new Map();
-  /** @type {WeakMap<Pyodide, Starter>} */
-  const byPyodide = new WeakMap();
-  return {
-    module,
-    /** @param {string} indexURL where Pyodide lies */
-    startingAt(indexURL) {
-      const starter = byPlace.get(indexURL) ?? starterOf({indexURL});
-      byPlace.set(indexURL, starter);
-      return starter;
-    },
-    /** @param {Pyodide} pyodide */
-    startingLike(pyodide) {
-      const starter = byPyodide.get(pyodide) ?? starterOf(originOf(pyodide));
-      byPyodide.set(pyodide, starter);
-      return starter;
-    },
-  };
+  return new Places(new Page(new URL(script)), new WebAssembly.Module(/** @type {any} */ (core)), python);
 }
 
 /**
@@ -48,10 +25,10 @@ export function embedded({worker, core, python}) {
  * @param {(stream: string, text: string) => void} print what tasks print
  */
 export function embed(pyodide, files, print) {
-  const {module, startingLike} = embedded(files);
+  const places = embedded(files);
   let dead = false;
   onDeath(pyodide, {ends: () => (dead = true)});
-  installOnPage(startingLike(pyodide), pyodide, module, {
+  installOnPage(places.startingLike(pyodide), pyodide, places.core, {
     output(stream, text) {
       if (text && !dead) print(stream, text);
     },

@@ -161,6 +161,9 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
   });
   /** @type {HostWorker} */
   const host = {starter, worker, runs: false, over: false, core: null};
+  worker.hold();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let late;
   /** @type {Map<number, Pool>} */
   const pools = new Map();
   const inOrder = new InOrder(newCounts());
@@ -176,7 +179,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
         else reject(new Error(notStarted));
       };
       // Firefox has no error event for a module whose imports have a wrong type.
-      setTimeout(() => {
+      late = setTimeout(() => {
         if (!host.runs) reject(new Error(`the host worker did not begin within ${START_TIMEOUT / 1000} s: does it get what it imports?`));
       }, START_TIMEOUT);
       const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, script, traced};
@@ -204,6 +207,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
     return await Promise.race([ended, start()]);
   } finally {
     host.over = true; // it is ended, and has not died
+    clearTimeout(late);
     worker.terminate();
     for (const pool of pools.values()) pool.close({now: true});
     output.end?.();
@@ -260,7 +264,7 @@ function answerHost(host, pools, options, resolve, reject) {
         inOrder.take(SCRIPT, data.after ?? none, () => print(data.stream, data.bytes));
         break;
       case 'input':
-        if (stdin) answer(stdin.buffer, stdin.read(data.size)).catch(reportError);
+        if (stdin) answer(stdin.buffer, stdin.read(data.size)).catch(error => (globalThis.reportError ?? console.error)(error));
         break;
       case 'open': {
         const {pool: number} = data;

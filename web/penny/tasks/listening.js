@@ -2,6 +2,7 @@
 // else it arms its completion list (completions.c) and sleeps by Atomics.waitAsync, or until a message.
 import {clock} from '../core/clock.js';
 import * as L from '../core/layout.js';
+import {held, unheld} from '../hosts/holding.js';
 
 /**
  * How long a client looks for completions, turn by turn of its event loop, before it has itself woken, ms;
@@ -29,6 +30,8 @@ const DOUBT_MAX = 64;
 export class Listener {
   #listening = false;
   #closed = false;
+  /** Whether it holds the program: there is something to hear of. */
+  #holds = false;
   /** Since when it listens, ms. */
   #since = 0;
   /** Whether to look for completions turn by turn. */
@@ -55,6 +58,7 @@ export class Listener {
     this.#eventsWord = client + L.CLIENT_EVENTS_WORD;
     this.#completedWord = client + L.CLIENT_COMPLETED_WORD;
     this.#later.port1.onmessage = () => this.#poll();
+    unheld(this.#later.port1);
   }
   /** @type {number} */
   #eventsWord;
@@ -75,11 +79,28 @@ export class Listener {
 
   /** Calls oncompletions once, in a later turn, when there is something to collect. */
   listen() {
+    if (!this.#holds) this.#hold(true);
     if (this.#listening || this.#closed) return;
     this.#listening = true;
     this.#since = clock();
     if (this.#looks) this.look();
     else this.#arm();
+  }
+
+  /**
+   * Where a program ends when its event loop has nothing to wait for (Node), this has it wait: a sleeper of
+   * Atomics.waitAsync does not.
+   * @param {boolean} holds
+   */
+  #hold(holds) {
+    this.#holds = holds;
+    if (holds) held(this.#later.port1);
+    else unheld(this.#later.port1);
+  }
+
+  /** Nothing is pending any more. */
+  rest() {
+    if (this.#holds) this.#hold(false);
   }
 
   /** Looks in the next turn. */
@@ -145,6 +166,7 @@ export class Listener {
       this.collector.oncompletions();
     } finally {
       if (this.collector.pending()) this.listen(); // whatever a receiver has thrown
+      else this.rest();
     }
   }
 }

@@ -111,6 +111,12 @@ async function npm(python, folder) {
   const onNode = {...SMALL, sourcemap: true, format: 'esm', platform: 'node', plugins: [module('penny-node-files', NODE_FILES)]};
   await Promise.all([
     bundle('web/npm/node.js', path.join(folder, 'node.js'), onNode),
+    bundle('web/npm/command.js', path.join(folder, 'penny.js'), {
+      ...onNode,
+      sourcemap: false,
+      external: ['./node.js'],
+      plugins: [module('penny-node', "export {python} from './node.js';")],
+    }),
     bundle('web/penny/node_worker.js', path.join(folder, 'node_worker.js'), onNode),
     copyFile(path.join(ROOT, 'penny/wasm_core/core.wasm'), path.join(folder, 'core.wasm')),
     copyFile(python, path.join(folder, 'python.zip')),
@@ -149,6 +155,7 @@ async function npm(python, folder) {
       },
       './package.json': './package.json',
     },
+    bin: {penny: './penny.js'},
     engines,
     peerDependencies: {pyodide: `^${series}.0.0`},
   };

@@ -18,3 +18,7 @@ declare module 'penny-node-files' {
   /** python.zip. */
   export const python: URL;
 }
+// The npm package's module in Node, for its command.
+declare module 'penny-node' {
+  export const python: (typeof import('../web/npm/node.js'))['python'];
+}

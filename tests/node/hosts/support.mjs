@@ -53,3 +53,6 @@ def nap(seconds):
     from js import Atomics, Int32Array, SharedArrayBuffer
     Atomics.wait(Int32Array.new(SharedArrayBuffer.new(4)), 0, 0, seconds * 1000)
 `;
+
+/** The command `penny` of the package. */
+export const COMMAND = fileURLToPath(new URL('penny.js', PACKAGE));

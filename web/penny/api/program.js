@@ -22,13 +22,13 @@ import {chromeTrace} from '../trace/chrome.js';
  * @typedef {import('../boot/pyodide.js').Death} Death
  * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
  *            workers?: number, files?: ArrayBuffer[], output?: Output,
- *            input?: import('../stdio/input.js').Input, terminal?: boolean, environment?: Record<string, string>,
+ *            input?: import('../stdio/input.js').Input, terminal?: boolean, environment?: Record<string, string>, machine?: import('../boot/machine.js').Machine,
  *            worker?: (change: WorkerChange) => void,
  *            trace?: (trace: import('../trace/chrome.js').ChromeTrace) => void, signal?: AbortSignal}} RunOptions
  *   dedent: the source may be indented as a whole; workers: the default of Scheduler(); files: zip
  *   archives, unpacked into the working directory, also in the workers; output: what is printed, default: the console;
  *   input: stdin, default: none in a host worker, prompt() on the page; terminal: whether that is one; environment: set
- *   in os.environ; worker: told what becomes of
+ *   in os.environ; machine: folders of the machine, in Node, in a host worker only; worker: told what becomes of
  *   the pool's workers; trace: its schedulers record what workers do, and this gets it, once, when the program
  *   has ended, however that was; signal: ends the program, in a host worker only
  */
@@ -150,7 +150,7 @@ const LAST_WORDS = 1_000;
  * @param {Traced} traced
  * @returns {Promise<number>}
  */
-async function runInHost(starter, script, {signal, workers, files = [], output: shown, input, terminal, ...options}, traced) {
+async function runInHost(starter, script, {signal, workers, files = [], machine, output: shown, input, terminal, ...options}, traced) {
   const output = shown ?? toConsole();
   signal?.throwIfAborted();
   /** @type {import('../hosts/host.js').Hearing} what is heard of it comes in later turns */
@@ -182,7 +182,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
       late = setTimeout(() => {
         if (!host.runs) reject(new Error(`the host worker did not begin within ${START_TIMEOUT / 1000} s: does it get what it imports?`));
       }, START_TIMEOUT);
-      const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, script, traced};
+      const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, machine, script, traced};
       hear.message = answerHost(host, pools, answered, resolve, reject);
     });
     const start = async () => {
@@ -193,7 +193,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
         type: 'host',
         parts,
         clock: clockHere(),
-        extras: {packages: [], files},
+        extras: {packages: [], files, machine},
         workers: workers ?? null,
         trace: traced !== undefined,
         waitAsync: hasWaitAsync,
@@ -222,14 +222,14 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
  * What the page does for a host worker: it keeps the pools that the host opens.
  * @param {HostWorker} host
  * @param {Map<number, Pool>} pools
- * @param {{files: ArrayBuffer[], output: Output, onConsole: boolean, inOrder: InOrder, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ * @param {{files: ArrayBuffer[], machine?: import('../boot/machine.js').Machine, output: Output, onConsole: boolean, inOrder: InOrder, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
  *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(message: ToPage) => void}
  */
 function answerHost(host, pools, options, resolve, reject) {
-  const {files, output, onConsole, inOrder, stdin, worker: told, script, traced} = options;
+  const {files, machine, output, onConsole, inOrder, stdin, worker: told, script, traced} = options;
   const {starter, worker} = host;
   const print = decoded(output, null);
   const none = new Int32Array();
@@ -271,7 +271,7 @@ function answerHost(host, pools, options, resolve, reject) {
         const packages = packagesFrom(starter.host, data.packages);
         const core = new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER);
         const pool = new Pool(starter, core, data.workers, {
-          extras: {packages, files, script},
+          extras: {packages, files, machine, script},
           output,
           inOrder,
           check: data.check,

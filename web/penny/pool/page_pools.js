@@ -10,10 +10,11 @@ import {Pool} from './pool.js';
  * @typedef {import('./starter.js').Starter} Starter
  * @typedef {{filename: string, source: string}} Program
  * @typedef {{workers?: number, memory?: number, packages?: string[], files?: ArrayBuffer[],
- *            check?: boolean, trace?: boolean, output?: Output}} SchedulerOptions
+ *            check?: boolean, trace?: boolean, output?: Output, machine?: import('../boot/machine.js').Machine}} SchedulerOptions
  *   workers: how many, default: processors; memory: limit of the shared heap in bytes; packages: Pyodide
  *   packages or URLs of wheels, loaded into every worker; check: every job through pickle; files: zip archives, unpacked in every worker;
- *   trace: record what workers do, for trace(); output: what tasks print, default: the console
+ *   trace: record what workers do, for trace(); output: what tasks print, default: the console;
+ *   machine: folders of the machine, in Node
  */
 
 export const hasWaitAsync = 'waitAsync' in Atomics;
@@ -32,7 +33,7 @@ export const packagesFrom = (host, packages) =>
  */
 export function poolOptions(
   host,
-  {workers, memory, packages = [], files = [], check = false, trace = false, output = toConsole()},
+  {workers, memory, packages = [], files = [], check = false, trace = false, output = toConsole(), machine},
 ) {
   return {
     workers: workersOrDefault(workers, host.processors()),
@@ -42,6 +43,7 @@ export function poolOptions(
     check,
     trace,
     output,
+    machine,
   };
 }
 
@@ -54,13 +56,13 @@ export function poolOptions(
  * @param {(recording: import('../trace/rings.js').Recording) => void} [traced] gets what a traced pool has done, at its end
  */
 export function openPagePool(starter, module, options, script, traced) {
-  const {workers, memory: limit, packages, files, check, trace, output, python} = options;
+  const {workers, memory: limit, packages, files, machine, check, trace, output, python} = options;
   const memory = createMemory(limit, trace ? workers : 0);
   const core = new Core(module, memory, KEEPER);
   core.initialise(workers, limit, {trace});
   const client = new Client(core, PAGE, {waitAsync: hasWaitAsync});
   const pool = new Pool(starter, core, workers, {
-    extras: {packages, files, script},
+    extras: {packages, files, machine, script},
     output,
     check,
     python,

@@ -2,6 +2,7 @@
 
 PYTHON := .venv/bin/python
 SETUP := .venv/installed node_modules/.installed
+NPM := $(abspath build/npm)
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
@@ -110,7 +111,7 @@ $(WHEELS): tests/wheels.txt | $(SETUP)
 
 test: build lint models test-core test-native test-python test-browser  ## everything that CI checks, but for Firefox
 
-test-core: core           ## the core in Node's threads
+test-core: core $(NPM)/package.json  ## the core in Node's threads, and Penny there as a whole
 	node --test --test-reporter=spec tests/node/*.test.mjs tests/node/*/*.test.mjs
 
 test-python: core bundles ## what runs on CPython
@@ -243,17 +244,21 @@ bench: build              ## measure all figures: benchmarks/RESULTS.md, plots, 
 wheel: core bundles       ## dist/penny_runtime-<version>-py3-none-any.whl, for PyPI
 	$(PYTHON) -m build --wheel
 
-NPM := $(abspath build/npm)
 DIST := $(abspath dist)
 
 npm: core bundles         ## dist/penny-runtime-<version>.tgz, for npm
 	rm -rf $(NPM)
-	mkdir -p $(NPM) $(DIST)
-	$(PYTHON) scripts/npm_python.py $(NPM)/python.zip
-	node scripts/bundle.mjs npm $(NPM)/python.zip $(NPM)
-	rm $(NPM)/python.zip
+	$(MAKE) $(NPM)/package.json
+	mkdir -p $(DIST)
 	npx --no-install tsc -p tsconfig.npm.json --outDir $(NPM)/types
 	cd $(DIST) && npm pack --silent $(NPM)
+
+# All of it but the types: what is tested in Node.
+$(NPM)/package.json: $(BUNDLES) $(CORE) $(shell find web/npm -type f) $(shell find penny -name '*.py') scripts/npm_python.py
+	mkdir -p $(@D)/python
+	$(PYTHON) scripts/npm_python.py $(@D)/python/python.zip
+	node scripts/bundle.mjs npm $(@D)/python/python.zip $(@D)
+	rm -r $(@D)/python
 
 clean:                    ## remove what was built; .venv and node_modules stay
 	rm -rf build dist web/bundled $(CORE) $(LAYOUT)

@@ -25,11 +25,11 @@ module.exports = {
     ...floors.flat(),
     {
       name: 'all-rooms-are-known', severity: 'error', comment: 'beside these rooms there are entries only',
-      from: {}, to: {path: '^web/penny/', pathNot: [room(FLOORS.flat()), '^web/penny/(?:page|embedded|worker)\\.js$']},
+      from: {}, to: {path: '^web/penny/', pathNot: [room(FLOORS.flat()), '^web/penny/(?:page|embedded|worker|node|node_worker)\\.js$']},
     },
     {
       name: 'hosts-are-handed-in', severity: 'error', comment: 'host.js is the interface; which host it is, an entry says',
-      from: {pathNot: '^web/penny/(?:hosts/|[^/]+\\.js$)'}, to: {path: '^web/penny/hosts/(?:browser|isolation)'},
+      from: {pathNot: '^web/penny/(?:hosts/|[^/]+\\.js$)'}, to: {path: '^web/penny/hosts/(?:browser|isolation|node)'},
     },
     {
       name: 'pool-workers-stay-small', severity: 'error',

@@ -80,13 +80,47 @@ async function files(python, pyodideVersion) {
 // Comments that tell bundlers to leave an import alone, which making it small would drop.
 const AS_IS = 'import(/* @vite-ignore */ /* webpackIgnore: true */ ';
 
+// Where the package's files are, for its module in Node.
+const NODE_FILES = `
+  export const worker = new URL('./node_worker.js', import.meta.url);
+  export const core = new URL('./core.wasm', import.meta.url);
+  export const python = new URL('./python.zip', import.meta.url);
+`;
+
+/**
+ * A module that is in no file.
+ * @param {string} name
+ * @param {string} contents
+ * @returns {import('esbuild').Plugin}
+ */
+const module = (name, contents) => ({
+  name,
+  setup({onResolve, onLoad}) {
+    onResolve({filter: new RegExp(`^${name}$`)}, ({path}) => ({path, namespace: name}));
+    onLoad({filter: /./, namespace: name}, () => ({contents}));
+  },
+});
+
 /** @param {string} python @param {string} folder */
 async function npm(python, folder) {
   const pyproject = await read('pyproject.toml');
   /** @param {string} field */
   const project = field => new RegExp(`^${field} = "(.*)"$`, 'm').exec(pyproject)?.[1];
   const {dependencies, engines} = JSON.parse(await read('package.json'));
-  const contents = await files(python, dependencies.pyodide);
+  /** @type {import('esbuild').BuildOptions} */
+  const onNode = {...SMALL, sourcemap: true, format: 'esm', platform: 'node', plugins: [module('penny-node-files', NODE_FILES)]};
+  await Promise.all([
+    bundle('web/npm/node.js', path.join(folder, 'node.js'), onNode),
+    bundle('web/npm/command.js', path.join(folder, 'penny.js'), {
+      ...onNode,
+      sourcemap: false,
+      external: ['./node.js'],
+      plugins: [module('penny-node', "export {python} from './node.js';")],
+    }),
+    bundle('web/penny/node_worker.js', path.join(folder, 'node_worker.js'), onNode),
+    copyFile(path.join(ROOT, 'penny/wasm_core/core.wasm'), path.join(folder, 'core.wasm')),
+    copyFile(python, path.join(folder, 'python.zip')),
+  ]);
   await bundle('web/npm/index.js', path.join(folder, 'index.js'), {
     ...SMALL,
     sourcemap: true,
@@ -101,13 +135,7 @@ async function npm(python, folder) {
           }));
         },
       },
-      {
-        name: 'penny-files',
-        setup({onResolve, onLoad}) {
-          onResolve({filter: /^penny-files$/}, ({path}) => ({path, namespace: 'penny'}));
-          onLoad({filter: /./, namespace: 'penny'}, () => ({contents}));
-        },
-      },
+      module('penny-files', await files(python, dependencies.pyodide)),
     ],
   });
   const [series] = dependencies.pyodide.split('.');
@@ -119,7 +147,15 @@ async function npm(python, folder) {
     keywords: JSON.parse(/^keywords = (.*)$/m.exec(pyproject)?.[1] ?? '[]'),
     type: 'module',
     sideEffects: false,
-    exports: {'.': {types: './types/web/npm/index.d.ts', default: './index.js'}, './package.json': './package.json'},
+    exports: {
+      '.': {
+        node: {types: './types/web/npm/node.d.ts', default: './node.js'},
+        types: './types/web/npm/index.d.ts',
+        default: './index.js',
+      },
+      './package.json': './package.json',
+    },
+    bin: {penny: './penny.js'},
     engines,
     peerDependencies: {pyodide: `^${series}.0.0`},
   };

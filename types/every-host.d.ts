@@ -38,6 +38,7 @@ declare class URL {
   constructor(url: string | URL, base?: string | URL);
   readonly href: string;
   readonly origin: string;
+  readonly pathname: string;
   static canParse(url: string, base?: string): boolean;
 }
 
@@ -120,6 +121,7 @@ declare namespace WebAssembly {
   }
   let compile: (bytes: ArrayBuffer) => Promise<Module>;
   let compileStreaming: (response: Response) => Promise<Module>;
+  /** Of a module; of bytes, it gives the module, too. */
   let instantiate: (module: Module, imports?: object) => Promise<Instance>;
   let instantiateStreaming: (
     response: Response | PromiseLike<Response>,

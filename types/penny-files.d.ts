@@ -9,3 +9,16 @@ declare module 'penny-files' {
   /** The Pyodide that Penny is tested with. */
   export const pyodideVersion: string;
 }
+// Where the npm package's files lie, for Node.
+declare module 'penny-node-files' {
+  /** The workers' JavaScript, in one file. */
+  export const worker: URL;
+  /** core.wasm. */
+  export const core: URL;
+  /** python.zip. */
+  export const python: URL;
+}
+// The npm package's module in Node, for its command.
+declare module 'penny-node' {
+  export const python: (typeof import('../web/npm/node.js'))['python'];
+}

@@ -11,6 +11,7 @@ import os
 import sys
 import sysconfig
 from collections import deque
+from collections.abc import Iterable
 from operator import is_
 from types import FunctionType, ModuleType
 from typing import Any
@@ -19,14 +20,23 @@ from penny.by_value import identities, rebuilding
 from penny.by_value.functions import CachedFunction
 from penny.mirror.definition import Definition
 
-__all__ = ["Module", "Modules", "came_along", "everywhere", "home_of"]
+__all__ = ["Module", "Modules", "came_along", "everywhere", "home_of", "mounted"]
 
 
 _along: set[str] = set()
+_mounted: tuple[str, ...] = ()
+
+
+def mounted(folders: Iterable[str]) -> None:
+    """Note that these folders are the machine's own, here and in each worker."""
+    global _mounted
+    _mounted = tuple(os.path.join(folder, "") for folder in folders)
 
 
 def came_along(folder: str) -> None:
     """Note that workers have the Python files that are in a folder now."""
+    if os.path.join(folder, "").startswith(_mounted):
+        return
     for path, _, files in os.walk(folder):
         _along.update(os.path.join(path, file) for file in files if file.endswith(".py"))
 
@@ -64,7 +74,7 @@ def everywhere(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str):
         return getattr(module, "__spec__", None) is not None
-    return file in _along or file.startswith(_FOLDERS) or f".zip{os.sep}" in file
+    return file in _along or file.startswith((*_FOLDERS, *_mounted)) or f".zip{os.sep}" in file
 
 
 APART = 1024

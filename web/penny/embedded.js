@@ -1,8 +1,6 @@
 // Penny's entry where no page of its own is: a Pyodide that is already there, a bundler's app. Its files are handed in.
-import {EmbeddedSite} from './boot/embedded_site.js';
-import {originOf} from './boot/pyodide.js';
 import {Page} from './hosts/browser.js';
-import {Starter} from './pool/starter.js';
+import {Places} from './pool/places.js';
 import {installOnPage} from './ports/on_page.js';
 
 /**
@@ -16,29 +14,7 @@ import {installOnPage} from './ports/on_page.js';
  */
 export function embedded({worker, core, python}) {
   const script = URL.createObjectURL(new Blob([worker], {type: 'text/javascript'}));
-  const host = new Page(new URL(script));
-  const module = new WebAssembly.Module(/** @type {any} */ (core));
-  /** @param {import('./boot/pyodide.js').Origin} origin */
-  const starterOf = origin => new Starter(host, new EmbeddedSite(host, module, python, origin));
-  /** @type {Map<string, Starter>} */
-  const byPlace = new Map();
-  /** @type {WeakMap<Pyodide, Starter>} */
-  const byPyodide = new WeakMap();
-  return {
-    module,
-    /** @param {string} indexURL where Pyodide lies */
-    startingAt(indexURL) {
-      const starter = byPlace.get(indexURL) ?? starterOf({indexURL});
-      byPlace.set(indexURL, starter);
-      return starter;
-    },
-    /** @param {Pyodide} pyodide */
-    startingLike(pyodide) {
-      const starter = byPyodide.get(pyodide) ?? starterOf(originOf(pyodide));
-      byPyodide.set(pyodide, starter);
-      return starter;
-    },
-  };
+  return new Places(new Page(new URL(script)), new WebAssembly.Module(/** @type {any} */ (core)), python);
 }
 
 /**
@@ -47,6 +23,6 @@ export function embedded({worker, core, python}) {
  * @param {Files} files
  */
 export function embed(pyodide, files) {
-  const {module, startingLike} = embedded(files);
-  installOnPage(startingLike(pyodide), pyodide, module, {});
+  const places = embedded(files);
+  installOnPage(places.startingLike(pyodide), pyodide, places.host.sharesMemory() ? places.core : null, {});
 }

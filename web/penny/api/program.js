@@ -22,13 +22,13 @@ import {chromeTrace} from '../trace/chrome.js';
  * @typedef {import('../boot/pyodide.js').Death} Death
  * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
  *            workers?: number, files?: ArrayBuffer[], output?: Output,
- *            input?: import('../stdio/input.js').Input, terminal?: boolean, environment?: Record<string, string>,
+ *            input?: import('../stdio/input.js').Input, terminal?: boolean, environment?: Record<string, string>, machine?: import('../boot/machine.js').Machine,
  *            worker?: (change: WorkerChange) => void,
  *            trace?: (trace: import('../trace/chrome.js').ChromeTrace) => void, signal?: AbortSignal}} RunOptions
  *   dedent: the source may be indented as a whole; workers: the default of Scheduler(); files: zip
  *   archives, unpacked into the working directory, also in the workers; output: what is printed, default: the console;
  *   input: stdin, default: none in a host worker, prompt() on the page; terminal: whether that is one; environment: set
- *   in os.environ; worker: told what becomes of
+ *   in os.environ; machine: folders of the machine, in Node, in a host worker only; worker: told what becomes of
  *   the pool's workers; trace: its schedulers record what workers do, and this gets it, once, when the program
  *   has ended, however that was; signal: ends the program, in a host worker only
  */
@@ -152,7 +152,7 @@ const LAST_WORDS = 1_000;
  * @param {Traced} traced
  * @returns {Promise<number>}
  */
-async function runInHost(starter, script, {signal, workers, files = [], output: shown, input, terminal, ...options}, traced) {
+async function runInHost(starter, script, {signal, workers, files = [], machine, output: shown, input, terminal, ...options}, traced) {
   const output = shown ?? toConsole();
   signal?.throwIfAborted();
   /** @type {import('../hosts/host.js').Hearing} what is heard of it comes in later turns */
@@ -163,6 +163,9 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
   });
   /** @type {HostWorker} */
   const host = {starter, worker, runs: false, over: false, core: null};
+  worker.hold();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let late;
   /** @type {Map<number, Pool>} */
   const pools = new Map();
   const shared = starter.host.sharesMemory();
@@ -180,10 +183,10 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
         else reject(new Error(notStarted));
       };
       // Firefox has no error event for a module whose imports have a wrong type.
-      setTimeout(() => {
+      late = setTimeout(() => {
         if (!host.runs) reject(new Error(`the host worker did not begin within ${START_TIMEOUT / 1000} s: does it get what it imports?`));
       }, START_TIMEOUT);
-      const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, script, traced};
+      const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, machine, script, traced};
       hear.message = answerHost(host, pools, answered, resolve, reject);
     });
     const start = async () => {
@@ -194,7 +197,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
         type: 'host',
         parts,
         clock: clockHere(),
-        extras: {packages: [], files},
+        extras: {packages: [], files, machine},
         workers: workers ?? null,
         trace: traced !== undefined,
         waitAsync: hasWaitAsync,
@@ -208,6 +211,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
     return await Promise.race([ended, start()]);
   } finally {
     host.over = true; // it is ended, and has not died
+    clearTimeout(late);
     worker.terminate();
     for (const pool of pools.values()) pool.close({now: true});
     output.end?.();
@@ -222,14 +226,14 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
  * What the page does for a host worker: it keeps the pools that the host opens.
  * @param {HostWorker} host
  * @param {Map<number, Pool>} pools
- * @param {{files: ArrayBuffer[], output: Output, onConsole: boolean, inOrder: InOrder | null, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ * @param {{files: ArrayBuffer[], machine?: import('../boot/machine.js').Machine, output: Output, onConsole: boolean, inOrder: InOrder | null, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
  *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(message: ToPage) => void}
  */
 function answerHost(host, pools, options, resolve, reject) {
-  const {files, output, onConsole, inOrder, stdin, worker: told, script, traced} = options;
+  const {files, machine, output, onConsole, inOrder, stdin, worker: told, script, traced} = options;
   const {starter, worker} = host;
   /** By the worker of the task that prints; none: the script. @type {Map<number | undefined, ReturnType<typeof decoded>>} */
   const printers = new Map();
@@ -272,14 +276,14 @@ function answerHost(host, pools, options, resolve, reject) {
         else printerOf(data.worker)(data.stream, data.bytes);
         break;
       case 'input':
-        if (stdin) answer(stdin.buffer, stdin.read(data.size)).catch(reportError);
+        if (stdin) answer(stdin.buffer, stdin.read(data.size)).catch(error => (globalThis.reportError ?? console.error)(error));
         break;
       case 'open': {
         const {pool: number} = data;
         const packages = packagesFrom(starter.host, data.packages);
         const core = new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER);
         const pool = new Pool(starter, core, data.workers, {
-          extras: {installed: data.installed, packages, files, script},
+          extras: {installed: data.installed, packages, files, machine, script},
           output,
           inOrder: inOrder ?? undefined,
           check: data.check,

@@ -2,6 +2,7 @@
 // uses Pyodide's private options; where they fail, Pyodide starts plainly.
 import {setClock} from '../core/clock.js';
 import {inWords} from '../hosts/in_words.js';
+import {isFile, pathOf, urlOf} from './paths.js';
 
 /**
  * @typedef {import('./site.js').Parts} Parts
@@ -21,8 +22,8 @@ import {inWords} from '../hosts/in_words.js';
 export function originOf(pyodide) {
   const {config} = pyodide._api;
   return {
-    indexURL: config.indexURL,
-    packagesURL: config.packageBaseUrl ?? config.indexURL,
+    indexURL: urlOf(config.indexURL),
+    packagesURL: urlOf(config.packageBaseUrl ?? config.indexURL),
     version: pyodide.version,
     async lock() {
       const lock = await config.lockFileContents;
@@ -59,9 +60,8 @@ export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {})
   if (parts.version && version !== parts.version)
     throw new Error(`at ${parts.indexURL} lies Pyodide ${version}, and not ${parts.version}, for which Penny was built`);
   const options = {
-    indexURL: parts.indexURL,
-    lockFileContents: parts.lock,
-    packageBaseUrl: parts.packagesURL, // with a lock given, Pyodide would know no place
+    ...(isFile(parts.indexURL) ? filesOf(parts, version) : {indexURL: parts.indexURL, packageBaseUrl: parts.packagesURL}),
+    lockFileContents: parts.lock, // so Pyodide would know no place of packages by itself
   };
   let pyodide;
   if (parts.snapshot && !makeSnapshot) {
@@ -90,6 +90,20 @@ export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {})
     );
   return pyodide;
 }
+
+/**
+ * Where Pyodide lies in the file system, it wants paths. The wheels of packages are fetched into its folder, as by itself.
+ * @param {Parts} parts
+ * @param {string} version
+ */
+const filesOf = ({indexURL, packagesURL}, version) => ({
+  indexURL: pathOf(indexURL),
+  packageBaseUrl: isFile(packagesURL) ? pathOf(packagesURL) : packagesURL,
+  get cdnUrl() {
+    return `https://cdn.jsdelivr.net/pyodide/v${version}/full/`;
+  },
+  set cdnUrl(_) {}, // to the place of packages, which is the cache here
+});
 
 /**
  * Makes `penny` and `cloudpickle` importable in a Pyodide.
@@ -218,7 +232,7 @@ export function makeSnapshot(pyodide) {
  */
 async function withModule(parts, ahead, load) {
   const {fetch} = globalThis;
-  const {instantiateStreaming} = WebAssembly;
+  const {instantiate, instantiateStreaming} = WebAssembly;
   const placeholder = new Response();
   /** @type {Record<string, () => Response>} */
   const answers = {
@@ -230,18 +244,28 @@ async function withModule(parts, ahead, load) {
     const answer = answers[new URL(input instanceof Request ? input.url : input, parts.indexURL).href];
     return answer ? answer() : fetch(input, init);
   };
-  WebAssembly.instantiateStreaming = async (source, imports) => {
-    if ((await source) !== placeholder) return instantiateStreaming.call(WebAssembly, source, imports);
+  /** @param {any} [imports] */
+  const ours = async imports => {
     /** @type {any} */
     let instance;
     if (ahead) setClock(imports, ahead, () => instance.exports.memory);
-    instance = await WebAssembly.instantiate(parts.pyodide, imports);
+    instance = await instantiate.call(WebAssembly, parts.pyodide, imports);
     return {module: parts.pyodide, instance};
   };
+  WebAssembly.instantiateStreaming = async (source, imports) =>
+    (await source) === placeholder ? ours(imports) : instantiateStreaming.call(WebAssembly, source, imports);
+  // A Pyodide of the file system reads its own file, and would compile it once more.
+  WebAssembly.instantiate = /** @type {any} */ (
+    async (/** @type {any} */ source, /** @type {any} */ imports) =>
+      imports?.wasi_snapshot_preview1 && !(source instanceof WebAssembly.Module)
+        ? ours(imports)
+        : instantiate.call(WebAssembly, source, imports)
+  );
   try {
     return await load();
   } finally {
     globalThis.fetch = fetch;
+    WebAssembly.instantiate = instantiate;
     WebAssembly.instantiateStreaming = instantiateStreaming;
   }
 }

@@ -87,6 +87,7 @@ export class Page {
       life: `penny-${pageId}-${lives++}`,
       post: (message, transfer = []) => worker.postMessage(message, transfer),
       terminate: () => worker.terminate(),
+      hold() {}, // pages stay
     };
   }
 

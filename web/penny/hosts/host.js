@@ -12,7 +12,7 @@
  * @property {(bytes: Uint8Array) => Promise<string>} digest names bytes by their content
  * @property {(name: string) => Promise<Uint8Array | null>} kept what was kept under this name, maybe long ago; null:
  *     nothing, or not all of it
- * @property {(name: string, bytes: Uint8Array) => Promise<void>} keep keeps one thing, instead of what was kept under
+ * @property {(name: string, bytes: Uint8Array) => Promise<void>} keep keeps it, maybe instead of what was kept under
  *     other names; does nothing where there is no room
  * @property {() => boolean} takesSnapshots whether a memory snapshot of another engine's may be used here
  * @property {(name: string, hear: Hearing) => Thread} startWorker throws an Error that says why there is none
@@ -24,6 +24,7 @@
  * @property {string} life names its life: what the worker gives to Self.live()
  * @property {(message: any, transfer?: any[]) => void} post
  * @property {() => void} terminate ends it at once; it says nothing any more
+ * @property {() => void} hold until it is gone the program does not end by itself, where programs do
  *
  * What is heard of a worker.
  * @typedef {object} Hearing

@@ -8,6 +8,7 @@
 // to its life, which it does before it gets to see the memory.
 import {clockHere} from '../core/clock.js';
 import {ASYNC_WORKER} from '../core/layout.js';
+import {unheld} from '../hosts/holding.js';
 import {START_TIMEOUT} from './limits.js';
 import {tell} from './starter.js';
 
@@ -64,10 +65,8 @@ export class Life {
       message: message => this.#hear(message),
       error: error => this.#uncaught(error),
     });
-    this.#timeout = setTimeout(
-      () => this.#doom(`worker ${number} was not ready within ${START_TIMEOUT / 1000} s`),
-      START_TIMEOUT,
-    );
+    const late = () => this.#doom(`worker ${number} was not ready within ${START_TIMEOUT / 1000} s`);
+    this.#timeout = unheld(setTimeout(late, START_TIMEOUT));
   }
   /** @type {import('../hosts/host.js').Thread} */
   #thread;
@@ -175,8 +174,11 @@ export class Life {
    */
   async leave(hasRun) {
     // Its last outputs come before its 'ended'.
-    if (this.wasReady || hasRun)
-      await Promise.race([this.#hasLeft, new Promise(late => setTimeout(late, GRACE))]);
+    if (this.wasReady || hasRun) {
+      const late = setTimeout(this.#leaves, GRACE);
+      await this.#hasLeft;
+      clearTimeout(late);
+    }
     this.stop();
   }
 

@@ -10,10 +10,11 @@ import {Pool} from './pool.js';
  * @typedef {import('./starter.js').Starter} Starter
  * @typedef {{filename: string, source: string}} Program
  * @typedef {{workers?: number, memory?: number, packages?: string[], files?: ArrayBuffer[],
- *            check?: boolean, trace?: boolean, output?: Output}} SchedulerOptions
+ *            check?: boolean, trace?: boolean, output?: Output, machine?: import('../boot/machine.js').Machine}} SchedulerOptions
  *   workers: how many, default: processors; memory: limit of the shared heap in bytes; packages: Pyodide
  *   packages or URLs of wheels, loaded into every worker; check: every job through pickle; files: zip archives, unpacked in every worker;
- *   trace: record what workers do, for trace(); output: what tasks print, default: the console
+ *   trace: record what workers do, for trace(); output: what tasks print, default: the console;
+ *   machine: folders of the machine, in Node
  */
 
 /**
@@ -30,7 +31,7 @@ export const hasWaitAsync = 'waitAsync' in Atomics;
  */
 export function poolOptions(
   host,
-  {workers, memory, packages = [], files = [], check = false, trace = false, output = toConsole()},
+  {workers, memory, packages = [], files = [], check = false, trace = false, output = toConsole(), machine},
 ) {
   return {
     workers: workersOrDefault(workers, host.processors()),
@@ -40,6 +41,7 @@ export function poolOptions(
     check,
     trace,
     output,
+    machine,
   };
 }
 
@@ -52,7 +54,7 @@ export function poolOptions(
  * @param {(recording: import('../trace/rings.js').Recording) => void} [traced] gets what a traced pool has done, at its end
  */
 export function openPagePool(starter, module, options, script, traced) {
-  const {workers, memory: limit, installed, packages, files, check, trace, output, python} = options;
+  const {workers, memory: limit, installed, packages, files, machine, check, trace, output, python} = options;
   const memory = createMemory(limit, trace ? workers : 0);
   const core = new Core(module, memory, KEEPER);
   core.initialise(workers, limit, {trace});
@@ -60,7 +62,7 @@ export function openPagePool(starter, module, options, script, traced) {
   // Its workers keep the pool; so it may not keep whoever uses it.
   const listener = new WeakRef(client);
   const pool = new Pool(starter, core, workers, {
-    extras: {installed, packages, files, script},
+    extras: {installed, packages, files, machine, script},
     output,
     check,
     python,

@@ -1,6 +1,7 @@
 // The keeper's part of the cancellation ladder (cancellation.c): tasks whose time is over are asked to end;
 // whoever was asked and does not end has its worker killed.
 import * as L from '../core/layout.js';
+import {unheld} from '../hosts/holding.js';
 
 /** How often it looks, while there is anything to watch, ms: a time limit is kept as exactly as that. */
 const INTERVAL = 10;
@@ -35,7 +36,7 @@ export class Watch {
   start() {
     if (this.#timer !== undefined) return;
     this.#lastLook = performance.now();
-    this.#timer = setInterval(() => this.#look(), INTERVAL);
+    this.#timer = unheld(setInterval(() => this.#look(), INTERVAL));
   }
 
   stop() {

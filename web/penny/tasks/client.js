@@ -282,6 +282,7 @@ export class Client {
     else this.#leave(slot);
     this.#calls.delete(ticket);
     if (slot !== DEFERRED) this.#deferred.feed();
+    if (!this.pending) this.#listener.rest();
     return true;
   }
 

@@ -2,6 +2,7 @@
 // else it arms its completion list (completions.c) and sleeps by Atomics.waitAsync, or until a message.
 import {clock} from '../core/clock.js';
 import * as L from '../core/layout.js';
+import {held, unheld} from '../hosts/holding.js';
 
 /**
  * How long a client looks for completions, turn by turn of its event loop, before it has itself woken, ms;
@@ -41,6 +42,8 @@ const collected = new FinalizationRegistry((/** @type {MessagePort} */ port) => 
 
 export class Listener {
   #closed = false;
+  /** Whether it holds the program: there is something to hear of. */
+  #holds = false;
   /** Since when it listens, ms. */
   #since = 0;
   /** Whether to look for completions turn by turn. */
@@ -67,6 +70,7 @@ export class Listener {
     this.#eventsWord = client + L.CLIENT_EVENTS_WORD;
     this.#completedWord = client + L.CLIENT_COMPLETED_WORD;
     this.#later.port1.onmessage = turnOf(new WeakRef(this));
+    unheld(this.#later.port1);
     collected.register(this, this.#later.port1);
   }
   /** @type {number} */
@@ -93,11 +97,28 @@ export class Listener {
 
   /** Calls oncompletions once, in a later turn, when there is something to collect. */
   listen() {
+    if (!this.#holds) this.#hold(true);
     if (this.#listening || this.#closed) return;
     listeners.add(this);
     this.#since = clock();
     if (this.#looks) this.look();
     else this.#arm();
+  }
+
+  /**
+   * Where a program ends when its event loop has nothing to wait for (Node), this has it wait: a sleeper of
+   * Atomics.waitAsync does not.
+   * @param {boolean} holds
+   */
+  #hold(holds) {
+    this.#holds = holds;
+    if (holds) held(this.#later.port1);
+    else unheld(this.#later.port1);
+  }
+
+  /** Nothing is pending any more. */
+  rest() {
+    if (this.#holds) this.#hold(false);
   }
 
   /** Looks in the next turn. */
@@ -163,6 +184,7 @@ export class Listener {
       this.collector.oncompletions();
     } finally {
       if (this.collector.pending()) this.listen(); // whatever a receiver has thrown
+      else this.rest();
     }
   }
 }

@@ -3,6 +3,7 @@
 // whole: penny/wasm_core/trace/README.md. What becomes of it: chrome.js.
 import {clock} from '../core/clock.js';
 import * as L from '../core/layout.js';
+import {unheld} from '../hosts/holding.js';
 import {readNames, traceAddress} from './names.js';
 
 /**
@@ -84,7 +85,7 @@ export class Tracer {
     this.#next = participants(core.workers).map(
       (_, ring) => core.words[ringWord(core, ring) + L.RING_FIRST_WORD] >>> 0,
     );
-    this.#timer = setInterval(() => this.drain(), INTERVAL);
+    this.#timer = unheld(setInterval(() => this.drain(), INTERVAL));
   }
 
   /** Copies what is new, while there is room. */

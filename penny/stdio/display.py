@@ -1,7 +1,7 @@
 """Pictures among what a program prints.
 
 One goes where text goes, to `sys.stdout`, as the escape sequence by which terminals take pictures
-("inline images protocol", by iTerm2): so it stays in order with the text, and comes from tasks, too.
+("inline images protocol", by iTerm2): so it stays in order with the text, and comes from tasks.
 Whoever shows it says so by an environment variable, which tasks have as well.
 """
 

@@ -63,7 +63,7 @@ export function makeEditor(place, {label, run, changed, released}) {
     syntaxHighlighting(colours),
     theme,
     EditorState.tabSize.of(4),
-    EditorView.contentAttributes.of({'aria-label': label, autocapitalize: 'off', autocorrect: 'off'}),
+    EditorView.contentAttributes.of({'aria-label': label, tabindex: '0', autocapitalize: 'off', autocorrect: 'off'}),
     EditorView.updateListener.of(({docChanged}) => docChanged && changed()),
     EditorView.domEventHandlers({
       blur: (_, view) => view.setTabFocusMode(false),

@@ -128,6 +128,7 @@ async function start(compared) {
       if (together.how === 'done') showComparison(alone, together, asked);
     }
   } finally {
+    await transcript.shown();
     running = undefined;
     const stopHadFocus = document.activeElement === stop || document.activeElement === line;
     run.disabled = compare.disabled = false;

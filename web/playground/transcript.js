@@ -58,6 +58,10 @@ export class Transcript {
   /** Whole lines of one kind, on their way. @type {{kind: Kind, lines: string[]} | null} */
   #run = null;
   #scheduled = false;
+  /** Pictures on their way. */
+  #drawing = 0;
+  /** @type {(() => void)[]} */
+  #onShown = [];
   lines = 0;
 
   /**
@@ -92,11 +96,20 @@ export class Transcript {
     this.lines = 0;
     this.element.replaceChildren();
     this.grown();
+    this.#tellShown();
   }
 
-  /** Shows all that is left, if it takes long. */
-  settle() {
-    while (this.#waiting.length) this.#flush();
+  /** Resolves when all that was added is shown. */
+  shown() {
+    return new Promise(resolve => {
+      this.#onShown.push(() => resolve(undefined));
+      this.#tellShown();
+    });
+  }
+
+  #tellShown() {
+    if (this.#waiting.length || this.#drawing) return;
+    for (const resolve of this.#onShown.splice(0)) resolve();
   }
 
   #flush() {
@@ -117,6 +130,7 @@ export class Transcript {
     this.#drop();
     if (atEnd) element.scrollTop = element.scrollHeight;
     this.grown();
+    this.#tellShown();
   }
 
   /** @param {Piece} piece */
@@ -224,14 +238,20 @@ export class Transcript {
     this.#count(1);
     const {element} = this;
     const atEnd = () => element.scrollTop + element.clientHeight >= element.scrollHeight - 8;
-    draw(figure, Uint8Array.from(atob(base64), c => c.charCodeAt(0))).then(
-      shown => {
-        const follow = atEnd();
-        figure.append(shown);
-        if (follow) element.scrollTop = element.scrollHeight;
-      },
-      error => figure.append(spanOf('stderr', `a picture that this browser can't show: ${error.message ?? error}`)),
-    );
+    this.#drawing++;
+    draw(figure, Uint8Array.from(atob(base64), c => c.charCodeAt(0)))
+      .then(
+        shown => {
+          const follow = atEnd();
+          figure.append(shown);
+          if (follow) element.scrollTop = element.scrollHeight;
+        },
+        error => figure.append(spanOf('stderr', `a picture that this browser can't show: ${error.message ?? error}`)),
+      )
+      .finally(() => {
+        this.#drawing--;
+        this.#tellShown();
+      });
   }
 
   /** The one to which is added. */

@@ -42,8 +42,10 @@ class Participant {
   aside = new Set();
   /** Until when all was told, ms. */
   told = 0;
-  /** When it died, and its own ring does not say so yet. @type {number | undefined} */
-  death;
+  /** When it died, as far as its own ring does not say so yet. @type {number[]} */
+  deaths = [];
+  /** How many deaths were told. */
+  died = 0;
 
   /**
    * @param {number} number
@@ -101,7 +103,7 @@ export class LiveTrace {
         for (let at = 0; at < words.length; at += 4) this.#take(one, epoch, words, at);
         one.next = (first + words.length / 4) >>> 0;
       }
-      if (one.death !== undefined) this.#die(one, one.death);
+      this.#die(one); // no successor has begun
       this.#spend(one, now);
     }
   }
@@ -142,7 +144,7 @@ export class LiveTrace {
     const task = words[at + 2] >>> 0;
     switch (kind) {
       case L.TRACE_STARTED:
-        if (words[at + 3]) this.#die(one, one.death ?? one.told);
+        this.#die(one, words[at + 3] - one.died);
         break;
       case L.TRACE_SUBMITTED:
       case L.TRACE_PROMOTED:
@@ -170,8 +172,7 @@ export class LiveTrace {
         this.#end(one, kind, task, time);
         break;
       case L.TRACE_LOST: {
-        const dead = this.#all.find(({number}) => number === who);
-        if (dead) dead.death = time;
+        this.#all.find(({number}) => number === who)?.deaths.push(time);
         break;
       }
     }
@@ -196,14 +197,16 @@ export class LiveTrace {
 
   /**
    * @param {Participant} one
-   * @param {number} time
+   * @param {number} [times] how many more deaths than were told its ring has come to
    */
-  #die(one, time) {
-    this.#spend(one, time);
-    for (const {kind} of one.open) if (kind === L.TRACE_BEGAN) this.listener.ended(one.number, time);
-    this.listener.died(one.number, time);
-    this.#forget(one);
-    one.death = undefined;
+  #die(one, times = Infinity) {
+    for (const time of one.deaths.splice(0, Math.max(0, times))) {
+      one.died++;
+      this.#spend(one, time);
+      for (const {kind} of one.open) if (kind === L.TRACE_BEGAN) this.listener.ended(one.number, time);
+      this.#forget(one);
+      this.listener.died(one.number, time);
+    }
   }
 
   /** Nobody knows what it does. @param {Participant} one */

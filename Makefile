@@ -72,12 +72,20 @@ $(LAYOUT) &: build/layout.wasm scripts/layout.mjs
 build: core bundles snapshot  ## the core, the bundled JavaScript and the memory snapshot
 
 # The page's and the workers' JavaScript as one file each, for where no page of Penny's is: in the wheel.
-BUNDLES := web/bundled/embedded.js web/bundled/worker.js
+# And what the playground has beside its own files: an editor, a kernel.
+BUNDLES := web/bundled/embedded.js web/bundled/worker.js web/bundled/playground/editor.js
+KERNELS := web/bundled/playground/kernels.zip
 
-bundles: $(BUNDLES)       ## the JavaScript that the wheel starts from in a Pyodide that is already there
+bundles: $(BUNDLES) $(KERNELS)  ## the JavaScript that the wheel starts from in a Pyodide that is already there
 
-$(BUNDLES) &: $(LAYOUT) $(shell find web/penny -name '*.js') scripts/bundle.mjs | $(SETUP)
+$(BUNDLES) &: $(LAYOUT) $(shell find web/penny -name '*.js') web/playground/editor.js scripts/bundle.mjs package-lock.json | $(SETUP)
 	node scripts/bundle.mjs
+	@touch $(BUNDLES)
+
+$(KERNELS): examples/kernels/mandelbrot.wasm
+	@mkdir -p $(@D)
+	rm -f $@
+	cd $(<D) && $(abspath $(PYTHON)) -m zipfile -c $(abspath $@) $(<F)
 
 # Its file lies in the user's cache, under a name made of all that goes into it: nothing for make.
 snapshot: core            ## the memory snapshot that workers start from

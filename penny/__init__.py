@@ -31,6 +31,7 @@ from penny.kernels.kernel import Kernel, Kernels
 from penny.loops.calls import parallel_for, parallel_map, parallel_reduce, parallel_sort
 from penny.memory.array import SharedArray
 from penny.scheduler import Scheduler, current_scheduler
+from penny.stdio.display import display
 
 __all__ = [
     "BlockingError",
@@ -52,6 +53,7 @@ __all__ = [
     "cancelled",
     "current_scheduler",
     "current_worker",
+    "display",
     "parallel_for",
     "parallel_map",
     "parallel_reduce",

@@ -15,6 +15,8 @@ BUILT = {
     "penny/bridge/numbers.py": "core",
     "web/bundled/embedded.js": "bundles",
     "web/bundled/worker.js": "bundles",
+    "web/bundled/playground/editor.js": "bundles",
+    "web/bundled/playground/kernels.zip": "bundles",
 }
 """Generated files, by what makes them."""
 

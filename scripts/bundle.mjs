@@ -1,6 +1,7 @@
 // Makes one file each of the page's and of the workers' JavaScript, with source maps.
 //
-//   node scripts/bundle.mjs                  web/bundled/: what the wheel starts from, where no page of Penny's is
+//   node scripts/bundle.mjs                  web/bundled/: what the wheel starts from, where no page of Penny's is;
+//                                            and the playground's editor
 //   node scripts/bundle.mjs npm PYTHON DIR   the npm package, in DIR; PYTHON: python.zip
 import {build} from 'esbuild';
 import {copyFile, readFile, writeFile} from 'node:fs/promises';
@@ -48,6 +49,11 @@ async function bundles() {
       globalName: 'embedded',
       banner: {js: '(() => {'},
       footer: {js: `return embedded})()\n${named('embedded.js')}`},
+    }),
+    bundle('web/playground/editor.js', path.join(BUNDLED, 'playground/editor.js'), {
+      minify: true,
+      format: 'esm',
+      banner: {js: '/* With CodeMirror and Lezer: MIT licence, (C) Marijn Haverbeke <marijn@haverbeke.berlin>, Adrian Heine and others */'},
     }),
   ]);
 }

@@ -105,7 +105,7 @@ class Site:
         package: Where the package `penny` lies.
 
     Raises:
-        CommandError: the core was not built.
+        CommandError: the core was not built, or the playground's editor.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Site:
         if folder is not None:
             self._mounts.append(_Mount("", folder))
         if folder is None or not (folder / "index.html").is_file():
-            self._mounts.append(_Mount("", web / "playground"))
+            self._mounts += _playground(web, needed=not (run or bench))
 
     def find(self, path: str) -> Content | None:
         """Return what a URL path (decoded, starting with `/`) stands for, or None.
@@ -179,6 +179,16 @@ class Site:
                 if name not in seen:
                     seen.add(name)
                     yield name, file
+
+
+def _playground(web: Path, *, needed: bool) -> list[_Mount]:
+    """Return where the playground's files are; those that are built go before their sources."""
+    built = web / "bundled" / "playground"
+    if not (built / "editor.js").is_file():
+        if needed:
+            raise CommandError(f"{built} does not exist: build it with `make bundles`")
+        return []
+    return [_Mount("", built), _Mount("", web / "playground")]
 
 
 def _manifest(snapshot: Path | None, pyodide_url: str | None) -> bytes:

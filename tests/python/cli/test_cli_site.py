@@ -32,6 +32,8 @@ def make_site(tmp_path: Path) -> MakeSite:
         "checkout/web/penny/notes.md",
         "checkout/web/playground/index.html",
         "checkout/web/playground/play.js",
+        "checkout/web/playground/editor.js",
+        "checkout/web/bundled/playground/editor.js",
         "checkout/web/bench/index.html",
         "checkout/web/run/index.html",
         "pyodide/pyodide.mjs",
@@ -64,6 +66,7 @@ def test_every_url_of_a_site(make_site: MakeSite, tmp_path: Path) -> None:
     assert {path: text(site, f"/{path}") for path, _ in site.files()} == {
         "index.html": "checkout/web/playground/index.html",
         "play.js": "checkout/web/playground/play.js",
+        "editor.js": "checkout/web/bundled/playground/editor.js",
         "penny.js": "checkout/web/penny.js",
         "penny/page.js": "checkout/web/penny/page.js",
         "penny/core.wasm": "checkout/penny/wasm_core/core.wasm",

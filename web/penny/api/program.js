@@ -24,13 +24,15 @@ import {chromeTrace} from '../trace/chrome.js';
  *            workers?: number, files?: ArrayBuffer[], output?: Output,
  *            input?: import('../stdio/input.js').Input, terminal?: boolean, environment?: Record<string, string>, machine?: import('../boot/machine.js').Machine,
  *            worker?: (change: WorkerChange) => void,
- *            trace?: (trace: import('../trace/chrome.js').ChromeTrace) => void, signal?: AbortSignal}} RunOptions
+ *            trace?: (trace: import('../trace/chrome.js').ChromeTrace) => void, live?: import('../trace/live.js').Listener,
+ *            signal?: AbortSignal}} RunOptions
  *   dedent: the source may be indented as a whole; workers: the default of Scheduler(); files: zip
  *   archives, unpacked into the working directory, also in the workers; output: what is printed, default: the console;
  *   input: stdin, default: none in a host worker, prompt() on the page; terminal: whether that is one; environment: set
  *   in os.environ; machine: folders of the machine, in Node, in a host worker only; worker: told what becomes of
  *   the pool's workers; trace: its schedulers record what workers do, and this gets it, once, when the program
- *   has ended, however that was; signal: ends the program, in a host worker only
+ *   has ended, however that was; live: the same, told in short while they do it, in a host worker only; signal: ends
+ *   the program, in a host worker only
  */
 
 /**
@@ -199,7 +201,7 @@ async function runInHost(starter, script, {signal, workers, files = [], machine,
         clock: clockHere(),
         extras: {packages: [], files, machine},
         workers: workers ?? null,
-        trace: traced !== undefined,
+        trace: traced !== undefined || options.live !== undefined,
         waitAsync: hasWaitAsync,
         life: worker.life,
         counts: inOrder?.counts,
@@ -227,13 +229,14 @@ async function runInHost(starter, script, {signal, workers, files = [], machine,
  * @param {HostWorker} host
  * @param {Map<number, Pool>} pools
  * @param {{files: ArrayBuffer[], machine?: import('../boot/machine.js').Machine, output: Output, onConsole: boolean, inOrder: InOrder | null, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ *          live?: import('../trace/live.js').Listener,
  *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(message: ToPage) => void}
  */
 function answerHost(host, pools, options, resolve, reject) {
-  const {files, machine, output, onConsole, inOrder, stdin, worker: told, script, traced} = options;
+  const {files, machine, output, onConsole, inOrder, stdin, worker: told, script, traced, live} = options;
   const {starter, worker} = host;
   /** By the worker of the task that prints; none: the script. @type {Map<number | undefined, ReturnType<typeof decoded>>} */
   const printers = new Map();
@@ -288,6 +291,7 @@ function answerHost(host, pools, options, resolve, reject) {
           inOrder: inOrder ?? undefined,
           check: data.check,
           traced,
+          live,
           announce: hasWaitAsync ? undefined : () => tell(worker, {type: 'completed', pool: number}),
         });
         if (told) pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail));

@@ -4,6 +4,7 @@
 import {KEEPER} from '../core/core.js';
 import {ASYNC_WORKER, HEAP_ADDRESS} from '../core/layout.js';
 import {decoded, tellError} from '../stdio/output.js';
+import {LiveTrace} from '../trace/live.js';
 import {Tracer, readTrace} from '../trace/rings.js';
 import {Life} from './life.js';
 import {Watch} from './watch.js';
@@ -39,9 +40,11 @@ export class Pool extends EventTarget {
    * @param {Core} core the page's instance on the scheduler's memory
    * @param {number} workers
    * @param {{extras: Extras, output: Output, inOrder?: import('../stdio/output.js').InOrder, check: boolean,
-   *          python?: import('../boot/versions.js').PythonVersion, announce?: () => void, traced?: (recording: import('../trace/rings.js').Recording) => void}} options check: every
+   *          python?: import('../boot/versions.js').PythonVersion, announce?: () => void, traced?: (recording: import('../trace/rings.js').Recording) => void,
+   *          live?: import('../trace/live.js').Listener}} options check: every
    *     job through pickle; python: of whoever submits; announce: tells the client that there are completions, only where it has to be
-   *     told by message; traced: gets what a traced pool has done when it has closed
+   *     told by message; traced: gets what a traced pool has done when it has closed;
+   *     live: is told what its workers do, meanwhile
    */
   constructor(starter, core, workers, options) {
     super();
@@ -51,6 +54,7 @@ export class Pool extends EventTarget {
     this.options = options;
     this.#watch = new Watch(core, worker => this.kill(worker));
     this.#tracer = core.traced ? new Tracer(core) : null;
+    this.#live = core.traced && options.live ? new LiveTrace(core, options.live) : null;
     // Not before whoever opened the pool has had a chance to listen.
     setTimeout(() => {
       for (let worker = 0; worker < workers && !this.#ended; worker++) this.#start(worker);
@@ -61,6 +65,8 @@ export class Pool extends EventTarget {
   #watch;
   /** @type {Tracer | null} */
   #tracer;
+  /** @type {LiveTrace | null} */
+  #live;
 
   /** What has been recorded so far, of a pool that is traced. */
   recording() {
@@ -225,6 +231,8 @@ export class Pool extends EventTarget {
   }
 
   #endTrace() {
+    this.#live?.stop();
+    this.#live = null;
     if (!this.#tracer) return;
     this.#tracer.drain();
     this.#tracer.stop();

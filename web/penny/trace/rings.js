@@ -28,7 +28,7 @@ const WORDS = L.EVENT_BYTES / 4;
 const INTERVAL = 40;
 
 /** @param {number} workers @returns {number[]} whoever has a ring, in the order of the rings */
-function participants(workers) {
+export function participants(workers) {
   const others = Array.from({length: 1 + L.CLIENTS_MAX}, (_, i) => L.ASYNC_WORKER + i);
   return [...Array(workers).keys(), ...others];
 }
@@ -37,7 +37,7 @@ function participants(workers) {
 const distance = (from, to) => (to - from) >>> 0;
 
 /** @param {Core} core @param {number} ring its number */
-function ringWord(core, ring) {
+export function ringWord(core, ring) {
   return (traceAddress(core) + L.TRACE_BYTES + ring * L.RING_BYTES) / 4;
 }
 

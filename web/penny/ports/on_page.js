@@ -35,7 +35,8 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
     defaultWorkers: options.workers ?? null,
     defaultTrace: options.trace ?? false,
     openPool(opened) {
-      const own = {...poolOptions(starter.host, {...options, ...opened}), python: pythonOf(pyodide)};
+      const packages = [...(options.packages ?? []), ...opened.packages];
+      const own = {...poolOptions(starter.host, {...options, ...opened, packages}), python: pythonOf(pyodide)};
       const {workers} = own;
       const {client, pool} = openPagePool(starter, module, own, script, traced);
       pools.add(pool);

@@ -1,10 +1,11 @@
 // A host worker: runs a program, which may block, and opens pools that the page keeps.
 import {addExtras} from '../boot/extras.js';
+import {hearInterrupts} from '../boot/interrupts.js';
 import {hostPools} from '../pool/host_pools.js';
 import {installBridge} from '../ports/bridge.js';
 import {blockingRead, NO_STDIN} from '../stdio/input.js';
 import {SCRIPT} from '../stdio/output.js';
-import {startPython, tellPage} from './python.js';
+import {startPython, tellOfFiles, tellPage, tellWritten} from './python.js';
 
 /**
  * @typedef {import('../hosts/host.js').Self} Self
@@ -18,7 +19,7 @@ import {startPython, tellPage} from './python.js';
  * @param {StartHost} message
  */
 export async function start(here, message) {
-  const {parts, extras, workers, trace, input, waitAsync} = message;
+  const {parts, extras, workers, trace, input, interrupts, waitAsync} = message;
   const pyodide = await startPython(here, message, SCRIPT);
   if (input) {
     const read = blockingRead(input.buffer, size => tellPage(here, {type: 'input', size}));
@@ -29,6 +30,8 @@ export async function start(here, message) {
     stdin.refuse(stdin.NO_STDIN);
   }
   await addExtras(pyodide, extras);
+  tellOfFiles(here, pyodide, extras);
+  const interruption = interrupts && hearInterrupts(pyodide, interrupts);
   const pools = hostPools(parts.core, message => tellPage(here, message), waitAsync);
   installBridge(pyodide, {
     role: 'host',
@@ -39,10 +42,14 @@ export async function start(here, message) {
   });
   return {
     pools,
+    interrupt: () => interruption?.heard(),
     /** @param {Script} script */
     async run({source, filename, argv, dedent, environment}) {
       const run = pyodide.pyimport('penny.hosts.script').run;
-      tellPage(here, {type: 'exit', status: await run(source, filename, argv, dedent, environment)});
+      interruption?.begins();
+      const status = await run(source, filename, argv, dedent, environment);
+      tellWritten(pyodide);
+      tellPage(here, {type: 'exit', status});
     },
   };
 }

@@ -12,7 +12,7 @@ from typing import Any, Literal, NoReturn, Self, TypeVar, overload
 
 from penny import results
 from penny.engines import current
-from penny.engines.engine import Engine
+from penny.engines.engine import Engine, Interruptible
 from penny.engines.nested import NestedEngine
 from penny.engines.opening import open_engine
 from penny.errors import BlockingError
@@ -264,6 +264,26 @@ class Scheduler(Submitter, concurrent.futures.Executor):
                 "`with Scheduler()` must wait at its end, and can't here: use `async with`"
             )
         return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        """Wait for all tasks, and end the workers. After Ctrl-C, tasks are ended, too."""
+        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+            self._interrupt()
+        try:
+            self.shutdown()
+        except KeyboardInterrupt:
+            self._interrupt()
+            self.shutdown()
+            raise
+
+    def _interrupt(self) -> None:
+        if isinstance(self._engine, Interruptible):
+            self._engine.interrupt()
 
     async def __aenter__(self) -> Self:
         """Nothing to wait for: the workers come up meanwhile."""

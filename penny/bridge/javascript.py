@@ -27,6 +27,7 @@ __all__ = [
     "is_page",
     "log",
     "nap",
+    "nap_by",
     "once",
     "open_client",
     "open_messages",
@@ -266,3 +267,9 @@ def nap(seconds: float) -> None:
         word, wait = Int32Array.new(SharedArrayBuffer.new(4)), Atomics.wait
         _nap = lambda milliseconds: wait(word, 0, 0, milliseconds)  # noqa: E731
     _nap(seconds * 1000)
+
+
+def nap_by(wait: Callable[[float], Any]) -> None:
+    """Let `nap` sleep by `wait`, which takes milliseconds."""
+    global _nap
+    _nap = wait

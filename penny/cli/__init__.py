@@ -67,12 +67,15 @@ def parser() -> argparse.ArgumentParser:
         parents=[common],
         help="run a script on the runtime, in a headless browser",
         description="Run a script on the runtime, in a headless browser. Its output appears as it "
-        "comes, and its exit status is the command's. Top-level await is allowed. The script's "
-        "folder is copied into the browser: its modules can be imported, its files read.",
+        "comes, and its exit status is the command's. Top-level await is allowed. It reads stdin, "
+        "and Ctrl-C raises KeyboardInterrupt in it; a second one ends it at once. The current "
+        "directory is its own, too. Copied into the browser, each under its path here, are the "
+        "script's folder, the current directory (if it holds at most 16 MB), and the files and "
+        "folders that its arguments name; hidden ones stay behind.",
     )
     command.add_argument(
         "--workers",
-        type=_positive,
+        type=_workers,
         metavar="N",
         help="workers of a Scheduler() that names no number (default: one for each core)",
     )
@@ -100,6 +103,29 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME[=VALUE]",
         help="set a variable in the script's os.environ, to its value here or to VALUE; nothing "
         "else of the shell's environment is seen there. May be repeated",
+    )
+    command.add_argument(
+        "--with",
+        dest="packages",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package for the script and its workers: a name, a requirement such as 'attrs>=25', "
+        "or the URL or file of a wheel. Pyodide's own, else what pip finds on PyPI, with all it "
+        "depends on. May be repeated",
+    )
+    command.add_argument(
+        "--mount",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="copy this folder into the browser, too. May be repeated",
+    )
+    command.add_argument(
+        "--write",
+        action="store_true",
+        help="copy back what the script and its tasks have written in the current directory, the "
+        "script's folder and those of --mount; what is deleted there stays here",
     )
     command.add_argument("script", help="a Python file, or - for standard input")
     command.add_argument("args", nargs=argparse.REMAINDER, help="the rest of the script's sys.argv")
@@ -153,7 +179,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--workers",
-        type=_positive,
+        type=_workers,
         default=2,
         metavar="N",
         help="workers of each pool (default: %(default)s); the cost hardly depends on it",
@@ -228,15 +254,33 @@ def _add_kernel(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.set_defaults(command=kernel.show)
 
 
+WORKERS_MAX = 64
+"""Of one scheduler: penny/wasm_core/sizes.h."""
+
+
+def _workers(text: str) -> int:
+    number = _positive(text)
+    if number > WORKERS_MAX:
+        raise argparse.ArgumentTypeError(f"{text} is more than {WORKERS_MAX}")
+    return number
+
+
 def _positive(text: str) -> int:
-    number = int(text)
+    number = _number(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return number
 
 
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
 def _port(text: str) -> int:
-    number = int(text)
+    number = _number(text)
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
     return number

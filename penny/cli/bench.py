@@ -209,9 +209,9 @@ class Measurement:
         """Return what the server must answer for it."""
         return [web.get("/bench/session", self._handle)]
 
-    def interrupt(self, status: int) -> bool:
+    def interrupt(self, status: int) -> float:
         """There is nothing to wait for: the rows so far are printed."""
-        return False
+        return 0
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if not secrets.compare_digest(request.query.get("token", ""), self.token):

@@ -108,12 +108,12 @@ def wheels(pyodide: Path, names: Iterable[str]) -> frozenset[str]:
         CommandError: there is no such package, or the folder does not hold it.
     """
     lock = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))["packages"]
-    packages = {_normal(name): package for name, package in lock.items()}
+    packages = {normal_name(name): package for name, package in lock.items()}
     found: set[str] = set()
     wanted = list(names)
     while wanted:
         name = wanted.pop()
-        package = packages.get(_normal(name))
+        package = packages.get(normal_name(name))
         if package is None:
             raise CommandError(f"Pyodide {PYODIDE_VERSION} has no package {name!r}", 2)
         file = package["file_name"]
@@ -132,7 +132,8 @@ def wheels(pyodide: Path, names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _normal(name: str) -> str:
+def normal_name(name: str) -> str:
+    """A package's name as it is compared: `-`, `_` and `.` are the same, and so is case."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

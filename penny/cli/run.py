@@ -16,13 +16,16 @@ from penny.cli import bundle
 from penny.cli.browser import Browser, find_browser
 from penny.cli.errors import CommandError
 from penny.cli.input import StandardInput
+from penny.cli.luggage import pack_up
 from penny.cli.output import StandardStreams
+from penny.cli.packages import find_packages
 from penny.cli.pyodide import find_pyodide
-from penny.cli.session import Outcome, Session, Start
+from penny.cli.session import Outcome, Place, Session, Start
 from penny.cli.site import Site
 from penny.cli.snapshot import find_snapshot
 from penny.cli.trace import TraceFile
 from penny.cli.visit import visit
+from penny.cli.written import WrittenFiles
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,23 +47,34 @@ def _run_source(
     pyodide = find_pyodide(options.pyodide)
     python = bundle.python_packages()
     snapshot = find_snapshot(python, pyodide, browser) if options.snapshot else None
-    site = Site(pyodide=pyodide, snapshot=snapshot, python=python, run=True)
-    files = bundle.script_folder(folder)
-    if files.note:
-        print(f"penny: {files.note}", file=sys.stderr)
+    from_stdin = options.script == "-"
+    script = None if from_stdin else Path(os.path.abspath(options.script))
+    luggage = pack_up(folder, script, options.args, options.mount)
+    for note in luggage.notes:
+        print(f"penny: {note}", file=sys.stderr)
+    packages = find_packages(options.packages, pyodide)
+    site = Site(pyodide=pyodide, snapshot=snapshot, python=python, run=True, more=packages.files)
     start = Start(
         source=source,
-        # The folder is the working directory there, so that this name finds the file again.
-        filename="<stdin>" if options.script == "-" else Path(options.script).name,
+        filename="<stdin>" if from_stdin else options.script,
         argv=[options.script, *options.args],
         workers=options.workers,
         on="page" if options.page else "host",
         trace=trace is not None,
         terminal=sys.stdin is not None and sys.stdin.isatty(),
         environment=_environment(options.env),
+        packages=packages.load,
+        place=Place(
+            directory=os.getcwd(),
+            path=str(folder),
+            folders=luggage.folders,
+            partial=luggage.partial,
+            keep=options.write,
+        ),
     )
+    written = WrittenFiles([Path(folder) for folder in luggage.folders], options.write)
     sys.stdout.flush()
-    return asyncio.run(_run(site, browser, start, files.archive, trace))
+    return asyncio.run(_run(site, browser, start, luggage.archive, trace, written))
 
 
 def _environment(names: Sequence[str]) -> dict[str, str]:
@@ -99,10 +113,15 @@ def read_script(script: str) -> tuple[str, Path]:
 
 
 async def _run(
-    site: Site, browser: Browser, start: Start, files: bytes, trace: TraceFile | None
+    site: Site,
+    browser: Browser,
+    start: Start,
+    files: bytes,
+    trace: TraceFile | None,
+    written: WrittenFiles,
 ) -> int:
     def converse(settle: Callable[[Outcome], None]) -> Session:
         streams = StandardStreams(on_error=settle)
-        return Session(start, files, streams, StandardInput(), settle, trace)
+        return Session(start, files, streams, StandardInput(), settle, trace, written)
 
     return await visit(site, browser, "run/", converse)

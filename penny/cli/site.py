@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -102,6 +102,7 @@ class Site:
         wheels: File names of the wheels in Pyodide's folder that are part of the site; all if not
             given.
         pyodide_url: Where pages find Pyodide and its packages, if that is not the site itself.
+        more: Other files, by their paths without the leading `/`.
         package: Where the package `penny` lies.
 
     Raises:
@@ -119,6 +120,7 @@ class Site:
         bench: bool = False,
         wheels: Container[str] | None = None,
         pyodide_url: str | None = None,
+        more: Mapping[str, Content] | None = None,
         package: Path = PACKAGE,
     ) -> None:
         core = package / "wasm_core" / "core.wasm"
@@ -130,6 +132,7 @@ class Site:
             "penny/python.zip": bundle.python_packages() if python is None else python,
             "penny/manifest.json": _manifest(snapshot, pyodide_url),
         }
+        self._single |= more or {}
         if snapshot is not None:
             self._single[f"penny/{snapshot.name}"] = snapshot
         if (pyodide / WASM).is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -16,9 +17,6 @@ from penny.cli.site import Site
 
 CONNECTING = 60.0
 """Seconds within which the page must have connected; a cold start takes about one."""
-
-LAST_WORDS = 10.0
-"""Seconds that an interrupted conversation has to end by itself."""
 
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,8 +35,8 @@ class Conversation(Protocol):
     def routes(self) -> list[web.RouteDef]:
         """Return what the server must answer for it."""
 
-    def interrupt(self, status: int) -> bool:
-        """Take note of a signal. Returns whether it settles soon by itself, with that status."""
+    def interrupt(self, status: int) -> float:
+        """Take note of a signal. Returns how long it may take to settle by itself, in seconds."""
 
 
 async def visit(
@@ -79,10 +77,11 @@ async def visit(
 
     def interrupt(status: int) -> None:
         stopped = CommandError("", status)
-        if conversation.interrupt(status):
-            loop.call_later(LAST_WORDS, settle, stopped)
-        else:
+        patience = conversation.interrupt(status)
+        if not patience:
             settle(stopped)
+        elif patience < math.inf:
+            loop.call_later(patience, settle, stopped)
 
     for number in STOPPING_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, and so it stays

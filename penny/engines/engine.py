@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from penny.futures import Future, Source
 
@@ -125,6 +125,14 @@ class Engine(Source, Protocol):
             A future that is done once all workers have stopped and their memory is free; the
             same one at each call. It can't be cancelled.
         """
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """An engine that can end what it was given when Ctrl-C comes, tasks that run included."""
+
+    def interrupt(self) -> None:
+        """Withdraw what has not begun, and ask what runs to end. Never blocks."""
 
 
 class EngineFactory(Protocol):

@@ -17,7 +17,7 @@ from penny.mirror import mirror
 from penny.mirror.needs import Needs
 from penny.mirror.originals import Originals
 from penny.wire.payload import Payload, stream
-from penny.wire.pickles import explain, qualified_name
+from penny.wire.pickles import explain, qualified_name, telling
 
 __all__ = ["dumps_function", "loads_function", "pack_function"]
 
@@ -61,7 +61,7 @@ def pack_function(
     except MemoryError:
         raise
     except Exception as error:
-        raise explain([(qualified_name(function), function)], error) from error
+        raise explain([(qualified_name(function), function)], error) from telling(error)
 
 
 loads_function: Callable[[bytes], AnyFunction] = pickle.loads

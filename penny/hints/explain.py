@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from penny.by_value.exception_parts import add_notes, notes_of
-from penny.hints import page, stdin, threads
+from penny.hints import command, files, page, stdin, threads
 from penny.where import IN_BROWSER
 
 __all__ = ["explain"]
@@ -21,6 +21,8 @@ HINTS: tuple[Callable[[BaseException], str], ...] = (
     page.hint,
     threads.hint,
     stdin.hint,
+    files.hint,
+    command.hint,
 )
 """Each gives the note for an error that it knows; for others nothing."""
 

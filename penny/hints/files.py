@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from importlib.machinery import PathFinder
 from typing import Any, TypeVar
 
+from penny import where
 from penny.by_value.exception_parts import GROUP_MEMBERS, add_notes, notes_of
+from penny.hints import command
+from penny.hints.packages import package_of
 from penny.where import IN_BROWSER
 
-__all__ = ["explained"]
+__all__ = ["explained", "hint"]
 
 E = TypeVar("E", bound=BaseException)
 
@@ -24,6 +26,10 @@ FILE = (
     "there and pass what is in it as an argument. What lay beside the script when it started is "
     "in all workers.)"
 )
+FOLDER = (
+    "(This worker has no folder {name!r}: each has files of its own. Make it in the task, by "
+    "os.makedirs({name!r}, exist_ok=True).)"
+)
 MODULE = (
     "({name!r} can be imported where the task was submitted, but not in its worker, that has files "
     "of its own: import it there, outside of functions, and let the task use that name; or give "
@@ -33,9 +39,20 @@ MODULE = (
 PACKAGE = (
     "(It is a worker that has no {name!r}, and each has packages of its own: what is installed "
     "where the task was submitted does not reach it. Give the Scheduler what the task needs, "
-    "{way}.)"
+    "{way}{run}.)"
 )
 WHEEL = 'packages=["https://…/….whl"], the URL of a wheel'
+
+
+def hint(error: BaseException) -> str:
+    """What to do instead, if a task did not find the folder of a file."""
+    if where.worker is None or not isinstance(error, FileNotFoundError):
+        return ""
+    name = _filename.__get__(error)
+    if not isinstance(name, str):
+        return ""
+    folder = os.path.dirname(name)
+    return FOLDER.format(name=folder) if folder and not os.path.isdir(folder) else ""
 
 
 def explained(error: E) -> E:
@@ -68,18 +85,14 @@ def _of_module(name: str) -> str:
         return MODULE.format(name=name)
     if not IN_BROWSER or top in sys.stdlib_module_names or top == "js":
         return ""
-    package = _package_of(top)
-    return PACKAGE.format(name=name, way=f"packages=[{package!r}]" if package else WHEEL)
-
-
-def _package_of(module: str) -> str | None:
-    """The name of Pyodide's package with a module, if it has one."""
-    try:
-        hook = importlib.import_module("_pyodide._importhook")
-        found = hook.REPODATA_PACKAGES_IMPORT_TO_PACKAGE_NAME.get(module)
-    except Exception:  # private to Pyodide
-        return None
-    return found if isinstance(found, str) else None
+    package = package_of(top)
+    way = f"packages=[{package!r}]" if package else WHEEL
+    run = (
+        f"; or start the script by `penny run {command.with_package(top)}`"
+        if command.folders
+        else ""
+    )
+    return PACKAGE.format(name=name, way=way, run=run)
 
 
 def _is_module(name: str) -> bool:

@@ -18,11 +18,16 @@ from typing import Any
 import __main__
 from penny.by_value.exception_parts import linked
 from penny.by_value.exception_state import can_be_printed, printed
+from penny.engines.engine import Interruptible
 from penny.event_loops import executors
-from penny.hints import explain
+from penny.hints import command, explain
+from penny.hosts import interrupts
 from penny.mirror import modules
 
 __all__ = ["remember", "run"]
+
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status of a program that Ctrl-C has ended, as a shell has it."""
 
 
 def remember(filename: str, source: str) -> None:
@@ -54,7 +59,8 @@ async def run(
     if dedent:  # written within a page's markup
         source = textwrap.dedent(source)
     sys.argv = list(argv)
-    modules.came_along(os.getcwd())
+    for folder in command.folders or [os.getcwd()]:
+        modules.came_along(folder)
     if environment is not None:
         os.environ.update(environment.to_py())
     _let_asyncio_block()
@@ -75,8 +81,11 @@ async def run(
             await asyncio.wait(run.cancelled)
     status = _status(program, run.exit, filename)
     with executors.Run(program) as rest:
-        finishing = loop.create_task(_finish_tasks(), context=context)
+        interrupted = _was_interrupted(program, run.exit)
+        finishing = loop.create_task(_finish_tasks(interrupted), context=context)
+        interrupts.ending_by(_interrupt_tasks)
         await asyncio.wait([finishing])
+        interrupts.ending_by(None)
     try:
         finishing.result()
     except BaseException as error:
@@ -115,6 +124,8 @@ def _status(program: asyncio.Task[Any], exit: BaseException | None, filename: st
     except asyncio.CancelledError as error:
         if exit is None:
             return _status_of(error, filename)
+        if exit.__traceback__ is None:  # Ctrl-C while the program was awaiting something
+            exit = exit.with_traceback(error.__traceback__)
     except BaseException as error:
         status = _status_of(error, filename)
         if exit is None:
@@ -122,12 +133,18 @@ def _status(program: asyncio.Task[Any], exit: BaseException | None, filename: st
     return 0 if exit is None else _status_of(exit, filename)
 
 
+def _was_interrupted(program: asyncio.Task[Any], exit: BaseException | None) -> bool:
+    if exit is None and not program.cancelled():
+        exit = program.exception()
+    return isinstance(exit, KeyboardInterrupt)
+
+
 def _status_of(error: BaseException, filename: str) -> int:
     """The exit status of a program that has raised it; what is to be said goes to stderr."""
     if isinstance(error, SystemExit):
         return _exit_status(error.code)
     _print_exception(error, filename)
-    return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
 
 
 def _run_exit_handlers() -> None:
@@ -181,9 +198,22 @@ def _let_asyncio_block() -> None:
         blocking.stand_in(LiveEngines())
 
 
-async def _finish_tasks() -> None:
-    """As at the end of any program that uses executors: what was submitted is still done."""
+async def _finish_tasks(interrupted: bool) -> None:
+    """As at the end of any program that uses executors: what was submitted is still done.
+
+    After Ctrl-C it is not: in a terminal the processes of an executor get it, too.
+    """
+    from penny.engines.ported.live import live_engines
+
+    if interrupted:
+        _interrupt_tasks()
+    for engine in list(live_engines):
+        await engine.shutdown(cancel=interrupted)
+
+
+def _interrupt_tasks() -> None:
     from penny.engines.ported.live import live_engines
 
     for engine in list(live_engines):
-        await engine.shutdown(cancel=False)
+        if isinstance(engine, Interruptible):
+            engine.interrupt()

@@ -10,6 +10,7 @@ as it does (`penny.by_value.exception_values`).
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,7 @@ __all__ = [
     "pack_arguments",
     "pack_result",
     "qualified_name",
+    "telling",
     "too_large",
 ]
 
@@ -135,7 +137,7 @@ def pack_arguments(
     except MemoryError:
         raise
     except Exception as error:
-        raise _explain_arguments(function_name, args, kwargs, error) from error
+        raise _explain_arguments(function_name, args, kwargs, error) from telling(error)
 
 
 def dumps_arguments(function_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
@@ -158,7 +160,7 @@ def dumps_arguments(function_name: str, args: tuple[Any, ...], kwargs: Mapping[s
     except MemoryError:
         raise
     except Exception as error:
-        raise _explain_arguments(function_name, args, kwargs, error) from error
+        raise _explain_arguments(function_name, args, kwargs, error) from telling(error)
 
 
 def _explain_arguments(
@@ -180,7 +182,7 @@ def pack_result(function_name: str, value: object) -> bytes | Payload:
     except MemoryError:
         raise
     except Exception as error:
-        raise explain([("result", value)], error, function_name) from error
+        raise explain([("result", value)], error, function_name) from telling(error)
 
 
 def dumps_result(function_name: str, value: object) -> bytes:
@@ -202,7 +204,7 @@ def dumps_result(function_name: str, value: object) -> bytes:
     except MemoryError:
         raise
     except Exception as error:
-        raise explain([("result", value)], error, function_name) from error
+        raise explain([("result", value)], error, function_name) from telling(error)
 
 
 def explain(parts: Sequence[Part], error: Exception, function_name: str = "") -> PickleError:
@@ -216,6 +218,30 @@ def explain(parts: Sequence[Part], error: Exception, function_name: str = "") ->
     kind = qualified_name(type(culprit))
     advice = way_out(culprit)
     return PickleError(f"{where} can't be sent to another worker ({kind}): {reason}{advice}")
+
+
+def telling(error: Exception) -> Exception | None:
+    """What to raise the error of `explain` from: what was raised, if code of somebody's raised it.
+
+    What pickle itself says is in the message; how Penny came to it, several ways of pickling one
+    after the other, is of no use to anybody.
+    """
+    while isinstance(error, Untravelled):
+        error = error.reason
+    frames = error.__traceback__
+    while frames is not None and _is_picklers(frames.tb_frame.f_globals):
+        frames = frames.tb_next
+    if frames is None or isinstance(error, PickleError):
+        return None
+    error.__suppress_context__ = True
+    return error.with_traceback(frames)
+
+
+_PICKLERS = {"penny", "cloudpickle"} | sys.stdlib_module_names
+
+
+def _is_picklers(namespace: Mapping[str, Any]) -> bool:
+    return str(namespace.get("__name__")).partition(".")[0] in _PICKLERS
 
 
 def too_large(what: str, size: int, limit: int) -> MemoryError:

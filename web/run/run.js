@@ -13,10 +13,13 @@ import { inWords } from "../penny/hosts/in_words.js";
  * @property {boolean} trace
  * @property {boolean} terminal Whether stdin is one.
  * @property {Record<string, string>} environment
+ * @property {string[]} packages
+ * @property {import("../penny/boot/extras.js").Place} place
  */
 
 /**
  * @typedef {{type: "input", size: number}
+ *   | {type: "written", path: string, worker: number | null, kept: boolean}
  *   | {type: "trace", text: string} | {type: "traced", dropped: number}
  *   | {type: "exit", status: number}
  *   | {type: "error", message: string}} Message To the command.
@@ -29,13 +32,26 @@ socket.binaryType = "arraybuffer";
 
 /** The first byte of a binary message: which stream the others are of. */
 const STREAMS = { stdout: 1, stderr: 2 };
+/** Or that they are a file. */
+const CONTENTS = 3;
 
-/** @param {"stdout" | "stderr"} stream @param {Uint8Array} bytes */
-function sendOutput(stream, bytes) {
+/** @param {number} kind @param {Uint8Array} bytes */
+function sendBytes(kind, bytes) {
   const message = new Uint8Array(1 + bytes.length);
-  message[0] = STREAMS[stream];
+  message[0] = kind;
   message.set(bytes, 1);
   socket.send(message);
+}
+
+/** @param {"stdout" | "stderr"} stream @param {Uint8Array} bytes */
+const sendOutput = (stream, bytes) => sendBytes(STREAMS[stream], bytes);
+
+/** @param {import("../penny/boot/written.js").Written[]} files @param {number | null} worker */
+function sendWritten(files, worker) {
+  for (const { path, bytes } of files) {
+    send({ type: "written", path, worker, kept: bytes !== null });
+    if (bytes) sendBytes(CONTENTS, bytes);
+  }
 }
 
 /** What waits for stdin. @type {((bytes: Uint8Array) => void)[]} */
@@ -92,17 +108,16 @@ async function traceSender() {
  * @param {Start} start
  * @param {ArrayBuffer} files The script's folder, a zip archive.
  */
-async function run({ source, filename, argv, workers, on, trace, terminal, environment }, files) {
+async function run(start, files) {
+  const { source, workers, trace, type, ...options } = start;
   const Penny = await loadPenny();
   const status = await Penny.run(source, {
-    filename,
-    argv,
+    ...options,
     workers: workers ?? undefined,
-    on,
     files: [files],
-    environment,
-    terminal,
     input,
+    written: sendWritten,
+    interrupt: interrupting.signal,
     output: (
       /** @type {"stdout" | "stderr"} */ stream,
       /** @type {string} */ _text,
@@ -115,6 +130,8 @@ async function run({ source, filename, argv, workers, on, trace, terminal, envir
   send({ type: "exit", status });
 }
 
+/** Ctrl-C. */
+const interrupting = new AbortController();
 /** Ends the script. */
 const stopping = new AbortController();
 /** @type {Start | undefined} */
@@ -123,6 +140,7 @@ let running = false;
 socket.addEventListener("message", ({ data }) => {
   const message = typeof data === "string" && JSON.parse(data);
   if (message.type === "start") start = message;
+  else if (message.type === "interrupt") interrupting.abort();
   else if (message.type === "stop") stopping.abort();
   else if (message) return;
   else if (running) reading.shift()?.(new Uint8Array(data));

@@ -30,7 +30,7 @@ from penny.mirror.returning import for_jobs
 from penny.options import Options
 from penny.wire.outbox import Outbox
 from penny.wire.payload import Payload
-from penny.wire.pickles import explain, pack, qualified_name
+from penny.wire.pickles import explain, pack, qualified_name, telling
 
 __all__ = ["Patience", "Promoter"]
 
@@ -233,7 +233,7 @@ class Promoter:
         except PickleError:
             raise
         except Exception as error:
-            raise _explained(qualified_name(called), arguments, error) from error
+            raise _explained(qualified_name(called), arguments, error) from telling(error)
         else:
             execution = jobs.innermost
             alone = len(execution.jobs) > SENTINELS or bool(execution.pinned)

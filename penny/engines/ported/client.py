@@ -295,11 +295,15 @@ class PortClient(Delivery):
             self._close_when_idle()
         return self._stopped
 
-    def _cancel_all(self) -> None:
+    def interrupt(self) -> None:
+        """See `Interruptible`. Of what runs, `penny.Cancelled` is raised in the task."""
+        self._cancel_all(running=True)
+
+    def _cancel_all(self, running: bool = False) -> None:
         failure: BaseException | None = None
         for future, _, _ in list(self._pending.values()):
             try:
-                future.cancel()
+                future.cancel(running)
             except BaseException as error:  # of a callback
                 failure = failure or error
         if failure is not None:

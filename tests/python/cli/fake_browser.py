@@ -10,7 +10,10 @@ The "script" that it gets is a JSON list of steps, done in order:
     ["stubborn"]              ignore SIGTERM from now on
     ["trace", text]           send a piece of the trace
     ["traced", dropped]       that was all of it
+    ["interrupted"]           wait until the command says that Ctrl-C has come
     ["stopped"]               wait until the command says stop
+    ["wrote", path, worker, text]
+                              a file was written; text is null where it is not wanted
     ["exit", status]          the script ends
     ["error", message]        the page fails
     ["drop"]                  the connection ends
@@ -63,6 +66,13 @@ async def main() -> None:
                     await socket.send_json({"type": "trace", "text": text})
                 case ["traced", dropped]:
                     await socket.send_json({"type": "traced", "dropped": dropped})
+                case ["interrupted"]:
+                    assert await socket.receive_json() == {"type": "interrupt"}
+                case ["wrote", path, worker, text]:
+                    said = {"path": path, "worker": worker, "kept": text is not None}
+                    await socket.send_json({"type": "written", **said})
+                    if text is not None:
+                        await socket.send_bytes(b"\3" + text.encode())
                 case ["stopped"]:
                     assert await socket.receive_json() == {"type": "stop"}
                 case ["exit", status]:

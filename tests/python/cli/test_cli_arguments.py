@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from penny.cli import main, parser, run
+from penny.cli import WORKERS_MAX, main, parser, run
 from penny.cli.errors import CommandError
 from penny.cli.site import penny_version
 
@@ -53,7 +54,9 @@ def test_defaults_of_bench() -> None:
         (["run"], "script"),
         (["run", "--workers", "0", "s.py"], "0 is not at least 1"),
         (["run", "--workers", "-1", "s.py"], "-1 is not at least 1"),
-        (["run", "--workers", "many", "s.py"], "many"),
+        (["run", "--workers", "many", "s.py"], "'many' is not a number"),
+        (["run", "--workers", "65", "s.py"], "65 is more than 64"),
+        (["serve", "--port", "http", "s.py"], "'http' is not a number"),
         (["serve", "--port", "65536"], "65536 is not between 0 and 65535"),
         (["build"], "DIR"),
     ],
@@ -63,6 +66,11 @@ def test_usage_errors(line: list[str], said: str, capsys: pytest.CaptureFixture[
         main(line)
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_as_many_workers_as_the_core_has() -> None:
+    sizes = Path(run.__file__).parents[1] / "wasm_core" / "sizes.h"
+    assert f"WORKERS_MAX = {WORKERS_MAX}," in sizes.read_text()
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

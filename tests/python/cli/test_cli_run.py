@@ -102,6 +102,7 @@ def test_output_and_status_are_the_scripts(
 
 
 def test_what_the_page_is_told(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    folder = str(tmp_path / "scripts")
     (tmp_path / "scripts" / "helper.py").write_text("")
     steps = [["tell"], ["exit", 0]]
     status, out, _ = run(*steps, options=("--workers", "3"), args=("-v", "--workers", "9"))
@@ -117,8 +118,16 @@ def test_what_the_page_is_told(run: Callable[..., tuple[int, str, str]], tmp_pat
         "trace": False,
         "terminal": False,
         "environment": {},
+        "packages": [],
+        "place": {
+            "directory": folder,
+            "path": folder,
+            "folders": [folder],
+            "partial": [],
+            "keep": False,
+        },
     }
-    assert told["names"] == ["helper.py", "script.py"]
+    assert told["names"] == [f"{folder[1:]}/helper.py", f"{folder[1:]}/script.py"]
     assert "--headless=new" in told["command"]
     told = json.loads(run(*steps, options=("--page",))[1])
     assert (told["start"]["on"], told["start"]["workers"]) == ("page", None)
@@ -256,23 +265,36 @@ def test_no_browser(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("numbers", "status"),
+    [
+        ([signal.SIGINT, signal.SIGINT], 130),
+        ([signal.SIGTERM], 143),
+        ([signal.SIGHUP], 129),
+        ([signal.SIGINT, signal.SIGTERM], 143),
+    ],
 )
 def test_signals_end_browser_and_helpers(
     start: Callable[..., Started],
     tmp_path: Path,
     temporary: Path,
-    number: signal.Signals,
+    numbers: list[signal.Signals],
     status: int,
 ) -> None:
     file = tmp_path / "processes"
-    process = start(["stubborn"], ["helper", str(file)], ["write", "stdout", "up\n"], ["hang"])
+    waits = [["interrupted"], ["write", "stdout", "goes on\n"]] * (len(numbers) - 1)
+    process = start(
+        ["stubborn"], ["helper", str(file)], ["write", "stdout", "up\n"], *waits, ["hang"]
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
     browser, helper = map(int, file.read_text().split())
     assert alive(browser)
     assert alive(helper)
-    process.send_signal(number)
+    *first, last = numbers
+    for number in first:
+        process.send_signal(number)
+        assert process.stdout.readline() == "goes on\n"
+    process.send_signal(last)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (status, "", "")
     wait_until(lambda: not alive(browser) and not alive(helper), 2)
@@ -310,8 +332,8 @@ def test_reader_that_does_not_read_holds_up_no_signal(start: Callable[..., Start
     assert process.stdout is not None
     process.stdout.readline()
     time.sleep(0.5)  # long enough for the pipe to be full
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=10) == 130
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 143
     process.communicate()
 
 
@@ -394,10 +416,74 @@ def test_a_full_disk(run: Callable[..., tuple[int, str, str]]) -> None:
     assert "can't write the trace to /dev/full: No space left" in err
 
 
+def test_ctrl_c_is_the_script_s_affair(start: Callable[..., Started], tmp_path: Path) -> None:
+    process = start(
+        ["write", "stdout", "runs\n"],
+        ["interrupted"],
+        ["write", "stdout", "finally\n"],
+        ["wrote", str(tmp_path / "scripts" / "out.txt"), None, None],
+        ["exit", 5],
+    )
+    assert process.stdout is not None and process.stdout.readline() == "runs\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (5, "finally\n")
+    assert err.startswith("penny: out.txt was written in the browser only")
+
+
+def test_a_script_that_ctrl_c_does_not_end(
+    start: Callable[..., Started], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start(["write", "stdout", "runs\n"], ["interrupted"], ["hang"])
+    assert process.stdout is not None and process.stdout.readline() == "runs\n"
+    assert process.stderr is not None
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline() == (
+        "penny: the script goes on; Ctrl-C again ends it at once\n"
+    )
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 130
+    process.communicate()
+
+
+def test_files_come_back_that_are_wanted(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "scripts"
+    steps = [
+        ["tell"],
+        ["wrote", str(folder / "res" / "a.txt"), 1, "of a task"],
+        ["wrote", str(folder / "b.txt"), None, ""],
+        ["exit", 3],
+    ]
+    status, out, err = run(*steps, options=("--write",))
+    assert (status, err) == (3, "")
+    assert json.loads(out)["start"]["place"]["keep"] is True
+    assert (folder / "res" / "a.txt").read_text() == "of a task"
+    assert (folder / "b.txt").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--mount", "nowhere"), "penny: --mount nowhere: it does not exist\n"),
+        (("--with", "./no.whl"), "penny: --with ./no.whl: "),
+    ],
+)
+def test_options_that_cannot_be_are_a_line(
+    run: Callable[..., tuple[int, str, str]], options: tuple[str, ...], said: str
+) -> None:
+    status, out, err = run(["exit", 0], options=options)
+    assert status != 0 and out == ""
+    assert err.startswith(said) and err.count("\n") == 1
+
+
 def test_ctrl_c_waits_for_the_trace(start: Callable[..., Started], tmp_path: Path) -> None:
     target = tmp_path / "out.json"
     process = start(
         ["write", "stdout", "runs\n"],
+        ["interrupted"],
+        ["write", "stdout", "goes on\n"],
         ["stopped"],
         ["trace", "{}"],
         ["traced", 0],
@@ -406,13 +492,15 @@ def test_ctrl_c_waits_for_the_trace(start: Callable[..., Started], tmp_path: Pat
     )
     assert process.stdout is not None and process.stdout.readline() == "runs\n"
     process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "goes on\n"
+    process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGINT
     assert target.read_text() == "{}"
     assert "the trace is in" in err
 
 
-def test_a_second_ctrl_c_waits_no_longer(start: Callable[..., Started], tmp_path: Path) -> None:
+def test_a_second_signal_waits_no_longer(start: Callable[..., Started], tmp_path: Path) -> None:
     target = tmp_path / "out.json"
     process = start(
         ["write", "stdout", "runs\n"],
@@ -422,9 +510,9 @@ def test_a_second_ctrl_c_waits_no_longer(start: Callable[..., Started], tmp_path
         options=("--trace", str(target)),
     )
     assert process.stdout is not None and process.stdout.readline() == "runs\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "stops\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     process.communicate(timeout=5)
-    assert process.returncode == 128 + signal.SIGINT
+    assert process.returncode == 128 + signal.SIGTERM
     assert not target.exists()

@@ -7,6 +7,7 @@ import functools
 import io
 import pickle
 import threading
+import traceback
 
 import pytest
 from other_interpreter import elsewhere, in_main
@@ -145,7 +146,7 @@ def test_an_argument_that_cannot_travel(args, kwargs, path):
     assert str(caught.value).startswith(
         f"module.function: {path} can't be sent to another worker (_thread.lock): cannot pickle"
     )
-    assert isinstance(caught.value.__cause__, TypeError)
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
 
 def test_a_result_that_cannot_travel():
@@ -207,3 +208,26 @@ def test_a_class_keeps_its_qualified_name():
         """,
     )
     assert answer == b"['Outer.Inner', 'f.<locals>.Local', 'Outer']"
+
+
+@pytest.mark.parametrize("pack", [pickles.pack_arguments, pickles.dumps_arguments])
+def test_only_code_of_somebody_s_is_a_cause(pack):
+    with pytest.raises(PickleError, match="cannot pickle") as info:
+        pack("f", (threading.Lock(),), {})
+    assert info.value.__cause__ is None and info.value.__suppress_context__
+
+    class Refusing:
+        def __reduce__(self):
+            raise LookupError("not me")
+
+    with pytest.raises(PickleError, match="not me") as info:
+        pack("f", ([Refusing()],), {})
+    cause = info.value.__cause__
+    assert isinstance(cause, LookupError) and cause.__suppress_context__
+    assert cause.__traceback__.tb_frame.f_code.co_name == "__reduce__"
+
+
+def test_the_traceback_of_a_result_that_cannot_travel_is_short():
+    with pytest.raises(PickleError) as info:
+        pickles.pack_result("f", (n for n in range(3)))
+    assert "During handling" not in "".join(traceback.format_exception(info.value))

@@ -1,14 +1,16 @@
 // Running a Python program: in a host worker of its own, where it may block, or on the page's Pyodide.
-import {unpack} from '../boot/extras.js';
+import {addPackages, unpack} from '../boot/extras.js';
 import {bootPyodide, onDeath} from '../boot/pyodide.js';
+import {interruptBuffer, interruptProgram} from '../boot/interrupts.js';
+import {watchFiles} from '../boot/written.js';
 import {clockHere} from '../core/clock.js';
-import {Core, KEEPER} from '../core/core.js';
+import {Core, HOST, KEEPER} from '../core/core.js';
 import {START_TIMEOUT, checkWorkers, packagesFrom} from '../pool/limits.js';
 import {hasWaitAsync} from '../pool/page_pools.js';
 import {Pool} from '../pool/pool.js';
 import {tell} from '../pool/starter.js';
 import {installOnPage} from '../ports/on_page.js';
-import {answer, inPieces, inputBuffer} from '../stdio/input.js';
+import {Answers, inPieces, inputBuffer} from '../stdio/input.js';
 import {InOrder, SCRIPT, decoded, newCounts, tellError, toConsole, writeTo} from '../stdio/output.js';
 import {chromeTrace} from '../trace/chrome.js';
 
@@ -21,18 +23,26 @@ import {chromeTrace} from '../trace/chrome.js';
  * @typedef {import('../boot/pyodide.js').Pyodide} Pyodide
  * @typedef {import('../boot/pyodide.js').Death} Death
  * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
- *            workers?: number, files?: ArrayBuffer[], output?: Output,
+ *            workers?: number, packages?: string[], files?: ArrayBuffer[], place?: import('../boot/extras.js').Place,
+ *            written?: Wrote, output?: Output,
  *            input?: import('../stdio/input.js').Input, terminal?: boolean, environment?: Record<string, string>, machine?: import('../boot/machine.js').Machine,
  *            worker?: (change: WorkerChange) => void,
  *            trace?: (trace: import('../trace/chrome.js').ChromeTrace) => void, live?: import('../trace/live.js').Listener,
- *            signal?: AbortSignal}} RunOptions
- *   dedent: the source may be indented as a whole; workers: the default of Scheduler(); files: zip
- *   archives, unpacked into the working directory, also in the workers; output: what is printed, default: the console;
+ *            interrupt?: AbortSignal, signal?: AbortSignal}} RunOptions
+ *   dedent: the source may be indented as a whole; workers: the default of Scheduler();
+ *   packages: Pyodide packages or URLs of wheels, for the program, and by it for its workers; files: zip
+ *   archives, unpacked into the working directory, also in the workers; place: where they belong, if elsewhere, and
+ *   then written is told what was written to files, by the program (worker null) and its workers, as each ends; output: what is printed, default: the console;
  *   input: stdin, default: none in a host worker, prompt() on the page; terminal: whether that is one; environment: set
  *   in os.environ; machine: folders of the machine, in Node, in a host worker only; worker: told what becomes of
  *   the pool's workers; trace: its schedulers record what workers do, and this gets it, once, when the program
- *   has ended, however that was; live: the same, told in short while they do it, in a host worker only; signal: ends
- *   the program, in a host worker only
+ *   has ended, however that was; live: the same, told in short while they do it, in a host worker only; interrupt: what
+ *   Ctrl-C is in a terminal, KeyboardInterrupt in the program; signal: ends the program, in a host worker only
+ *
+ * @callback Wrote
+ * @param {import('../boot/written.js').Written[]} files
+ * @param {number | null} worker
+ * @returns {void}
  */
 
 /**
@@ -90,7 +100,7 @@ function runOnPage(starter, script, options, traced) {
  * @param {RunOptions} options
  * @param {Traced} traced
  */
-async function runNow(starter, script, {workers, files = [], output: shown, input}, traced) {
+async function runNow(starter, script, {workers, packages = [], files = [], place, written, output: shown, input, interrupt}, traced) {
   const output = shown ?? toConsole();
   pagePyodide ??= starter
     .parts()
@@ -110,15 +120,19 @@ async function runNow(starter, script, {workers, files = [], output: shown, inpu
   const print = decoded(output, null);
   writeTo(pyodide, (stream, bytes) => print(dying ? 'stderr' : stream, bytes)); // its stack goes to stdout otherwise
   pyodide.pyimport('penny.stdio.input').read_by(input && inPieces(input));
-  unpack(pyodide, files);
+  unpack(pyodide, files, place);
+  await addPackages(pyodide, packagesFrom(starter.host, packages));
+  const changed = place && watchFiles(pyodide, place);
   const trace = traced !== undefined;
-  installOnPage(starter, pyodide, await coreOf(starter), {workers, files, trace, output}, script, traced);
+  installOnPage(starter, pyodide, await coreOf(starter), {workers, files, place, written, trace, output}, script, traced);
   const {source, filename, argv, dedent, environment} = script;
   const {run} = pyodide.pyimport('penny.hosts.script');
+  interrupt?.addEventListener('abort', () => pyodide.pyimport('penny.hosts.interrupts').interrupt());
   try {
     const status = run(source, filename, argv, dedent, environment);
     return await Promise.race([status, death.then(death => statusOfDead(death, output, shown !== undefined))]);
   } finally {
+    if (changed) written?.(changed(), null);
     output.end?.();
   }
 }
@@ -144,6 +158,8 @@ function statusOfDead({status, reason}, output, onConsole) {
 
 /** The exit status of a program whose worker has gone without a word, as a shell has it: 128 + SIGKILL. */
 const KILLED = 137;
+/** That of one that was interrupted before it began: 128 + SIGINT. */
+const INTERRUPTED = 130;
 /** How long what such a worker may have said is waited for, ms: messages that were sent come in some milliseconds. */
 const LAST_WORDS = 1_000;
 
@@ -154,9 +170,10 @@ const LAST_WORDS = 1_000;
  * @param {Traced} traced
  * @returns {Promise<number>}
  */
-async function runInHost(starter, script, {signal, workers, files = [], machine, output: shown, input, terminal, ...options}, traced) {
+async function runInHost(starter, script, {signal, interrupt, workers, packages = [], files = [], place, machine, output: shown, input, terminal, ...options}, traced) {
   const output = shown ?? toConsole();
   signal?.throwIfAborted();
+  if (interrupt?.aborted) return INTERRUPTED;
   /** @type {import('../hosts/host.js').Hearing} what is heard of it comes in later turns */
   const hear = {message() {}, error() {}};
   const worker = starter.host.startWorker('penny host', {
@@ -173,11 +190,26 @@ async function runInHost(starter, script, {signal, workers, files = [], machine,
   const shared = starter.host.sharesMemory();
   const inOrder = shared ? new InOrder(newCounts()) : null;
   // A worker that waits for the page's answer sleeps on memory that both share.
-  const stdin = shared && input ? {buffer: inputBuffer(), terminal: terminal ?? false, read: inPieces(input)} : undefined;
+  const stdin = shared && input ? new Answers(inputBuffer(), inPieces(input)) : undefined;
+  const interrupts = shared && interrupt ? interruptBuffer() : null;
+  let atEnd = () => {};
+  const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, place, machine, script, traced};
   try {
     // From the beginning: it may fail, and be gone, before all that it needs is loaded.
     const ended = new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason));
+      interrupt?.addEventListener('abort', () => {
+          if (host.over) return;
+          const ends = interrupts && interruptProgram(interrupts, {
+            tell: () => tell(worker, {type: 'interrupt'}),
+            wake() {
+              stdin?.interrupt();
+              for (const {core} of pools.values()) core.exports.client_wake(HOST);
+            },
+          });
+          if (ends) atEnd = ends;
+          else resolve(INTERRUPTED);
+        });
       hear.error = ({said, notStarted}) => {
         if (host.over) return;
         // As of a pool's worker.
@@ -188,7 +220,6 @@ async function runInHost(starter, script, {signal, workers, files = [], machine,
       late = setTimeout(() => {
         if (!host.runs) reject(new Error(`the host worker did not begin within ${START_TIMEOUT / 1000} s: does it get what it imports?`));
       }, START_TIMEOUT);
-      const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, machine, script, traced};
       hear.message = answerHost(host, pools, answered, resolve, reject);
     });
     const start = async () => {
@@ -199,13 +230,14 @@ async function runInHost(starter, script, {signal, workers, files = [], machine,
         type: 'host',
         parts,
         clock: clockHere(),
-        extras: {packages: [], files, machine},
+        extras: {packages: packagesFrom(starter.host, packages), files, place, machine},
         workers: workers ?? null,
         trace: traced !== undefined || options.live !== undefined,
         waitAsync: hasWaitAsync,
         life: worker.life,
         counts: inOrder?.counts,
-        input: stdin ? {buffer: stdin.buffer, terminal: stdin.terminal} : null,
+        input: stdin ? {buffer: stdin.buffer, terminal: terminal ?? false} : null,
+        interrupts,
       });
       tell(worker, {type: 'run', ...script});
       return await ended;
@@ -214,6 +246,7 @@ async function runInHost(starter, script, {signal, workers, files = [], machine,
   } finally {
     host.over = true; // it is ended, and has not died
     clearTimeout(late);
+    atEnd();
     worker.terminate();
     for (const pool of pools.values()) pool.close({now: true});
     output.end?.();
@@ -228,15 +261,15 @@ async function runInHost(starter, script, {signal, workers, files = [], machine,
  * What the page does for a host worker: it keeps the pools that the host opens.
  * @param {HostWorker} host
  * @param {Map<number, Pool>} pools
- * @param {{files: ArrayBuffer[], machine?: import('../boot/machine.js').Machine, output: Output, onConsole: boolean, inOrder: InOrder | null, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ * @param {{files: ArrayBuffer[], place?: import('../boot/extras.js').Place, machine?: import('../boot/machine.js').Machine, written?: Wrote, output: Output, onConsole: boolean, inOrder: InOrder | null, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
  *          live?: import('../trace/live.js').Listener,
- *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
+ *          stdin?: Answers}} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(message: ToPage) => void}
  */
 function answerHost(host, pools, options, resolve, reject) {
-  const {files, machine, output, onConsole, inOrder, stdin, worker: told, script, traced, live} = options;
+  const {files, place, machine, written, output, onConsole, inOrder, stdin, worker: told, script, traced, live} = options;
   const {starter, worker} = host;
   /** By the worker of the task that prints; none: the script. @type {Map<number | undefined, ReturnType<typeof decoded>>} */
   const printers = new Map();
@@ -279,14 +312,15 @@ function answerHost(host, pools, options, resolve, reject) {
         else printerOf(data.worker)(data.stream, data.bytes);
         break;
       case 'input':
-        if (stdin) answer(stdin.buffer, stdin.read(data.size)).catch(error => (globalThis.reportError ?? console.error)(error));
+        stdin?.answer(data.size).catch(error => (globalThis.reportError ?? console.error)(error));
         break;
       case 'open': {
         const {pool: number} = data;
         const packages = packagesFrom(starter.host, data.packages);
         const core = new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER);
         const pool = new Pool(starter, core, data.workers, {
-          extras: {installed: data.installed, packages, files, machine, script},
+          extras: {installed: data.installed, packages, files, place, machine, script},
+          written,
           output,
           inOrder: inOrder ?? undefined,
           check: data.check,
@@ -313,6 +347,9 @@ function answerHost(host, pools, options, resolve, reject) {
         pools.delete(number);
         break;
       }
+      case 'written':
+        written?.(data.files, null);
+        break;
       case 'exit':
         end(() => data.status);
         break;

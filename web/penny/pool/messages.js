@@ -32,15 +32,18 @@
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('../boot/site.js').Parts, clock: import('../core/clock.js').Clock,
  *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean, life: string,
- *            counts?: Int32Array, input: {buffer: SharedArrayBuffer, terminal: boolean} | null}} StartHost
+ *            counts?: Int32Array, input: {buffer: SharedArrayBuffer, terminal: boolean} | null,
+ *            interrupts: SharedArrayBuffer | null}} StartHost
  *   life, counts: as a pool worker's, where there is shared memory; input: where the page puts what the script reads from stdin (stdio/input.js),
- *   and whether that is a terminal
+ *   and whether that is a terminal; interrupts: by which the page interrupts it (boot/interrupts.js)
  * @typedef {{type: 'run'} & Script} RunScript
+ * @typedef {{type: 'interrupt'}} Interrupt
+ *   Ctrl-C, if its event loop is free to hear of it
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions
  * @typedef {{type: 'closed', pool: number}} Closed
  *
- * @typedef {Prepare | MakeSnapshot | StartPool | StartMessages | StartHost | RunScript | Announce | Closed} ToWorker
+ * @typedef {Prepare | MakeSnapshot | StartPool | StartMessages | StartHost | RunScript | Interrupt | Announce | Closed} ToWorker
  *
  * Any worker to the page.
  * @typedef {{type: 'output', stream: import('../stdio/output.js').Stream, bytes: Uint8Array<ArrayBuffer>,
@@ -52,6 +55,8 @@
  * @typedef {{type: 'died'} & import('../boot/pyodide.js').Death} Died
  *   its Python is dead; the last message
  * @typedef {{type: 'snapshot', snapshot: Uint8Array}} SnapshotMade
+ * @typedef {{type: 'written', files: import('../boot/written.js').Written[]}} FilesWritten
+ *   by it, before its last message; only of a program whose files have a place (boot/extras.js)
  *
  * Pool worker or host worker to the page.
  * @typedef {{type: 'held'}} Held
@@ -79,7 +84,7 @@
  * @typedef {{type: 'exit', status: number}} Exit
  *   the script has ended
  *
- * @typedef {Output | Failed | Died | SnapshotMade | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
+ * @typedef {Output | Failed | Died | SnapshotMade | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
  *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit} ToPage
  */
 

@@ -10,9 +10,11 @@ import {Pool} from './pool.js';
  * @typedef {import('./starter.js').Starter} Starter
  * @typedef {{filename: string, source: string}} Program
  * @typedef {{workers?: number, memory?: number, packages?: string[], files?: ArrayBuffer[],
+ *            place?: import('../boot/extras.js').Place, written?: (files: import('../boot/written.js').Written[], worker: number | null) => void,
  *            check?: boolean, trace?: boolean, output?: Output, machine?: import('../boot/machine.js').Machine}} SchedulerOptions
  *   workers: how many, default: processors; memory: limit of the shared heap in bytes; packages: Pyodide
- *   packages or URLs of wheels, loaded into every worker; check: every job through pickle; files: zip archives, unpacked in every worker;
+ *   packages or URLs of wheels, loaded into every worker; check: every job through pickle; files: zip archives, unpacked in every worker; place: where they belong;
+ *   written: gets what workers have written to files, as they end, if they have a place;
  *   trace: record what workers do, for trace(); output: what tasks print, default: the console;
  *   machine: folders of the machine, in Node
  */
@@ -31,13 +33,15 @@ export const hasWaitAsync = 'waitAsync' in Atomics;
  */
 export function poolOptions(
   host,
-  {workers, memory, packages = [], files = [], check = false, trace = false, output = toConsole(), machine},
+  {workers, memory, packages = [], files = [], place, written, check = false, trace = false, output = toConsole(), machine},
 ) {
   return {
     workers: workersOrDefault(workers, host.processors()),
     memory: memoryOrDefault(memory),
     packages: packagesFrom(host, packages),
     files,
+    place,
+    written,
     check,
     trace,
     output,
@@ -54,7 +58,7 @@ export function poolOptions(
  * @param {(recording: import('../trace/rings.js').Recording) => void} [traced] gets what a traced pool has done, at its end
  */
 export function openPagePool(starter, module, options, script, traced) {
-  const {workers, memory: limit, installed, packages, files, machine, check, trace, output, python} = options;
+  const {workers, memory: limit, installed, packages, files, place, machine, written, check, trace, output, python} = options;
   const memory = createMemory(limit, trace ? workers : 0);
   const core = new Core(module, memory, KEEPER);
   core.initialise(workers, limit, {trace});
@@ -62,8 +66,9 @@ export function openPagePool(starter, module, options, script, traced) {
   // Its workers keep the pool; so it may not keep whoever uses it.
   const listener = new WeakRef(client);
   const pool = new Pool(starter, core, workers, {
-    extras: {installed, packages, files, machine, script},
+    extras: {installed, packages, files, place, machine, script},
     output,
+    written,
     check,
     python,
     announce: hasWaitAsync ? undefined : () => listener.deref()?.announce(),

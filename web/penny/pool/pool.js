@@ -40,10 +40,11 @@ export class Pool extends EventTarget {
    * @param {Core} core the page's instance on the scheduler's memory
    * @param {number} workers
    * @param {{extras: Extras, output: Output, inOrder?: import('../stdio/output.js').InOrder, check: boolean,
-   *          python?: import('../boot/versions.js').PythonVersion, announce?: () => void, traced?: (recording: import('../trace/rings.js').Recording) => void,
+   *          python?: import('../boot/versions.js').PythonVersion, announce?: () => void,
+   *          written?: (files: import('../boot/written.js').Written[], worker: number) => void, traced?: (recording: import('../trace/rings.js').Recording) => void,
    *          live?: import('../trace/live.js').Listener}} options check: every
    *     job through pickle; python: of whoever submits; announce: tells the client that there are completions, only where it has to be
-   *     told by message; traced: gets what a traced pool has done when it has closed;
+   *     told by message; written: gets what its workers have written to files, as they end; traced: gets what a traced pool has done when it has closed;
    *     live: is told what its workers do, meanwhile
    */
   constructor(starter, core, workers, options) {
@@ -143,6 +144,9 @@ export class Pool extends EventTarget {
         break;
       case 'coroutine':
         this.startAsync();
+        break;
+      case 'written':
+        this.options.written?.(message.files, number);
         break;
     }
   }

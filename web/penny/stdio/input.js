@@ -30,13 +30,15 @@ export function inPieces(input) {
 const ASKED = 0;
 const ANSWERED = 1;
 const FAILED = 2;
+const INTERRUPTED = 3;
 const HEADER_BYTES = 8;
 /** More than any line that somebody types; a read of more than this gets so many, as from any stream. */
 const BYTES = 1 << 16;
 
 export const inputBuffer = () => new SharedArrayBuffer(HEADER_BYTES + BYTES);
 
-/** Linux's EIO and ENXIO in the numbers of WASI, which Emscripten has. */
+/** Linux's EINTR, EIO and ENXIO in the numbers of WASI, which Emscripten has. */
+const EINTR = 27;
 const EIO = 29;
 const ENXIO = 60;
 
@@ -61,27 +63,60 @@ export function blockingRead(buffer, ask) {
     ask(Math.min(target.length, BYTES));
     while (Atomics.load(words, 0) === ASKED) Atomics.wait(words, 0, ASKED);
     if (words[0] === FAILED) throw {name: 'ErrnoError', errno: EIO}; // as Emscripten's
+    if (words[0] === INTERRUPTED) throw {name: 'ErrnoError', errno: EINTR};
     target.set(new Uint8Array(buffer, HEADER_BYTES, words[1]));
     return words[1];
   };
 }
 
-/**
- * The page's half: answers one request.
- * @param {SharedArrayBuffer} buffer
- * @param {Promise<Uint8Array>} reading
- * @throws {unknown} what `reading` has; the reader has got its answer then, too
- */
-export async function answer(buffer, reading) {
-  const words = new Int32Array(buffer, 0, 2);
-  let state = FAILED;
-  try {
-    const bytes = await reading;
-    new Uint8Array(buffer, HEADER_BYTES).set(bytes);
-    words[1] = bytes.length;
-    state = ANSWERED;
-  } finally {
-    Atomics.store(words, 0, state);
-    Atomics.notify(words, 0);
+/** The page's half: answers one request after the other. */
+export class Answers {
+  /** The request that waits for an answer; 0: none does. */
+  #request = 0;
+  #last = 0;
+  /** What was asked for, also by a reader who was interrupted: then it is the next one's. @type {Promise<Uint8Array> | null} */
+  #reading = null;
+
+  /**
+   * @param {SharedArrayBuffer} buffer
+   * @param {(size: number) => Promise<Uint8Array>} read
+   */
+  constructor(buffer, read) {
+    this.buffer = buffer;
+    this.words = new Int32Array(buffer, 0, 2);
+    this.read = read;
+  }
+
+  /**
+   * @param {number} size
+   * @throws {unknown} what reading has; the reader has got its answer then, too
+   */
+  async answer(size) {
+    const request = (this.#request = ++this.#last);
+    try {
+      const bytes = await (this.#reading ??= this.read(size));
+      if (request !== this.#request) return;
+      const piece = bytes.subarray(0, size);
+      new Uint8Array(this.buffer, HEADER_BYTES).set(piece);
+      this.words[1] = piece.length;
+      this.#reading = bytes.length > size ? Promise.resolve(bytes.subarray(size)) : null;
+      this.#end(ANSWERED);
+    } catch (error) {
+      this.#reading = null;
+      if (request === this.#request) this.#end(FAILED);
+      throw error;
+    }
+  }
+
+  /** Whoever waits reads no further: his interpreter has been interrupted. */
+  interrupt() {
+    if (this.#request) this.#end(INTERRUPTED);
+  }
+
+  /** @param {number} state */
+  #end(state) {
+    this.#request = 0;
+    Atomics.store(this.words, 0, state);
+    Atomics.notify(this.words, 0);
   }
 }

@@ -3,7 +3,7 @@ import {ASYNC, Core, clientParticipant} from '../core/core.js';
 import {ClientPort} from '../ports/client_port.js';
 import {CoroutinePort} from '../ports/coroutine_port.js';
 import {Client} from '../tasks/client.js';
-import {poolOf, startPoolPython, tellPage} from './python.js';
+import {poolOf, startPoolPython, tellPage, tellWritten} from './python.js';
 
 /**
  * Runs coroutines until the scheduler stops.
@@ -32,5 +32,6 @@ export async function start(here, message) {
         close: async () => {}, // the pool is the page's
       }),
   );
+  tellWritten(pyodide);
   tellPage(here, {type: 'ended'});
 }

@@ -1,5 +1,6 @@
 // A host worker: runs a program, which may block, and opens pools that the page keeps.
 import {addExtras} from '../boot/extras.js';
+import {hearInterrupts} from '../boot/interrupts.js';
 import {hostPools} from '../pool/host_pools.js';
 import {compiled} from '../boot/installed.js';
 import {packagesFrom} from '../pool/limits.js';
@@ -8,7 +9,7 @@ import {pythonOf} from '../boot/versions.js';
 import {installBridge} from '../ports/bridge.js';
 import {blockingRead, NO_STDIN} from '../stdio/input.js';
 import {SCRIPT} from '../stdio/output.js';
-import {postOutput, startPython, tellPage} from './python.js';
+import {postOutput, startPython, tellOfFiles, tellPage, tellWritten} from './python.js';
 
 /**
  * @typedef {import('../hosts/host.js').Self} Self
@@ -22,7 +23,7 @@ import {postOutput, startPython, tellPage} from './python.js';
  * @param {StartHost} message
  */
 export async function start(here, message) {
-  const {parts, extras, workers, trace, input, waitAsync, counts} = message;
+  const {parts, extras, workers, trace, input, interrupts, waitAsync, counts} = message;
   const pyodide = await startPython(here, message, SCRIPT);
   const own = await here.host();
   const starter = {host: own, site: {indexURL: async () => parts.indexURL}, parts: async () => parts, libraries: compiled};
@@ -35,6 +36,8 @@ export async function start(here, message) {
     stdin.refuse(stdin.NO_STDIN);
   }
   await addExtras(pyodide, extras);
+  tellOfFiles(here, pyodide, extras);
+  const interruption = interrupts && hearInterrupts(pyodide, interrupts);
   const pools = parts.core && hostPools(parts.core, message => tellPage(here, message), waitAsync);
   const print = printer(here, counts);
   installBridge(pyodide, {
@@ -52,10 +55,14 @@ export async function start(here, message) {
   });
   return {
     pools,
+    interrupt: () => interruption?.heard(),
     /** @param {Script} script */
     async run({source, filename, argv, dedent, environment}) {
       const run = pyodide.pyimport('penny.hosts.script').run;
-      tellPage(here, {type: 'exit', status: await run(source, filename, argv, dedent, environment)});
+      interruption?.begins();
+      const status = await run(source, filename, argv, dedent, environment);
+      tellWritten(pyodide);
+      tellPage(here, {type: 'exit', status});
     },
   };
 }

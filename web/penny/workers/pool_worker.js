@@ -2,7 +2,7 @@
 import {hearDoorbell} from '../boot/pyodide.js';
 import {Core} from '../core/core.js';
 import {WorkerPort} from '../ports/worker_port.js';
-import {poolOf, startPoolPython, tellPage} from './python.js';
+import {poolOf, startPoolPython, tellPage, tellWritten} from './python.js';
 
 /**
  * @typedef {import('../hosts/host.js').Self} Self
@@ -31,5 +31,6 @@ export async function start(here, message) {
       new WorkerPort(pyodide._module, core, worker, {inbox, outbox, parcel}, pool),
     check,
   );
+  tellWritten(pyodide);
   tellPage(here, {type: 'ended'});
 }

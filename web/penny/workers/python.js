@@ -6,6 +6,7 @@ import {pythonOf, requireSamePython} from '../boot/versions.js';
 import {followClock} from '../core/clock.js';
 import {NO_STDIN} from '../stdio/input.js';
 import {writeTo} from '../stdio/output.js';
+import {buffersOf, watchFiles} from '../boot/written.js';
 
 /**
  * @typedef {import('../hosts/host.js').Self} Self
@@ -45,8 +46,33 @@ export async function startPoolPython(here, message) {
   pyodide.setStdin(NO_STDIN);
   pyodide.pyimport('penny.stdio.input').refuse();
   await addExtras(pyodide, message.extras);
+  tellOfFiles(here, pyodide, message.extras);
   return pyodide;
 }
+
+/** What tells the page of the files that were written, by the Python that has written them. @type {WeakMap<object, () => void>} */
+const tellers = new WeakMap();
+
+/**
+ * Watches what is written to files from now on, if anybody wants to know.
+ * @param {Self} here
+ * @param {Pyodide} pyodide
+ * @param {import('../boot/extras.js').Extras} extras
+ */
+export function tellOfFiles(here, pyodide, {place}) {
+  if (!place) return;
+  const written = watchFiles(pyodide, place);
+  tellers.set(pyodide._api, () => {
+    const files = written();
+    if (files.length) tellPage(here, {type: 'written', files}, buffersOf(files));
+  });
+}
+
+/**
+ * Tells the page of the files that were written until now.
+ * @param {Pyodide} pyodide
+ */
+export const tellWritten = pyodide => tellers.get(pyodide._api)?.();
 
 /**
  * A worker that sends what it prints by the channel by which it sends outcomes: those come after it then.
@@ -91,6 +117,7 @@ function report(here, pyodide, who, counts) {
   onDeath(pyodide, {
     begins: () => (dying = true), // its stack goes to stdout otherwise
     ends(death) {
+      tellWritten(pyodide);
       tellPage(here, {type: 'died', ...death});
       here.close(); // nothing that is still waiting here may go on in a dead Python
     },

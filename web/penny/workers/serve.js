@@ -44,6 +44,9 @@ export function serve(here) {
       case 'run':
         await (await host)?.run(message);
         break;
+      case 'interrupt':
+        (await host)?.interrupt();
+        break;
       case 'completed':
         (await host)?.pools?.announce(message.pool);
         break;

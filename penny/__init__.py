@@ -10,6 +10,7 @@ other, with the same interface. Inside of tasks, `spawn` and `join`, scopes and 
 cost next to nothing until an idle worker asks for work.
 """
 
+from penny.bridge.javascript import begin
 from penny.engines.current import current_worker
 from penny.errors import (
     BlockingError,
@@ -31,6 +32,9 @@ from penny.kernels.kernel import Kernel, Kernels
 from penny.loops.calls import parallel_for, parallel_map, parallel_reduce, parallel_sort
 from penny.memory.array import SharedArray
 from penny.scheduler import Scheduler, current_scheduler
+
+begin()
+del begin
 
 __all__ = [
     "BlockingError",

@@ -17,6 +17,7 @@ from penny.where import IN_BROWSER
 
 __all__ = [
     "KernelCaller",
+    "begin",
     "can_run_sync",
     "is_global",
     "is_page",
@@ -45,8 +46,21 @@ def _bridge() -> Any:
     return _penny_bridge
 
 
+def begin() -> None:
+    """Called when Penny is imported: where programs block, something may have to run by then."""
+    if not IN_BROWSER:
+        return
+    import js
+
+    if hasattr(js, "document") or hasattr(js.WebAssembly, "Suspending"):
+        return  # a page never blocks, and what can be suspended need not
+    from penny.bridge import embedded
+
+    embedded.begin()
+
+
 def role() -> str:
-    """Where this code runs: `page` or `host`."""
+    """Where this code runs: `page`, `host`, or `kept`, a worker that another worker serves."""
     name: str = _bridge().role
     return name
 

@@ -1,8 +1,10 @@
 // Penny's entry where no page of its own is: a Pyodide that is already there, a bundler's app. Its files are handed in.
 import {EmbeddedSite} from './boot/embedded_site.js';
-import {originOf} from './boot/pyodide.js';
+import {originOf, suspends} from './boot/pyodide.js';
+import {share} from './boot/site.js';
 import {Page} from './hosts/browser.js';
 import {Starter} from './pool/starter.js';
+import {installBesideKeeper} from './ports/beside_keeper.js';
 import {installOnPage} from './ports/on_page.js';
 
 /**
@@ -25,6 +27,7 @@ export function embedded({worker, core, python}) {
   /** @type {WeakMap<Pyodide, Starter>} */
   const byPyodide = new WeakMap();
   return {
+    host,
     module,
     /** @param {string} indexURL where Pyodide lies */
     startingAt(indexURL) {
@@ -47,6 +50,9 @@ export function embedded({worker, core, python}) {
  * @param {Files} files
  */
 export function embed(pyodide, files) {
-  const {module, startingLike} = embedded(files);
-  installOnPage(startingLike(pyodide), pyodide, module, {});
+  const {host, module, startingLike} = embedded(files);
+  // Where a worker's program can't be suspended it blocks, and what is started here would not begin meanwhile.
+  if (host.sleeps() && !suspends(pyodide)) {
+    installBesideKeeper(host, pyodide, module, share(files.python), originOf(pyodide));
+  } else installOnPage(startingLike(pyodide), pyodide, module, {});
 }

@@ -43,6 +43,13 @@ from penny.wire.pickles import dumps_atoms, pack, pack_arguments, too_large
 
 __all__ = ["SharedEngine"]
 
+_WAITING = {
+    "page": Waiting.SUSPENDED,
+    "host": Waiting.ASLEEP,
+    "kept": Waiting.BESIDE_KEEPER,
+}
+"""By role: see `penny.bridge.javascript.role`."""
+
 INBOX_BYTES = 1 << 18
 """A batch is up to 128 outcomes (`client_port.js`), which fit if they have 2 KiB on average. What
 does not is in the next one, or read apart."""
@@ -126,7 +133,7 @@ class SharedEngine(Delivery):
             lambda inbox, outbox: javascript.open_client(
                 workers, memory, packages, check, trace, inbox, outbox
             ),
-            Waiting.SUSPENDED if role == "page" else Waiting.ASLEEP,
+            _WAITING[role],
         )
         live_engines.add(engine)
         conditions.install(LiveEngines())

@@ -2,10 +2,9 @@
 import {unpack} from '../boot/extras.js';
 import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {clockHere} from '../core/clock.js';
-import {Core, KEEPER} from '../core/core.js';
 import {START_TIMEOUT, checkWorkers} from '../pool/limits.js';
-import {hasWaitAsync, packagesFrom} from '../pool/page_pools.js';
-import {Pool} from '../pool/pool.js';
+import {keptPools} from '../pool/kept_pools.js';
+import {hasWaitAsync} from '../pool/page_pools.js';
 import {tell} from '../pool/starter.js';
 import {installOnPage} from '../ports/on_page.js';
 import {answer, inPieces, inputBuffer} from '../stdio/input.js';
@@ -161,8 +160,8 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
   });
   /** @type {HostWorker} */
   const host = {starter, worker, runs: false, over: false, core: null};
-  /** @type {Map<number, Pool>} */
-  const pools = new Map();
+  /** @type {Pools | undefined} */
+  let pools;
   const inOrder = new InOrder(newCounts());
   const stdin = input && {buffer: inputBuffer(), terminal: terminal ?? false, read: inPieces(input)};
   try {
@@ -180,6 +179,7 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
         if (!host.runs) reject(new Error(`the host worker did not begin within ${START_TIMEOUT / 1000} s: does it get what it imports?`));
       }, START_TIMEOUT);
       const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, script, traced};
+      pools = poolsOf(host, answered, reject);
       hear.message = answerHost(host, pools, answered, resolve, reject);
     });
     const start = async () => {
@@ -205,27 +205,46 @@ async function runInHost(starter, script, {signal, workers, files = [], output: 
   } finally {
     host.over = true; // it is ended, and has not died
     worker.terminate();
-    for (const pool of pools.values()) pool.close({now: true});
+    pools?.end();
     output.end?.();
   }
 }
+
+/** @typedef {ReturnType<typeof keptPools>} Pools */
 
 /**
  * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start
  * @typedef {{starter: Starter, worker: import('../hosts/host.js').Thread, runs: boolean, over: boolean,
  *            core: WebAssembly.Module | null}} HostWorker
  *
- * What the page does for a host worker: it keeps the pools that the host opens.
+ * @typedef {{files: ArrayBuffer[], output: Output, onConsole: boolean, inOrder: InOrder, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ *            stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} HostOptions
+ *
+ * The pools that the host opens, which the page keeps.
  * @param {HostWorker} host
- * @param {Map<number, Pool>} pools
- * @param {{files: ArrayBuffer[], output: Output, onConsole: boolean, inOrder: InOrder, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
- *          stdin?: {buffer: SharedArrayBuffer, read: (size: number) => Promise<Uint8Array>}}} options
+ * @param {HostOptions} options
+ * @param {(error: Error) => void} failed
+ */
+const poolsOf = (host, {files, output, inOrder, worker: told, script, traced}, failed) =>
+  keptPools(host.starter, {
+    module: () => /** @type {WebAssembly.Module} */ (host.core),
+    tell: message => tell(host.worker, message),
+    failed,
+    opened: pool => told && pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail)),
+    ...{files, script, output, inOrder, traced},
+  });
+
+/**
+ * What the page does for a host worker.
+ * @param {HostWorker} host
+ * @param {Pools} pools
+ * @param {HostOptions} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(message: ToPage) => void}
  */
 function answerHost(host, pools, options, resolve, reject) {
-  const {files, output, onConsole, inOrder, stdin, worker: told, script, traced} = options;
+  const {output, onConsole, inOrder, stdin} = options;
   const {starter, worker} = host;
   const print = decoded(output, null);
   const none = new Int32Array();
@@ -262,37 +281,12 @@ function answerHost(host, pools, options, resolve, reject) {
       case 'input':
         if (stdin) answer(stdin.buffer, stdin.read(data.size)).catch(reportError);
         break;
-      case 'open': {
-        const {pool: number} = data;
-        const packages = packagesFrom(starter.host, data.packages);
-        const core = new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER);
-        const pool = new Pool(starter, core, data.workers, {
-          extras: {packages, files, script},
-          output,
-          inOrder,
-          check: data.check,
-          traced,
-          announce: hasWaitAsync ? undefined : () => tell(worker, {type: 'completed', pool: number}),
-        });
-        if (told) pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail));
-        pools.set(number, pool);
-        break;
-      }
+      case 'open':
       case 'watch':
-        pools.get(/** @type {{pool: number}} */ (data).pool)?.watch();
-        break;
       case 'coroutine':
-        pools.get(/** @type {{pool: number}} */ (data).pool)?.startAsync();
+      case 'close':
+        pools.answer(data);
         break;
-      case 'close': {
-        const {pool: number} = data;
-        pools
-          .get(number)
-          ?.close()
-          .then(() => tell(worker, {type: 'closed', pool: number}), reject);
-        pools.delete(number);
-        break;
-      }
       case 'exit':
         end(() => data.status);
         break;

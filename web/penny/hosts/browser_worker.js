@@ -30,6 +30,11 @@ export class PageWorker {
     });
   }
 
+  async host() {
+    const {Page} = await import('./browser.js'); // a pool's worker needs none of it
+    return new Page(new URL(location.href));
+  }
+
   close() {
     self.close();
   }

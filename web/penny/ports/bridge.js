@@ -5,10 +5,11 @@ import {ClientPort} from './client_port.js';
 
 /**
  * @param {import('../boot/pyodide.js').Pyodide} pyodide
- * @param {{role: 'page' | 'host', processors: number, defaultWorkers: number | null, defaultTrace: boolean,
- *          openPool: import('../pool/limits.js').OpenPool}} options
+ * @param {{role: 'page' | 'host' | 'kept', processors: number, defaultWorkers: number | null, defaultTrace: boolean,
+ *          openPool: import('../pool/limits.js').OpenPool, canSleep?: () => boolean}} options role: kept: by a worker that
+ *     this one has started; canSleep: whether it can already sleep, of such
  */
-export function installBridge(pyodide, {role, processors, defaultWorkers, defaultTrace, openPool}) {
+export function installBridge(pyodide, {role, processors, defaultWorkers, defaultTrace, openPool, canSleep}) {
   // Python keeps a module that it has imported: without this a second installation had no effect.
   pyodide.pyimport('sys').modules.pop('_penny_bridge', undefined);
   pyodide.registerJsModule('_penny_bridge', {
@@ -31,7 +32,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
         check,
         trace: trace ?? defaultTrace,
       });
-      return new ClientPort(pyodide._module, pool.client, inbox, outbox, pool);
+      return new ClientPort(pyodide._module, pool.client, inbox, outbox, {...pool, canSleep});
     },
   });
 }

@@ -289,3 +289,49 @@ def test_all_else_works_beside_a_keeper(blocking_kernel: Kernel) -> None:
     assert (told["cancelled"], told["ended"]) == (True, "cancelled")
     assert told["coroutine"] == [64, 7]
     assert told["printed"] == "about to fail\nprinted by a task\n"
+
+
+# -- A kernel that is restarted --------------------------------------------------------------------
+
+
+OCCUPIED = """
+import asyncio, js, penny, time
+from pyodide.ffi import to_js
+
+def compute(flags):
+    flags[0] = 1
+    while True:
+        pass
+
+def sleep(flags):
+    from js import Atomics, Int32Array, SharedArrayBuffer
+    flags[0] = 1
+    Atomics.wait(Int32Array.new(SharedArrayBuffer.new(4)), 0, 0)
+
+idle, *pools = (penny.Scheduler(workers=1) for _ in range(3))
+flags = [penny.SharedArray((1,), "int32", scheduler=s) for s in pools]
+futures = [s.submit(f, a) for s, f, a in zip(pools, (compute, sleep), flags)]
+await idle.submit(abs, -1)
+while not all(array[0] for array in flags):
+    await asyncio.sleep(0.01)
+"""
+
+# The kernel itself sleeps, and says so before.
+ASLEEP = """
+js.postMessage(to_js({"value": "asleep"}, dict_converter=js.Object.fromEntries))
+futures[0].result()
+"""
+
+HELD = "return (await navigator.locks.query()).held.filter(l => l.name.startsWith('penny-')).length"
+
+
+def test_a_kernel_that_is_restarted_leaves_no_worker(
+    kernels: tuple[Kernel, Kernel], blocking_kernel: Kernel
+) -> None:
+    for kernel, cell in (kernels[1], "'ready'"), (blocking_kernel, ASLEEP):
+        page = kernel.page
+        kernel.run(OCCUPIED)
+        assert kernel.run(cell) in ("ready", "asleep")
+        assert page.js(HELD) == 3  # one by each worker
+        page.js("restart()")
+        wait_until(page, lambda page=page: page.js(HELD) == 0, "workers are left")  # type: ignore[misc]

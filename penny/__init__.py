@@ -10,7 +10,7 @@ other, with the same interface. Inside of tasks, `spawn` and `join`, scopes and 
 cost next to nothing until an idle worker asks for work.
 """
 
-from penny.bridge.javascript import begin
+from penny import where
 from penny.engines.current import current_worker
 from penny.errors import (
     BlockingError,
@@ -33,8 +33,11 @@ from penny.loops.calls import parallel_for, parallel_map, parallel_reduce, paral
 from penny.memory.array import SharedArray
 from penny.scheduler import Scheduler, current_scheduler
 
-begin()
-del begin
+if where.IN_BROWSER:
+    from penny.bridge.javascript import begin
+
+    begin()
+    del begin
 
 __all__ = [
     "BlockingError",

@@ -47,9 +47,7 @@ def _bridge() -> Any:
 
 
 def begin() -> None:
-    """Called when Penny is imported: where programs block, something may have to run by then."""
-    if not IN_BROWSER:
-        return
+    """Where programs block, begin now with what has to run by then. At the import, in a browser."""
     import js
 
     if hasattr(js, "document") or hasattr(js.WebAssembly, "Suspending"):

@@ -10,6 +10,7 @@ other, with the same interface. Inside of tasks, `spawn` and `join`, scopes and 
 cost next to nothing until an idle worker asks for work.
 """
 
+from penny import where
 from penny.engines.current import current_worker
 from penny.errors import (
     BlockingError,
@@ -32,6 +33,12 @@ from penny.loops.calls import parallel_for, parallel_map, parallel_reduce, paral
 from penny.memory.array import SharedArray
 from penny.scheduler import Scheduler, current_scheduler
 from penny.stdio.display import display
+
+if where.IN_BROWSER:
+    from penny.bridge.javascript import begin
+
+    begin()
+    del begin
 
 __all__ = [
     "BlockingError",

@@ -6,6 +6,7 @@ the Pyodide that is here.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,11 +14,22 @@ from typing import Any
 
 from penny.bridge.packages import python_packages
 
-__all__ = ["install"]
+__all__ = ["begin", "install"]
 
 PYTHON = (3, 14)
 """The Python that workers are tested with. Functions travel as bytecode, and that of another one
 would be garbage there."""
+
+
+def begin() -> None:
+    """Where a notebook's kernel will block, begin now with what must run by then.
+
+    What a worker starts does not begin while that worker blocks, so a cell that opens a Scheduler
+    and waits for it would come too late.
+    """
+    if (files("penny") / "web" / "bundled").is_dir():  # else others have brought Penny here
+        with contextlib.suppress(Exception):  # whoever opens a Scheduler is told
+            install()
 
 
 def install() -> None:

@@ -19,6 +19,7 @@ from penny.where import IN_BROWSER
 
 __all__ = [
     "KernelCaller",
+    "begin",
     "can_run_sync",
     "contents",
     "files_in",
@@ -68,8 +69,19 @@ def shares_memory() -> bool:
     return bool(_bridge().shares_memory)
 
 
+def begin() -> None:
+    """Where programs block, begin now with what has to run by then. At the import, in a browser."""
+    import js
+
+    if hasattr(js, "document") or hasattr(js.WebAssembly, "Suspending"):
+        return  # a page never blocks, and what can be suspended need not
+    from penny.bridge import embedded
+
+    embedded.begin()
+
+
 def role() -> str:
-    """Where this code runs: `page` or `host`."""
+    """Where this code runs: `page`, `host`, or `kept`, a worker that another worker serves."""
     name: str = _bridge().role
     return name
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.pages import Page
+from support.pages import BLANK, Page
 from support.processes import live_workers, wait_until
+from support.tasks import HOLD
 
 # Each in a function of its own: what a frame has held may stay on the stack.
 DROPS = {
@@ -70,3 +71,29 @@ def test_await_using(outcome: Any) -> None:
     told, here, error = outcome
     assert told == ["starting", "ready", 0, "stopped"] and here == 0
     assert "shut down" in error
+
+
+HELD = "return (await navigator.locks.query()).held.map(({name}) => name)"
+
+
+def test_a_page_that_is_left_takes_its_workers_along(page: Page) -> None:
+    """Browsers keep no such page for the way back: its workers hold locks."""
+    others = set(page.js(HELD))
+    page.js(f"""
+        const begun = Promise.withResolvers();
+        const options = {{workers: 2, output: begun.resolve}};
+        globalThis.s = await Penny.scheduler(options);
+        s.define('hold', `{HOLD}`);
+        s.submit('hold', 'busy');
+        await begun.promise;
+    """)
+    its = set(page.js(HELD)) - others
+    assert its
+    page.open(BLANK + "?elsewhere")
+    wait_until(page, lambda: not its & set(page.js(HELD)), "its workers go on")
+    page.driver.back()
+    assert page.js("""
+        const isNew = globalThis.s === undefined;
+        await using again = await Penny.scheduler({workers: 1});
+        return [isNew, await again.submit('penny.current_worker')];
+    """) == [True, 0]

@@ -108,22 +108,26 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Strange
 class Kernel:
     """A Pyodide with the wheels, on a page or in a worker of it, as notebooks have one."""
 
-    def __init__(self, page: Page, wheels: list[str], *, worker: bool) -> None:
+    def __init__(self, page: Page, wheels: list[str], *, worker: str | None) -> None:
         self.page = page
         self._ask = "return await kernel.execute(args[0])"
         if worker:
             self._ask = "return await ask({cell: args[0]})"
             page.js(
                 """
-                const kernel = new Worker('/kernel.mjs', {type: 'module'});
+                const [script, ...wheels] = args;
+                const kernel = new Worker(script, {type: 'module', name: 'kernel'});
+                globalThis.restart = () => kernel.terminate();
+                globalThis.tell = message => kernel.postMessage(message);
                 globalThis.ask = message => new Promise((resolve, reject) => {
                   kernel.onmessage = ({data: {error, value}}) =>
                     error ? reject(new Error(error)) : resolve(value);
                   kernel.onerror = event => reject(new Error(event.message));
                   kernel.postMessage(message);
                 });
-                await ask({wheels: args});
+                await ask({wheels});
                 """,
+                worker,
                 *wheels,
             )
         else:
@@ -148,10 +152,19 @@ def kernels(
     """One on a page; and one in a worker, which starts when the first has started its own."""
     server, wheels = stranger
     page = Page(driver, server).open()  # type: ignore[arg-type]
-    on_page = Kernel(page, wheels, worker=False)
+    on_page = Kernel(page, wheels, worker=None)
     assert on_page.run(BLOCKING) == 0
     wait_until(page, lambda: page.js(KEPT), "no snapshot is kept")
-    yield on_page, Kernel(page, wheels, worker=True)
+    yield on_page, Kernel(page, wheels, worker="/kernel.mjs")
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def blocking_kernel(driver: Chrome, stranger: tuple[Stranger, list[str]]) -> Iterator[Kernel]:
+    """In a worker of a browser without JSPI."""
+    server, wheels = stranger
+    page = Page(driver, server).open()  # type: ignore[arg-type]
+    yield Kernel(page, wheels, worker="/kernel.mjs?blocks")
     page.close()
 
 
@@ -227,3 +240,98 @@ def test_the_snapshot_is_kept(kernels: tuple[Kernel, Kernel]) -> None:
     made, had = (kernel.workers() for kernel in kernels)
     assert made.count("penny snapshot") == 1
     assert "penny worker 0" in had and "penny snapshot" not in had
+
+
+# -- A worker that can't be suspended: what it started would not begin while it blocks -------------
+
+
+TOO_EARLY = """
+import penny
+try:
+    early = penny.Scheduler(workers=1).submit(penny.current_worker).result()
+except penny.BlockingError as error:
+    early = str(error)
+early
+"""
+
+IN_CELLS = """
+import time
+def nap(n):
+    print("task", n)
+    time.sleep(0.05)
+    return penny.current_worker(), time.monotonic()
+before = time.monotonic()
+with penny.Scheduler(workers=2) as s:
+    told = list(s.map(nap, range(6)))
+    futures = [s.submit(nap, 6), s.submit(nap, 7)]
+    told += [future.result() for future in futures]
+after = time.monotonic()
+import json
+json.dumps([told, before, after])
+"""
+
+
+def test_it_blocks_from_the_second_cell_on(blocking_kernel: Kernel) -> None:
+    run = blocking_kernel.run
+    assert run("import pyodide_js; pyodide_js._module.jspiSupported") is False
+    assert "in a cell before" in run(TOO_EARLY)
+    told, before, after = json.loads(run(IN_CELLS))
+    assert len(told) == 8 and {worker for worker, _ in told} <= {0, 1}
+    assert before < told[0][1] < after  # the clocks are one
+    assert blocking_kernel.workers() == ["penny keeper"]
+
+
+def test_all_else_works_beside_a_keeper(blocking_kernel: Kernel) -> None:
+    told = json.loads(blocking_kernel.run(PROGRAM))
+    assert {worker for worker, _ in told["map"]} <= {0, 1}
+    assert told["error"][0] == "no such key"
+    assert sorted(told["spawn"]) == [0, 1]
+    assert (told["cancelled"], told["ended"]) == (True, "cancelled")
+    assert told["coroutine"] == [64, 7]
+    assert told["printed"] == "about to fail\nprinted by a task\n"
+
+
+# -- A kernel that is restarted --------------------------------------------------------------------
+
+
+OCCUPIED = """
+import asyncio, js, penny, time
+from pyodide.ffi import to_js
+
+def compute(flags):
+    flags[0] = 1
+    while True:
+        pass
+
+def sleep(flags):
+    from js import Atomics, Int32Array, SharedArrayBuffer
+    flags[0] = 1
+    Atomics.wait(Int32Array.new(SharedArrayBuffer.new(4)), 0, 0)
+
+idle, *pools = (penny.Scheduler(workers=1) for _ in range(3))
+flags = [penny.SharedArray((1,), "int32", scheduler=s) for s in pools]
+futures = [s.submit(f, a) for s, f, a in zip(pools, (compute, sleep), flags)]
+await idle.submit(abs, -1)
+while not all(array[0] for array in flags):
+    await asyncio.sleep(0.01)
+"""
+
+# The kernel itself sleeps, and says so before.
+ASLEEP = """
+js.postMessage(to_js({"value": "asleep"}, dict_converter=js.Object.fromEntries))
+futures[0].result()
+"""
+
+HELD = "return (await navigator.locks.query()).held.filter(l => l.name.startsWith('penny-')).length"
+
+
+def test_a_kernel_that_is_restarted_leaves_no_worker(
+    kernels: tuple[Kernel, Kernel], blocking_kernel: Kernel
+) -> None:
+    for kernel, cell in (kernels[1], "'ready'"), (blocking_kernel, ASLEEP):
+        page = kernel.page
+        kernel.run(OCCUPIED)
+        assert kernel.run(cell) in ("ready", "asleep")
+        assert page.js(HELD) == 3  # one by each worker
+        page.js("restart()")
+        wait_until(page, lambda page=page: page.js(HELD) == 0, "workers are left")  # type: ignore[misc]

@@ -1,6 +1,9 @@
 // Penny's entry where no page of its own is: a Pyodide that is already there, a bundler's app. Its files are handed in.
+import {originOf, suspends} from './boot/pyodide.js';
+import {share} from './boot/site.js';
 import {Page} from './hosts/browser.js';
 import {Places} from './pool/places.js';
+import {installBesideKeeper} from './ports/beside_keeper.js';
 import {installOnPage} from './ports/on_page.js';
 
 /**
@@ -24,5 +27,10 @@ export function embedded({worker, core, python}) {
  */
 export function embed(pyodide, files) {
   const places = embedded(files);
-  installOnPage(places.startingLike(pyodide), pyodide, places.host.sharesMemory() ? places.core : null, {});
+  const {host} = places;
+  const core = host.sharesMemory() ? places.core : null;
+  // Where a worker's program can't be suspended it blocks, and what is started here would not begin meanwhile.
+  if (core && host.sleeps() && !suspends(pyodide)) {
+    installBesideKeeper(host, pyodide, core, share(files.python), originOf(pyodide));
+  } else installOnPage(places.startingLike(pyodide), pyodide, core, {});
 }

@@ -26,6 +26,14 @@ def _kernels_of(port: ClientPort) -> modules.Destination:
     return modules.Destination(lambda data: port.add_kernels(data))
 
 
+_WAITING = {
+    "page": Waiting.SUSPENDED,
+    "host": Waiting.ASLEEP,
+    "kept": Waiting.BESIDE_KEEPER,
+}
+"""By role: see `penny.bridge.javascript.role`."""
+
+
 class SharedEngine(PortClient):
     """Submits to a pool of workers and collects from it. See `Engine` for the methods."""
 
@@ -67,7 +75,7 @@ class SharedEngine(PortClient):
                 inbox,
                 outbox,
             ),
-            Waiting.SUSPENDED if role == "page" else Waiting.ASLEEP,
+            _WAITING[role],
             None if packages is None else installed.Later(files),
         )._enter()
 

@@ -47,8 +47,27 @@ class Waiting(Enum):
     """A host worker sleeps."""
     SUSPENDED = auto()
     """A page is suspended, if it was entered so that it can be."""
+    BESIDE_KEEPER = auto()
+    """A worker sleeps, once there is another one that starts the pool's workers meanwhile."""
     NEVER = auto()
     """A coroutine awaits: others would wait with it."""
+
+
+_CAN_NOT_WAIT = {
+    Waiting.NEVER: (
+        "a coroutine task can't wait, others would wait with it: use `await future` (or `async "
+        "for`)"
+    ),
+    Waiting.SUSPENDED: (
+        "this page can't wait: use `await future` (or `async with`, `async for`); or run it where "
+        "it may block, in a <script data-penny> element or with `penny run`"
+    ),
+    Waiting.BESIDE_KEEPER: (
+        "this worker can't wait yet: what starts Penny's workers begins only when the event loop "
+        "gets its turn. Import penny in a cell before, or `await` something after it; or use "
+        "`await future` (or `async with`, `async for`)"
+    ),
+}
 
 
 def looked_at() -> bool:
@@ -100,6 +119,8 @@ class Delivery:
         """A host worker can; a page where it can be suspended."""
         if self._waiting is Waiting.SUSPENDED:
             return javascript.can_run_sync()
+        if self._waiting is Waiting.BESIDE_KEEPER and self._port.can_sleep():
+            self._waiting = Waiting.ASLEEP
         return self._waiting is Waiting.ASLEEP
 
     def listen(self) -> None:
@@ -126,13 +147,7 @@ class Delivery:
         if looked_at():
             raise BlockingError("a finalizer can't wait while another wait begins")
         if not self.can_block():
-            raise BlockingError(
-                "a coroutine task can't wait, others would wait with it: use `await future` (or "
-                "`async for`)"
-                if self._waiting is Waiting.NEVER
-                else "this page can't wait: use `await future` (or `async with`, `async for`); or "
-                "run it where it may block, in a <script data-penny> element or with `penny run`"
-            )
+            raise BlockingError(_CAN_NOT_WAIT[self._waiting])
         deadline = None if timeout is None else time.monotonic() + timeout
         while not delivered:
             remaining = -1.0 if deadline is None else (deadline - time.monotonic()) * 1000

@@ -28,6 +28,8 @@ HTML = """\
 KERNEL = """\
 import {loadPyodide} from '/pyodide/pyodide.mjs';
 export async function start(wheels) {
+  // As browsers without JSPI are. Pyodide looks when it starts.
+  if (new URL(import.meta.url).search === '?blocks') delete WebAssembly.Suspending;
   globalThis.pyodide = await loadPyodide();
   const urls = wheels.map(wheel => new URL(wheel, location.origin).href);
   await pyodide.loadPackage(urls, {messageCallback() {}});

@@ -4,10 +4,9 @@ import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {interruptBuffer, interruptProgram} from '../boot/interrupts.js';
 import {watchFiles} from '../boot/written.js';
 import {clockHere} from '../core/clock.js';
-import {Core, HOST, KEEPER} from '../core/core.js';
 import {START_TIMEOUT, checkWorkers, packagesFrom} from '../pool/limits.js';
+import {keptPools} from '../pool/kept_pools.js';
 import {hasWaitAsync} from '../pool/page_pools.js';
-import {Pool} from '../pool/pool.js';
 import {tell} from '../pool/starter.js';
 import {installOnPage} from '../ports/on_page.js';
 import {Answers, inPieces, inputBuffer} from '../stdio/input.js';
@@ -185,15 +184,14 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
   worker.hold();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let late;
-  /** @type {Map<number, Pool>} */
-  const pools = new Map();
+  /** @type {Pools | undefined} */
+  let pools;
   const shared = starter.host.sharesMemory();
   const inOrder = shared ? new InOrder(newCounts()) : null;
   // A worker that waits for the page's answer sleeps on memory that both share.
   const stdin = shared && input ? new Answers(inputBuffer(), inPieces(input)) : undefined;
   const interrupts = shared && interrupt ? interruptBuffer() : null;
   let atEnd = () => {};
-  const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, place, machine, script, traced};
   try {
     // From the beginning: it may fail, and be gone, before all that it needs is loaded.
     const ended = new Promise((resolve, reject) => {
@@ -204,7 +202,7 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
             tell: () => tell(worker, {type: 'interrupt'}),
             wake() {
               stdin?.interrupt();
-              for (const {core} of pools.values()) core.exports.client_wake(HOST);
+              pools?.wake();
             },
           });
           if (ends) atEnd = ends;
@@ -220,6 +218,8 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
       late = setTimeout(() => {
         if (!host.runs) reject(new Error(`the host worker did not begin within ${START_TIMEOUT / 1000} s: does it get what it imports?`));
       }, START_TIMEOUT);
+      const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, place, machine, script, traced};
+      pools = poolsOf(host, answered, reject);
       hear.message = answerHost(host, pools, answered, resolve, reject);
     });
     const start = async () => {
@@ -248,28 +248,48 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
     clearTimeout(late);
     atEnd();
     worker.terminate();
-    for (const pool of pools.values()) pool.close({now: true});
+    pools?.end();
     output.end?.();
   }
 }
+
+/** @typedef {ReturnType<typeof keptPools>} Pools */
 
 /**
  * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start
  * @typedef {{starter: Starter, worker: import('../hosts/host.js').Thread, runs: boolean, over: boolean,
  *            core: WebAssembly.Module | null}} HostWorker
  *
- * What the page does for a host worker: it keeps the pools that the host opens.
+ * @typedef {{files: ArrayBuffer[], place?: import('../boot/extras.js').Place, machine?: import('../boot/machine.js').Machine,
+ *            written?: Wrote, output: Output, onConsole: boolean, inOrder: InOrder | null,
+ *            worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
+ *            live?: import('../trace/live.js').Listener, stdin?: Answers}} HostOptions
+ *
+ * The pools that the host opens, which the page keeps.
  * @param {HostWorker} host
- * @param {Map<number, Pool>} pools
- * @param {{files: ArrayBuffer[], place?: import('../boot/extras.js').Place, machine?: import('../boot/machine.js').Machine, written?: Wrote, output: Output, onConsole: boolean, inOrder: InOrder | null, worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
- *          live?: import('../trace/live.js').Listener,
- *          stdin?: Answers}} options
+ * @param {HostOptions} options
+ * @param {(error: Error) => void} failed
+ */
+const poolsOf = (host, {files, place, machine, written, output, inOrder, worker: told, script, traced, live}, failed) =>
+  keptPools(host.starter, {
+    module: () => /** @type {WebAssembly.Module} */ (host.core),
+    tell: message => tell(host.worker, message),
+    failed,
+    opened: pool => told && pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail)),
+    ...{files, place, machine, script, written, output, inOrder: inOrder ?? undefined, traced, live},
+  });
+
+/**
+ * What the page does for a host worker.
+ * @param {HostWorker} host
+ * @param {Pools} pools
+ * @param {HostOptions} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(message: ToPage) => void}
  */
 function answerHost(host, pools, options, resolve, reject) {
-  const {files, place, machine, written, output, onConsole, inOrder, stdin, worker: told, script, traced, live} = options;
+  const {written, output, onConsole, inOrder, stdin} = options;
   const {starter, worker} = host;
   /** By the worker of the task that prints; none: the script. @type {Map<number | undefined, ReturnType<typeof decoded>>} */
   const printers = new Map();
@@ -314,39 +334,12 @@ function answerHost(host, pools, options, resolve, reject) {
       case 'input':
         stdin?.answer(data.size).catch(error => (globalThis.reportError ?? console.error)(error));
         break;
-      case 'open': {
-        const {pool: number} = data;
-        const packages = packagesFrom(starter.host, data.packages);
-        const core = new Core(/** @type {WebAssembly.Module} */ (host.core), data.memory, KEEPER);
-        const pool = new Pool(starter, core, data.workers, {
-          extras: {installed: data.installed, packages, files, place, machine, script},
-          written,
-          output,
-          inOrder: inOrder ?? undefined,
-          check: data.check,
-          traced,
-          live,
-          announce: hasWaitAsync ? undefined : () => tell(worker, {type: 'completed', pool: number}),
-        });
-        if (told) pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail));
-        pools.set(number, pool);
-        break;
-      }
+      case 'open':
       case 'watch':
-        pools.get(/** @type {{pool: number}} */ (data).pool)?.watch();
-        break;
       case 'coroutine':
-        pools.get(/** @type {{pool: number}} */ (data).pool)?.startAsync();
+      case 'close':
+        pools.answer(data);
         break;
-      case 'close': {
-        const {pool: number} = data;
-        pools
-          .get(number)
-          ?.close()
-          .then(() => tell(worker, {type: 'closed', pool: number}), reject);
-        pools.delete(number);
-        break;
-      }
       case 'written':
         written?.(data.files, null);
         break;

@@ -32,6 +32,9 @@ export function originOf(pyodide) {
   };
 }
 
+/** Whether a Pyodide can be suspended (JSPI). @param {Pyodide} pyodide @returns {boolean} */
+export const suspends = pyodide => pyodide._module.jspiSupported;
+
 /** Where the zip with Python packages lies in each Pyodide's file system; the snapshot knows it. */
 export const PYTHON_ZIP = '/lib/penny-python.zip';
 

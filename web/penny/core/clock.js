@@ -13,6 +13,8 @@ const stopwatch = performance;
 
 /** When `performance.now()` was 0 here, on the page's clock. */
 let origin = stopwatch.timeOrigin;
+/** By how much the page's is ahead of this context's, ms. */
+let ahead = 0;
 
 /** A time that is the same in all threads of a page, ms; never goes back, whatever the system's clock does. */
 export const clock = () => origin + stopwatch.now();
@@ -23,7 +25,7 @@ export const clock = () => origin + stopwatch.now();
  * @returns {number} ms that the page's `performance.now()` is ahead of this context's
  */
 export function followClock(page) {
-  const ahead = aheadOf(page, clockHere());
+  ahead = aheadOf(page, clockHere());
   origin = page.origin + ahead;
   return ahead;
 }
@@ -31,12 +33,12 @@ export function followClock(page) {
 /** Readings of the system's clock, of which the best counts. */
 const READINGS = 8;
 
-/** @returns {Clock} this context's */
+/** @returns {Clock} this context's; the page's, once it follows that: for workers of its own */
 export function clockHere() {
   let zero = -Infinity;
   // Date.now() is rounded down, and the other one is read later: all readings are too low.
   for (let i = 0; i < READINGS; i++) zero = Math.max(zero, Date.now() - stopwatch.now());
-  return {origin: stopwatch.timeOrigin, zero};
+  return {origin: stopwatch.timeOrigin - ahead, zero: zero - ahead};
 }
 
 /**

@@ -43,6 +43,10 @@ export class Page {
     return navigator.hardwareConcurrency;
   }
 
+  sleeps() {
+    return !globalThis.document;
+  }
+
   /** @param {string} url */
   async load(url) {
     let response;

@@ -8,6 +8,7 @@
  * @property {() => void} requireSharedMemory throws an error that says what to do, where there is no shared memory
  * @property {() => boolean} sharesMemory whether there is shared memory
  * @property {() => number} processors how many there are
+ * @property {() => boolean} sleeps whether code may sleep here, which stops the event loop: in a worker
  * @property {(url: string) => Promise<Response>} load rejected with an Error that says what could not be loaded
  * @property {(bytes: Uint8Array) => Promise<string>} digest names bytes by their content
  * @property {(name: string) => Promise<Uint8Array | null>} kept what was kept under this name, maybe long ago; null:
@@ -40,6 +41,7 @@
  * @property {(message: (message: any) => void, unreadable: () => void) => void} hear what it is sent; or that that
  *     could not be read
  * @property {(life: string) => Promise<void>} live holds on to its life, for as long as it runs
+ * @property {() => Promise<Host>} host to start workers from here, by the same script
  * @property {() => void} close ends it: nothing that still waits in it goes on
  * @property {() => Promise<Host>} host by which it starts workers of its own
  */

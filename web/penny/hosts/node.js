@@ -69,6 +69,11 @@ export class Node {
 
   requireSharedMemory() {}
 
+  /** On the main thread, too. */
+  sleeps() {
+    return true;
+  }
+
   processors() {
     return os.availableParallelism();
   }

@@ -1,7 +1,8 @@
 // Pools that a host worker opens. The host makes the memory and submits by itself; the page, which
-// alone can start workers that run while the host blocks, keeps the pool.
-import {Core, HOST, clientParticipant, createMemory} from '../core/core.js';
+// alone can start workers that run while the host blocks, keeps the pool. Or a small worker does.
+import {Core, HOST, KEEPER, clientParticipant, createMemory} from '../core/core.js';
 import {Client} from '../tasks/client.js';
+import {breakPool} from './breaking.js';
 
 /** @typedef {import('./limits.js').OpenPool} OpenPool */
 
@@ -14,6 +15,13 @@ export function hostPools(module, post, waitAsync) {
   /** @type {Map<number, {client: Client, closed: () => void}>} */
   const pools = new Map();
   let next = 0;
+  /** Why there is no keeper. @type {string | undefined} */
+  let failed;
+  /** @param {Client} client @param {string} reason */
+  const breakIt = (client, reason) => {
+    breakPool(new Core(module, client.core.memory, KEEPER), reason);
+    client.announce();
+  };
   return {
     /** @type {OpenPool} */
     open({workers, memory: limit, packages, installed, check, trace}) {
@@ -26,12 +34,14 @@ export function hostPools(module, post, waitAsync) {
       client.onwatch = () => post({type: 'watch', pool});
       client.oncoroutine = () => post({type: 'coroutine', pool});
       post({type: 'open', pool, memory, workers, packages, installed, check});
+      if (failed !== undefined) breakIt(client, failed);
       return {
         client,
         workers,
         async close() {
           post({type: 'close', pool});
-          await gone;
+          if (failed === undefined) await gone;
+          if (failed !== undefined) core.exports.close_pool();
           pools.delete(pool);
         },
       };
@@ -39,6 +49,14 @@ export function hostPools(module, post, waitAsync) {
     /** @param {number} pool */
     announce(pool) {
       pools.get(pool)?.client.announce();
+    },
+    /** There is no keeper, and no worker. @param {string} reason */
+    fail(reason) {
+      failed = reason;
+      for (const {client, closed} of pools.values()) {
+        breakIt(client, reason);
+        closed();
+      }
     },
     /** @param {number} pool */
     closed(pool) {

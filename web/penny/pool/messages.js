@@ -39,17 +39,27 @@
  * @typedef {{type: 'run'} & Script} RunScript
  * @typedef {{type: 'interrupt'}} Interrupt
  *   Ctrl-C, if its event loop is free to hear of it
+ *
+ * Who blocks to its keeper: a worker that starts and keeps the workers of its pools.
+ * @typedef {{type: 'keep', clock: import('../core/clock.js').Clock, core: WebAssembly.Module, python: Uint8Array,
+ *            origin: Omit<import('../boot/pyodide.js').Origin, 'lock'> & {lock: string},
+ *            version: import('../boot/versions.js').PythonVersion, runs: Int32Array}} StartKeeper
+ *   python: zip with the packages penny and cloudpickle; origin: of Pyodide; version: of the client's Python; runs: 1 once
+ *   the keeper can start workers while the client sleeps
+ *
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions
  * @typedef {{type: 'closed', pool: number}} Closed
  *
- * @typedef {Prepare | MakeSnapshot | StartPool | StartMessages | StartHost | RunScript | Interrupt | Announce | Closed} ToWorker
+ * @typedef {Prepare | MakeSnapshot | StartPool | StartMessages | StartHost | RunScript | Interrupt | StartKeeper | Open | WatchPool | StartPoolCoroutines | Close | Announce | Closed} ToWorker
  *
  * Any worker to the page.
  * @typedef {{type: 'output', stream: import('../stdio/output.js').Stream, bytes: Uint8Array<ArrayBuffer>,
  *            after?: Int32Array, worker?: number}} Output
  *   what was printed, as it was flushed; after: see InOrder in stdio/output.js; worker: by a task there, whose worker the host
  *   worker has started
+ * @typedef {{type: 'printed', stream: import('../stdio/output.js').Stream, text: string}} Printed
+ *   of a keeper to its client: what a task has printed
  * @typedef {{type: 'failed', error: string}} Failed
  *   could not start, or broke down
  * @typedef {{type: 'died'} & import('../boot/pyodide.js').Death} Died
@@ -84,7 +94,7 @@
  * @typedef {{type: 'exit', status: number}} Exit
  *   the script has ended
  *
- * @typedef {Output | Failed | Died | SnapshotMade | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
+ * @typedef {Output | Printed | Failed | Died | SnapshotMade | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
  *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit} ToPage
  */
 

@@ -1,11 +1,11 @@
 // The keeper's part: starts the workers of one scheduler, notices deaths, recovers what the dead left
 // in shared memory, starts successors. Runs on the page, whoever submits: a worker started by a worker
 // would not start while its parent blocks.
-import {KEEPER} from '../core/core.js';
-import {ASYNC_WORKER, HEAP_ADDRESS} from '../core/layout.js';
+import {ASYNC_WORKER} from '../core/layout.js';
 import {decoded, tellError} from '../stdio/output.js';
 import {LiveTrace} from '../trace/live.js';
 import {Tracer, readTrace} from '../trace/rings.js';
+import {breakPool} from './breaking.js';
 import {Life} from './life.js';
 import {Watch} from './watch.js';
 
@@ -189,18 +189,7 @@ export class Pool extends EventTarget {
   #break(reason) {
     if (this.#ended) return;
     this.#end(life => life.stop());
-    const {core} = this;
-    const text = new TextEncoder().encode(reason);
-    const block = core.exports.heap_allocate(KEEPER, text.length) >>> 0;
-    if (block) {
-      core.reach(block + text.length);
-      core.bytes.set(text, block);
-      core.exports.break_pool(block, text.length);
-    } else {
-      // No room for the reason: it is on the console, and in the last 'lost' event.
-      console.error(`Penny: the workers could not be started: ${reason}`);
-      core.exports.break_pool(HEAP_ADDRESS, 0);
-    }
+    breakPool(this.core, reason);
     this.options.announce?.();
   }
 

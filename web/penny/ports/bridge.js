@@ -14,11 +14,12 @@ import {MessageClientPort} from './message_ports.js';
 
 /**
  * @param {import('../boot/pyodide.js').Pyodide} pyodide
- * @param {{role: 'page' | 'host', processors: number, defaultWorkers: number | null, defaultTrace: boolean,
- *          openPool: import('../pool/limits.js').OpenPool | null, openMessages: OpenMessages}} options openPool: null: there
- *     is no shared memory
+ * @param {{role: 'page' | 'host' | 'kept', processors: number, defaultWorkers: number | null, defaultTrace: boolean,
+ *          openPool: import('../pool/limits.js').OpenPool | null, openMessages: OpenMessages, canSleep?: () => boolean}} options
+ *     role: kept: by a worker that this one has started; openPool: null: there is no shared memory; canSleep: whether it
+ *     can already sleep, of such
  */
-export function installBridge(pyodide, {role, processors, defaultWorkers, defaultTrace, openPool, openMessages}) {
+export function installBridge(pyodide, {role, processors, defaultWorkers, defaultTrace, openPool, openMessages, canSleep}) {
   // Python keeps a module that it has imported: without this a second installation had no effect.
   pyodide.pyimport('sys').modules.pop('_penny_bridge', undefined);
   pyodide.registerJsModule('_penny_bridge', {
@@ -50,7 +51,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
         check,
         trace: trace ?? defaultTrace,
       });
-      return new ClientPort(pyodide._module, pool.client, inbox, outbox, pool);
+      return new ClientPort(pyodide._module, pool.client, inbox, outbox, {...pool, canSleep});
     },
     /**
      * @param {number | undefined} workers

@@ -36,7 +36,7 @@ export class ClientPort {
    * @param {Client} client
    * @param {Buffer} inbox
    * @param {Buffer} outbox
-   * @param {{workers: number, close(): Promise<void>}} pool
+   * @param {{workers: number, close(): Promise<void>, canSleep?: () => boolean}} pool
    */
   constructor(module, client, inbox, outbox, pool) {
     this.client = client;
@@ -239,6 +239,11 @@ export class ClientPort {
     view.setUint16(at + L.Arrival.worker, worker, true);
     view.setUint32(at + L.Arrival.size, size, true);
     view.setUint32(at + L.Arrival.large, large, true);
+  }
+
+  /** Whether workers would start while this sleeps. */
+  can_sleep() {
+    return this.pool.canSleep?.() ?? true;
   }
 
   /** @param {number} milliseconds */

@@ -4,6 +4,7 @@ import {pythonOf} from '../boot/versions.js';
 import {openPagePool, poolOptions} from '../pool/page_pools.js';
 import {MessagePool} from '../messages/pool.js';
 import {installBridge} from './bridge.js';
+import {whereItPrints} from './where_it_prints.js';
 
 /**
  * @typedef {import('../boot/pyodide.js').Pyodide} Pyodide
@@ -11,24 +12,6 @@ import {installBridge} from './bridge.js';
  * @typedef {import('../pool/page_pools.js').SchedulerOptions} SchedulerOptions
  * @typedef {import('../pool/pool.js').Pool} Pool
  */
-
-/** `show` of penny.stdio.output in each. @type {WeakMap<Pyodide, (stream: string, text: string) => void>} */
-const shows = new WeakMap();
-
-/**
- * An output to where a Pyodide prints: what its sys.stdout and sys.stderr are then, in a notebook the cell that runs. A
- * pool, which its workers keep, does not keep the Pyodide by it.
- * @param {WeakRef<Pyodide>} reference
- * @param {{dead: boolean}} state
- * @returns {import('../stdio/output.js').Output}
- */
-const whereItPrints = (reference, state) => (stream, text) => {
-  const pyodide = reference.deref();
-  if (!text || !pyodide || state.dead) return;
-  const show = shows.get(pyodide) ?? pyodide.pyimport('penny.stdio.output').show;
-  shows.set(pyodide, show);
-  show(stream, text);
-};
 
 /**
  * Makes `import penny` work in the page's Pyodide, in which its files lie already.
@@ -42,11 +25,9 @@ const whereItPrints = (reference, state) => (stream, text) => {
 export function installOnPage(starter, pyodide, module, options, script, traced) {
   /** @type {Set<Pool | MessagePool>} */
   const pools = new Set();
-  const state = {dead: false};
-  const output = options.output ?? whereItPrints(new WeakRef(pyodide), state);
+  const output = options.output ?? whereItPrints(pyodide);
   onDeath(pyodide, {
     ends() {
-      state.dead = true;
       // Nobody can wait for them any more.
       for (const pool of pools) pool.close({now: true});
     },

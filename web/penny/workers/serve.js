@@ -14,12 +14,15 @@ const ROLES = {
   messages: () => import('./message_worker.js'),
   'messages-coroutines': () => import('./message_coroutine_worker.js'),
   host: () => import('./host_worker.js'),
+  keeper: () => import('./keeper_worker.js'),
 };
 
 /** @param {Self} here */
 export function serve(here) {
   /** @type {Promise<Awaited<ReturnType<typeof import('./host_worker.js').start>>> | undefined} */
   let host;
+  /** @type {ReturnType<typeof import('./keeper_worker.js').start> | undefined} */
+  let keeper;
 
   /** @param {ToWorker} message */
   async function obey(message) {
@@ -40,6 +43,16 @@ export function serve(here) {
       case 'host':
         host = ROLES.host().then(({start}) => start(here, message));
         await host;
+        break;
+      case 'keep':
+        keeper = ROLES.keeper().then(({start}) => start(here, message));
+        await keeper;
+        break;
+      case 'open':
+      case 'watch':
+      case 'coroutine':
+      case 'close':
+        (await keeper)?.answer(message);
         break;
       case 'run':
         await (await host)?.run(message);

@@ -355,7 +355,8 @@ def test_files_that_are_not_kept_are_named_whatever_ends_the_script(done: Done) 
             "    import stranger\n"
             "    return stranger.__file__, stranger.WHO\n"
             "with penny.Scheduler(workers=1) as s:\n"
-            "    print(s.submit(task).result() == (stranger.__file__, stranger.WHO), stranger.WHO)\n"
+            "    here = stranger.__file__, stranger.WHO\n"
+            "    print(s.submit(task).result() == here, stranger.WHO)\n"
             "import not_there_at_all\n"
         ),
     },

@@ -179,13 +179,12 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
     error: error => hear.error(error),
   });
   /** @type {HostWorker} */
-  const host = {starter, worker, runs: false, over: false, core: null};
+  const host = {starter, worker, runs: false, over: false, core: null, interruption: null};
   /** @type {Map<number, Pool>} */
   const pools = new Map();
   const inOrder = new InOrder(newCounts());
   const stdin = input && new Answers(inputBuffer(), inPieces(input));
   const interrupts = interrupt && interruptBuffer();
-  let atEnd = () => {};
   const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, packages: packagesFrom(starter.host, packages), files, place, script, traced};
   try {
     // From the beginning: it may fail, and be gone, before all that it needs is loaded.
@@ -194,15 +193,15 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
       if (interrupts)
         interrupt.addEventListener('abort', () => {
           if (host.over) return;
-          const ends = interruptProgram(interrupts, {
+          host.interruption = interruptProgram(interrupts, {
             tell: () => tell(worker, {type: 'interrupt'}),
             wake() {
               stdin?.interrupt();
               for (const {core} of pools.values()) core.exports.client_wake(HOST);
             },
           });
-          if (ends) atEnd = ends;
-          else resolve(INTERRUPTED);
+          if (!host.interruption) resolve(INTERRUPTED);
+          else if (stdin?.waits) host.interruption.blocks();
         });
       hear.error = ({said, notStarted}) => {
         if (host.over) return;
@@ -239,7 +238,7 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
     return await Promise.race([ended, start()]);
   } finally {
     host.over = true; // it is ended, and has not died
-    atEnd();
+    host.interruption?.over();
     worker.terminate();
     for (const pool of pools.values()) pool.close({now: true});
     output.end?.();
@@ -247,9 +246,10 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
 }
 
 /**
- * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start
+ * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start;
+ * interruption: Ctrl-C has come
  * @typedef {{starter: Starter, worker: import('../hosts/host.js').Thread, runs: boolean, over: boolean,
- *            core: WebAssembly.Module | null}} HostWorker
+ *            core: WebAssembly.Module | null, interruption: import('../boot/interrupts.js').Interruption | null}} HostWorker
  *
  * What the page does for a host worker: it keeps the pools that the host opens.
  * @param {HostWorker} host
@@ -297,6 +297,7 @@ function answerHost(host, pools, options, resolve, reject) {
         break;
       case 'input':
         stdin?.answer(data.size).catch(reportError);
+        host.interruption?.blocks(); // what is read was written after
         break;
       case 'open': {
         const {pool: number} = data;

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from penny.cli import bench, build, kernel, run, serve, snapshot
 from penny.cli.errors import EX_INTERRUPTED, CommandError
@@ -38,23 +39,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with a line: whoever wants the usage asks for it."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="penny",
         description="Python on all cores of a browser: a work-stealing runtime on Pyodide.",
     )
     top.add_argument("--version", action="version", version=f"penny {penny_version()}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    pyodide = argparse.ArgumentParser(add_help=False)
+    pyodide = _Parser(add_help=False)
     pyodide.add_argument(
         "--pyodide",
         metavar="DIR",
         help="where Pyodide's files are (also $PENNY_PYODIDE); by default in node_modules or the "
         "cache, where npm puts them once",
     )
-    common = argparse.ArgumentParser(add_help=False, parents=[pyodide])
+    common = _Parser(add_help=False, parents=[pyodide])
     common.add_argument(
         "--no-snapshot",
         dest="snapshot",
@@ -209,7 +216,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add_kernel(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_kernel(commands: argparse._SubParsersAction[_Parser]) -> None:
     group = commands.add_parser(
         "kernel",
         help="compile kernels from C to WebAssembly; show a module's",

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,11 +70,13 @@ def find_packages(requirements: Sequence[str], pyodide: Path) -> Packages:
     """
     found = Packages()
     for_pip = []
+    lock = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))["packages"]
+    known = {normal_name(key): package for key, package in lock.items()}
     for requirement in requirements:
-        if not _add_of_pyodide(requirement, pyodide, found):
+        if not _add_of_pyodide(requirement, known, pyodide, found):
             for_pip.append(requirement)
     if for_pip:
-        for wheel in _wheels_by_pip(for_pip):
+        for wheel in _wheels_by_pip(for_pip, known):
             found.load.append(f"packages/{wheel.name}")
             found.files[f"run/packages/{wheel.name}"] = wheel
     return found
@@ -83,10 +85,12 @@ def find_packages(requirements: Sequence[str], pyodide: Path) -> Packages:
 # -- Pyodide's own -------------------------------------------------------------------------------
 
 
-def _add_of_pyodide(name: str, pyodide: Path, found: Packages) -> bool:
+_Lock = Mapping[str, dict[str, Any]]
+"""Pyodide's packages by their normal names, as its lock file has them."""
+
+
+def _add_of_pyodide(name: str, packages: _Lock, pyodide: Path, found: Packages) -> bool:
     """Add a package of Pyodide's with what it depends on. False if it is none, or not to be had."""
-    lock = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))["packages"]
-    packages = {normal_name(key): package for key, package in lock.items()}
     if normal_name(name) not in packages:
         return False
     try:
@@ -102,9 +106,7 @@ def _add_of_pyodide(name: str, pyodide: Path, found: Packages) -> bool:
     return True
 
 
-def _add_from_elsewhere(
-    name: str, packages: dict[str, dict[str, Any]], pyodide: Path, found: Packages
-) -> None:
+def _add_from_elsewhere(name: str, packages: _Lock, pyodide: Path, found: Packages) -> None:
     cache = cache_folder() / f"packages-{PYODIDE_VERSION}"
     files = {}
     wanted = [name]
@@ -141,7 +143,7 @@ def _fetched(file: str, sha256: str, cache: Path) -> Path:
 # -- pip's ---------------------------------------------------------------------------------------
 
 
-def _wheels_by_pip(requirements: Sequence[str]) -> list[Path]:
+def _wheels_by_pip(requirements: Sequence[str], packages: _Lock) -> list[Path]:
     """The wheels for these requirements and all they depend on, from the cache or from pip."""
     key = [PYODIDE_VERSION]
     for requirement in sorted(requirements):
@@ -156,7 +158,7 @@ def _wheels_by_pip(requirements: Sequence[str]) -> list[Path]:
         return known
     cached.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
-        problem = _download(requirements, scratch)
+        problem = _download(requirements, scratch, packages)
         if problem is None:
             shutil.rmtree(cached, ignore_errors=True)
             with contextlib.suppress(OSError):  # a concurrent command was faster
@@ -167,7 +169,7 @@ def _wheels_by_pip(requirements: Sequence[str]) -> list[Path]:
     return sorted(cached.glob("*.whl"))
 
 
-def _download(requirements: Sequence[str], folder: str) -> CommandError | None:
+def _download(requirements: Sequence[str], folder: str, packages: _Lock) -> CommandError | None:
     """Have pip put the wheels there. Returns what is to be raised if it did not."""
     major, minor, *_ = PYTHON_VERSION.split(".")
     command = [
@@ -194,10 +196,13 @@ def _download(requirements: Sequence[str], folder: str) -> CommandError | None:
     said = errors[-1]
     asked = " ".join(f"--with {requirement}" for requirement in requirements)
     if "No matching distribution" in said:
-        said = (
-            f"{said}, that is pure Python or built for {PLATFORM}. Pyodide's own packages "
-            "need its full distribution (--pyodide DIR) or a way to " + CDN
-        )
+        said = f"{said}, that is pure Python or built for {PLATFORM}"
+        names = (re.split(r"[^\w.-]", requirement)[0] for requirement in requirements)
+        if any(normal_name(name) in packages for name in names):
+            said += (
+                f". As a package of Pyodide's, by its mere name, it needs a way to {CDN}, or "
+                "Pyodide's full distribution, --pyodide DIR"
+            )
     return CommandError(f"{asked}: {said}", EX_UNAVAILABLE)
 
 

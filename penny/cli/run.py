@@ -78,10 +78,16 @@ def _run_source(
 
 
 def _environment(names: Sequence[str]) -> dict[str, str]:
-    """What `--env` names: NAME, with the value that it has here, or NAME=VALUE."""
+    """What `--env` names: NAME, with the value that it has here, or NAME=VALUE.
+
+    Raises:
+        CommandError: It is neither.
+    """
     environment = {}
     for name in names:
         name, given, value = name.partition("=")
+        if not name:
+            raise CommandError("--env takes NAME or NAME=VALUE", 2)
         if given:
             environment[name] = value
         elif name in os.environ:

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from support.wheels import make_wheel
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -24,24 +25,41 @@ TIMEOUT = 120
 
 PENNY_RUN = [sys.executable, "-m", "penny.cli", "run"]
 
+WHEEL = make_wheel("stranger", "WHO = 'a stranger'\n")
+
 AT_ONCE = 2
 """Commands that run at a time; each has a browser of its own."""
 
-Done = subprocess.CompletedProcess[str]
+
+@dataclass(frozen=True)
+class Done:
+    """What a command has done. files: what was in its folder then, but for what it was given."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+    files: dict[str, str]
+
+
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
 @dataclass(frozen=True)
 class Command:
     arguments: tuple[object, ...]
-    files: dict[str, str]
+    files: Mapping[str, str | bytes]
     stdin: str | None
 
     def run(self) -> Done:
         """Run it in a folder with its files, to its end. It leaves no temporary files behind."""
         with temporary_folder() as folder, temporary_folder() as temporary:
             for name, content in self.files.items():
-                (Path(folder) / name).write_text(content)
+                file = Path(folder) / name
+                file.parent.mkdir(exist_ok=True)
+                if isinstance(content, bytes):
+                    file.write_bytes(content)
+                else:
+                    file.write_text(content)
             done = subprocess.run(
                 [*PENNY_RUN, *map(str, self.arguments)],
                 cwd=folder,
@@ -52,7 +70,12 @@ class Command:
                 timeout=TIMEOUT,
             )
             assert os.listdir(temporary) == []
-            return done
+            files = {
+                path.relative_to(folder).as_posix(): path.read_text()
+                for path in Path(folder).rglob("*")
+                if path.is_file() and path.relative_to(folder).as_posix() not in self.files
+            }
+            return Done(done.returncode, done.stdout, done.stderr, files)
 
 
 COMMANDS: dict[str, Command] = {}
@@ -60,7 +83,7 @@ COMMANDS: dict[str, Command] = {}
 
 
 def command(
-    *arguments: object, files: dict[str, str] | None = None, stdin: str | None = None
+    *arguments: object, files: Mapping[str, str | bytes] | None = None, stdin: str | None = None
 ) -> Callable[[Test], Test]:
     """What the test's `done` is of: `penny run`, with these arguments."""
 
@@ -236,6 +259,165 @@ def test_a_script_asks_at_a_terminal_and_writes_bytes(
             os.close(slave)
 
 
+@command(
+    "--write",
+    "--workers",
+    2,
+    "sub/script.py",
+    "--from=in.txt",
+    files={
+        "in.txt": "given",
+        "sub/words.txt": "beside",
+        "sub/helper.py": "def double(text):\n    return 2 * text\n",
+        "sub/script.py": (
+            "import os, sys, time\n"
+            "import helper\n"
+            "import penny\n"
+            "here = os.path.dirname(__file__)\n"
+            "def task(number):\n"
+            "    worker = penny.current_worker()\n"
+            "    with open(f'of{number}.txt', 'w') as file:\n"
+            "        file.write(helper.double(open(os.path.join(here, 'words.txt')).read()))\n"
+            "    with open('both.txt', 'w') as file:\n"
+            "        file.write(str(worker))\n"
+            "    return worker, os.getcwd()\n"
+            "text = open(sys.argv[1].partition('=')[2]).read()\n"
+            "os.mkdir('new')\n"
+            "with open('new/out.txt', 'w') as file:\n"
+            "    file.write(text)\n"
+            "with penny.Scheduler(workers=2) as s:\n"
+            "    found = set()\n"
+            "    numbers = iter(range(1000))\n"
+            "    while len(found) < 2:\n"
+            "        found |= set(s.map(task, [next(numbers) % 2 for _ in range(8)]))\n"
+            "assert {where for _, where in found} == {os.getcwd()}\n"
+            "print(os.path.samefile(os.getcwd(), os.path.dirname(here)), sys.path[0] == here)\n"
+        ),
+    },
+)
+def test_paths_are_the_shell_s_and_files_come_back(done: Done) -> None:
+    assert (done.returncode, done.stdout) == (0, "True True\n")
+    assert done.files.pop("new/out.txt") == "given"
+    assert done.files.pop("both.txt.worker0") == "0"
+    assert done.files.pop("both.txt.worker1") == "1"
+    assert done.files == {"of0.txt": "besidebeside", "of1.txt": "besidebeside"}
+    assert done.stderr.startswith("penny: both.txt was written by more than one, and differently")
+    assert done.stderr.count("\n") == 1
+
+
+@command(
+    "script.py",
+    files={
+        "script.py": (
+            "import os\n"
+            "import penny\n"
+            "def task():\n"
+            "    open('of_task.txt', 'w').close()\n"
+            "    os.mkdir('sub')\n"
+            "with penny.Scheduler(workers=1) as s:\n"
+            "    s.submit(task).result()\n"
+            "    os.mkdir('made')\n"
+            "    error = s.submit(open, 'made/x', 'w').exception()\n"
+            "    print(error.__notes__[0])\n"
+            "with open('out.txt', 'w') as file:\n"
+            "    file.write('gone')\n"
+            "open('/elsewhere.txt', 'w').close()\n"
+            "print('last words', flush=True)\n"
+            "os._exit(4)\n"
+        ),
+    },
+)
+def test_files_that_are_not_kept_are_named_whatever_ends_the_script(done: Done) -> None:
+    assert done.returncode == 4
+    hint, last = done.stdout.splitlines()
+    assert "os.makedirs('made', exist_ok=True)" in hint
+    assert last == "last words"
+    said = [line for line in done.stderr.splitlines() if "os._exit" not in line]
+    assert said[0] == (
+        "penny: of_task.txt and out.txt were written in the browser only, and are gone: "
+        "`penny run --write` keeps them"
+    )
+    assert said[1].startswith("penny: /elsewhere.txt was written in the browser only")
+    assert len(said) == 2
+    assert done.files == {}
+
+
+@command(
+    "--with",
+    WHEEL[0],
+    "script.py",
+    files={
+        WHEEL[0]: WHEEL[1],
+        "script.py": (
+            "import penny\n"
+            "import stranger\n"
+            "def task():\n"
+            "    import stranger\n"
+            "    return stranger.__file__, stranger.WHO\n"
+            "with penny.Scheduler(workers=1) as s:\n"
+            "    here = stranger.__file__, stranger.WHO\n"
+            "    print(s.submit(task).result() == here, stranger.WHO)\n"
+            "import not_there_at_all\n"
+        ),
+    },
+)
+def test_a_package_comes_along(done: Done) -> None:
+    assert (done.returncode, done.stdout) == (1, "True a stranger\n")
+    assert done.stderr.endswith(
+        "ModuleNotFoundError: No module named 'not_there_at_all'\n"
+        "(`penny run --with not-there-at-all …` brings a package along, from PyPI too.)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("waiting", "line"),
+    [
+        ("    input('up\\n')\n", "    input('up\\n')"),
+        (
+            "    print('up', flush=True)\n    asyncio.run(asyncio.sleep(1000))\n",
+            "    asyncio.run(asyncio.sleep(1000))",
+        ),
+        (
+            "    print('up', flush=True)\n    time.sleep(1000)\n",
+            "    time.sleep(1000)",
+        ),
+    ],
+    ids=["input", "asyncio", "sleep"],
+)
+def test_ctrl_c_is_a_keyboard_interrupt(
+    tmp_path: Path, environment: dict[str, str], waiting: str, line: str
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import asyncio, sys, time, traceback\n"
+        "try:\n"
+        f"{waiting}"
+        "except KeyboardInterrupt:\n"
+        "    traceback.print_exc()\n"
+        "    print('and', input(), flush=True)\n"
+        "    sys.exit(5)\n"
+        "finally:\n"
+        "    print('finally')\n"
+    )
+    with subprocess.Popen(
+        [*PENNY_RUN, str(script)],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "up\n"
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate("a line\n", timeout=TIMEOUT)
+        finally:
+            process.kill()
+    assert (process.returncode, out) == (5, "and a line\nfinally\n")
+    assert f"{line}\n" in err and err.endswith("KeyboardInterrupt\n")
+
+
 def test_output_comes_while_the_script_runs_and_ctrl_c_ends_all(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -246,9 +428,12 @@ def test_output_comes_while_the_script_runs_and_ctrl_c_ends_all(
         "    print('spinning', flush=True)\n"
         "    while True:\n"
         "        pass\n"
-        "with penny.Scheduler(workers=2) as s:\n"
-        "    s.submit(spin)\n"
-        "    print('waiting', flush=True)\n"
+        "try:\n"
+        "    with penny.Scheduler(workers=2) as s:\n"
+        "        s.submit(spin)\n"
+        "        print('waiting', flush=True)\n"
+        "finally:\n"
+        "    print('finally')\n"
     )
     with subprocess.Popen(
         [*PENNY_RUN, str(script)],
@@ -266,8 +451,11 @@ def test_output_comes_while_the_script_runs_and_ctrl_c_ends_all(
             assert process.wait(TIMEOUT) == 130
         finally:
             process.kill()
+        assert process.stdout.read() == "finally\n"
         assert process.stderr is not None
-        assert process.stderr.read() == ""
+        err = process.stderr.read()
+        assert "with penny.Scheduler(workers=2) as s:" in err
+        assert err.endswith("KeyboardInterrupt\n")
     assert processes_using(environment["TMPDIR"]) == []
     assert os.listdir(environment["TMPDIR"]) == []
 

@@ -180,7 +180,7 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
     error: error => hear.error(error),
   });
   /** @type {HostWorker} */
-  const host = {starter, worker, runs: false, over: false, core: null};
+  const host = {starter, worker, runs: false, over: false, core: null, interruption: null};
   worker.hold();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let late;
@@ -191,23 +191,24 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
   // A worker that waits for the page's answer sleeps on memory that both share.
   const stdin = shared && input ? new Answers(inputBuffer(), inPieces(input)) : undefined;
   const interrupts = shared && interrupt ? interruptBuffer() : null;
-  let atEnd = () => {};
   try {
     // From the beginning: it may fail, and be gone, before all that it needs is loaded.
     const ended = new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason));
       interrupt?.addEventListener('abort', () => {
-          if (host.over) return;
-          const ends = interrupts && interruptProgram(interrupts, {
+        if (host.over) return;
+        host.interruption =
+          interrupts &&
+          interruptProgram(interrupts, {
             tell: () => tell(worker, {type: 'interrupt'}),
             wake() {
               stdin?.interrupt();
               pools?.wake();
             },
           });
-          if (ends) atEnd = ends;
-          else resolve(INTERRUPTED);
-        });
+        if (!host.interruption) resolve(INTERRUPTED);
+        else if (stdin?.waits) host.interruption.blocks();
+      });
       hear.error = ({said, notStarted}) => {
         if (host.over) return;
         // As of a pool's worker.
@@ -246,7 +247,7 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
   } finally {
     host.over = true; // it is ended, and has not died
     clearTimeout(late);
-    atEnd();
+    host.interruption?.over();
     worker.terminate();
     pools?.end();
     output.end?.();
@@ -256,9 +257,10 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
 /** @typedef {ReturnType<typeof keptPools>} Pools */
 
 /**
- * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start
+ * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start;
+ * interruption: Ctrl-C has come
  * @typedef {{starter: Starter, worker: import('../hosts/host.js').Thread, runs: boolean, over: boolean,
- *            core: WebAssembly.Module | null}} HostWorker
+ *            core: WebAssembly.Module | null, interruption: import('../boot/interrupts.js').Interruption | null}} HostWorker
  *
  * @typedef {{files: ArrayBuffer[], place?: import('../boot/extras.js').Place, machine?: import('../boot/machine.js').Machine,
  *            written?: Wrote, output: Output, onConsole: boolean, inOrder: InOrder | null,
@@ -333,6 +335,7 @@ function answerHost(host, pools, options, resolve, reject) {
         break;
       case 'input':
         stdin?.answer(data.size).catch(error => (globalThis.reportError ?? console.error)(error));
+        host.interruption?.blocks(); // what is read was written after
         break;
       case 'open':
       case 'watch':

@@ -20,15 +20,17 @@ export const interruptBuffer = () => new SharedArrayBuffer(8);
 /**
  * The page's half: interrupts once. Null if the program has not begun.
  * @param {SharedArrayBuffer} buffer
+ * @typedef {{blocks: () => void, over: () => void}} Interruption to be called when the program is known to block, so that
+ *   it hears no message, and when it is over
  * @param {{tell: () => void, wake: () => void}} program tell: posts the message; wake: ends what it sleeps on
- * @returns {(() => void) | null} to be called when the program is over
+ * @returns {Interruption | null}
  */
 export function interruptProgram(buffer, {tell, wake}) {
   const words = new Int32Array(buffer);
   if (Atomics.compareExchange(words, STATE, RUNS, ASKED) === NOT_BEGUN) return null;
   tell();
   let forced = false;
-  const timer = setInterval(() => {
+  const look = () => {
     if (!forced) {
       if (Atomics.compareExchange(words, STATE, ASKED, FORCED) !== ASKED) return clearInterval(timer);
       forced = true;
@@ -36,8 +38,12 @@ export function interruptProgram(buffer, {tell, wake}) {
     } else if (!Atomics.load(words, SIGNAL)) return clearInterval(timer);
     Atomics.notify(words, SIGNAL);
     wake();
-  }, PATIENCE);
-  return () => clearInterval(timer);
+  };
+  const timer = setInterval(look, PATIENCE);
+  return {
+    blocks: () => void (forced || look()),
+    over: () => clearInterval(timer),
+  };
 }
 
 /**

@@ -108,6 +108,11 @@ export class Answers {
     }
   }
 
+  /** Whether somebody waits for an answer. */
+  get waits() {
+    return this.#request > 0;
+  }
+
   /** Whoever waits reads no further: his interpreter has been interrupted. */
   interrupt() {
     if (this.#request) this.#end(INTERRUPTED);

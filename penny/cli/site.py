@@ -3,6 +3,7 @@
 `penny serve` and `penny run` look paths up in it, `penny build` writes all of it down::
 
     /                          the playground, or index.html of the user's folder
+    /playground/*              what that page loads, if it is the playground
     /penny.js                  the script tag, from web/ (like any other file at its top)
     /penny/*.js                the runtime's JavaScript, from web/penny/
     /penny/core.wasm           the scheduler's core, from penny/wasm_core/
@@ -152,10 +153,13 @@ class Site:
             self._mounts.append(_Mount("run/", web / "run"))
         if bench:
             self._mounts.append(_Mount("bench/", web / "bench"))
+        shows_playground = folder is None or not (folder / "index.html").is_file()
+        if shows_playground:
+            self._mounts += _playground(web, needed=not (run or bench))
         if folder is not None:
             self._mounts.append(_Mount("", folder))
-        if folder is None or not (folder / "index.html").is_file():
-            self._mounts += _playground(web, needed=not (run or bench))
+        if shows_playground:
+            self._mounts.append(_Mount("", web / "playground", only="index.html".__eq__))
 
     def find(self, path: str) -> Content | None:
         """Return what a URL path (decoded, starting with `/`) stands for, or None.
@@ -191,7 +195,9 @@ def _playground(web: Path, *, needed: bool) -> list[_Mount]:
         if needed:
             raise CommandError(f"{built} does not exist: build it with `make bundles`")
         return []
-    return [_Mount("", built), _Mount("", web / "playground")]
+    page = frozenset({".html"})
+    prefix = "playground/"
+    return [_Mount(prefix, built), _Mount(prefix, web / "playground", without=page)]
 
 
 def _manifest(snapshot: Path | None, pyodide_url: str | None) -> bytes:

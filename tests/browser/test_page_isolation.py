@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from support import browsers
-from support.pages import JavaScriptError, Page
+from support.pages import JavaScriptError, Page, unregister
 from support.processes import wait_until
 from support.servers import Server
 
@@ -109,19 +109,6 @@ def isolating_page(driver: Chrome, plain_server: Server) -> Iterator[Page]:
     yield page
     unregister(page)
     page.close()
-
-
-def unregister(page: Page) -> None:
-    """Remove the service worker, which isolates other pages of the server, too.
-
-    It is gone when no page has it any more: the tab is left without one.
-    """
-    page.open()
-    page.js("""
-        for (const registration of await navigator.serviceWorker.getRegistrations())
-          await registration.unregister();
-    """)
-    page.driver.get("about:blank")
 
 
 def open_isolating(page: Page, path: str = "isolate.html") -> list[object]:

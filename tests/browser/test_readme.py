@@ -48,8 +48,13 @@ def test_shared_arrays(run: Run) -> None:
     assert run.ok() == "255 [155, 255, 155, 255, 155, 255]\n[255, 155, 155, 255]\n"
 
 
+@pytest.mark.program(blocks("python")[6])
+def test_display(run: Run) -> None:
+    assert re.fullmatch(r"<a picture, \d+ bytes>\n", run.ok())
+
+
 def test_all_python_examples_are_tested() -> None:
-    assert len(blocks("python")) == 6  # test_kernel_docs.py has the one about kernels
+    assert len(blocks("python")) == 7  # test_kernel_docs.py has the one about kernels
     assert len(blocks("js")) == 2
     assert len(blocks("html")) == 1
 

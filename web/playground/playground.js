@@ -72,9 +72,11 @@ const seconds = ms => `${(ms / 1000).toFixed(ms < 9_950 ? 2 : 1)} s`;
 
 /** @type {AbortController | undefined} */
 let running;
+/** Whether Penny can start here: the page may have to load once more. */
+let isReady = false;
 
 /** Files of the examples, a zip archive, in the program's folder. */
-const files = fetch('kernels.zip').then(
+const files = fetch(new URL('kernels.zip', import.meta.url)).then(
   async answer => (answer.ok ? [await answer.arrayBuffer()] : []),
   () => [],
 );
@@ -96,7 +98,7 @@ function workersAsked() {
 
 /** @param {boolean} compared whether it runs on one worker first */
 async function start(compared) {
-  if (running) return;
+  if (running || !isReady) return;
   const asked = workersAsked();
   if (asked === null) return;
   if (compared && asked === 1) {
@@ -222,7 +224,7 @@ function showProgress(over) {
   progress.value = ended;
   const [some, all] = [ended, Math.max(queued, tasks)].map(count => count.toLocaleString('en'));
   // At the end there may be fewer than were queued: some were cancelled, or taken back.
-  element('done').textContent = `${over ? tasks.toLocaleString('en') : `${some} of ${all}`} tasks, ${steals.toLocaleString('en')} stolen`;
+  element('done').textContent = `${over ? tasks.toLocaleString('en') : `${some} of ${all}`} ${all === '1' ? 'task' : 'tasks'}, ${steals.toLocaleString('en')} stolen`;
   progress.hidden = over;
 }
 
@@ -396,4 +398,13 @@ const [first] = Object.keys(EXAMPLES);
 if (!(await fillFromLink())) fill(EXAMPLES[first], first);
 lanes.begin(workers.valueAsNumber);
 lanes.end();
+try {
+  await /** @type {any} */ (globalThis).Penny.ready;
+  isReady = true;
+  run.disabled = compare.disabled = false;
+  become('idle', 'Ready');
+} catch (error) {
+  transcript.add('stderr', `${error}\n`);
+  become('failed', 'Penny can’t start on this page');
+}
 document.body.dataset.ready = 'true';

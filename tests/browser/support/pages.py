@@ -257,3 +257,16 @@ class Page:
 
     def _switch(self) -> None:
         self.driver.switch_to.window(self._window)
+
+
+def unregister(page: Page) -> None:
+    """Remove the service worker, which isolates other pages of the server, too.
+
+    It is gone when no page has it any more: the tab is left without one.
+    """
+    page.open()
+    page.js("""
+        for (const registration of await navigator.serviceWorker.getRegistrations())
+          await registration.unregister();
+    """)
+    page.driver.get("about:blank")

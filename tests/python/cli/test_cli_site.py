@@ -65,8 +65,8 @@ def test_every_url_of_a_site(make_site: MakeSite, tmp_path: Path) -> None:
     site = make_site(snapshot=tmp_path / "snapshot-1234.bin")
     assert {path: text(site, f"/{path}") for path, _ in site.files()} == {
         "index.html": "checkout/web/playground/index.html",
-        "play.js": "checkout/web/playground/play.js",
-        "editor.js": "checkout/web/bundled/playground/editor.js",
+        "playground/play.js": "checkout/web/playground/play.js",
+        "playground/editor.js": "checkout/web/bundled/playground/editor.js",
         "penny.js": "checkout/web/penny.js",
         "penny/page.js": "checkout/web/penny/page.js",
         "penny/core.wasm": "checkout/penny/wasm_core/core.wasm",
@@ -126,18 +126,21 @@ def test_page_of_a_command_is_there_for_that_command_only(
 
 def test_users_folder_beside_pennys_own_files(make_site: MakeSite, tmp_path: Path) -> None:
     put(tmp_path / "mine", "about.html", "docs/index.html", "penny/page.js", "penny/data.csv")
+    put(tmp_path / "mine", "play.js", "playground/play.js")
     (tmp_path / "mine" / "link.txt").symlink_to(tmp_path / "secret.txt")
     site = make_site(folder=tmp_path / "mine")
     assert text(site, "/about.html") == "about.html"
     assert text(site, "/docs/") == "docs/index.html"
     assert text(site, "/penny/page.js") == "checkout/web/penny/page.js"
     assert text(site, "/penny/data.csv") == "penny/data.csv"
+    assert text(site, "/play.js") == "play.js"
+    assert text(site, "/playground/play.js") == "checkout/web/playground/play.js"
     assert text(site, "/link.txt") == "secret.txt"  # whoever put the link there meant it
     assert text(site, "/") == "checkout/web/playground/index.html"
     put(tmp_path / "mine", "index.html")
     site = make_site(folder=tmp_path / "mine")
     assert text(site, "/") == "index.html"
-    assert site.find("/play.js") is None
+    assert text(site, "/playground/play.js") == "playground/play.js"
 
 
 def test_web_files_of_an_installation_are_inside_the_package(tmp_path: Path) -> None:
@@ -151,6 +154,15 @@ def test_web_files_of_an_installation_are_inside_the_package(tmp_path: Path) -> 
 def test_core_that_was_not_built(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"core\.wasm does not exist: build it with `make core`"):
         Site(pyodide=tmp_path, python=b"", package=tmp_path)
+
+
+def test_editor_that_was_not_built(make_site: MakeSite, tmp_path: Path) -> None:
+    (tmp_path / "checkout/web/bundled/playground/editor.js").unlink()
+    with pytest.raises(CommandError, match=r"bundled.playground does not exist: .*make bundles"):
+        make_site()
+    assert text(make_site(run=True), "/run/") is not None
+    put(tmp_path / "mine", "index.html")
+    assert text(make_site(folder=tmp_path / "mine"), "/") == "index.html"
 
 
 def test_build_writes_all_of_it(make_site: MakeSite, tmp_path: Path) -> None:

@@ -104,7 +104,9 @@ export class LiveTrace {
         one.next = (first + words.length / 4) >>> 0;
       }
       this.#die(one); // no successor has begun
-      this.#spend(one, now);
+      // An event is written some time after the moment that it is of, so a begin may be still to come.
+      const {doing} = one;
+      if (doing) this.#spend(one, doing === 'idle' ? now - INTERVAL : now);
     }
   }
 

@@ -21,6 +21,18 @@ PACKAGE = ROOT / "build" / "npm" / "node.js"
 sys.path.insert(0, str(ROOT / "tests" / "browser"))  # for support.faults, and the scenes
 
 
+def _engine() -> list[str]:
+    assert PACKAGE.is_file(), "make test-hosts-js builds the package"
+    engine = os.environ.get("PENNY_TEST_ENGINE", "node")
+    return [engine, "run", "--allow-all"] if Path(engine).name == "deno" else [engine]
+
+
+@pytest.fixture
+def engine() -> list[str]:
+    """The command `penny` of the package, there."""
+    return [*_engine(), str(PACKAGE.with_name("penny.js"))]
+
+
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., Any]:
     """`play(source, *args)` runs JavaScript where `Penny` is the package; returns what it does.
@@ -28,10 +40,6 @@ def play(tmp_path: Path) -> Callable[..., Any]:
     For one program: what `source` returns has to be JSON. Its tasks' current directory is one in
     which they may write.
     """
-    assert PACKAGE.is_file(), "make test-hosts-js builds the package"
-    engine = os.environ.get("PENNY_TEST_ENGINE", "node")
-    name = Path(engine).name
-    command = [engine, *(["run", "--allow-all"] if name == "deno" else [])]
 
     def run(source: str, *args: Any) -> Any:
         program = tmp_path / "scene.mjs"
@@ -45,7 +53,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
             const outcome = await (async () => {{ {source} }})();
             process.stdout.write('\\n' + JSON.stringify(outcome) + '\\n', () => process.exit(0));
         """)
-        ran = subprocess.run([*command, program], capture_output=True, text=True, timeout=500)
+        ran = subprocess.run([*_engine(), program], capture_output=True, text=True, timeout=500)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return json.loads(ran.stdout.splitlines()[-1])
 
@@ -53,4 +61,6 @@ def play(tmp_path: Path) -> Callable[..., Any]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "stress: takes long, in the browser")
+    # Of the browser's tests, whose scenes are imported.
+    for mark in ("stress: takes long", "program(python): what `run` is of"):
+        config.addinivalue_line("markers", mark)

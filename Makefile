@@ -7,7 +7,7 @@ NPM := $(abspath build/npm)
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup build core snapshot run examples serve test test-core test-native test-python test-browser test-firefox \
+.PHONY: help setup build core snapshot run examples serve test test-core test-native test-hosts-js test-python test-browser test-firefox \
 	stress stress-native stress-random stress-browser mutants soak \
 	lint models bench bundles wheel wheels npm clean
 
@@ -121,6 +121,9 @@ test: build lint models test-core test-native test-python test-browser  ## every
 
 test-core: core $(NPM)/package.json  ## the core in Node's threads, and Penny there as a whole
 	node --test --test-reporter=spec tests/node/*.test.mjs tests/node/*/*.test.mjs
+
+test-hosts-js: core $(NPM)/package.json  ## workers killed at each stage, in Node's threads; PENNY_TEST_ENGINE=bun elsewhere
+	$(PYTHON) -m pytest tests/hosts_js -s
 
 test-python: core bundles ## what runs on CPython
 	$(PYTHON) -m pytest -n 2 tests/python tests/conformance

@@ -89,8 +89,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--on",
         default="chromium",
-        metavar="BROWSER",
-        help=BROWSERS,
+        metavar="ENGINE",
+        help=f"{BROWSERS}; or node, bun or deno, or the path of one: there the script has the "
+        "shell's directory and variables, and may read the files of both folders",
     )
     command.add_argument(
         "--page",

@@ -12,7 +12,7 @@ import tokenize
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from penny.cli import bundle
+from penny.cli import bundle, node
 from penny.cli.browser import Browser, find_browser
 from penny.cli.errors import CommandError
 from penny.cli.input import StandardInput
@@ -35,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
         CommandError: the script can't be read, the trace can't be written, something needed is
             missing, or the browser or the page broke down.
     """
+    if node.engine_of(options.on):
+        return node.run(options, _environment(options.env))
     source, folder = read_script(options.script)
     with TraceFile(options.trace) if options.trace else contextlib.nullcontext() as trace:
         return _run_source(options, source, folder, trace)

@@ -173,10 +173,9 @@ def check_map_passes_on_what_its_iterable_raises(env: Environment) -> None:
 @overlapping
 def check_map_times_out(env: Environment) -> None:
     gate = env.gate()
-    results = env.scheduler.map(
-        pass_through, [open_gate(env), open_gate(env), gate], range(3), timeout=3
-    )
+    gates = [open_gate(env), open_gate(env), gate]
     began = time.monotonic()
+    results = env.scheduler.map(pass_through, gates, range(3), timeout=3)
     assert next(results) == 0
     assert next(results) == 1
     with raises(TimeoutError):

@@ -2,6 +2,7 @@
 // `penny run`, of the npm package.
 import {parseArgs} from 'node:util';
 import {python} from 'penny-node';
+import {end, endWithReaders} from '../run/files.js';
 
 const USAGE = `penny run [--workers N] [--folder DIR]... [--write DIR]... [--pyodide DIR] SCRIPT [ARG]...
 
@@ -53,13 +54,7 @@ if (help) {
 if (script === undefined) refuse('which script?');
 if (workers !== undefined && !/^[1-9]\d*$/.test(workers)) refuse(`--workers takes a number greater than 0, not ${workers}`);
 
-// Whoever reads what is printed has gone: as the shell has it, 128 + SIGPIPE.
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', error => process.exit(/** @type {any} */ (error).code === 'EPIPE' ? 141 : 74));
-process.on('SIGINT', () => {
-  process.once('SIGINT', () => process.exit(130));
-});
-
+endWithReaders();
 let status;
 try {
   status = await python(script, {args, workers: workers === undefined ? undefined : Number(workers), folders: folder, write, indexURL: pyodide});
@@ -68,6 +63,4 @@ try {
   process.stderr.write(`penny: ${syscall ? `can't open file '${script}': ${message}` : message}\n`);
   status = syscall ? 2 : 1;
 }
-// What was printed is written first; then at once, whatever still waits.
-await Promise.all([process.stdout, process.stderr].map(stream => new Promise(done => stream.write('', done))));
-process.exit(status);
+await end(status);

@@ -6,7 +6,7 @@ import {pathToFileURL} from 'node:url';
 import {core, python as packages, worker} from 'penny-node-files';
 import * as runtime from '../penny/api/runtime.js';
 import {onNode} from '../penny/node.js';
-import {runFile} from './python.js';
+import {runFile} from '../run/files.js';
 
 /**
  * @typedef {import('../penny/api/runtime.js').SchedulerOptions} SchedulerOptions
@@ -80,7 +80,7 @@ export async function run(source, {indexURL, ...options} = {}) {
  * Runs a Python file as the command `python` would, on all cores: it has this process's variables, stdin, stdout and
  * stderr, and the files of the current directory and of its own folder, as have its tasks. Ctrl-C ends it.
  * @param {string} file a path; `-`: what stdin has
- * @param {{args?: string[]} & import('./python.js').Folders & RunOptions & Place} [options] args: the rest of its
+ * @param {{args?: string[]} & import('../run/files.js').Folders & RunOptions & Place} [options] args: the rest of its
  *     sys.argv; folders: more of those that it may read; write: those in which it may change files; else as of run()
  * @returns {Promise<number>} its exit status
  * @throws {Error} the file can't be read; Pyodide is not installed

@@ -15,12 +15,12 @@ export class EmbeddedSite extends Site {
    * @param {Uint8Array} python zip with the packages penny and cloudpickle
    * @param {import('./pyodide.js').Origin} origin of Pyodide
    */
-  constructor(host, core, python, {indexURL, packagesURL, version, lock}) {
+  constructor(host, core, python, {indexURL, wasmURL, packagesURL, version, lock}) {
     super(host, indexURL);
     const shared = share(python);
     // The rest of a manifest says where to fetch what is here.
     const manifest = /** @type {import('./site.js').Manifest} */ (
-      /** @type {unknown} */ ({pyodide: indexURL, packages: packagesURL, pyodideVersion: version, snapshot: null})
+      /** @type {unknown} */ ({pyodide: indexURL, pyodideWasm: wasmURL, packages: packagesURL, pyodideVersion: version, snapshot: null})
     );
     this.manifest = async () => manifest;
     this.core = async () => core;

@@ -11,7 +11,7 @@ import {isFile, pathOf, urlOf} from './paths.js';
 
 /**
  * Where a Pyodide comes from, so that others can be started from there.
- * @typedef {{indexURL: string, packagesURL?: string, version?: string, lock?: () => Promise<string>}} Origin
+ * @typedef {{indexURL: string, wasmURL?: string, packagesURL?: string, version?: string, lock?: () => Promise<string>}} Origin
  */
 
 /**

@@ -27,9 +27,12 @@ export class Places {
     return new Starter(this.host, new EmbeddedSite(this.host, this.core, this.python, origin));
   }
 
-  /** @param {string} indexURL where Pyodide lies */
-  startingAt(indexURL) {
-    const starter = this.#byPlace.get(indexURL) ?? this.#starter({indexURL});
+  /**
+   * @param {string} indexURL where Pyodide lies
+   * @param {string} [wasmURL] its WebAssembly, if elsewhere
+   */
+  startingAt(indexURL, wasmURL) {
+    const starter = this.#byPlace.get(indexURL) ?? this.#starter({indexURL, wasmURL});
     this.#byPlace.set(indexURL, starter);
     return starter;
   }

@@ -120,3 +120,20 @@ async function everything(read) {
   for (let piece; (piece = await read()); ) pieces.push(piece);
   return Buffer.concat(pieces);
 }
+
+/** Of a process that runs nothing else: it ends when whoever reads its output has gone, and at once at a second Ctrl-C. */
+export function endWithReaders() {
+  for (const stream of [process.stdout, process.stderr])
+    // As the shell has it, 128 + SIGPIPE; or EX_IOERR.
+    stream.on('error', error => process.exit(/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE' ? 141 : 74));
+  process.once('SIGINT', () => process.on('SIGINT', () => process.exit(INTERRUPTED)));
+}
+
+/**
+ * Ends such a process: when what was printed is written, at once, whatever still waits.
+ * @param {number} status
+ */
+export async function end(status) {
+  await Promise.all([process.stdout, process.stderr].map(stream => new Promise(done => stream.write('', done))));
+  process.exit(status);
+}

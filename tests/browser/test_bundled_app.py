@@ -28,7 +28,7 @@ APP = {
       const printed: string[] = [];
 
       export async function fromJavaScript() {
-        const s: Scheduler = await scheduler({indexURL, workers: 2});
+        await using s: Scheduler = await scheduler({indexURL, workers: 2});
         s.define('here', 'lambda x, *, factor: (__import__("penny").current_worker(), factor * x)');
         const array = s.array(4, 'int32');
         s.define('fill', 'def fill(a):\\n    a[2] = 7');
@@ -36,9 +36,7 @@ APP = {
         await s.submit('fill', array);
         const error = await s.submit('wrong').catch(error => [error.name, error.type]);
         const here = await s.submit('here', 14, keywords({factor: 3}));
-        const told = {here, array: [...array.data], error};
-        await s.shutdown();
-        return told;
+        return {here, array: [...array.data], error};
       }
 
       export async function program() {

@@ -104,6 +104,14 @@ def build_npm(folder: Path) -> Path:
     return tarball
 
 
+def unpack_npm(tarball: Path, modules: Path) -> None:
+    """Unpack the npm package where an app looks for it, `node_modules`."""
+    modules.mkdir(exist_ok=True)
+    with tarfile.open(tarball) as tar:
+        tar.extractall(modules, filter="data")
+    (modules / "package").rename(modules / "penny-runtime")
+
+
 def build_app(folder: Path, sources: Mapping[str, str], tarball: Path) -> Path:
     """Build an app with Vite, for production, that has the package; and check its types.
 
@@ -115,9 +123,7 @@ def build_app(folder: Path, sources: Mapping[str, str], tarball: Path) -> Path:
     modules = folder / "node_modules"
     modules.mkdir()
     (modules / "pyodide").symlink_to(find_pyodide())
-    with tarfile.open(tarball) as tar:
-        tar.extractall(modules, filter="data")
-    (modules / "package").rename(modules / "penny-runtime")
+    unpack_npm(tarball, modules)
     tools = ROOT / "node_modules"
     warned = _run(["node", tools / "vite/bin/vite.js", "build", "--logLevel", "warn"], folder)
     assert warned == ""

@@ -26,11 +26,15 @@ import {SharedArray} from './shared_array.js';
  */
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
+/** Those with listeners for what their workers do: kept until they are shut down. @type {Set<Scheduler>} */
+const heard = new Set();
+
 /** Marks keyword arguments; penny.js makes them, which loads no module. */
 const KEYWORDS = Symbol.for('penny.keywords');
 
 /**
- * Runs Python functions on a pool of workers, until shutdown(); or until it is garbage, if nothing is pending.
+ * Runs Python functions on a pool of workers, until shutdown(); or until it is garbage, if nothing is pending and nobody
+ * listens to its `worker` and `output` events.
  *
  * Events: `progress` {done, pending}, at most one a turn of the event loop; `worker` {worker, state,
  * error}, state is starting, ready, lost or stopped; `output` {stream, text, worker}.
@@ -56,6 +60,15 @@ export class Scheduler extends EventTarget {
     this.pool = pool;
     client.oncompletions = () => this.#collect();
     passOn(pool, new WeakRef(this));
+  }
+
+  /**
+   * @override @param {string} type @param {any} listener @param {any} [options]
+   */
+  addEventListener(type, listener, options) {
+    // These come by themselves, and whoever awaits one may be all that knows of this.
+    if (!this.#closing && (type === 'worker' || type === 'output')) heard.add(this);
+    super.addEventListener(type, listener, options);
   }
 
   /** Number of workers. */
@@ -280,6 +293,7 @@ export class Scheduler extends EventTarget {
     const idle = new Promise(resolve => (this.#idle = () => resolve(undefined)));
     if (this.client.pending) await idle;
     await this.pool.close({now: this.#now});
+    heard.delete(this);
     this.client.close();
     for (const {reject} of this.client.tickets()) reject(new Error('the scheduler was shut down'));
   }

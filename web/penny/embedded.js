@@ -51,7 +51,8 @@ export function embed(pyodide, files, print) {
   const {module, startingLike} = embedded(files);
   let dead = false;
   onDeath(pyodide, {ends: () => (dead = true)});
-  installOnPage(startingLike(pyodide), pyodide, module, {
+  const starter = startingLike(pyodide);
+  installOnPage(starter, pyodide, starter.host.sharesMemory() ? module : null, {
     output(stream, text) {
       if (text && !dead) print(stream, text);
     },

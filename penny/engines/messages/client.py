@@ -49,6 +49,12 @@ class MessageEngine(PortClient):
             Waiting.SUSPENDED,
         )._enter()
 
+    def _on_completions(self) -> None:
+        # Who waits suspended is told in any case, and delivers on a stack on which callbacks may
+        # wait, too. The event loop's may not.
+        if not self._suspended:
+            super()._on_completions()
+
     @property
     def memory(self) -> Memory:
         """This interpreter's own memory, for arrays."""

@@ -31,6 +31,7 @@ import forkjoin
 import growth
 import history
 import kernels
+import messages
 import peers
 import predictions
 import report
@@ -68,6 +69,7 @@ SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
     | forkjoin.SUITES
     | arrays.SUITES
     | kernels.SUITES
+    | messages.SUITES
     | scaling.SUITES
     | growth.SUITES
     | peers.SUITES

@@ -54,16 +54,17 @@ class Scheduler(Submitter, concurrent.futures.Executor):
             the opposite. For tests; slow.
         trace: Record what the workers do and when, for `trace()`; None: only where
             `penny run --trace`, or the page, says so.
-        engine: What runs the tasks: the name of an engine (`"pool"`, `"serial"`, or one that
-            `penny.lowlevel.register_engine` or an installed package has named), or an engine, which
-            then is this Scheduler's alone and is opened with what the other arguments would say;
-            None: the pool in the browser, serial elsewhere.
+        engine: What runs the tasks: the name of an engine (`"pool"`, `"messages"`, `"serial"`, or
+            one that `penny.lowlevel.register_engine` or an installed package has named), or an
+            engine, which then is this Scheduler's alone and is opened with what the other arguments
+            would say;
+            None: the pool in the browser, messages where no memory is shared, serial elsewhere.
 
     Raises:
         ValueError: `workers` or `memory` is not greater than 0.
         TypeError: They are not integers; or an open engine is given together with them.
         LookupError: There is no engine of that name.
-        IsolationError: The page is not cross-origin isolated.
+        IsolationError: The page is not cross-origin isolated, and the pool was asked for.
         RuntimeError: The page has not been set up for Penny; the message says how.
     """
 

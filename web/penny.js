@@ -31,6 +31,9 @@
   /** @type {Promise<void> | undefined} */
   let readiness;
 
+  /** Why this page could not be isolated, although it was to be. @type {unknown} */
+  let notIsolated;
+
   const Penny = {
     /**
      * Resolves when Penny can start here. Rejected with an IsolationError that says what to do, where it cannot. Where the
@@ -46,7 +49,11 @@
       return readiness;
     },
     /** @type {Page['scheduler']} */
-    scheduler: async options => (await page()).scheduler({...defaults, ...options}),
+    scheduler: async options => {
+      const {scheduler} = await page();
+      if (notIsolated) throw notIsolated;
+      return await scheduler({...defaults, ...options});
+    },
     /** @type {Page['install']} */
     install: async (pyodide, options) =>
       (await page()).install(pyodide, {...defaults, ...options}),
@@ -116,6 +123,7 @@
       );
     } catch (error) {
       if (/** @type {Error} */ (error).name !== 'IsolationError') throw error;
+      notIsolated = error;
       console.warn(`Penny: ${/** @type {Error} */ (error).message}`);
     }
   }

@@ -41,6 +41,10 @@ class Abilities(NamedTuple):
     keeps_results: bool = False
     """A result may stay where it was made, until it is asked for."""
 
+    interrupts: bool = False
+    """A task that is asked to end has `penny.Cancelled` raised in it, and may clean up; without it,
+    what runs it is ended."""
+
 
 class Engine(Source, Protocol):
     """What a Scheduler needs of whatever runs its tasks, beside what their futures do (`Source`).

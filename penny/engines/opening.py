@@ -90,7 +90,7 @@ def open_engine(
 
     Raises:
         LookupError: There is no engine of that name; the message names those that there are.
-        IsolationError: The page is not cross-origin isolated.
+        IsolationError: The page is not cross-origin isolated, and the pool was asked for.
         RuntimeError: The page has not been set up for Penny; the message says how.
         ImportError: What the engine needs is not installed.
     """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from selenium.webdriver import Chrome
-from support.pages import Page
+from support import browsers
+from support.pages import BLANK, Page, Run
 from support.servers import Server
 
 FIRST = """
@@ -55,3 +56,154 @@ def test_where_no_memory_is_shared(plain: Page, on: str) -> None:
     if on == "page":
         said = [text for level, text in plain.console() if level == "info"]
         assert len(said) == 1 and 'engine "messages"' in said[0], said
+
+
+LIFE = """
+import asyncio, os, time
+import penny
+
+def maybe(what):
+    if what == "die":
+        os._exit(3)
+    print("ran", what, flush=True)
+    return penny.current_worker(), what
+
+def spin():
+    while True:
+        pass
+
+def job(n):
+    return penny.current_worker(), n * n
+
+def inside(n):
+    jobs = [penny.spawn(job, i) for i in range(n)]
+    array = penny.SharedArray((n,), "int32")
+    def fill(i):
+        array[i] = i + 1
+    penny.parallel_for(fill, n)
+    total = sum(array.read().tolist())
+    return penny.current_worker(), [each.join() for each in jobs], total
+
+async def nap(seconds):
+    await asyncio.sleep(seconds)
+    return penny.current_worker(), await penny.current_scheduler().submit(job, 5)
+
+async def for_ever():
+    await asyncio.Event().wait()
+
+async with penny.Scheduler(workers=1, engine="messages") as s:
+    # A worker dies with a queue: what it had not begun goes to its successor, nothing runs twice.
+    await asyncio.gather(*[s.submit(maybe, f"w{i}") for i in range(30)])
+    alone = s.options(timeout=60)
+    calls = [f"a{i}" for i in range(100)]
+    futures = [s.submit(maybe, each) for each in calls]
+    dying = alone.submit(maybe, "die")
+    futures += [s.submit(maybe, f"b{i}") for i in range(100)]
+    ended = await asyncio.gather(*futures, return_exceptions=True)
+    assert [each[1] for each in ended] == calls + [f"b{i}" for i in range(100)], ended
+    try:
+        await dying
+    except penny.WorkerLost as error:
+        print("lost:", error)
+    # In a group with others these may be lost, too, and nothing else is.
+    futures = [s.submit(maybe, f"c{i}" if i != 150 else "die") for i in range(300)]
+    ended = await asyncio.gather(*futures, return_exceptions=True)
+    lost = [i for i, each in enumerate(ended) if isinstance(each, penny.WorkerLost)]
+    assert 150 in lost and len(lost) <= 64 and lost[-1] - lost[0] == len(lost) - 1, lost
+    assert all(each[1] == f"c{i}" for i, each in enumerate(ended) if i not in lost)
+
+    # Cancelling: what waits at once, what runs with its worker; what comes late is nobody's.
+    running = s.submit(spin)
+    waiting = [s.submit(maybe, f"d{i}") for i in range(3)]
+    assert waiting[1].cancel() and waiting[1].cancelled()
+    while not running.running():
+        await asyncio.sleep(0)
+    assert not running.cancel()
+    assert running.cancel(running=True) and running.cancel(running=True)
+    try:
+        await running
+    except asyncio.CancelledError:
+        print("cancelled")
+    assert [(await each)[1] for each in (waiting[0], waiting[2])] == ["d0", "d2"]
+    done = s.submit(job, 3)
+    while not done.done():
+        await asyncio.sleep(0)
+    assert not done.cancel(running=True) and (await done) == (0, 9)
+
+    limited = s.options(timeout=0.2).submit(spin)
+    try:
+        await limited
+    except TimeoutError as error:
+        print(error)
+
+    # In its worker alone.
+    worker, jobs, total = await s.submit(inside, 10)
+    assert worker == 0 and jobs == [(0, i * i) for i in range(10)] and total == 55, (jobs, total)
+    array = penny.SharedArray(3)
+    try:
+        s.submit(len, array)
+    except penny.PickleError as error:
+        assert "a.read()" in str(error)
+    big = bytes(range(256)) * 4096
+    assert await s.submit(bytes.upper, big) == big.upper()
+
+    # Coroutines: side by side, cancelled, and what they submit.
+    began = time.monotonic()
+    naps = [s.submit(nap, 0.3) for _ in range(20)]
+    endless = s.submit(for_ever)
+    assert await asyncio.gather(*naps) == [(64, (0, 25))] * 20
+    assert time.monotonic() - began < 60
+    assert endless.cancel(running=True)
+    try:
+        await endless
+    except asyncio.CancelledError:
+        print("coroutine cancelled")
+    try:
+        await s.options(timeout=0.1).submit(for_ever)
+    except TimeoutError as error:
+        print(error)
+print("end")
+"""
+
+
+def check_life(run: Run) -> None:
+    lines = run.ok().splitlines()
+    ran = [line for line in lines if line.startswith("ran ")]
+    assert len(ran) == len(set(ran)), "a task has run twice"
+    assert [line for line in lines if not line.startswith("ran ")] == [
+        "lost: worker 0 died while it ran __main__.maybe; other tasks go on",
+        "cancelled",
+        "__main__.spin took longer than its timeout of 0.2 s",
+        "coroutine cancelled",
+        "__main__.for_ever took longer than its timeout of 0.1 s",
+        "end",
+    ]
+    # What is printed in tasks is known to be a worker's.
+    assert {worker for _, text, worker in run.output if text.startswith("ran ")} == {0}
+
+
+def test_deaths_and_cancelling(plain: Page) -> None:
+    check_life(plain.run(LIFE))
+
+
+def test_where_memory_is_shared(shared_page: Page) -> None:
+    """By its name, on a page that is isolated."""
+    check_life(shared_page.run(LIFE, on="page"))
+
+
+@pytest.mark.skipif(browsers.NAME != "chromium", reason="its resolver has a name of ours")
+def test_where_nobody_may_have_locks(new_page: Callable[..., Page], plain_server: Server) -> None:
+    """A page that is not secure: it can't be told when a worker is gone, but by what is said."""
+    page = new_page(plain_server.url.replace("127.0.0.1", "insecure.test") + BLANK)
+    assert page.js("return [isSecureContext, 'locks' in navigator]") == [False, False]
+    run = page.run("""
+        import os, penny
+        async with penny.Scheduler(workers=2) as s:
+            try:
+                await s.submit(os._exit, 3)
+            except penny.WorkerLost as error:
+                print(error)
+            futures = [s.submit(penny.current_worker) for _ in range(20)]
+            print({await each for each in futures} <= {0, 1})
+    """)
+    assert run.ok().endswith("died while it ran posix._exit; other tasks go on\nTrue\n")

@@ -63,6 +63,12 @@ class MessageEngine(PortClient):
             None if packages is None else installed.Later(files),
         )._enter()
 
+    def _on_completions(self) -> None:
+        # Who waits suspended is told in any case, and delivers on a stack on which callbacks may
+        # wait, too. The event loop's may not.
+        if not self._suspended:
+            super()._on_completions()
+
     @property
     def memory(self) -> Memory:
         """This interpreter's own memory, for arrays."""

@@ -5,27 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from penny import where
-from penny.bridge.ports import CoroutinePort
+from penny.bridge.ports import ClientPort, CoroutinePort
+from penny.engines import current
 from penny.engines.messages.abilities import NAME
+from penny.engines.messages.client import MessageEngine
 from penny.engines.ported.coroutines import Coroutines
+from penny.engines.ported.delivery import Waiting
 from penny.engines.refusals import arrays_stay
 from penny.jobs import tracebacks
-from penny.memory import memories
 from penny.wire.outbox import Outbox
 
 __all__ = ["main"]
 
 
-async def main(worker: int, workers: int, open_port: Callable[[bytearray], CoroutinePort]) -> None:
+async def main(
+    worker: int,
+    open_port: Callable[[bytearray], CoroutinePort],
+    open_client: Callable[[bytearray, bytearray], ClientPort],
+) -> None:
     """Run coroutine tasks until there are no more.
 
     Args:
         worker: This worker's number.
-        workers: How many others there are.
         open_port: Makes the port from an outbox.
+        open_client: Makes the port by which coroutines submit, from an inbox and an outbox.
     """
     where.worker = worker
     tracebacks.keep_short()
-    memories.stay()
     outbox = Outbox()
-    await Coroutines(open_port(outbox.box), outbox, lambda: arrays_stay(NAME)).attend()
+    coroutines = Coroutines(open_port(outbox.box), outbox, lambda: arrays_stay(NAME))
+    current.attach(MessageEngine(open_client, Waiting.NEVER))
+    await coroutines.attend()

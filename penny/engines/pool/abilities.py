@@ -18,4 +18,5 @@ ABILITIES: Final = Abilities(
     cancels=True,
     prioritizes=True,
     blocks=True,
+    interrupts=True,
 )

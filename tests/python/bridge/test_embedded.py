@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 import penny
-from penny.bridge import embedded
+from penny.bridge import embedded, javascript
 
 
 @pytest.fixture
@@ -30,10 +30,12 @@ def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_without_isolation_notebooks_have_advice_of_their_own(isolated):
-    isolated.globalThis.crossOriginIsolated = False
+def test_without_isolation_notebooks_have_advice_of_their_own(monkeypatch):
+    """Where somebody asks for the engine that shares memory."""
+    bridge = SimpleNamespace(shares_memory=False, workers_max=64)
+    monkeypatch.setattr(javascript, "_bridge", lambda: bridge)
     with pytest.raises(penny.IsolationError, match="notebook's server"):
-        embedded.install()
+        javascript.open_client(1, None, (), False, None, bytearray(), bytearray())
 
 
 def test_without_javascript(isolated, tmp_path, monkeypatch):

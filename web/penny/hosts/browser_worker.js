@@ -31,6 +31,18 @@ export class PageWorker {
 
   /** @param {string} life */
   async live(life) {
+    try {
+      await this.#hold(life);
+      return true;
+    } catch (error) {
+      // Without shared memory nobody has to wait until it is gone. There are no locks on pages that are not secure.
+      if (globalThis.crossOriginIsolated) throw error;
+      return false;
+    }
+  }
+
+  /** @param {string} life */
+  async #hold(life) {
     await new Promise((held, refused) => {
       const lock = navigator.locks.request(life, () => {
         held(undefined);

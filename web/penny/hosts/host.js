@@ -40,8 +40,8 @@
  * @property {(message: any, transfer?: any[]) => void} post to whoever has started it
  * @property {(message: (message: any) => void, unreadable: () => void) => void} hear what it is sent; or that that
  *     could not be read
- * @property {(life: string) => Promise<void>} live holds on to its life, for as long as it runs
- * @property {() => Promise<Host>} host to start workers from here, by the same script
+ * @property {(life: string) => Promise<boolean>} live holds on to its life, for as long as it runs; false: it can't here, where
+ *     it has no memory to share
  * @property {() => void} close ends it: nothing that still waits in it goes on
  * @property {() => Promise<Host>} host by which it starts workers of its own
  */

@@ -2,6 +2,11 @@
 import * as L from '../core/layout.js';
 import {LARGE} from './records.js';
 
+/**
+ * What has become of a call, whose pickle lies in `bytes`.
+ * @typedef {{ticket: any, outcome: number, worker: number, bytes: Uint8Array, from: number, size: number}} Arrived
+ */
+
 /** How long functions are expected to take is known for each. */
 export class TableFunction {
   /** ms that a call of it takes; infinite: nobody knows. */

@@ -15,6 +15,8 @@ const writer = new Writer();
 export class Member {
   /** It takes calls. */
   ready = false;
+  /** It was ended, whatever it was at. */
+  killed = false;
   /** What it has to do: it is at the first of these, or has not heard of it yet. @type {Sent[]} */
   groups = [];
   /** How many calls that is. */

@@ -8,6 +8,7 @@ import {Call, Queue, TableFunction} from './calls.js';
 import {Member} from './member.js';
 import {INTERACTIVE} from './protocol.js';
 import {Reader} from './records.js';
+import {Submitted} from './submitting.js';
 
 /**
  * @typedef {import('./member.js').Sent} Sent
@@ -15,9 +16,7 @@ import {Reader} from './records.js';
  * @typedef {import('../pool/life.js').State} State
  * @typedef {import('../pool/messages.js').Extras} Extras
  * @typedef {import('../stdio/output.js').Output} Output
- *
- * What has become of a call. payload: its pickle lies there
- * @typedef {{ticket: any, outcome: number, worker: number, bytes: Uint8Array, from: number, size: number}} Arrived
+ * @typedef {import('./calls.js').Arrived} Arrived
  */
 
 /** So many failed starts in a row, and the pool gives up: see pool/pool.js. */
@@ -318,8 +317,9 @@ export class MessagePool extends EventTarget {
    * @param {Member} member
    * @param {FromWorker} message
    * @param {(stream: import('../stdio/output.js').Stream, bytes: Uint8Array) => void} print
+   * @param {Submitted} submitted
    */
-  #hear(member, message, print) {
+  #hear(member, message, print, submitted) {
     switch (message.type) {
       case 'output':
         print(message.stream, message.bytes);
@@ -332,6 +332,8 @@ export class MessagePool extends EventTarget {
       case 'ended':
         this.#groupEnded(member, message);
         break;
+      default:
+        submitted.hear(message);
     }
   }
 
@@ -346,6 +348,8 @@ export class MessagePool extends EventTarget {
       if (!call) continue; // a worker that was given up had ended it
       count++;
       let outcome = reader.number ? Outcome.RAISED : Outcome.RETURNED;
+      // Ended in the midst of a synchronous request, for instance, a task is told that this has failed.
+      if (member.killed && outcome === Outcome.RAISED) outcome = OUTCOMES[call.asked];
       this.#sent.delete(reader.id);
       this.#arrive(call, outcome, member.number, reader.bytes, reader.from, reader.size);
     }
@@ -376,7 +380,14 @@ export class MessagePool extends EventTarget {
    */
   #arrive({ticket, bits}, outcome, worker, bytes = NOTHING, from = 0, size = bytes.length) {
     this.#calls.delete(ticket);
-    this.#arrived[bits & INTERACTIVE ? 0 : 1].push({ticket, outcome, worker, bytes, from, size});
+    const arrived = {ticket, outcome, worker, bytes, from, size};
+    if (ticket.remote) ticket.remote.arrive(arrived);
+    else this.#arrived[bits & INTERACTIVE ? 0 : 1].push(arrived);
+  }
+
+  /** Whether there is something to collect. */
+  get hasArrived() {
+    return this.#arrived.some(arrived => arrived.length > 0);
   }
 
   /**
@@ -421,11 +432,12 @@ export class MessagePool extends EventTarget {
     }, number);
     const {port1, port2} = new MessageChannel();
     const member = new Member(number, port1);
-    port1.onmessage = ({data}) => this.#hear(member, data, print);
+    const submitted = new Submitted(this, port1);
+    port1.onmessage = ({data}) => this.#hear(member, data, print, submitted);
     this.#members[number] = member;
     try {
       const life = new Life(this.starter, number, {
-        became: life => (life.state === 'ready' ? this.#ready(member) : this.#lost(member, life)),
+        became: life => (life.state === 'ready' ? this.#ready(member) : this.#lost(member, life, submitted)),
         heard: message => message.type === 'output' && print(message.stream, message.bytes),
         uncaught: error => tellError(output, error, number),
       });
@@ -453,8 +465,9 @@ export class MessagePool extends EventTarget {
    * It is gone. What it had posted may not have come yet.
    * @param {Member} member
    * @param {Life} life
+   * @param {Submitted} submitted
    */
-  async #lost(member, {wasReady, wasKilled, reason}) {
+  async #lost(member, {wasReady, wasKilled, reason}, submitted) {
     const {number} = member;
     if (this.#ended) return;
     const idle = this.#statistics[number].run === this.#ranBefore[number] && !member.groups.length;
@@ -467,6 +480,7 @@ export class MessagePool extends EventTarget {
     if (member.groups.length) await new Promise(later => setTimeout(later, LAST_WORDS));
     member.channel.onmessage = null;
     if (this.#ended) return;
+    submitted.gone();
     this.#bury(member);
     if (this.#failures >= ATTEMPTS) this.#break(reason ?? `${ATTEMPTS} workers in a row died while they started`);
     else this.#start(number);
@@ -483,6 +497,7 @@ export class MessagePool extends EventTarget {
     const [lost, waiting] = [member.groups.slice(0, began), member.groups.slice(began)];
     for (const call of lost.flatMap(({calls}) => calls)) {
       this.#sent.delete(call.id);
+      this.#statistics[member.number].run++;
       this.#arrive(call, OUTCOMES[call.asked], member.number);
     }
     const calls = waiting.flatMap(({calls}) => calls);
@@ -555,6 +570,11 @@ export class MessagePool extends EventTarget {
    * @param {number} number
    */
   kill(number) {
+    const member = this.#members[number];
+    if (member) {
+      member.killed = true;
+      member.ready = false; // its thread may be gone long before anybody says so
+    }
     this.#lives[number]?.kill();
   }
 

@@ -12,14 +12,24 @@
  *   numbers and places that it may forget
  * @typedef {{type: 'cancel', id: number, reason: number}} Cancel a coroutine is to end; reason: of CancelReason
  * @typedef {{type: 'leave'}} Leave there is nothing to do any more
- * @typedef {Group | Cancel | Leave} ToWorker
+ * @typedef {{type: 'outcome', ticket: number, outcome: number, worker: number, bytes: Uint8Array}} Outcome
+ *   of what a coroutine has submitted
+ * @typedef {Group | Cancel | Leave | Outcome} ToWorker
  *
  * From a worker.
  * @typedef {{type: 'ended', ms: number} & Packed} Ended
  *   what became of a group, all of it; of a coroutine, whenever it has ended. number: 1 if it raised; ms: that it took
  * @typedef {import('../pool/messages.js').Output} Output what was printed before
  * @typedef {{type: 'heard', id: number}} Heard the coroutine was asked to end
- * @typedef {Ended | Output | Heard} FromWorker
+ *
+ * What coroutines submit, from their worker; numbers and tickets are the worker's own.
+ * @typedef {{type: 'function', number: number, form: Uint8Array}} NewFunction
+ * @typedef {{type: 'drop', number: number}} DropFunction
+ * @typedef {{type: 'submit', ticket: number, number: number, bytes: Uint8Array<ArrayBuffer>,
+ *            options: {flags: number, interactive: boolean, limit: number}}} Submit
+ * @typedef {{type: 'ask', ticket: number}} Ask it is to end, or not to begin
+ * @typedef {NewFunction | DropFunction | Submit | Ask} Submission
+ * @typedef {Ended | Output | Heard | Submission} FromWorker
  */
 
 /** A bit of a call, beside Flag: it goes before others. */

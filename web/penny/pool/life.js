@@ -139,7 +139,7 @@ export class Life {
   /** @param {import('../hosts/host.js').WorkerError} error */
   #uncaught({said, notStarted}) {
     // Once it runs, what nobody catches there is some task's timer's or event handler's: no more than on a page.
-    if (!this.#holds) this.#doom(`worker ${this.number}: ${notStarted}`);
+    if (!this.#holds && !this.wasReady) this.#doom(`worker ${this.number}: ${notStarted}`);
     else if (this.reason === undefined) this.witness.uncaught(said); // else it is what it died of
   }
 

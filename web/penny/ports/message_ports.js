@@ -14,7 +14,8 @@ import {Box, withBytes} from './boxes.js';
  * @typedef {import('./boxes.js').IntList} IntList
  * @typedef {import('./boxes.js').PyodideModule} PyodideModule
  * @typedef {import('../messages/pool.js').MessagePool} MessagePool
- * @typedef {import('../messages/pool.js').Arrived} Arrived
+ * @typedef {import('../messages/submitting.js').RemotePool} RemotePool
+ * @typedef {import('../messages/calls.js').Arrived} Arrived
  * @typedef {import('../messages/tasks.js').Tasks} Tasks
  */
 
@@ -30,7 +31,7 @@ const CODE_SERIAL = 2 ** L.Code.SHIFT;
 export class MessageClientPort {
   /**
    * @param {PyodideModule} module
-   * @param {MessagePool} pool
+   * @param {MessagePool | RemotePool} pool
    * @param {Buffer} inbox
    * @param {Buffer} outbox
    * @param {{close(): Promise<void>}} opened
@@ -95,6 +96,9 @@ export class MessageClientPort {
   drop_bundle(place) {
     this.pool.dropBundle(place);
   }
+
+  /** It does not matter whose tasks those are that are submitted: nobody runs others while it waits. @param {number} parent */
+  below(parent) {}
 
   /** @param {number} ticket */
   cancel(ticket) {
@@ -186,13 +190,16 @@ export class MessageClientPort {
 
   /** @param {() => void} callback completes futures; called when there is something to collect() */
   on_completions(callback) {
-    this.pool.oncompletions = () => {
+    const complete = () => {
       try {
         callback();
       } finally {
         this.tell();
+        // Who waits takes a batch and goes on when it has what it waits for; the rest is the event loop's.
+        if (this.pool.hasArrived) setTimeout(() => this.pool.hasArrived && complete());
       }
     };
+    this.pool.oncompletions = complete;
   }
 
   /** Calls no callback any more. */
@@ -356,9 +363,11 @@ export class MessageCoroutinePort {
    * @param {PyodideModule} module
    * @param {MessagePort} channel
    * @param {Buffer} outbox
+   * @param {RemotePool} pool by which coroutines submit
    */
-  constructor(module, channel, outbox) {
+  constructor(module, channel, outbox, pool) {
     this.channel = channel;
+    this.pool = pool;
     this.outbox = new Box(module, outbox);
   }
 
@@ -373,6 +382,7 @@ export class MessageCoroutinePort {
         const message = /** @type {import('../messages/protocol.js').ToWorker} */ (data);
         if (message.type === 'leave') leave();
         else if (message.type === 'cancel') this.#cancel(message, look);
+        else if (message.type === 'outcome') this.pool.arrive(message);
         else {
           this.#take(message);
           look();

@@ -1,5 +1,6 @@
 // The worker of the engine `messages` for coroutine tasks, on whose event loop they run side by side.
-import {MessageCoroutinePort} from '../ports/message_ports.js';
+import {RemotePool} from '../messages/submitting.js';
+import {MessageClientPort, MessageCoroutinePort} from '../ports/message_ports.js';
 import {startPoolPython, tellPage, toldBy} from './python.js';
 
 /**
@@ -11,6 +12,13 @@ export async function start(here, message) {
   const pyodide = await startPoolPython(toldBy(here, channel), message);
   const main = pyodide.pyimport('penny.engines.messages.coroutines').main;
   tellPage(here, {type: 'ready'});
-  await main(worker, workers, (/** @type {any} */ outbox) => new MessageCoroutinePort(pyodide._module, channel, outbox));
+  const {_module} = pyodide;
+  const pool = new RemotePool(channel, workers);
+  await main(
+    worker,
+    (/** @type {any} */ outbox) => new MessageCoroutinePort(_module, channel, outbox, pool),
+    (/** @type {any} */ inbox, /** @type {any} */ outbox) =>
+      new MessageClientPort(_module, pool, inbox, outbox, {close: async () => {}}), // the workers are the page's
+  );
   tellPage(here, {type: 'ended'});
 }

@@ -26,8 +26,7 @@ export const tellPage = (here, message, transfer) => here.post(message, transfer
  */
 export async function startPython(here, {parts, clock, life, counts = undefined}, who) {
   const ahead = followClock(clock);
-  await here.live(life);
-  tellPage(here, {type: 'held'});
+  if (await here.live(life)) tellPage(here, {type: 'held'});
   const pyodide = await bootPyodide(parts, {ahead});
   report(here, pyodide, who, counts);
   // Emscripten's terminals end at once: whoever asks for a password there had better ask stdin.

@@ -6,7 +6,7 @@ SETUP := .venv/installed node_modules/.installed
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup build core snapshot run examples serve test test-core test-native test-python test-browser test-firefox \
+.PHONY: help setup build core snapshot run examples serve test test-core test-native test-python test-browser test-firefox test-hosts \
 	stress stress-native stress-random stress-browser mutants soak \
 	lint models bench bundles wheel npm clean
 
@@ -111,6 +111,17 @@ test-browser: build       ## everything else, in headless Chromium
 
 test-firefox: build       ## the same in headless Firefox: CI, too
 	PENNY_TEST_BROWSER=firefox $(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
+
+# JupyterLite, PyScript, bundlers, other Pyodides: what of others Penny runs in, of pinned versions.
+HOSTS := build/hosts
+HOSTS_PINNED := $(addprefix tests/hosts/,package.json package-lock.json requirements.txt wheels.txt)
+
+$(HOSTS)/.installed: $(HOSTS_PINNED) tests/hosts/install | $(SETUP)
+	tests/hosts/install $(HOSTS)
+	@touch $@
+
+test-hosts: build $(HOSTS)/.installed  ## the same program in hosts that others have made, Chromium and Firefox: CI, too
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/hosts
 
 stress: stress-native mutants stress-random stress-browser  ## what takes long: not in CI
 

@@ -16,18 +16,14 @@ from penny.errors import IsolationError
 
 __all__ = ["install"]
 
-PYTHON = (3, 14)
-"""The Python that workers are tested with. Functions travel as bytecode, and that of another one
-would be garbage there."""
-
 
 def install() -> None:
     """Let `_penny_bridge` be importable. It takes some milliseconds, and starts no worker.
 
     Raises:
         IsolationError: There is no shared memory.
-        RuntimeError: This Python is of another version than Penny's, or Penny came without its
-            JavaScript, or the page's policy forbids what is needed; the message says what to do.
+        RuntimeError: Penny does not know this version of Pyodide, or came without its JavaScript,
+            or the page's policy forbids what is needed; the message says what to do.
     """
     import js
 
@@ -46,14 +42,6 @@ def install() -> None:
             "JavaScript: install the wheel penny-runtime. Or load penny.js on the page, and call "
             "`await Penny.install(pyodide)`; or run this code in a "
             '<script type="text/python" data-penny> element, or with `penny run`'
-        )
-    if sys.version_info[:2] != PYTHON:
-        import pyodide
-
-        wanted, found = ".".join(map(str, PYTHON)), sys.version.partition(" ")[0]
-        raise RuntimeError(
-            f"Penny needs Pyodide with Python {wanted} (Pyodide 314), and this is Python {found} "
-            f"(Pyodide {pyodide.__version__})"
         )
     _embed(_evaluated(web / "embedded.js"), web)
 
@@ -80,7 +68,7 @@ def _evaluated(script: Traversable) -> Any:
 def _embed(embedded: Any, web: Traversable) -> None:
     import js
     import pyodide_js
-    from pyodide.ffi import create_proxy, to_js
+    from pyodide.ffi import JsException, create_proxy, to_js
 
     contents = {
         "worker": (web / "worker.js").read_text("utf-8"),
@@ -88,7 +76,12 @@ def _embed(embedded: Any, web: Traversable) -> None:
         "python": to_js(python_packages()),
     }
     of_js = to_js(contents, dict_converter=js.Object.fromEntries)
-    embedded.embed(pyodide_js, of_js, create_proxy(_print))
+    try:
+        embedded.embed(pyodide_js, of_js, create_proxy(_print))
+    except JsException as error:
+        if error.name != "PyodideVersionError":
+            raise
+        raise RuntimeError(error.message) from None
 
 
 def _print(stream: str, text: str) -> None:

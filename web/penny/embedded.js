@@ -1,6 +1,7 @@
 // Penny's entry where no page of its own is: a Pyodide that is already there, a bundler's app. Its files are handed in.
 import {EmbeddedSite} from './boot/embedded_site.js';
 import {onDeath, originOf} from './boot/pyodide.js';
+import {requireKnownPyodide} from './boot/versions.js';
 import {Page} from './hosts/browser.js';
 import {Starter} from './pool/starter.js';
 import {installOnPage} from './ports/on_page.js';
@@ -32,8 +33,12 @@ export function embedded({worker, core, python}) {
       byPlace.set(indexURL, starter);
       return starter;
     },
-    /** @param {Pyodide} pyodide */
+    /**
+     * @param {Pyodide} pyodide
+     * @throws {import('./boot/versions.js').PyodideVersionError}
+     */
     startingLike(pyodide) {
+      requireKnownPyodide(pyodide);
       const starter = byPyodide.get(pyodide) ?? starterOf(originOf(pyodide));
       byPyodide.set(pyodide, starter);
       return starter;
@@ -46,12 +51,14 @@ export function embedded({worker, core, python}) {
  * @param {Pyodide} pyodide
  * @param {Files} files
  * @param {(stream: string, text: string) => void} print what tasks print
+ * @throws {import('./boot/versions.js').PyodideVersionError}
  */
 export function embed(pyodide, files, print) {
   const {module, startingLike} = embedded(files);
+  const starter = startingLike(pyodide);
   let dead = false;
   onDeath(pyodide, {ends: () => (dead = true)});
-  installOnPage(startingLike(pyodide), pyodide, module, {
+  installOnPage(starter, pyodide, module, {
     output(stream, text) {
       if (text && !dead) print(stream, text);
     },

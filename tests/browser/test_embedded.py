@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from support.pages import Page
-from support.processes import live_workers, wait_until
+from support.processes import held_lives, wait_until
 from support.strangers import Kernel, Stranger, build_wheel, repack
 
 PROGRAM = (
@@ -78,11 +78,11 @@ def test_program(printed: str) -> None:
 
 @pytest.mark.usefixtures("printed")
 def test_workers_go_with_the_scheduler(kernel: Kernel) -> None:
-    wait_until(
-        kernel.page,
-        lambda: not [name for name in live_workers(kernel.page) if name.startswith("penny")],
-        "workers are left",
-    )
+    page = kernel.page
+    kernel.run("kept = penny.Scheduler(workers=2); await kept.submit(len, 'abc')")
+    wait_until(page, lambda: held_lives(page) == 2, "the workers do not start")
+    kernel.run("await kept.aclose()")
+    wait_until(page, lambda: held_lives(page) == 0, "workers are left")
 
 
 def test_blocking(kernel: Kernel) -> None:

@@ -11,7 +11,7 @@ import pytest
 from installed import NODE_MODULES, PRINTED
 from selenium.webdriver import Chrome
 from support.pages import Page
-from support.processes import live_workers, wait_until
+from support.processes import held_lives, wait_until
 from support.strangers import Kernel, Stranger
 
 from penny.cli import main as penny
@@ -102,8 +102,8 @@ def test_kernels(kernel: Kernel) -> None:
 
 
 def test_workers_go_with_the_scheduler(kernel: Kernel) -> None:
-    wait_until(
-        kernel.page,
-        lambda: not [name for name in live_workers(kernel.page) if name.startswith("penny")],
-        "workers are left",
-    )
+    page = kernel.page
+    kernel.run("kept = penny.Scheduler(workers=2); await kept.submit(len, 'abc')")
+    wait_until(page, lambda: held_lives(page) == 2, "the workers do not start")
+    kernel.run("await kept.aclose()")
+    wait_until(page, lambda: held_lives(page) == 0, "workers are left")

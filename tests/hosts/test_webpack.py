@@ -92,9 +92,9 @@ def development(folder: Path) -> Iterator[str]:
             url, said = "", ""
             for line in server.stdout:
                 said += line
-                if found := re.search(r"http://127\.0\.0\.1:\d+/", line):
+                if found := re.search(r"http://(127\.0\.0\.1|localhost):\d+/", line):
                     url = found[0]
-                if "compiled" in line:
+                if url and "compiled" in said:
                     break
             assert url and "compiled successfully" in said, said
             yield url

@@ -51,7 +51,9 @@ def test_examples_of_the_readme(notebook: lite.Notebook) -> None:
 
 def test_a_restart_leaves_no_worker(notebook: lite.Notebook) -> None:
     page = notebook.page
-    notebook.outputs("kept = penny.Scheduler(workers=2); await kept.submit(len, 'abc')")
+    notebook.outputs(
+        "import penny; kept = penny.Scheduler(workers=2); await kept.submit(len, 'abc')"
+    )
     wait_until(page, lambda: held_lives(page) == 2, "the workers do not start")
     notebook.restart()
     wait_until(page, lambda: held_lives(page) == 0, "workers are left")

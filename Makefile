@@ -7,7 +7,7 @@ NPM := $(abspath build/npm)
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup build core snapshot run examples serve test test-core test-native test-hosts-js test-python test-browser test-firefox \
+.PHONY: help setup build core snapshot run examples serve test test-core test-native test-hosts-js test-python test-browser test-firefox test-hosts \
 	stress stress-native stress-random stress-browser mutants soak \
 	lint models bench bundles wheel wheels npm clean
 
@@ -133,6 +133,17 @@ test-browser: build wheels ## everything else, in headless Chromium
 
 test-firefox: build wheels ## the same in headless Firefox: CI, too
 	PENNY_TEST_BROWSER=firefox $(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
+
+# JupyterLite, PyScript, bundlers, other Pyodides: what of others Penny runs in, of pinned versions.
+HOSTS := build/hosts
+HOSTS_PINNED := $(addprefix tests/hosts/,package.json package-lock.json requirements.txt wheels.txt)
+
+$(HOSTS)/.installed: $(HOSTS_PINNED) tests/hosts/install | $(SETUP)
+	tests/hosts/install $(HOSTS)
+	@touch $@
+
+test-hosts: build $(HOSTS)/.installed  ## the same program in hosts that others have made, Chromium and Firefox: CI, too
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/hosts
 
 stress: stress-native mutants stress-random stress-browser  ## what takes long: not in CI
 

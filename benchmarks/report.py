@@ -33,6 +33,7 @@ GROUPS = {
     "forkjoin": "Fork-join in Python",
     "kernels": "Kernels and shared arrays",
     "trace": "What traces cost",
+    "hosts": "Where others host it",
 }
 """Titles of the groups (a name's part before the slash), in the page's order."""
 

@@ -30,6 +30,7 @@ import first
 import forkjoin
 import growth
 import history
+import hosts
 import kernels
 import messages
 import peers
@@ -74,6 +75,7 @@ SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
     | growth.SUITES
     | peers.SUITES
     | traces.SUITES
+    | hosts.SUITES
 )
 
 

@@ -7,7 +7,6 @@ the Pyodide that is here.
 from __future__ import annotations
 
 import contextlib
-import sys
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -15,10 +14,6 @@ from typing import Any
 from penny.bridge.packages import python_packages
 
 __all__ = ["begin", "install"]
-
-PYTHON = (3, 14)
-"""The Python that workers are tested with. Functions travel as bytecode, and that of another one
-would be garbage there."""
 
 
 def begin() -> None:
@@ -36,8 +31,8 @@ def install() -> None:
     """Let `_penny_bridge` be importable. It takes some milliseconds, and starts no worker.
 
     Raises:
-        RuntimeError: This Python is of another version than Penny's, or Penny came without its
-            JavaScript, or the page's policy forbids what is needed; the message says what to do.
+        RuntimeError: Penny does not know this version of Pyodide, or came without its JavaScript,
+            or the page's policy forbids what is needed; the message says what to do.
     """
     web = files("penny") / "web" / "bundled"
     if not web.is_dir():
@@ -46,14 +41,6 @@ def install() -> None:
             "JavaScript: install the wheel penny-runtime. Or load penny.js on the page, and call "
             "`await Penny.install(pyodide)`; or run this code in a "
             '<script type="text/python" data-penny> element, or with `penny run`'
-        )
-    if sys.version_info[:2] != PYTHON:
-        import pyodide
-
-        wanted, found = ".".join(map(str, PYTHON)), sys.version.partition(" ")[0]
-        raise RuntimeError(
-            f"Penny needs Pyodide with Python {wanted} (Pyodide 314), and this is Python {found} "
-            f"(Pyodide {pyodide.__version__})"
         )
     _embed(_evaluated(web / "embedded.js"), web)
 
@@ -80,11 +67,16 @@ def _evaluated(script: Traversable) -> Any:
 def _embed(embedded: Any, web: Traversable) -> None:
     import js
     import pyodide_js
-    from pyodide.ffi import to_js
+    from pyodide.ffi import JsException, to_js
 
     contents = {
         "worker": (web / "worker.js").read_text("utf-8"),
         "core": to_js((files("penny") / "wasm_core" / "core.wasm").read_bytes()),
         "python": to_js(python_packages()),
     }
-    embedded.embed(pyodide_js, to_js(contents, dict_converter=js.Object.fromEntries))
+    try:
+        embedded.embed(pyodide_js, to_js(contents, dict_converter=js.Object.fromEntries))
+    except JsException as error:
+        if error.name != "PyodideVersionError":
+            raise
+        raise RuntimeError(error.message) from None

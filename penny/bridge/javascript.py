@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from array import array
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
@@ -202,10 +203,35 @@ class KernelCaller:
         self.wide: Callable[[int], int] = int
         """A number of 64 bits, which JavaScript takes and gives as a bigint."""
         if IN_BROWSER:
-            from pyodide.ffi import JsBigInt, to_js
+            from pyodide.ffi import to_js
 
-            self.arguments = to_js
-            self.wide = JsBigInt
+            try:
+                from pyodide.ffi import JsBigInt
+            except ImportError:  # before Pyodide 314
+                self.arguments = _with_bigints
+                self.wide = _Wide
+            else:
+                self.arguments = to_js
+                self.wide = JsBigInt
+
+
+class _Wide(int):
+    """What is to be a bigint in JavaScript."""
+
+
+def _with_bigints(values: list[Any]) -> Any:
+    """An array of JavaScript's. Only elements of a typed array become bigints whatever they are."""
+    import js
+    from pyodide.ffi import to_js
+
+    flat = to_js([])
+    for value in values:
+        if isinstance(value, _Wide):
+            wide = to_js(array("q" if value < 0 else "Q", [value]))
+            flat = flat.concat(js.Array.from_(wide))
+        else:
+            flat.push(value)
+    return flat
 
 
 def thrown(error: BaseException) -> tuple[str, str] | None:

@@ -9,15 +9,8 @@ from pathlib import Path
 import pytest
 from support.kernel_modules import documented_module
 from support.pages import Page, Run
+from support.readme import FILE, blocks
 from support.servers import Server
-
-FILE = Path(__file__).parents[2] / "README.md"
-README = FILE.read_text()
-
-
-def blocks(language: str) -> list[str]:
-    """The code blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
 
 
 @pytest.mark.usefixtures("on")

@@ -24,13 +24,15 @@ export function embedded({worker, core, python}) {
  * Makes `import penny` work in a Pyodide into which Penny was installed as a package. At once: nothing is awaited.
  * @param {Pyodide} pyodide
  * @param {Files} files
+ * @throws {import('./boot/versions.js').PyodideVersionError}
  */
 export function embed(pyodide, files) {
   const places = embedded(files);
   const {host} = places;
   const core = host.sharesMemory() ? places.core : null;
+  const starter = places.startingLike(pyodide);
   // Where a worker's program can't be suspended it blocks, and what is started here would not begin meanwhile.
   if (core && host.sleeps() && !suspends(pyodide)) {
     installBesideKeeper(host, pyodide, core, share(files.python), originOf(pyodide));
-  } else installOnPage(places.startingLike(pyodide), pyodide, core, {});
+  } else installOnPage(starter, pyodide, core, {});
 }

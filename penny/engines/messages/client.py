@@ -31,7 +31,7 @@ class MessageEngine(PortClient):
         self,
         open_port: Callable[[bytearray, bytearray], ClientPort],
         waiting: Waiting,
-        later: installed.Later | None,
+        later: installed.Later | None = None,
     ) -> None:
         """Use `opened` instead."""
         super().__init__(open_port, waiting, later=later)

@@ -31,6 +31,17 @@ def live_workers(page: Page) -> list[str]:
     return sorted(t["title"] for t in found["targetInfos"] if t.get("parentId") == target)
 
 
+def held_lives(page: Page) -> int:
+    """How many workers of Penny's the page's origin has, by the locks that they hold: also those
+    that were started by a worker, which the protocol for developers does not list.
+    """
+    held: int = page.js("""
+        const {held} = await navigator.locks.query();
+        return held.filter(({name}) => name.startsWith('penny-')).length;
+    """)
+    return held
+
+
 def wait_for_no_workers(page: Page) -> None:
     """Workers that were terminated are gone some milliseconds later."""
     wait_until(page, lambda: not live_workers(page), "the page keeps workers")

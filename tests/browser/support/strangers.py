@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from penny.cli import bundle
 from penny.cli.pyodide import find_pyodide
 from penny.cli.server import application, background
-from support.pages import BLANK
+from support.pages import BLANK, Page
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,20 +74,70 @@ class Folders:
 
 
 class Stranger:
-    """A server of files that a stranger has; `url` ends in `/`."""
+    """A server of files that a stranger has; `url` ends in `/`.
 
-    def __init__(self, folder: Path, *, isolated: bool = True) -> None:
+    Args:
+        folder: Of these files.
+        isolated: Whether it sends the headers of cross-origin isolation.
+        folders: More, by URL path with slashes around. /pyodide/ is that of Penny's own tests
+            otherwise.
+    """
+
+    def __init__(
+        self, folder: Path, *, isolated: bool = True, folders: Mapping[str, Path] | None = None
+    ) -> None:
         self.folder = folder
         self.isolated = isolated
+        self._folders = {"/pyodide/": find_pyodide(), **(folders or {}), "/": folder}
         self.url = ""
         (folder / BLANK).write_text(HTML)
         (folder / "kernel.mjs").write_text(KERNEL)
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[Stranger]:
-        folders = Folders({"/pyodide/": find_pyodide(), "/": self.folder})
+        folders = Folders(self._folders)
         with background(application(folders, isolated=self.isolated)) as self.url:  # type: ignore[arg-type]
             yield self
+
+
+class Kernel:
+    """A Pyodide with the wheels, on a page or in a worker of it, as notebooks have one."""
+
+    def __init__(self, page: Page, wheels: list[str], *, worker: str | None) -> None:
+        self.page = page
+        self._ask = "return await kernel.execute(args[0])"
+        if worker:
+            self._ask = "return await ask({cell: args[0]})"
+            page.js(
+                """
+                const [script, ...wheels] = args;
+                const kernel = new Worker(script, {type: 'module', name: 'kernel'});
+                globalThis.restart = () => kernel.terminate();
+                globalThis.tell = message => kernel.postMessage(message);
+                globalThis.ask = message => new Promise((resolve, reject) => {
+                  kernel.onmessage = ({data: {error, value}}) =>
+                    error ? reject(new Error(error)) : resolve(value);
+                  kernel.onerror = event => reject(new Error(event.message));
+                  kernel.postMessage(message);
+                });
+                await ask({wheels});
+                """,
+                worker,
+                *wheels,
+            )
+        else:
+            page.js(
+                "globalThis.kernel = await import('/kernel.mjs'); await kernel.start(args)", *wheels
+            )
+
+    def run(self, cell: str) -> Any:
+        """The value of the cell's last expression."""
+        return self.page.js(self._ask, cell)
+
+    def workers(self) -> list[str]:
+        """Names of those that were started until now."""
+        names: list[str] = json.loads(self.run("import js; js.JSON.stringify(js.started)"))
+        return names
 
 
 def build_wheel(folder: Path) -> Path:

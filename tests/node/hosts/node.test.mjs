@@ -36,7 +36,7 @@ before(async () => {
       look();
     },
   });
-  s.addEventListener('worker', event => {
+  s.addEventListener('worker', (/** @type {Event} */ event) => {
     const {worker, state} = /** @type {CustomEvent} */ (event).detail;
     states.push([worker, state]);
     look();
@@ -110,7 +110,7 @@ test('kernels', async () => {
 test('progress and statistics', async () => {
   /** @type {any[]} */
   const seen = [];
-  s.addEventListener('progress', event => seen.push(/** @type {CustomEvent} */ (event).detail));
+  s.addEventListener('progress', (/** @type {Event} */ event) => seen.push(/** @type {CustomEvent} */ (event).detail));
   await Promise.all(Array.from({length: 100}, (_, i) => s.submit('abs', -i)));
   await new Promise(later => setTimeout(later));
   assert.equal(seen.at(-1).pending, 0);

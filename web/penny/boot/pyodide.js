@@ -27,6 +27,7 @@ export function originOf(pyodide) {
     version: pyodide.version,
     async lock() {
       const lock = await config.lockFileContents;
+      if (lock === undefined) return (await fetch(config.lockFileURL)).text(); // Pyodide 0.27 does not keep it
       return typeof lock === 'string' ? lock : JSON.stringify(lock);
     },
   };
@@ -45,7 +46,8 @@ export const PYTHON_ZIP = '/lib/penny-python.zip';
 export async function prepare(indexURL) {
   const [{loadPyodide, version}] = await Promise.all([
     import(/* @vite-ignore */ /* webpackIgnore: true */ indexURL + 'pyodide.mjs'),
-    import(/* @vite-ignore */ /* webpackIgnore: true */ indexURL + 'pyodide.asm.mjs'),
+    // Up to 0.29 it is called pyodide.asm.js. loadPyodide() imports what it needs, and says what is missing.
+    import(/* @vite-ignore */ /* webpackIgnore: true */ indexURL + 'pyodide.asm.mjs').catch(() => {}),
   ]);
   return {loadPyodide, version};
 }
@@ -226,7 +228,7 @@ export function makeSnapshot(pyodide) {
 
 /**
  * Calls `load` such that Pyodide gets what Penny has of it instead of fetching its own: the module, instantiated with
- * another clock, and the standard library. No URLs of blobs, which policies forbid.
+ * another clock, the standard library and the lock file. No URLs of blobs, which policies forbid.
  * @template T
  * @param {Parts} parts
  * @param {number} ahead ms by which its clock is ahead of `performance.now()`
@@ -242,6 +244,8 @@ async function withModule(parts, ahead, load) {
     // Not even a fetch of its own: unread bodies would use up the browser's connections.
     [new URL('pyodide.asm.wasm', parts.indexURL).href]: () => placeholder,
     [new URL('python_stdlib.zip', parts.indexURL).href]: () => new Response(parts.stdlib.slice()),
+    // Pyodide 0.27 knows no lockFileContents.
+    [new URL('pyodide-lock.json', parts.indexURL).href]: () => new Response(new TextEncoder().encode(parts.lock)),
   };
   globalThis.fetch = async (input, init) => {
     const answer = answers[new URL(input instanceof Request ? input.url : input, parts.indexURL).href];
@@ -251,7 +255,8 @@ async function withModule(parts, ahead, load) {
   const ours = async imports => {
     /** @type {any} */
     let instance;
-    if (ahead) setClock(imports, ahead, () => instance.exports.memory);
+    // Up to Pyodide 0.29 the module imports its memory.
+    if (ahead) setClock(imports, ahead, () => instance.exports.memory ?? imports.env.memory);
     instance = await instantiate.call(WebAssembly, parts.pyodide, imports);
     return {module: parts.pyodide, instance};
   };

@@ -1,5 +1,5 @@
 // Which Python a Pyodide is. Functions travel as bytecode, which another Python's interpreter runs as something else,
-// without a word; so those that exchange them must have the same.
+// without a word; so those that exchange them must have the same. And from which Pyodides workers can be started.
 
 /**
  * version: such as 3.14.2; magic: the number that its bytecode has in .pyc files, in hexadecimal: the same for Pythons
@@ -45,4 +45,26 @@ export class PythonVersionError extends Error {
  */
 export function requireSamePython(client, workers, pyodide) {
   if (client.magic !== workers.magic) throw new PythonVersionError(client, workers, pyodide);
+}
+
+/** The Pyodides from which workers are started by the tests: tests/hosts/test_pyodide_versions.py. */
+const KNOWN = {words: 'Pyodide 0.27 to 0.29, 314 and 315 (Python 3.12 to 3.15)', first: 27, series: [314, 315]};
+
+/** A Pyodide from which nobody has tried to start workers. */
+export class PyodideVersionError extends Error {
+  /** @param {string} pyodide @param {string} python its versions */
+  constructor(pyodide, python) {
+    super(`Penny needs ${KNOWN.words}, and this is Pyodide ${pyodide} (Python ${python})`);
+    this.name = 'PyodideVersionError';
+  }
+}
+
+/**
+ * @param {import('./pyodide.js').Pyodide} pyodide from which workers are to be started
+ * @throws {PyodideVersionError}
+ */
+export function requireKnownPyodide(pyodide) {
+  const [series, minor] = pyodide.version.split('.').map(Number);
+  const known = series === 0 ? minor >= KNOWN.first : KNOWN.series.includes(series);
+  if (!known) throw new PyodideVersionError(pyodide.version, pythonOf(pyodide).version);
 }

@@ -41,7 +41,9 @@ export class NodeWorker {
   }
 
   /** Its thread's end is an event: there is nothing to hold on to. */
-  async live() {}
+  async live() {
+    return true;
+  }
 
   close() {
     process.exit();

@@ -1,6 +1,7 @@
 // What starts workers, by where their Pyodide lies; Penny's own files are at hand.
 import {EmbeddedSite} from '../boot/embedded_site.js';
 import {originOf} from '../boot/pyodide.js';
+import {requireKnownPyodide} from '../boot/versions.js';
 import {Starter} from './starter.js';
 
 /** @typedef {import('../boot/pyodide.js').Pyodide} Pyodide */
@@ -37,8 +38,12 @@ export class Places {
     return starter;
   }
 
-  /** @param {Pyodide} pyodide */
+  /**
+   * @param {Pyodide} pyodide
+   * @throws {import('../boot/versions.js').PyodideVersionError}
+   */
   startingLike(pyodide) {
+    requireKnownPyodide(pyodide);
     const starter = this.#byPyodide.get(pyodide) ?? this.#starter(originOf(pyodide));
     this.#byPyodide.set(pyodide, starter);
     return starter;

@@ -10,6 +10,7 @@ import pytest
 
 import penny
 from penny.bridge import embedded, javascript
+from penny.stdio import output
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_without_isolation_notebooks_have_advice_of_their_own(monkeypatch):
     bridge = SimpleNamespace(shares_memory=False, workers_max=64)
     monkeypatch.setattr(javascript, "_bridge", lambda: bridge)
     with pytest.raises(penny.IsolationError, match="notebook's server"):
-        javascript.open_client(1, None, (), False, None, bytearray(), bytearray())
+        javascript.open_client(1, None, (), (), (), False, None, bytearray(), bytearray())
 
 
 def test_without_javascript(isolated, tmp_path, monkeypatch):
@@ -57,6 +58,6 @@ def test_a_policy_that_forbids_it_is_named(isolated, bundled, monkeypatch):
 
 
 def test_what_tasks_print_goes_where_this_python_prints(capsys):
-    embedded._print("stdout", "a line\n")
-    embedded._print("stderr", "half")
+    output.show("stdout", "a line\n")
+    output.show("stderr", "half")
     assert capsys.readouterr() == ("a line\n", "half")

@@ -34,7 +34,8 @@ BROWSERS = {
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     package = tmp_path / "penny"
-    for name in ("penny/wasm_core/core.wasm", "web/penny.js", "web/penny/page.js"):
+    editor = "web/bundled/playground/editor.js"
+    for name in ("penny/wasm_core/core.wasm", "web/penny.js", "web/penny/page.js", editor):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(name)

@@ -78,7 +78,7 @@ async function files(python, pyodideVersion) {
     const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
     export const core = ${bytes(core)};
     export const packedPython = ${bytes(gzipSync(packages, {level: 9}))};
-    export const worker = ${JSON.stringify(worker)};
+    export const packedWorker = ${bytes(gzipSync(worker, {level: 9}))};
     export const pyodideVersion = ${JSON.stringify(pyodideVersion)};
   `;
 }

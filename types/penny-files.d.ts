@@ -1,7 +1,7 @@
 // What scripts/bundle.mjs puts into the npm package's module.
 declare module 'penny-files' {
-  /** The workers' JavaScript, in one file. */
-  export const worker: string;
+  /** The workers' JavaScript, in one file, by gzip. */
+  export const packedWorker: Uint8Array<ArrayBuffer>;
   /** core.wasm. */
   export const core: Uint8Array<ArrayBuffer>;
   /** python.zip, by gzip. */

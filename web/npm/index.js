@@ -1,5 +1,5 @@
 // The npm package `penny-runtime`: an ES module with all of Penny's files in it. Pyodide is the app's.
-import {core, packedPython, pyodideVersion, worker} from 'penny-files';
+import {core, packedPython, packedWorker, pyodideVersion} from 'penny-files';
 import * as runtime from '../penny/api/runtime.js';
 import {embedded} from '../penny/embedded.js';
 
@@ -22,9 +22,12 @@ export const defaultIndexURL = `https://cdn.jsdelivr.net/pyodide/v${pyodideVersi
 let unpacking;
 const penny = () => (unpacking ??= unpack());
 
+/** @param {Uint8Array<ArrayBuffer>} packed by gzip */
+const unpacked = packed => new Response(new Response(packed).body?.pipeThrough(new DecompressionStream('gzip')));
+
 async function unpack() {
-  const stream = new Response(packedPython).body?.pipeThrough(new DecompressionStream('gzip'));
-  return embedded({worker, core, python: new Uint8Array(await new Response(stream).arrayBuffer())});
+  const [worker, python] = await Promise.all([unpacked(packedWorker).text(), unpacked(packedPython).arrayBuffer()]);
+  return embedded({worker, core, python: new Uint8Array(python)});
 }
 
 /** @param {string} [indexURL] */

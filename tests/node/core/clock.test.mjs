@@ -40,8 +40,13 @@ test('a worker that follows the page has its clock', () => {
   assert.equal(ahead, 1e6);
   assert.ok(Math.abs(clock() - (performance.timeOrigin + performance.now())) < 50);
   // A page on which the clock has been set since it was opened.
-  followClock({origin: here.origin - 1e6 + 5000, zero: here.zero - 1e6});
+  const page = {origin: here.origin - 1e6 + 5000, zero: here.zero - 1e6};
+  followClock(page);
   assert.ok(Math.abs(clock() - (performance.timeOrigin + performance.now() + 5000)) < 50);
+  // What this worker tells workers of its own.
+  const told = clockHere();
+  assert.equal(told.origin, page.origin);
+  assert.ok(Math.abs(told.zero - page.zero) < 50);
   followClock(here);
 });
 

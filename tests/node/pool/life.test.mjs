@@ -37,7 +37,7 @@ function scene({parts = Promise.resolve('the parts')} = {}) {
     heard: ({type}) => told.push(`heard ${type}`),
     uncaught: error => told.push(`uncaught: ${error}`),
   });
-  const settings = /** @type {any} */ ({workers: 4});
+  const settings = /** @type {any} */ ({workers: 4, extras: {}});
   return {
     life, sent, told, settings,
     say: (/** @type {any[]} */ ...types) => types.forEach(type => hear.message({type})),

@@ -25,7 +25,7 @@ export const clock = () => origin + stopwatch.now();
  * @returns {number} ms that the page's `performance.now()` is ahead of this context's
  */
 export function followClock(page) {
-  ahead = aheadOf(page, clockHere());
+  ahead = aheadOf(page, ownClock());
   origin = page.origin + ahead;
   return ahead;
 }
@@ -34,11 +34,14 @@ export function followClock(page) {
 const READINGS = 8;
 
 /** @returns {Clock} this context's; the page's, once it follows that: for workers of its own */
-export function clockHere() {
+export const clockHere = () => ({origin: origin - ahead, zero: ownClock().zero - ahead});
+
+/** @returns {Clock} this context's */
+function ownClock() {
   let zero = -Infinity;
   // Date.now() is rounded down, and the other one is read later: all readings are too low.
   for (let i = 0; i < READINGS; i++) zero = Math.max(zero, Date.now() - stopwatch.now());
-  return {origin: stopwatch.timeOrigin - ahead, zero: zero - ahead};
+  return {origin: stopwatch.timeOrigin, zero};
 }
 
 /**

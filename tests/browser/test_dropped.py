@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support import browsers
 from support.pages import BLANK, Page
 from support.processes import live_workers, wait_until
 from support.tasks import HOLD
@@ -41,6 +42,7 @@ def wait_for_collection(page: Page) -> None:
     wait_until(page, gone, "workers are left")
 
 
+@pytest.mark.skipif(browsers.NAME == "firefox", reason="gc() is there for Chromium only")
 @pytest.mark.parametrize("drop", DROPS)
 def test_dropped_from_javascript(shared_page: Page, drop: str) -> None:
     page = shared_page
@@ -73,6 +75,7 @@ def test_await_using(outcome: Any) -> None:
     assert "shut down" in error
 
 
+@pytest.mark.skipif(browsers.NAME == "firefox", reason="gc() is there for Chromium only")
 def test_who_awaits_an_event_gets_it(page: Page) -> None:
     """Even if that is all that knows of the scheduler."""
     told = page.js("""
@@ -91,6 +94,7 @@ def test_who_awaits_an_event_gets_it(page: Page) -> None:
 HELD = "return (await navigator.locks.query()).held.map(({name}) => name)"
 
 
+@pytest.mark.skipif(browsers.NAME == "firefox", reason="nobody goes back by BiDi here")
 def test_a_page_that_is_left_takes_its_workers_along(page: Page) -> None:
     """Browsers keep no such page for the way back: its workers hold locks."""
     others = set(page.js(HELD))

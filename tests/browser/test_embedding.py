@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from selenium.common.exceptions import TimeoutException
+from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.support.wait import WebDriverWait
 from support import browsers
 from support.pages import Page
@@ -117,7 +117,10 @@ def plain(plain_server: Server) -> Iterator[Server]:
 def outcome(page: Page) -> str:
     look = "return globalThis.outcome"
     try:
-        WebDriverWait(page.driver, PATIENCE, 0.05).until(lambda _: page.driver.execute_script(look))
+        # While the page loads anew there is none to ask.
+        WebDriverWait(page.driver, PATIENCE, 0.05, [WebDriverException]).until(
+            lambda _: page.driver.execute_script(look)
+        )
     except TimeoutException:
         pytest.fail(f"it hangs; the console has {page.console()}")
     found: str = page.driver.execute_script(look)

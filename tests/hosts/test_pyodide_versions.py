@@ -82,7 +82,11 @@ def page(
 
 @pytest.fixture(scope="module", params=["page", "worker"])
 def kernel(request: pytest.FixtureRequest, page: Page, wheels: list[Path]) -> Kernel:
-    return Kernel(page, [wheel.name for wheel in wheels], worker=request.param == "worker")
+    return Kernel(
+        page,
+        [wheel.name for wheel in wheels],
+        worker="/kernel.mjs" if request.param == "worker" else None,
+    )
 
 
 def test_program(kernel: Kernel, program: str) -> None:

@@ -13,7 +13,7 @@ from penny.hints import command, files
 @pytest.fixture(autouse=True)
 def told() -> Iterator[None]:
     """Two folders came along, of the second not all."""
-    command.told(["/work/sub", "/home/ada"], ["/home/ada"])
+    command.told(["/srv/sub", "/home/ada"], ["/home/ada"])
     yield
     command.told([], [])
 
@@ -21,9 +21,9 @@ def told() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("path", "hinted"),
     [
-        ("/work/sub/missing.txt", False),
-        ("/work/sub/.env", True),
-        ("/work/other.txt", True),
+        ("/srv/sub/missing.txt", False),
+        ("/srv/sub/.env", True),
+        ("/srv/other.txt", True),
         ("/home/ada/big.bin", True),
         (b"/elsewhere", True),
         (3, False),

@@ -1,13 +1,12 @@
 // What a task costs by the engine `messages`, from the page's Python, beside a pool of messages made by hand.
-import {alternate, time} from './bench/harness.js';
+import {alternate} from './bench/harness.js';
 import {messagePool} from './bench/pools.js';
 import {loadPython} from './bench/python.js';
+import {cleared} from './cleared.js';
 
 const WORKERS = 2;
 const BULK = 10_000;
 const ONE_BY_ONE = 1_000;
-/** Time that finalizers get, ms: they come in turns of their own, by thousands. */
-const TO_FINALIZE = 200;
 
 export async function fromPython() {
   const {Penny} = /** @type {any} */ (globalThis);
@@ -51,21 +50,4 @@ async def one_by_one(submit):
   await pyodide.runPythonAsync('await scheduler.aclose()');
   byHand.close();
   return {bulk, one, tasks: BULK, calls: ONE_BY_ONE};
-}
-
-/**
- * A run that begins when what the run before it has left is collected. Else it would pay for that: to clear away 20,000
- * promises that Python has seen takes as long as 20,000 tasks take in Penny.
- * @param {() => Promise<unknown>} run
- * @returns {() => Promise<number>} gives the time that it took
- */
-function cleared(run) {
-  return async () => {
-    const {gc} = /** @type {{gc: () => void}} */ (/** @type {unknown} */ (globalThis)); // --expose-gc: run.py
-    for (let i = 0; i < 2; i++) {
-      gc();
-      await new Promise(resolve => setTimeout(resolve, TO_FINALIZE)); // finalizers, which leave more
-    }
-    return time(run);
-  };
 }

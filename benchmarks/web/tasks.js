@@ -1,12 +1,11 @@
 // What a task costs, from JavaScript and from the page's Python, beside a Comlink pool.
-import {alternate, time} from './harness.js';
+import {alternate} from './harness.js';
 import {comlinkPool} from './comlink_pool.js';
+import {cleared} from './cleared.js';
 
 const WORKERS = 2;
 const BULK = 20_000;
 const ONE_BY_ONE = 1_000;
-/** Time that finalizers get, ms: they come in turns of their own, by thousands. */
-const TO_FINALIZE = 200;
 
 export async function fromJavaScript() {
   const {Penny} = /** @type {any} */ (globalThis);
@@ -75,23 +74,6 @@ def penny_submit(x):
   await pyodide.runPythonAsync('await scheduler.aclose()');
   comlink.close();
   return {bulk, one, tasks: BULK, calls: ONE_BY_ONE};
-}
-
-/**
- * A run that begins when what the run before it has left is collected. Else it would pay for that: to clear away 20,000
- * promises that Python has seen takes as long as 20,000 tasks take in Penny.
- * @param {() => Promise<unknown>} run
- * @returns {() => Promise<number>} gives the time that it took
- */
-function cleared(run) {
-  return async () => {
-    const {gc} = /** @type {{gc: () => void}} */ (/** @type {unknown} */ (globalThis)); // --expose-gc: run.py
-    for (let i = 0; i < 2; i++) {
-      gc();
-      await new Promise(resolve => setTimeout(resolve, TO_FINALIZE)); // finalizers, which leave more
-    }
-    return time(run);
-  };
 }
 
 /** @param {boolean} right */

@@ -12,7 +12,7 @@ from typing import Any, Literal, NoReturn, Self, TypeVar, overload
 
 from penny import results
 from penny.engines import current
-from penny.engines.engine import Engine, Interruptible
+from penny.engines.engine import Engine, Hindered, Interruptible
 from penny.engines.nested import NestedEngine
 from penny.engines.opening import open_engine
 from penny.errors import BlockingError
@@ -261,9 +261,10 @@ class Scheduler(Submitter, concurrent.futures.Executor):
         if not self._engine.can_block():
             # It would otherwise live on, in the traceback.
             self._shutdown(cancel_futures=True)
-            raise BlockingError(
-                "`with Scheduler()` must wait at its end, and can't here: use `async with`"
-            )
+            why = "it can't here: use `async with`"
+            if isinstance(self._engine, Hindered):
+                why = self._engine.hindrance()
+            raise BlockingError(f"`with Scheduler()` must wait at its end, and {why}")
         return self
 
     def __exit__(

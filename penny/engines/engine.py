@@ -139,6 +139,14 @@ class Interruptible(Protocol):
         """Withdraw what has not begun, and ask what runs to end. Never blocks."""
 
 
+@runtime_checkable
+class Hindered(Protocol):
+    """An engine that can say why it can't block."""
+
+    def hindrance(self) -> str:
+        """What stands in the way, and what to do instead: half a sentence, for a BlockingError."""
+
+
 class EngineFactory(Protocol):
     """What opens an engine. Returns at once: its workers come up by and by."""
 

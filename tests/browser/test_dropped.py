@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from selenium.webdriver import Chrome
 from support import browsers
 from support.pages import BLANK, Page
 from support.processes import live_workers, wait_until
+from support.servers import Server
 from support.tasks import HOLD
 
 # Each in a function of its own: what a frame has held may stay on the stack.
@@ -34,6 +37,14 @@ DROPS = {
 }
 
 
+@pytest.fixture(scope="module")
+def droppers_page(driver: Chrome, server: Server) -> Iterator[Page]:
+    """On the page that all tests share, other tests' Schedulers live on."""
+    page = Page(driver, server).open()
+    yield page
+    page.close()
+
+
 def wait_for_collection(page: Page) -> None:
     def gone() -> bool:
         page.js("gc()")
@@ -44,9 +55,8 @@ def wait_for_collection(page: Page) -> None:
 
 @pytest.mark.skipif(browsers.NAME == "firefox", reason="gc() is there for Chromium only")
 @pytest.mark.parametrize("drop", DROPS)
-def test_dropped_from_javascript(shared_page: Page, drop: str) -> None:
-    page = shared_page
-    wait_for_collection(page)
+def test_dropped_from_javascript(droppers_page: Page, drop: str) -> None:
+    page = droppers_page
     page.js("globalThis.told = []")
     worker = page.js(f"const drop = async () => {{ {DROPS[drop]} }}; return await drop();")
     assert worker == 0

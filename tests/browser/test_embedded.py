@@ -114,11 +114,27 @@ def test_the_snapshot_is_kept(kernels: tuple[Kernel, Kernel]) -> None:
 
 TOO_EARLY = """
 import penny
+first = penny.Scheduler(workers=1)
+early = first.submit(penny.current_worker)
+told = []
 try:
-    early = penny.Scheduler(workers=1).submit(penny.current_worker).result()
+    early.result()
 except penny.BlockingError as error:
-    early = str(error)
-early
+    told.append(str(error))
+try:
+    with penny.Scheduler(workers=1):
+        told.append("entered")
+except penny.BlockingError as error:
+    told.append(str(error))
+import json
+json.dumps(told)
+"""
+
+# What starts workers is there then.
+AWAITED = """
+where = await early
+await first.aclose()
+where
 """
 
 IN_CELLS = """
@@ -141,7 +157,9 @@ json.dumps([told, before, after])
 def test_it_blocks_from_the_second_cell_on(blocking_kernel: Kernel) -> None:
     run = blocking_kernel.run
     assert run("import pyodide_js; pyodide_js._module.jspiSupported") is False
-    assert "in a cell before" in run(TOO_EARLY)
+    refused, with_refused = json.loads(run(TOO_EARLY))
+    assert "in a cell before" in refused and "in a cell before" in with_refused
+    assert run(AWAITED) == 0
     told, before, after = json.loads(run(IN_CELLS))
     assert len(told) == 8 and {worker for worker, _ in told} <= {0, 1}
     assert before < told[0][1] < after  # the clocks are one

@@ -63,9 +63,9 @@ _CAN_NOT_WAIT = {
         "it may block, in a <script data-penny> element or with `penny run`"
     ),
     Waiting.BESIDE_KEEPER: (
-        "this worker can't wait yet: what starts Penny's workers begins only when the event loop "
-        "gets its turn. Import penny in a cell before, or `await` something after it; or use "
-        "`await future` (or `async with`, `async for`)"
+        "this worker can't wait yet: what starts Penny's workers begins when the event loop gets "
+        "its turn, and isn't there so far. Import penny in a cell before, or run this cell once "
+        "more; or use `await future` (or `async with`, `async for`)"
     ),
 }
 
@@ -123,6 +123,10 @@ class Delivery:
             self._waiting = Waiting.ASLEEP
         return self._waiting is Waiting.ASLEEP
 
+    def hindrance(self) -> str:
+        """See `Hindered`."""
+        return _CAN_NOT_WAIT[self._waiting]
+
     def listen(self) -> None:
         """JavaScript tells of completions by itself."""
 
@@ -147,7 +151,7 @@ class Delivery:
         if looked_at():
             raise BlockingError("a finalizer can't wait while another wait begins")
         if not self.can_block():
-            raise BlockingError(_CAN_NOT_WAIT[self._waiting])
+            raise BlockingError(self.hindrance())
         deadline = None if timeout is None else time.monotonic() + timeout
         while not delivered:
             remaining = -1.0 if deadline is None else (deadline - time.monotonic()) * 1000

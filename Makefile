@@ -71,9 +71,9 @@ $(LAYOUT) &: build/layout.wasm scripts/layout.mjs
 
 build: core bundles snapshot  ## the core, the bundled JavaScript and the memory snapshot
 
-# The page's and the workers' JavaScript as one file each, for where no page of Penny's is: in the wheel.
-# And what the playground has beside its own files: an editor, a kernel.
-BUNDLES := web/bundled/embedded.js web/bundled/worker.js web/bundled/playground/editor.js
+# The page's and the workers' JavaScript as one file each, for where no page of Penny's is: in the wheel. As few small
+# ones, for sites. And what the playground has beside its own files: an editor, a kernel.
+BUNDLES := web/bundled/embedded.js web/bundled/worker.js web/bundled/penny/page.js web/bundled/playground/editor.js
 KERNELS := web/bundled/playground/kernels.zip
 
 bundles: $(BUNDLES) $(KERNELS)  ## the JavaScript that the wheel starts from in a Pyodide that is already there
@@ -276,9 +276,9 @@ npm: core bundles         ## dist/penny-runtime-<version>.tgz, for npm
 	cd $(DIST) && npm pack --silent $(NPM)
 
 # All of it but the types: what is tested in Node.
-$(NPM)/package.json: $(BUNDLES) $(CORE) $(shell find web/npm -type f) $(shell find penny -name '*.py') scripts/npm_python.py
+$(NPM)/package.json: $(BUNDLES) $(CORE) $(shell find web/npm -type f) $(shell find penny -name '*.py')
 	mkdir -p $(@D)/python
-	$(PYTHON) scripts/npm_python.py $(@D)/python/python.zip
+	$(PYTHON) -m penny.cli.prose $(@D)/python/python.zip
 	node scripts/bundle.mjs npm $(@D)/python/python.zip $(@D)
 	rm -r $(@D)/python
 

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from figures import Figure, Pages
 
-from penny.cli import bundle
+from penny.cli.prose import lean_packages
 from penny.cli.pyodide import find_pyodide
 from penny.cli.server import application, background
 from penny.cli.site import Site
@@ -33,7 +33,10 @@ const done = arguments[arguments.length - 1];
 
 
 def fetched(pages: Pages) -> Iterator[Figure]:
-    """What a page and its worker fetch before the first result, without Pyodide, by gzip."""
+    """What a built site's page and its worker fetch before the first result, by gzip.
+
+    Without Pyodide, and the memory snapshot, which is Pyodide with Penny imported.
+    """
     paths: set[str] = set()
 
     @web.middleware
@@ -45,7 +48,7 @@ def fetched(pages: Pages) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "index.html").write_text(PAGE)
         site = Site(
-            pyodide=find_pyodide(None), folder=Path(folder), python=bundle.python_packages()
+            pyodide=find_pyodide(None), folder=Path(folder), python=lean_packages(), small=True
         )
         app = application(site)
         app.middlewares.append(noting)

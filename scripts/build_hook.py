@@ -15,6 +15,7 @@ BUILT = {
     "penny/bridge/numbers.py": "core",
     "web/bundled/embedded.js": "bundles",
     "web/bundled/worker.js": "bundles",
+    "web/bundled/penny/page.js": "bundles",
     "web/bundled/playground/editor.js": "bundles",
     "web/bundled/playground/kernels.zip": "bundles",
 }

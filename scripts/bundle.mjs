@@ -1,10 +1,10 @@
-// Makes one file each of the page's and of the workers' JavaScript, with source maps.
+// Makes one file each of the page's and of the workers' JavaScript, or a few small ones, with source maps.
 //
 //   node scripts/bundle.mjs                  web/bundled/: what the wheel starts from, where no page of Penny's is;
-//                                            and the playground's editor
+//                                            what sites have of web/penny; and the playground's editor
 //   node scripts/bundle.mjs npm PYTHON DIR   the npm package, in DIR; PYTHON: python.zip
 import {build} from 'esbuild';
-import {copyFile, readFile, writeFile} from 'node:fs/promises';
+import {copyFile, readFile, rm, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {gzipSync} from 'node:zlib';
@@ -34,6 +34,30 @@ const bundle = (from, to, options) =>
 const SMALL = {minifySyntax: true, minifyWhitespace: true, sourcemap: 'external'};
 const named = (/** @type {string} */ name) => `//# sourceURL=penny/bundled/${name}`;
 
+/**
+ * What a page and its workers fetch: what both need is in files of its own, and what few need comes when it is asked for.
+ * @param {string} folder
+ */
+async function site(folder) {
+  await rm(folder, {recursive: true, force: true}); // names of parts are made of what is in them
+  await build({
+    absWorkingDir: ROOT,
+    // The last is imported by penny.js, before anything else.
+    entryPoints: ['page', 'worker', 'hosts/browser_isolating'].map(name => `web/penny/${name}.js`),
+    outbase: 'web/penny',
+    outdir: folder,
+    chunkNames: 'parts/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    target: 'es2023',
+    format: 'esm',
+    legalComments: 'none',
+    logLevel: 'warning',
+    ...SMALL,
+    sourcemap: true,
+  });
+}
+
 async function bundles() {
   await Promise.all([
     bundle('web/penny/worker.js', path.join(BUNDLED, 'worker.js'), {
@@ -50,6 +74,7 @@ async function bundles() {
       banner: {js: '(() => {'},
       footer: {js: `return embedded})()\n${named('embedded.js')}`},
     }),
+    site(path.join(BUNDLED, 'penny')),
     bundle('web/playground/editor.js', path.join(BUNDLED, 'playground/editor.js'), {
       minify: true,
       format: 'esm',

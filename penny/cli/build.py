@@ -8,8 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from penny.cli import bundle
 from penny.cli.errors import CommandError
+from penny.cli.prose import lean_packages
 from penny.cli.pyodide import find_pyodide, wheels
 from penny.cli.server import ISOLATION_HEADERS
 from penny.cli.site import Site
@@ -39,7 +39,7 @@ def build(options: argparse.Namespace) -> int:
     pyodide = find_pyodide(options.pyodide)
     names = None if options.packages is None else filter(None, options.packages.split(","))
     packages = None if names is None else wheels(pyodide, names)
-    python = bundle.python_packages()
+    python = lean_packages()
     with tempfile.TemporaryDirectory() as scratch:
         snapshot = find_snapshot(python, pyodide) if options.snapshot else None
         if snapshot is not None:
@@ -50,6 +50,7 @@ def build(options: argparse.Namespace) -> int:
             pyodide=pyodide,
             snapshot=snapshot,
             python=python,
+            small=True,
             wheels=packages,
             pyodide_url=url and f"{url.removesuffix('/')}/",
         )

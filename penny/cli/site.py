@@ -5,7 +5,8 @@
     /                          the playground, or index.html of the user's folder
     /playground/*              what that page loads, if it is the playground
     /penny.js                  the script tag, from web/ (like any other file at its top)
-    /penny/*.js                the runtime's JavaScript, from web/penny/
+    /penny/*.js                the runtime's JavaScript, from web/penny/; of a built site in few
+                               small files, from web/bundled/penny/, with source maps
     /penny/core.wasm           the scheduler's core, from penny/wasm_core/
     /penny/python.zip          the Python packages penny and cloudpickle
     /penny/snapshot-<key>.bin  a memory snapshot with those imported; there may be none
@@ -100,6 +101,7 @@ class Site:
         python: python.zip; made from the installed packages if not given.
         run: Whether the page that `penny run` opens is part of the site.
         bench: Whether that of `penny bench` is.
+        small: Whether the runtime's JavaScript comes in few small files.
         wheels: File names of the wheels in Pyodide's folder that are part of the site; all if not
             given.
         pyodide_url: Where pages find Pyodide and its packages, if that is not the site itself.
@@ -119,6 +121,7 @@ class Site:
         python: bytes | None = None,
         run: bool = False,
         bench: bool = False,
+        small: bool = False,
         wheels: Container[str] | None = None,
         pyodide_url: str | None = None,
         more: Mapping[str, Content] | None = None,
@@ -146,7 +149,7 @@ class Site:
 
         self._mounts = [
             _Mount("penny/pyodide/", pyodide, without=frozenset(_PYODIDE_NOT_SERVED), only=is_part),
-            _Mount("penny/", web / "penny", suffixes=frozenset({".js"})),
+            _runtime(web, small=small),
             _Mount("", web, deep=False),
         ]
         if run:
@@ -186,6 +189,15 @@ class Site:
                 if name not in seen:
                     seen.add(name)
                     yield name, file
+
+
+def _runtime(web: Path, *, small: bool) -> _Mount:
+    if not small:
+        return _Mount("penny/", web / "penny", suffixes=frozenset({".js"}))
+    folder = web / "bundled" / "penny"
+    if not (folder / "page.js").is_file():
+        raise CommandError(f"{folder} does not exist: build it with `make bundles`")
+    return _Mount("penny/", folder)
 
 
 def _playground(web: Path, *, needed: bool) -> list[_Mount]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from penny.cli import build, main
+from penny.cli.prose import lean_packages
 from penny.cli.pyodide import FILES, find_pyodide
 
 
@@ -23,6 +24,14 @@ def test_build_without_snapshot(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert (target / "penny" / manifest["pyodide"] / name).is_file()
     assert (target / "index.html").is_file()
     assert not (target / "run").exists()
+    # Few files, and small ones; a debugger finds what they were made of.
+    scripts = list((target / "penny").rglob("*.js"))
+    assert len([each for each in scripts if "pyodide" not in each.parts]) < 50
+    page = (target / "penny" / "page.js").read_text()
+    assert "/**" not in page and page.endswith("//# sourceMappingURL=page.js.map\n")
+    assert (target / "penny" / "page.js.map").is_file()
+    assert manifest["python"] == "python.zip"
+    assert (target / "penny" / "python.zip").read_bytes() == lean_packages()
     assert main(["build", str(target), "--no-snapshot"]) == 0
 
 

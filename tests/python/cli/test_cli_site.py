@@ -89,6 +89,16 @@ def test_manifest_names_files_relative_to_itself(make_site: MakeSite, tmp_path: 
     assert without["snapshot"] is None
 
 
+def test_small_files(make_site: MakeSite, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"bundled.penny does not exist: .*make bundles"):
+        make_site(small=True)
+    put(tmp_path, "checkout/web/bundled/penny/page.js", "checkout/web/bundled/penny/parts/a-1.js")
+    site = make_site(small=True)
+    assert text(site, "/penny/page.js") == "checkout/web/bundled/penny/page.js"
+    assert text(site, "/penny/parts/a-1.js") == "checkout/web/bundled/penny/parts/a-1.js"
+    assert text(make_site(), "/penny/page.js") == "checkout/web/penny/page.js"
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -123,7 +123,7 @@ async function runNow(starter, script, {workers, packages = [], files = [], plac
   await addPackages(pyodide, packagesFrom(starter.host, packages));
   const changed = place && watchFiles(pyodide, place);
   const trace = traced !== undefined;
-  installOnPage(starter, pyodide, await coreOf(starter), {workers, files, place, written, trace, output}, script, traced);
+  installOnPage(starter, pyodide, await starter.site.coreToShare(), {workers, files, place, written, trace, output}, script, traced);
   const {source, filename, argv, dedent, environment} = script;
   const {run} = pyodide.pyimport('penny.hosts.script');
   interrupt?.addEventListener('abort', () => pyodide.pyimport('penny.hosts.interrupts').interrupt());
@@ -135,9 +135,6 @@ async function runNow(starter, script, {workers, packages = [], files = [], plac
     output.end?.();
   }
 }
-
-/** The core; null where there is no memory to share. @param {Starter} starter */
-export const coreOf = async ({host, site}) => (host.sharesMemory() ? await site.core() : null);
 
 /**
  * Says what a program's Python died of.

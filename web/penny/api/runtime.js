@@ -1,9 +1,8 @@
-// What a page can do with Penny, whatever its files come from.
+// What a page can do with Penny, whatever its files come from. A page fetches what it uses: one that only submits has no
+// Python of its own.
 import {addPython} from '../boot/pyodide.js';
 import {checkWorkers} from '../pool/limits.js';
 import {openPagePool, poolOptions} from '../pool/page_pools.js';
-import {installOnPage} from '../ports/on_page.js';
-import * as program from './program.js';
 import {Scheduler} from './scheduler.js';
 
 /**
@@ -33,7 +32,11 @@ export async function scheduler(starter, options = {}) {
  */
 export async function install(starter, pyodide, options = {}) {
   checkWorkers(options.workers);
-  const [module, python] = await Promise.all([program.coreOf(starter), starter.site.python()]);
+  const [{installOnPage}, module, python] = await Promise.all([
+    import('../ports/on_page.js'),
+    starter.site.coreToShare(),
+    starter.site.python(),
+  ]);
   addPython(pyodide, python);
   installOnPage(starter, pyodide, module, options);
 }
@@ -45,4 +48,7 @@ export async function install(starter, pyodide, options = {}) {
  * @param {RunOptions} [options]
  * @returns {Promise<number>} its exit status; a traceback has gone to stderr, or a line about what its Python died of
  */
-export const run = (starter, source, options) => program.run(starter, source, options);
+export async function run(starter, source, options) {
+  const program = await import('./program.js');
+  return await program.run(starter, source, options);
+}

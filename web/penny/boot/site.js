@@ -97,6 +97,11 @@ export class Site {
     return new URL(path, this.base).href;
   }
 
+  /** The compiled core; null where there is no memory to share. */
+  async coreToShare() {
+    return this.host.sharesMemory() ? await this.core() : null;
+  }
+
   /** Where Pyodide's scripts lie. */
   async indexURL() {
     return this.url((await this.manifest()).pyodide);
@@ -128,7 +133,7 @@ export class Site {
     const manifest = await this.manifest();
     const pyodideFile = (/** @type {string} */ name) => manifest.pyodide + name;
     const [core, pyodide, stdlib, lock, python, snapshot] = await Promise.all([
-      host.sharesMemory() ? this.core() : null,
+      this.coreToShare(),
       this.#compile(manifest.pyodideWasm ?? pyodideFile('pyodide.asm.wasm')),
       host.load(this.url(pyodideFile('python_stdlib.zip'))).then(bytesOf),
       this.lock(),

@@ -12,6 +12,7 @@ from typing import Protocol
 from penny.by_value import identities
 from penny.by_value.random_streams import generators_anew
 from penny.mirror.closure import Closure
+from penny.mirror.counting import Counter
 from penny.mirror.definition import Definition
 from penny.mirror.definitions import Definitions
 from penny.mirror.headers import INSTALLED, SETTINGS, SURROUNDINGS, Item
@@ -37,6 +38,8 @@ class Later(Protocol):
     """What is installed after a scheduler was opened: `penny.mirror.installed.Later`."""
 
     form: bytes
+    installs: Counter
+    """Counts what may lead to another version."""
 
     def version(self) -> int:
         """A number for what there is now; 0: what workers began with."""
@@ -60,6 +63,8 @@ class Around:
         self._surroundings = surroundings
         self._definitions = definitions
         self._later = later
+        self._installs = -1
+        self._later_version = 0
         self._installed: Definition | None = None
         self._made: list[Definition] = []
 
@@ -67,8 +72,12 @@ class Around:
         """A number for what the surroundings are now; 0: they do not travel."""
         if self._surroundings is None:
             return 0
+        later = self._later
+        if later is not None and later.installs.count != self._installs:
+            self._installs = later.installs.count
+            self._later_version = later.version()
         # Both only go up: if one does, so does the sum.
-        return self._surroundings.version() + (self._later.version() if self._later else 0)
+        return self._surroundings.version() + self._later_version
 
     def now(self, version: int) -> list[Definition]:
         """The definitions of all that surrounds, in that version."""
@@ -100,10 +109,8 @@ class Around:
         return self._made if installed is None else [installed, *self._made]
 
     def _now_installed(self) -> Definition | None:
-        version = self._later.version() if self._later else 0
-        if not version:
+        if self._later is None or not (version := self._later.version()):
             return None
-        assert self._later is not None
         made = self._installed
         if made is None or made.item.version != version:
             uid = identities.next_uid() if made is None else made.item.uid

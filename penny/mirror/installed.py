@@ -8,7 +8,6 @@ function table, as what surrounds a task does, to workers that run already.
 
 from __future__ import annotations
 
-import csv
 import importlib
 import os
 import pickle
@@ -92,10 +91,19 @@ def _of(folder: str, found: Mapping[str, Stamp]) -> Iterator[str]:
     """A distribution's files: as its RECORD lists them, and what its installer has added."""
     yield from [path for path in found if path.startswith(f"{folder}/")]
     around = posixpath.dirname(folder)
-    with open(f"{folder}/RECORD", encoding="utf-8", newline="") as record:
-        for row in csv.reader(record):
-            if row:
-                yield posixpath.normpath(posixpath.join(around, row[0]))
+    with open(f"{folder}/RECORD", encoding="utf-8") as record:
+        for line in record:
+            if path := _recorded(line.rstrip("\n")):
+                yield posixpath.normpath(posixpath.join(around, path))
+
+
+def _recorded(line: str) -> str:
+    """The path in a line of a RECORD: path, hash and size, of which only the path may have commas.
+
+    Without the module csv: once that is imported, each submission looks at its settings.
+    """
+    path = line.rsplit(",", 2)[0]
+    return path[1:-1].replace('""', '"') if path.startswith('"') else path
 
 
 # -- What comes later ----------------------------------------------------------------------------
@@ -116,6 +124,8 @@ class Later:
     Args:
         began: The files that its workers begin with.
     """
+
+    installs = _installs
 
     def __init__(self, began: Mapping[str, Stamp]) -> None:
         self._began = began

@@ -160,7 +160,7 @@ class PortClient(Delivery):
         if self._originals is not None and self._originals.used:
             future.needs = self._originals.take_used()  # until the task is done
         self._pending[ticket] = future, record, options
-        self._keep()
+        kept.add(self)  # as `_keep` does it, which would be a call more
         try:
             fits = self._outbox.send(self._submit, data, *call)
         except Exception:

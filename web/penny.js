@@ -51,7 +51,7 @@
     /** @type {Page['scheduler']} */
     scheduler: async options => {
       const {scheduler} = await page();
-      if (notIsolated) throw notIsolated;
+      if (notIsolated && options?.engine === 'pool') throw notIsolated;
       return await scheduler({...defaults, ...options});
     },
     /** @type {Page['install']} */

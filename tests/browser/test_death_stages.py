@@ -163,9 +163,9 @@ const STAGES = {
 
 let before, afterwards;
 const wantsRoom = () => {
-  const {exports} = s.client.core;
-  const block = exports.arguments_allocate(s.client.participant, 600) >>> 0;
-  if (block) exports.heap_free(s.client.participant, block);
+  const {exports} = s.engine.client.core;
+  const block = exports.arguments_allocate(s.engine.client.participant, 600) >>> 0;
+  if (block) exports.heap_free(s.engine.client.participant, block);
   return !block;
 };
 """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from selenium.webdriver import Chrome
 from support import browsers
-from support.pages import BLANK, Page, Run
+from support.pages import BLANK, JavaScriptError, Page, Run
 from support.servers import Server
 
 FIRST = """
@@ -56,6 +56,77 @@ def test_where_no_memory_is_shared(plain: Page, on: str) -> None:
     if on == "page":
         said = [text for level, text in plain.console() if level == "info"]
         assert len(said) == 1 and 'engine "messages"' in said[0], said
+
+
+BY_JAVASCRIPT = """
+const s = await Penny.scheduler({workers: 2, ...args[0]});
+const did = {states: [], printed: []};
+s.addEventListener('worker', ({detail: {state}}) => did.states.push(state));
+s.addEventListener('output', ({detail: {text, worker}}) => did.printed.push([text, worker]));
+s.addEventListener('progress', ({detail}) => (did.progress = detail));
+const reason = ({name, type, worker, message}) => `${name} ${type ?? worker} ${message}`;
+
+s.define('here', `def here(x, factor=1):
+    import penny
+    return penny.current_worker(), x * factor`);
+const calls = Array.from({length: 20}, (_, i) => s.submit('here', i, Penny.keywords({factor: 3})));
+did.ran = await Promise.all(calls);
+s.define('nap', `async def nap():
+    import asyncio, penny
+    await asyncio.sleep(0.1)
+    return penny.current_worker()`);
+did.naps = await Promise.all([s.submit('nap'), s.submit('nap')]);
+did.raised = await s.submit('operator.truediv', 1, 0).catch(reason);
+await s.submit('print', 'seen');
+s.define('upper', 'lambda data: data.upper()');
+const large = await s.submit('upper', new Uint8Array(1 << 20).fill(97));
+did.large = [large.length, large[7]];
+did.refused = [() => s.array(3), () => s.trace()].map(ask => {
+  try {
+    ask();
+  } catch (error) {
+    return error.message;
+  }
+});
+
+s.define('spin', `def spin():
+    print('spins', flush=True)
+    while True: pass`);
+const spins = new Promise(begun => s.addEventListener('output', begun, {once: true}));
+const lost = s.submit('spin').catch(reason);
+await spins;
+did.stats = s.stats();
+for (const worker of [0, 1]) s.pool.kill(worker);
+did.lost = await lost;
+did.after = await s.submit('len', 'abc');
+await s.shutdown();
+did.closed = await s.submit('len', '').catch(reason);
+return did;
+"""
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_the_scheduler_of_javascript(plain: Page, shared_page: Page, isolated: bool) -> None:
+    """By itself, and where memory is shared by its name."""
+    page = shared_page if isolated else plain
+    did = page.js(BY_JAVASCRIPT, {"engine": "messages"} if isolated else {})
+    assert [value for _, value in did["ran"]] == [3 * i for i in range(20)]
+    assert {worker for worker, _ in did["ran"]} <= {0, 1}
+    assert did["naps"] == [64, 64]
+    assert did["raised"].startswith("PythonError ZeroDivisionError")
+    assert "".join(text for text, _ in did["printed"]) == "seen\nspins\n"
+    assert {worker for _, worker in did["printed"]} <= {0, 1}
+    assert did["large"] == [1 << 20, ord("A")]
+    array, trace = did["refused"]
+    assert ('"messages"' if isolated else "not cross-origin isolated") in array
+    assert '"messages"' in trace
+    assert did["lost"].startswith(("WorkerLost 0", "WorkerLost 1")) and did["after"] == 3
+    assert did["stats"]["pending"] == 1
+    assert sum(worker["run"] for worker in did["stats"]["workers"]) == 23
+    assert did["progress"]["pending"] == 0 and "shut down" in did["closed"]
+    assert did["states"][-2:] == ["stopped", "stopped"]
+    with pytest.raises(JavaScriptError, match='no engine "nothing": "pool", "messages"'):
+        page.js("await Penny.scheduler({engine: 'nothing'})")
 
 
 LIFE = """

@@ -53,7 +53,7 @@ def assert_helpful(message: str) -> None:
 def test_javascript(plain_page: Page) -> None:
     """What shares memory with the page."""
     with pytest.raises(JavaScriptError) as caught:
-        plain_page.js("await Penny.scheduler()")
+        plain_page.js("await Penny.scheduler({engine: 'pool'})")
     assert caught.value.name == "IsolationError"
     assert_helpful(caught.value.message)
 
@@ -63,7 +63,7 @@ def test_nothing_but_the_reason_is_loaded(
 ) -> None:
     plain_server.requests.clear()
     with pytest.raises(JavaScriptError):
-        new_page(server=plain_server).js("await Penny.scheduler()")
+        new_page(server=plain_server).js("await Penny.scheduler({engine: 'pool'})")
     assert [p for p in plain_server.requests if not p.endswith((".html", ".js"))] == []
 
 
@@ -216,7 +216,7 @@ def test_service_worker_that_cannot_be(isolating_page: Page, server: Server) -> 
                 assert "penny-isolate.js" in warned or "missing.js" in warned
             ready, ran = isolating_page.js("""
                 const said = promise => promise.then(() => 'resolved', error => error.message);
-                return [await said(Penny.ready), await said(Penny.scheduler())];
+                return [await said(Penny.ready), await said(Penny.scheduler({engine: 'pool'}))];
             """)
             assert ready == "resolved"
             assert why in ran

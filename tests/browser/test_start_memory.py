@@ -21,7 +21,8 @@ for (let i = 0; i < count; i++) {
   await Promise.all([1, 2, 3, 4].map(() => s.submit('same', new Uint8Array(500_000))));
   if (options.now) s.submit(s.define('hold', HOLD)).catch(() => {});
   await s.shutdown(options);
-  held.push(new WeakRef(s), new WeakRef(s.client), new WeakRef(s.client.core.memory));
+  const {client} = s.engine;
+  held.push(new WeakRef(s), new WeakRef(client), new WeakRef(client.core.memory));
 }
 """
 )
@@ -90,7 +91,8 @@ def test_nothing_is_kept_of_a_broken_pool(shared_page: Page) -> None:
         const s = await Penny.scheduler({workers: 1, packages: ['./missing-1-py3-none-any.whl']});
         await s.submit('len', 'abc').catch(() => {});
         await s.shutdown();
-        held.push(new WeakRef(s), new WeakRef(s.client), new WeakRef(s.client.core.memory));
+        const {client} = s.engine;
+        held.push(new WeakRef(s), new WeakRef(client), new WeakRef(client.core.memory));
     """)
     assert alive(shared_page) == 0
 

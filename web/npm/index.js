@@ -38,9 +38,10 @@ async function startingAt(indexURL = defaultIndexURL) {
 
 /**
  * A Scheduler for JavaScript. Resolves before its workers are up: tasks may be submitted at once.
- * @param {SchedulerOptions & Place} [options]
+ * @param {SchedulerOptions & Place & {engine?: 'pool' | 'messages'}} [options] engine: default: the pool where the page is
+ *     cross-origin isolated, else tasks go by messages
  * @returns {Promise<Scheduler>}
- * @throws {Error} IsolationError: the page is not cross-origin isolated; RangeError, TypeError: a wrong number of workers
+ * @throws {Error} IsolationError: the pool was asked for and the page is not cross-origin isolated; RangeError, TypeError: a wrong number of workers
  */
 export async function scheduler({indexURL, ...options} = {}) {
   return await runtime.scheduler(await startingAt(indexURL), options);

@@ -13,7 +13,7 @@ import {Starter} from './pool/starter.js';
 const host = new Page(new URL('./worker.js', import.meta.url));
 const starter = new Starter(host, new Site(host, new URL('.', import.meta.url).href));
 
-/** @param {SchedulerOptions} [options] */
+/** @param {SchedulerOptions & {engine?: 'pool' | 'messages'}} [options] */
 export const scheduler = options => runtime.scheduler(starter, options);
 
 /**

@@ -3,6 +3,7 @@
 import {addPython} from '../boot/pyodide.js';
 import {checkWorkers} from '../pool/limits.js';
 import {openPagePool, poolOptions} from '../pool/page_pools.js';
+import {PoolEngine} from './engine.js';
 import {Scheduler} from './scheduler.js';
 
 /**
@@ -14,13 +15,35 @@ import {Scheduler} from './scheduler.js';
 /**
  * A Scheduler for JavaScript. Resolves before its workers are up: tasks may be submitted at once.
  * @param {Starter} starter
- * @param {SchedulerOptions} [options]
+ * @param {SchedulerOptions & {engine?: 'pool' | 'messages'}} [options] engine: "messages": tasks go by messages, and no
+ *     memory is shared. Default: the pool, where there is shared memory
  */
-export async function scheduler(starter, options = {}) {
+export async function scheduler(starter, {engine, ...options} = {}) {
   const {host, site} = starter;
+  if (engine !== undefined && engine !== 'pool' && engine !== 'messages')
+    throw new TypeError(`there is no engine ${JSON.stringify(engine)}: "pool", "messages"`);
+  if (engine === 'messages' || (engine === undefined && !host.sharesMemory())) {
+    if (!engine) sayWhy();
+    const {openMessages} = await import('./message_engine.js');
+    return new Scheduler(openMessages(starter, options));
+  }
   host.requireSharedMemory();
   const {client, pool} = openPagePool(starter, await site.core(), poolOptions(host, options));
-  return new Scheduler(client, pool);
+  return new Scheduler(new PoolEngine(client, pool));
+}
+
+let said = false;
+
+/** Why it is not the pool, once. Python says the same (penny/engines/opening.py). */
+function sayWhy() {
+  if (said) return;
+  said = true;
+  console.info(
+    'Penny: this page is not cross-origin isolated, so its workers share no memory and get their tasks by messages (engine ' +
+      '"messages"): no shared arrays, no kernels, no stealing. It would be isolated by the headers ' +
+      '"Cross-Origin-Opener-Policy: same-origin" and "Cross-Origin-Embedder-Policy: credentialless", or by data-isolate in ' +
+      'the script tag',
+  );
 }
 
 /**

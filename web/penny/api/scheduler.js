@@ -3,20 +3,14 @@
 import {CorruptionError} from '../core/corruption.js';
 import {Flag, Outcome} from '../core/layout.js';
 import {KernelModule} from '../kernels/binary.js';
-import {KernelModules} from '../kernels/modules.js';
-import {HeapLimitError, PLAIN, queueOf} from '../tasks/calls.js';
-import {Client} from '../tasks/client.js';
-import {chromeTrace} from '../trace/chrome.js';
-import {PickleError} from '../wire/errors.js';
 import {decodeException} from '../wire/exceptions.js';
 import {definesCoroutine, pickledKernel, pickledName, pickledSource} from '../wire/functions.js';
 import {decode} from '../wire/read.js';
-import {encodeArguments, measureArguments} from '../wire/write.js';
 import {BrokenPool, WorkerLost} from './errors.js';
-import {SharedArray} from './shared_array.js';
 
 /**
- * @typedef {import('../pool/pool.js').Pool} Pool
+ * @typedef {import('./engine.js').Engine} Engine
+ * @typedef {import('./shared_array.js').SharedArray} SharedArray
  * @typedef {{resolve: (value: any) => void, reject: (error: Error) => void}} Settle
  */
 
@@ -40,7 +34,7 @@ const KEYWORDS = Symbol.for('penny.keywords');
  * error}, state is starting, ready, lost or stopped; `output` {stream, text, worker}.
  */
 export class Scheduler extends EventTarget {
-  /** @type {Map<string, import('../tasks/calls.js').TableFunction>} */
+  /** @type {Map<string, any>} */
   #functions = new Map();
   #done = 0;
   #closing = false;
@@ -50,16 +44,12 @@ export class Scheduler extends EventTarget {
   /** @type {(() => void) | undefined} */
   #idle;
 
-  /**
-   * @param {Client} client
-   * @param {Pool} pool
-   */
-  constructor(client, pool) {
+  /** @param {Engine} engine */
+  constructor(engine) {
     super();
-    this.client = client;
-    this.pool = pool;
-    client.oncompletions = () => this.#collect();
-    passOn(pool, new WeakRef(this));
+    this.engine = engine;
+    engine.oncompletions = () => this.#collect();
+    passOn(engine.pool, new WeakRef(this));
   }
 
   /**
@@ -71,9 +61,14 @@ export class Scheduler extends EventTarget {
     super.addEventListener(type, listener, options);
   }
 
+  /** Its workers, for tests: of what they do it tells by events. */
+  get pool() {
+    return this.engine.pool;
+  }
+
   /** Number of workers. */
   get workers() {
-    return this.pool.size;
+    return this.engine.workers;
   }
 
   /**
@@ -108,8 +103,7 @@ export class Scheduler extends EventTarget {
     const signatures = module.signatures();
     const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', given)).slice(0, 16);
     this.#open();
-    this.#kernels ??= new KernelModules(this.client.core);
-    const number = this.#kernels.add(module);
+    const number = this.engine.addKernels(module);
     if (!number)
       throw new RangeError(
         `no room for a module of kernels (${module.bytes.length} bytes) in the scheduler's shared heap: give the scheduler ` +
@@ -119,17 +113,14 @@ export class Scheduler extends EventTarget {
       this.#define(name, pickledKernel(number, digest, name, signature)),
     );
   }
-  /** @type {KernelModules | undefined} */
-  #kernels;
-
   /**
    * @param {string} name
    * @param {Uint8Array} pickled
    */
   #define(name, pickled) {
-    const fn = this.client.addFunction(pickled);
+    const fn = this.engine.addFunction(pickled);
     const before = this.#functions.get(name);
-    if (before !== undefined) this.client.dropFunction(before);
+    if (before !== undefined) this.engine.dropFunction(before);
     this.#functions.set(name, fn);
     return name;
   }
@@ -153,6 +144,7 @@ export class Scheduler extends EventTarget {
   #open() {
     if (this.#closing) throw new Error('the scheduler has been shut down');
   }
+  #stillOpen = () => this.#open();
 
   /**
    * @param {string} name
@@ -164,109 +156,86 @@ export class Scheduler extends EventTarget {
     if (fn === undefined) {
       if (typeof name !== 'string')
         throw new TypeError('submit() takes the name of a Python function first');
-      fn = this.client.addFunction(pickledName(name));
+      fn = this.engine.addFunction(pickledName(name));
       this.#functions.set(name, fn);
     }
     fn.references++; // a getter among the arguments may define the name anew
     try {
       this.#submitCall(fn, args, ticket);
     } finally {
-      this.client.dropFunction(fn);
+      this.engine.dropFunction(fn);
     }
   }
 
   /**
-   * @param {import('../tasks/calls.js').TableFunction} fn
+   * @param {any} fn of the engine
    * @param {unknown[]} args
    * @param {Settle} ticket
    */
   #submitCall(fn, args, ticket) {
-    const {client} = this;
     const last = /** @type {any} */ (args[args.length - 1]);
     const kwargs = (typeof last === 'object' && last?.[KEYWORDS]) || null;
     if (kwargs) args.pop();
-    const coroutine = this.#coroutines.has(fn);
-    const flags = (kwargs ? Flag.HAS_KWARGS : 0) | (coroutine ? Flag.COROUTINE : 0);
-    /** @type {Set<SharedArray>} */
-    const arrays = new Set();
-    const inline =
-      !coroutine &&
-      client.submitInline(
-        fn,
-        flags,
-        (bytes, offset, limit) => {
-          const size = encodeArguments(args, kwargs, bytes, offset, limit, arrays);
-          this.#open(); // a getter among the arguments may have shut it down
-          return arrays.size ? -1 : size;
-        },
-        ticket,
-      );
-    if (inline) return;
-    // Too large for a slot, or no slot, or arrays to be carried: pickle here.
-    arrays.clear();
-    const bytes = encodeLarge(args, kwargs, arrays);
-    this.#open();
-    for (const array of arrays)
-      if (!array.isIn(client.core))
-        throw new PickleError('args', 'a shared array of another scheduler cannot be sent to this one');
-    const numbers = new Set([...arrays].map(array => array.number));
-    client.submit(fn, {...PLAIN, flags, queue: queueOf(flags, false)}, bytes, [...numbers], ticket);
+    const flags = (kwargs ? Flag.HAS_KWARGS : 0) | (this.#coroutines.has(fn) ? Flag.COROUTINE : 0);
+    this.engine.submit(fn, flags, {args, kwargs}, this.#stillOpen, ticket);
   }
 
   /**
    * Makes an array that the workers share: zeros.
    * @param {number | readonly number[]} shape elements along each axis
    * @param {string} [dtype] 'bool', 'int8' to 'int64', 'uint8' to 'uint64', 'float32', 'float64'
-   * @returns {SharedArray} RangeError: there is no room for it
+   * @returns {SharedArray} RangeError: there is no room for it; IsolationError: nor any memory to share
    */
   array(shape, dtype = 'float64') {
-    return SharedArray.make(this.client.core, shape, dtype);
+    return this.engine.array(shape, dtype);
   }
 
   #collect() {
-    const attach = (/** @type {Uint8Array} */ handle) => SharedArray.attach(this.client.core, handle);
-    const count = this.client.collect((ticket, outcome, address, size, worker) => {
-      const {resolve, reject} = /** @type {Settle} */ (ticket);
+    const {engine} = this;
+    const count = engine.collect(({resolve, reject}, ended) => {
       try {
-        const view = this.client.core.bytes;
-        if (outcome === Outcome.RETURNED) resolve(decode(view, address, size, attach));
-        else if (outcome === Outcome.RAISED) reject(decodeException(view, address, size));
-        else if (outcome === Outcome.CORRUPTED)
-          reject(new CorruptionError('the outcome of this task is not known'));
-        else if (outcome === Outcome.NO_ROOM)
-          reject(new HeapLimitError(size, this.client.core.exports.heap_limit()));
-        else if (outcome === Outcome.BROKEN)
-          reject(new BrokenPool(new TextDecoder().decode(view.slice(address, address + size))));
-        else reject(new WorkerLost(worker));
+        const {outcome, bytes, offset, size} = ended;
+        if (outcome === Outcome.RETURNED) resolve(decode(bytes, offset, size, engine.attach));
+        else reject(this.#failure(ended));
       } catch (error) {
         reject(/** @type {Error} */ (error));
       }
-      return true;
     });
     if (!count) return;
     this.#done += count;
-    if (this.client.pending === 0) this.#idle?.();
-    this.dispatchEvent(
-      new CustomEvent('progress', {detail: {done: this.#done, pending: this.client.pending}}),
-    );
+    if (engine.pending === 0) this.#idle?.();
+    this.dispatchEvent(new CustomEvent('progress', {detail: {done: this.#done, pending: engine.pending}}));
+  }
+
+  /** @param {import('./engine.js').Ended} ended */
+  #failure({outcome, worker, bytes, offset, size}) {
+    switch (outcome) {
+      case Outcome.RAISED:
+        return decodeException(bytes, offset, size);
+      case Outcome.CORRUPTED:
+        return new CorruptionError('the outcome of this task is not known');
+      case Outcome.NO_ROOM:
+        return this.engine.tooLarge(size);
+      case Outcome.BROKEN:
+        return new BrokenPool(new TextDecoder().decode(bytes.slice(offset, offset + size)));
+      default:
+        return new WorkerLost(worker);
+    }
   }
 
   /** What the workers did: tasks run and stolen, seconds busy and idle, wake-ups; bytes of the heap. */
   stats() {
-    const {core, pending} = this.client;
-    return {...core.statistics(this.pool.size), pending};
+    return this.engine.stats();
   }
 
   /**
    * What the workers have done since the start, and when; also after shutdown(). As a file of JSON it opens in
    * ui.perfetto.dev and chrome://tracing.
    * @returns {import('../trace/chrome.js').ChromeTrace}
-   * @throws {Error} the scheduler was opened without {trace: true}
+   * @throws {Error} the scheduler was opened without {trace: true}, or its tasks go by messages
    */
   trace() {
-    if (!this.client.core.traced)
-      throw new Error('nothing was recorded: open the scheduler with Penny.scheduler({trace: true})');
-    return chromeTrace([this.pool.recording()]);
+    return this.engine.trace();
   }
 
   /**
@@ -279,7 +248,7 @@ export class Scheduler extends EventTarget {
     this.#closed ??= this.#close();
     if (now) {
       this.#idle?.();
-      this.pool.close({now});
+      this.engine.close({now});
     }
     return this.#closed;
   }
@@ -291,18 +260,17 @@ export class Scheduler extends EventTarget {
 
   async #close() {
     const idle = new Promise(resolve => (this.#idle = () => resolve(undefined)));
-    if (this.client.pending) await idle;
-    await this.pool.close({now: this.#now});
+    if (this.engine.pending) await idle;
+    await this.engine.close({now: this.#now});
     heard.delete(this);
-    this.client.close();
-    for (const {reject} of this.client.tickets()) reject(new Error('the scheduler was shut down'));
+    for (const {reject} of /** @type {Settle[]} */ (this.engine.end())) reject(new Error('the scheduler was shut down'));
   }
 }
 
 /**
  * Passes on what becomes of the workers, and what they print. The pool is kept by its workers: so it may not keep the
  * scheduler, which is why this is a function of its own: closures of one function keep what any of them uses.
- * @param {Pool} pool
+ * @param {EventTarget} pool
  * @param {WeakRef<Scheduler>} scheduler
  */
 function passOn(pool, scheduler) {
@@ -311,15 +279,4 @@ function passOn(pool, scheduler) {
       const {detail} = /** @type {CustomEvent} */ (event);
       scheduler.deref()?.dispatchEvent(new CustomEvent(type, {detail}));
     });
-}
-
-/**
- * @param {unknown[]} args
- * @param {Record<string, unknown> | null} kwargs
- * @param {Set<SharedArray>} arrays to which those among the values are added
- */
-function encodeLarge(args, kwargs, arrays) {
-  const bytes = new Uint8Array(measureArguments(args, kwargs, arrays));
-  encodeArguments(args, kwargs, bytes, 0, bytes.length, arrays);
-  return bytes;
 }

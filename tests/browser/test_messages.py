@@ -46,7 +46,9 @@ def test_where_no_memory_is_shared(plain: Page, on: str) -> None:
         False,
         "undefined",
     ]
-    run = plain.run(FIRST, on=on)
+    # A host worker's workers are started by the page: in Firefox `new Worker` may hang in a worker.
+    without = "import js\ndel js.Worker\n" if on == "host" else ""
+    run = plain.run(without + FIRST, on=on)
     lines = run.ok().splitlines()
     assert lines[0] == "messages 1024"
     assert (
@@ -176,11 +178,11 @@ async with penny.Scheduler(workers=1, engine="messages") as s:
         await dying
     except penny.WorkerLost as error:
         print("lost:", error)
-    # In a group with others these may be lost, too, and nothing else is.
+    # In a group with others it alone is lost: what had not begun goes to the successor, too.
     futures = [s.submit(maybe, f"c{i}" if i != 150 else "die") for i in range(300)]
     ended = await asyncio.gather(*futures, return_exceptions=True)
     lost = [i for i, each in enumerate(ended) if isinstance(each, penny.WorkerLost)]
-    assert 150 in lost and len(lost) <= 64 and lost[-1] - lost[0] == len(lost) - 1, lost
+    assert lost == [150], lost
     assert all(each[1] == f"c{i}" for i, each in enumerate(ended) if i not in lost)
 
     # Cancelling: what waits at once, what runs with its worker; what comes late is nobody's.

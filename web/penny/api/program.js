@@ -6,6 +6,7 @@ import {watchFiles} from '../boot/written.js';
 import {clockHere} from '../core/clock.js';
 import {START_TIMEOUT, checkWorkers, packagesFrom} from '../pool/limits.js';
 import {keptPools} from '../pool/kept_pools.js';
+import {keptThreads} from '../pool/kept_threads.js';
 import {hasWaitAsync} from '../pool/page_pools.js';
 import {tell} from '../pool/starter.js';
 import {installOnPage} from '../ports/on_page.js';
@@ -177,7 +178,8 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
     error: error => hear.error(error),
   });
   /** @type {HostWorker} */
-  const host = {starter, worker, runs: false, over: false, core: null, interruption: null};
+  const host = {starter, worker, runs: false, over: false, parts: null, interruption: null};
+  const threads = keptThreads(starter.host, () => host.parts);
   worker.hold();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let late;
@@ -218,12 +220,12 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
       }, START_TIMEOUT);
       const answered = {...options, output, onConsole: shown !== undefined, inOrder, stdin, files, place, machine, script, traced};
       pools = poolsOf(host, answered, reject);
-      hear.message = answerHost(host, pools, answered, resolve, reject);
+      hear.message = answerHost(host, pools, threads, answered, resolve, reject);
     });
     const start = async () => {
       tell(worker, {type: 'prepare', role: 'host', indexURL: await starter.site.indexURL()});
       const parts = await starter.parts();
-      host.core = parts.core;
+      host.parts = parts;
       tell(worker, {
         type: 'host',
         parts,
@@ -247,6 +249,7 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
     host.interruption?.over();
     worker.terminate();
     pools?.end();
+    threads.end();
     output.end?.();
   }
 }
@@ -254,10 +257,10 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
 /** @typedef {ReturnType<typeof keptPools>} Pools */
 
 /**
- * A host worker. runs: its script has been loaded; over: it has said its last word; core: the compiled module, once it was told to start;
+ * A host worker. runs: its script has been loaded; over: it has said its last word; parts: what workers start from, once it was told to start;
  * interruption: Ctrl-C has come
  * @typedef {{starter: Starter, worker: import('../hosts/host.js').Thread, runs: boolean, over: boolean,
- *            core: WebAssembly.Module | null, interruption: import('../boot/interrupts.js').Interruption | null}} HostWorker
+ *            parts: import('../boot/site.js').Parts | null, interruption: import('../boot/interrupts.js').Interruption | null}} HostWorker
  *
  * @typedef {{files: ArrayBuffer[], place?: import('../boot/extras.js').Place, machine?: import('../boot/machine.js').Machine,
  *            written?: Wrote, output: Output, onConsole: boolean, inOrder: InOrder | null,
@@ -271,7 +274,7 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
  */
 const poolsOf = (host, {files, place, machine, written, output, inOrder, worker: told, script, traced, live}, failed) =>
   keptPools(host.starter, {
-    module: () => /** @type {WebAssembly.Module} */ (host.core),
+    module: () => /** @type {WebAssembly.Module} */ (host.parts?.core),
     tell: message => tell(host.worker, message),
     failed,
     opened: pool => told && pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail)),
@@ -282,12 +285,13 @@ const poolsOf = (host, {files, place, machine, written, output, inOrder, worker:
  * What the page does for a host worker.
  * @param {HostWorker} host
  * @param {Pools} pools
+ * @param {ReturnType<typeof keptThreads>} threads
  * @param {HostOptions} options
  * @param {(status: number) => void} resolve
  * @param {(error: Error) => void} reject
  * @returns {(message: ToPage) => void}
  */
-function answerHost(host, pools, options, resolve, reject) {
+function answerHost(host, pools, threads, options, resolve, reject) {
   const {written, output, onConsole, inOrder, stdin} = options;
   const {starter, worker} = host;
   /** By the worker of the task that prints; none: the script. @type {Map<number | undefined, ReturnType<typeof decoded>>} */
@@ -339,6 +343,9 @@ function answerHost(host, pools, options, resolve, reject) {
       case 'coroutine':
       case 'close':
         pools.answer(data);
+        break;
+      case 'thread':
+        threads.start(data);
         break;
       case 'written':
         written?.(data.files, null);

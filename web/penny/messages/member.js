@@ -17,6 +17,10 @@ export class Member {
   ready = false;
   /** It was ended, whatever it was at. */
   killed = false;
+  /** How many messages have come from it. */
+  heard = 0;
+  /** What it was at, if it has said so before it died. @type {{at: number | null} | undefined} */
+  last;
   /** What it has to do: it is at the first of these, or has not heard of it yet. @type {Sent[]} */
   groups = [];
   /** How many calls that is. */
@@ -121,6 +125,17 @@ export class Member {
   /** Lets it go when it has done what it has. */
   leave() {
     this.#post({type: 'leave'});
+  }
+
+  /**
+   * What of all that it has to do may have begun: of the first group, but if it has said before it died.
+   * @returns {Call[]}
+   */
+  begun() {
+    const [first] = this.groups;
+    const {last} = this;
+    if (!first) return [];
+    return last ? first.calls.filter(({id}) => id === last.at) : first.calls;
   }
 
   /**

@@ -34,7 +34,7 @@ const CALLS = 4096;
 const GRACE = 20;
 /** A coroutine that was asked to end has begun to do so by then, ms, or its worker does not hear. */
 const COROUTINE_GRACE = 1_000;
-/** What a worker had posted before it was gone arrives within this time, ms. */
+/** What a worker had posted before it was gone has set out to its channel within this time, ms. */
 const LAST_WORDS = 50;
 
 const NOTHING = new Uint8Array();
@@ -320,6 +320,7 @@ export class MessagePool extends EventTarget {
    * @param {Submitted} submitted
    */
   #hear(member, message, print, submitted) {
+    member.heard++;
     switch (message.type) {
       case 'output':
         print(message.stream, message.bytes);
@@ -332,14 +333,21 @@ export class MessagePool extends EventTarget {
       case 'ended':
         this.#groupEnded(member, message);
         break;
+      case 'dies':
+        this.#dies(member, message);
+        break;
       default:
         submitted.hear(message);
     }
   }
 
-  /** @param {Member} member @param {import('./protocol.js').Ended} message */
-  #groupEnded(member, message) {
-    const reader = new Reader(message);
+  /**
+   * Takes what has become of calls.
+   * @param {Member} member
+   * @param {import('./records.js').Packed} packed
+   */
+  #outcomes(member, packed) {
+    const reader = new Reader(packed);
     /** @type {Call | undefined} */
     let call;
     let count = 0;
@@ -353,20 +361,33 @@ export class MessagePool extends EventTarget {
       this.#sent.delete(reader.id);
       this.#arrive(call, outcome, member.number, reader.bytes, reader.from, reader.size);
     }
-    const statistics = this.#statistics[member.number];
-    statistics.run += count;
-    statistics.busy += message.ms;
-    if (call) {
-      const last = call;
+    this.#statistics[member.number].run += count;
+    return {last: call, count};
+  }
+
+  /** @param {Member} member @param {import('./protocol.js').Ended} message */
+  #groupEnded(member, message) {
+    const {last, count} = this.#outcomes(member, message);
+    this.#statistics[member.number].busy += message.ms;
+    if (last) {
       const now = performance.now();
       const group = member.groups.find(({calls}) => calls.includes(last));
       if (group) member.ended(group, now);
-      if (!call.coroutine) {
-        call.fn.took(message.ms / count);
+      if (!last.coroutine) {
+        last.fn.took(message.ms / count);
         this.#begins(member);
         this.#dispatch(true);
       }
     }
+    this.oncompletions();
+  }
+
+  /** @param {Member} member @param {import('./protocol.js').Dies} message */
+  #dies(member, message) {
+    member.ready = false;
+    member.last = message;
+    this.#outcomes(member, message);
+    for (const group of member.groups) group.calls = group.calls.filter(({id}) => this.#sent.has(id));
     this.oncompletions();
   }
 
@@ -470,16 +491,16 @@ export class MessagePool extends EventTarget {
   async #lost(member, {wasReady, wasKilled, reason}, submitted) {
     const {number} = member;
     if (this.#ended) return;
-    const idle = this.#statistics[number].run === this.#ranBefore[number] && !member.groups.length;
-    this.#barren[number] = wasReady && !wasKilled && idle;
-    if (!idle) this.#failures = 0;
-    else if (!wasReady || !wasKilled) this.#failures++;
     member.ready = false;
     clearTimeout(member.timer);
     this.#tell(number, 'lost', reason);
-    if (member.groups.length) await new Promise(later => setTimeout(later, LAST_WORDS));
-    member.channel.onmessage = null;
+    await this.#lastWords(member);
+    member.channel.close();
     if (this.#ended) return;
+    const idle = this.#statistics[number].run === this.#ranBefore[number] && !member.begun().length;
+    this.#barren[number] = wasReady && !wasKilled && idle;
+    if (!idle) this.#failures = 0;
+    else if (!wasReady || !wasKilled) this.#failures++;
     submitted.gone();
     this.#bury(member);
     if (this.#failures >= ATTEMPTS) this.#break(reason ?? `${ATTEMPTS} workers in a row died while they started`);
@@ -489,18 +510,33 @@ export class MessagePool extends EventTarget {
   }
 
   /**
+   * Until all has come that it had posted. Its channel may hold more than one message, and browsers take one a turn from each:
+   * what is posted now by another channel comes after the first of them.
+   * @param {Member} member
+   */
+  async #lastWords(member) {
+    if (!member.last) await new Promise(later => setTimeout(later, LAST_WORDS));
+    for (let heard = NaN; !member.last && heard !== member.heard; ) {
+      heard = member.heard;
+      await turn();
+    }
+  }
+
+  /**
    * What it was at is lost, and not tried again, since it may have had effects; what it had not begun goes to others.
    * @param {Member} member
    */
   #bury(member) {
-    const began = member.number === L.ASYNC_WORKER ? member.groups.length : 1;
-    const [lost, waiting] = [member.groups.slice(0, began), member.groups.slice(began)];
-    for (const call of lost.flatMap(({calls}) => calls)) {
+    const sent = member.groups.flatMap(({calls}) => calls);
+    const lost = new Set(member.number === L.ASYNC_WORKER ? sent : member.begun());
+    for (const call of lost) {
       this.#sent.delete(call.id);
       this.#statistics[member.number].run++;
+      // Which of them it hung in is not known. The next ones go alone, until the function is known to be quick again.
+      if (!member.last && call.fn.expected < AHEAD) call.fn.took(AHEAD);
       this.#arrive(call, OUTCOMES[call.asked], member.number);
     }
-    const calls = waiting.flatMap(({calls}) => calls);
+    const calls = sent.filter(call => !lost.has(call));
     for (const call of calls) {
       this.#sent.delete(call.id);
       call.worker = null;
@@ -589,6 +625,17 @@ export class MessagePool extends EventTarget {
     return {workers, heap: {used: 0, size: 0, limit: 0}, pending: this.#calls.size};
   }
 }
+
+/** Until messages that are there now have been heard. @returns {Promise<void>} */
+const turn = () =>
+  new Promise(resolve => {
+    const {port1, port2} = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
 
 /** What has become of a call whose worker is gone, by why it had been asked to end. @type {Record<number, number>} */
 const OUTCOMES = {

@@ -19,6 +19,9 @@
  * From a worker.
  * @typedef {{type: 'ended', ms: number} & Packed} Ended
  *   what became of a group, all of it; of a coroutine, whenever it has ended. number: 1 if it raised; ms: that it took
+ * @typedef {{type: 'dies', at: number | null} & Packed} Dies
+ *   its Python is dead; the last message. What became of the calls of its group that have ended; at: the one that it was at,
+ *   null: it was at none. All others have not begun
  * @typedef {import('../pool/messages.js').Output} Output what was printed before
  * @typedef {{type: 'heard', id: number}} Heard the coroutine was asked to end
  *
@@ -29,7 +32,7 @@
  *            options: {flags: number, interactive: boolean, limit: number}}} Submit
  * @typedef {{type: 'ask', ticket: number}} Ask it is to end, or not to begin
  * @typedef {NewFunction | DropFunction | Submit | Ask} Submission
- * @typedef {Ended | Output | Heard | Submission} FromWorker
+ * @typedef {Ended | Dies | Output | Heard | Submission} FromWorker
  */
 
 /** A bit of a call, beside Flag: it goes before others. */

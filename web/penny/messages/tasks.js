@@ -32,6 +32,8 @@ export class Tasks {
   /** The task that is run, or ran last. */
   task = new Reader({records: new Uint8Array(), large: []});
   #outcomes = new Writer();
+  /** Id of the task that is run; null: none is. @type {number | null} */
+  #at = null;
 
   /** @param {MessagePort} channel */
   constructor(channel) {
@@ -46,7 +48,9 @@ export class Tasks {
 
   /** Goes to the next task; false: there is none. */
   next() {
-    return this.task.next();
+    const is = this.task.next();
+    this.#at = is ? this.task.id : null;
+    return is;
   }
 
   /**
@@ -72,6 +76,14 @@ export class Tasks {
   /** All of a group have ended. @param {number} ms that they took */
   tell(ms) {
     tellEnded(this.channel, this.#outcomes, ms);
+  }
+
+  /** Nothing will run here any more. */
+  die() {
+    const packed = this.#outcomes.take();
+    /** @type {FromWorker} */
+    const message = {type: 'dies', at: this.#at, ...packed};
+    this.channel.postMessage(message, packed.large.map(({buffer}) => buffer));
   }
 }
 

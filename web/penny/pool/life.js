@@ -19,9 +19,9 @@ import {tell} from './starter.js';
  * @typedef {import('./messages.js').StartMessages} StartMessages
  * @typedef {'type' | 'role' | 'parts' | 'clock' | 'worker' | 'life'} Given what a life itself knows of what starts a worker
  *
- * What a worker is started from: a Starter, on a page.
- * @typedef {{host: import('../hosts/host.js').Host, site: {indexURL(): Promise<string>},
- *            parts(): Promise<import('../boot/site.js').Parts>,
+ * What a worker is started from: a Starter, on a page. parts: null: whoever starts the thread adds them
+ * @typedef {{host: Pick<import('../hosts/host.js').Host, 'startWorker' | 'whenGone'>, site: {indexURL(): Promise<string>},
+ *            parts(): Promise<import('../boot/site.js').Parts | null>,
  *            libraries(installed: import('../boot/installed.js').Installed): Promise<import('../boot/installed.js').Library[]>}} Starting
  *
  * Who is told of a life. became: its state is another; heard: the worker has sent what is not about its life; uncaught:

@@ -93,9 +93,14 @@
  * @typedef {{type: 'coroutine', pool: number}} StartPoolCoroutines
  * @typedef {{type: 'exit', status: number}} Exit
  *   the script has ended
+ * @typedef {{type: 'thread', name: string, channel: MessagePort}} StartThread
+ *   start a worker for it, which it has by that channel (host_threads.js):
+ * @typedef {{type: 'post', message: any, transfer: any[]} | {type: 'terminate'} | {type: 'watch'}} ToThread
+ *   post: the page adds to a message that starts it what only the page has; watch: say when it is gone
+ * @typedef {{type: 'said', message: any} | {type: 'error', error: import('../hosts/host.js').WorkerError} | {type: 'gone'}} FromThread
  *
  * @typedef {Output | Printed | Failed | Died | SnapshotMade | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
- *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit} ToPage
+ *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit | StartThread} ToPage
  */
 
 export {};

@@ -2,6 +2,7 @@
 import {addExtras} from '../boot/extras.js';
 import {hearInterrupts} from '../boot/interrupts.js';
 import {hostPools} from '../pool/host_pools.js';
+import {HostThreads} from '../pool/host_threads.js';
 import {compiled} from '../boot/installed.js';
 import {packagesFrom} from '../pool/limits.js';
 import {MessagePool} from '../messages/pool.js';
@@ -26,7 +27,8 @@ export async function start(here, message) {
   const {parts, extras, workers, trace, input, interrupts, waitAsync, counts} = message;
   const pyodide = await startPython(here, message, SCRIPT);
   const own = await here.host();
-  const starter = {host: own, site: {indexURL: async () => parts.indexURL}, parts: async () => parts, libraries: compiled};
+  const threads = new HostThreads((message, transfer) => tellPage(here, message, transfer));
+  const starter = {host: threads, site: {indexURL: async () => parts.indexURL}, parts: async () => null, libraries: compiled};
   if (input) {
     const read = blockingRead(input.buffer, size => tellPage(here, {type: 'input', size}));
     pyodide.setStdin({read, isatty: input.terminal});
@@ -46,7 +48,7 @@ export async function start(here, message) {
     defaultWorkers: workers,
     defaultTrace: trace,
     openPool: pools && pools.open,
-    // Its workers are the host's own: the script waits by suspending Python, so that they start meanwhile.
+    // The host's, not the page's: the script waits by suspending Python, so that it hears them meanwhile.
     openMessages({workers, packages, installed, check}) {
       const given = {installed, packages: packagesFrom(own, packages), files: extras.files, script: extras.script};
       const pool = new MessagePool(starter, workers, {extras: given, output: print, check, python: pythonOf(pyodide)});

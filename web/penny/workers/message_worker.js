@@ -9,8 +9,8 @@ import {startPoolPython, tellPage, toldBy} from './python.js';
  */
 export async function start(here, message) {
   const {worker, workers, check, channel} = message;
-  const pyodide = await startPoolPython(toldBy(here, channel), message);
   const tasks = new Tasks(channel);
+  const pyodide = await startPoolPython(toldBy(here, channel, () => tasks.die()), message);
   const main = pyodide.pyimport('penny.engines.messages.worker').main;
   const {serve, flush} = main(
     worker,

@@ -77,17 +77,19 @@ export const tellWritten = pyodide => tellers.get(pyodide._api)?.();
  * A worker that sends what it prints by the channel by which it sends outcomes: those come after it then.
  * @param {Self} here
  * @param {MessagePort} channel
+ * @param {() => void} [dies] sends there what is to be sent last
  * @returns {Self}
  */
-export const toldBy = (here, channel) => ({
+export const toldBy = (here, channel, dies) => ({
   processors: () => here.processors(),
   hear: (message, unreadable) => here.hear(message, unreadable),
   live: life => here.live(life),
   close: () => here.close(),
   host: () => here.host(),
   post(message, transfer) {
-    if (message.type === 'output') channel.postMessage(message, transfer ?? []);
-    else here.post(message, transfer);
+    if (message.type === 'output') return channel.postMessage(message, transfer ?? []);
+    if (message.type === 'died') dies?.();
+    here.post(message, transfer);
   },
 });
 

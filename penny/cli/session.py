@@ -44,6 +44,7 @@ from typing import Any, Literal, Protocol
 
 from aiohttp import WSMsgType, web
 
+from penny.cli import signals
 from penny.cli.errors import EX_INTERRUPTED, EX_SOFTWARE, CommandError
 
 LOST = "the connection to the page was lost: it crashed, or ran out of memory"
@@ -160,7 +161,8 @@ class Session:
         self._files = files
         self._writer = writer
         self._reader = reader
-        self._reading: set[asyncio.Task[None]] = set()
+        self._helpers: set[asyncio.Task[None]] = set()
+        """Those that read input, and the one that sends."""
         self._settle = settle
         self._trace = trace
         self._written = written
@@ -170,7 +172,7 @@ class Session:
         self._ended = False
         self._socket: web.WebSocketResponse | None = None
         self._interrupted: int | None = None
-        self._sending: set[asyncio.Task[None]] = set()
+        self._outgoing: asyncio.Queue[dict[str, str] | bytes] = asyncio.Queue()
 
     def interrupt(self, status: int) -> float:
         """Have the page end the script: the first Ctrl-C as in a terminal, all else at once.
@@ -188,13 +190,13 @@ class Session:
             return 0
         if status == EX_INTERRUPTED + signal.SIGINT and not self._asked:
             self._asked = True
-            self._send({"type": "interrupt"})
+            self._outgoing.put_nowait({"type": "interrupt"})
             asyncio.get_running_loop().call_later(HINT_AFTER, self._hint)
             return math.inf
         if self._trace is None or self._interrupted is not None:
             return 0
         self._interrupted = status
-        self._send({"type": "stop"})
+        self._outgoing.put_nowait({"type": "stop"})
         return LAST_WORDS
 
     def _hint(self) -> None:
@@ -203,15 +205,15 @@ class Session:
                 "stderr", b"penny: the script goes on; Ctrl-C again ends it at once\n"
             )
 
-    def _send(self, message: dict[str, str]) -> None:
-        async def send(socket: web.WebSocketResponse) -> None:
-            with contextlib.suppress(ConnectionError):  # said elsewhere
-                await socket.send_json(message)
-
-        assert self._socket is not None
-        task = asyncio.ensure_future(send(self._socket))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+    async def _send(self, socket: web.WebSocketResponse) -> None:
+        """Send what is to be sent, in the order in which it came up."""
+        with contextlib.suppress(ConnectionError):  # said elsewhere
+            while True:
+                message = await self._outgoing.get()
+                if isinstance(message, bytes):
+                    await socket.send_bytes(message)
+                else:
+                    await socket.send_json(message)
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the server must answer for this session."""
@@ -230,12 +232,13 @@ class Session:
             await socket.send_json({"type": "start", **asdict(self._start)})
             await socket.send_bytes(self._files)
             self._socket = socket
+            self._helpers.add(asyncio.ensure_future(self._send(socket)))
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
                     await self._take(json.loads(message.data))
                 elif message.type is WSMsgType.BINARY:
                     self._take_output(message.data)
-        for task in self._reading:
+        for task in self._helpers:
             task.cancel()
         await self._writer.written()
         self._settle(CommandError(LOST, EX_SOFTWARE))
@@ -267,16 +270,16 @@ class Session:
 
     async def _read(self, size: int) -> None:
         data = await self._reader.read(size)
-        if self._socket is not None:
-            with contextlib.suppress(ConnectionError):  # said elsewhere
-                await self._socket.send_bytes(data)
+        # What was written after Ctrl-C must not reach a read that Ctrl-C is to end.
+        await signals.heard()
+        self._outgoing.put_nowait(data)
 
     async def _take_one(self, message: dict[str, Any]) -> None:
         match message:
             case {"type": "input", "size": int(size)}:
                 task = asyncio.ensure_future(self._read(size))
-                self._reading.add(task)
-                task.add_done_callback(self._reading.discard)
+                self._helpers.add(task)
+                task.add_done_callback(self._helpers.discard)
             case {"type": "trace", "text": str(text)} if self._trace is not None:
                 self._trace.write(text)
             case {"type": "traced", "dropped": int(dropped)} if self._trace is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import signal
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from aiohttp import web
 
+from penny.cli import signals
 from penny.cli.browser import Browser, BrowserProcess
 from penny.cli.errors import EX_INTERRUPTED, EX_SOFTWARE, CommandError
 from penny.cli.server import application, serving
@@ -84,8 +86,7 @@ async def visit(
             loop.call_later(patience, settle, stopped)
 
     for number in STOPPING_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, and so it stays
-            loop.add_signal_handler(number, interrupt, EX_INTERRUPTED + number)
+        signals.hear(number, functools.partial(interrupt, EX_INTERRUPTED + number))
     conversation = converse(settle)
     async with serving(application(site, routes=conversation.routes()), port=0) as url:
         address = f"{url}{path}?token={conversation.token}"

@@ -408,10 +408,15 @@ def test_ctrl_c_is_a_keyboard_interrupt(
         text=True,
     ) as process:
         try:
-            assert process.stdout is not None
+            assert process.stdout is not None and process.stdin is not None
             assert process.stdout.readline() == "up\n"
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate("a line\n", timeout=TIMEOUT)
+            # Stopped, so that it finds both when it goes on: the signal, and what came after it.
+            for number in (signal.SIGSTOP, signal.SIGINT):
+                process.send_signal(number)
+            process.stdin.write("a line\n")
+            process.stdin.flush()
+            process.send_signal(signal.SIGCONT)
+            out, err = process.communicate(timeout=TIMEOUT)
         finally:
             process.kill()
     assert (process.returncode, out) == (5, "and a line\nfinally\n")

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import functools
+import signal
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from penny.cli.errors import CommandError
+from penny.cli import signals
+from penny.cli.errors import EX_INTERRUPTED, CommandError
 from penny.cli.server import serving
 from penny.cli.session import Outcome, Session, Start
+
+LATE = 7
+"""Of a read: Ctrl-C comes before what it gets."""
 
 START = Start("print()", "s.py", ["s.py"], None, "host")
 
@@ -27,6 +33,9 @@ class Recorder:
         pass
 
     async def read(self, size: int) -> bytes:
+        if size == LATE:
+            signal.raise_signal(signal.SIGINT)
+            return b"written after it"
         return b""
 
 
@@ -96,3 +105,17 @@ async def test_order_of_output_and_exit(
         await socket.send_json({"type": "exit", "status": 4})
     assert recorder.pieces == pieces
     assert recorder.outcomes[0] == 4
+
+
+async def test_ctrl_c_comes_before_what_was_written_after_it(
+    page: tuple[Session, aiohttp.ClientSession],
+) -> None:
+    session, client = page
+    number = signal.SIGINT
+    signals.hear(number, functools.partial(session.interrupt, EX_INTERRUPTED + number))
+    async with client.ws_connect(f"/run/session?token={session.token}") as socket:
+        assert (await socket.receive_json())["type"] == "start"
+        assert await socket.receive_bytes() == b"files"
+        await socket.send_json({"type": "input", "size": LATE})
+        assert await socket.receive_json(timeout=10) == {"type": "interrupt"}
+        assert await socket.receive_bytes(timeout=10) == b"written after it"

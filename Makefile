@@ -142,7 +142,7 @@ $(HOSTS)/.installed: $(HOSTS_PINNED) tests/hosts/install | $(SETUP)
 	tests/hosts/install $(HOSTS)
 	@touch $@
 
-test-hosts: build $(HOSTS)/.installed  ## the same program in hosts that others have made, Chromium and Firefox: not in CI yet
+test-hosts: build $(HOSTS)/.installed  ## the same program in hosts that others have made, Chromium and Firefox: CI, too
 	$(PYTHON) -m pytest -n 2 --dist loadfile tests/hosts
 
 stress: stress-native mutants stress-random stress-browser  ## what takes long: not in CI

@@ -1,20 +1,25 @@
-"""Figures of Penny where others host it: how much a page has to fetch."""
+"""Figures of Penny where others host it: what a page has to fetch, what a notebook costs."""
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from figures import Figure, Pages
+from figures import Figure, Pages, ratio
 
 from penny.cli.prose import lean_packages
 from penny.cli.pyodide import find_pyodide
 from penny.cli.server import application, background
 from penny.cli.site import Site
+
+ROOT = Path(__file__).resolve().parents[1]
 
 PYODIDE = "/penny/pyodide/"
 """What lies there is Pyodide's own."""
@@ -66,4 +71,105 @@ def fetched(pages: Pages) -> Iterator[Figure]:
     yield Figure("hosts/fetched", sum(sizes.values()), 250, False, {"kilobytes": sizes}, unit="KB")
 
 
-SUITES = {"hosts/fetched": fetched}
+STARTING = """
+import time, penny
+
+def meet(flags, mine):
+    flags[mine] = 1
+    while not (flags[0] and flags[1]):
+        time.sleep(0.001)
+
+began = time.perf_counter()
+s = penny.Scheduler(workers=2)
+flags = penny.SharedArray((2,), "int32")
+for future in [s.submit(meet, flags, mine) for mine in range(2)]:
+    future.result()
+print(1000 * (time.perf_counter() - began))
+s.shutdown()
+"""
+"""Prints the ms from the Scheduler's first line until both its workers have run a task."""
+
+MAPPING = """
+import time, penny
+
+def busy(x):
+    end = time.perf_counter() + 0.001
+    while time.perf_counter() < end:
+        pass
+    return penny.current_worker()
+
+with penny.Scheduler(workers=2) as s:
+    list(s.map(busy, range(500)))
+    began = time.perf_counter()
+    ran = list(s.map(busy, range(2_000)))
+    print(1000 * (time.perf_counter() - began))
+assert set(ran) == {0, 1}, set(ran)
+"""
+"""Prints the ms of the second map."""
+
+RUN = """
+const printed = [];
+const status = await Penny.run(args[0], {output: (stream, text) => printed.push(text)});
+if (status) throw new Error(printed.join(''));
+return printed.join('');
+"""
+
+
+def notebook(pages: Pages) -> Iterator[Figure]:
+    """The same program in a cell of JupyterLite, beside a site that `penny build` has made."""
+    with open_notebook(pages) as (there, site):
+        starts: dict[str, list[float]] = {"notebook": [], "site": []}
+        maps: dict[str, list[float]] = {"notebook": [], "site": []}
+        for round_ in range(7):
+            there.restart()
+            there.outputs("%pip install penny-runtime")
+            there.outputs("import penny")
+            site.open("index.html")
+            for program, times in ((STARTING, starts), (MAPPING, maps)):
+                measured = {
+                    "notebook": float(there.printed(program)),
+                    "site": float(site.js(RUN, program)),
+                }
+                for who, ms in measured.items():
+                    if round_ > 0:  # the first makes the snapshot, and fills caches
+                        times[who].append(ms)
+    for name, bound, times, about in (
+        ("map", 1.15, maps, "A map of 2,000 tasks of 1 ms on 2 workers"),
+        ("start", 1.3, starts, "2 workers ready, not for the first time"),
+    ):
+        about = f"{about}, in a notebook of JupyterLite, beside a built site."
+        value = ratio(times["notebook"], times["site"])
+        yield Figure(f"hosts/notebook-{name}", value, bound, False, {"ms": times}, about=about)
+
+
+@contextlib.contextmanager
+def open_notebook(pages: Pages) -> Iterator[tuple[Any, Any]]:
+    """A notebook, and a page of a built site: `lite.Notebook` and `Page`, which tests have, too."""
+    subprocess.run(["make", "--silent", "build/hosts/.installed"], cwd=ROOT, check=True)
+    # Here, since the tests' modules are nothing for the other figures.
+    sys.path += [str(ROOT / "tests" / folder) for folder in ("browser", "hosts")]
+    import lite
+    from support.pages import Page
+    from support.strangers import Stranger, build_wheel, repack
+
+    from penny.cli import main as penny
+
+    with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
+        folder = Path(temporary)
+        wheels = [build_wheel(folder), repack("cloudpickle", folder)]
+        jupyterlite, pyodide = lite.build(folder, wheels)
+        assert penny(["build", str(folder / "site")]) == 0
+        (folder / "site" / "index.html").write_text(PAGE)
+        places = {
+            "notebook": Stranger(jupyterlite, folders={"/pyodide/": pyodide}),
+            "site": Stranger(folder / "site"),
+        }
+        tabs: dict[str, Page] = {}
+        for who, place in places.items():
+            tabs[who] = Page(pages.driver, stack.enter_context(place.serving()))  # type: ignore[arg-type]
+            stack.callback(tabs[who].close)
+            tabs[who].timeout = 300
+        yield lite.Notebook(tabs["notebook"]), tabs["site"]
+
+
+SUITES = {"hosts/fetched": fetched, "hosts/notebook": notebook}

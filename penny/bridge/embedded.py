@@ -28,7 +28,9 @@ def begin() -> None:
 
 
 def install() -> None:
-    """Let `_penny_bridge` be importable. It takes some milliseconds, and starts no worker.
+    """Let `_penny_bridge` be importable, and begin to load what workers start from.
+
+    It takes some milliseconds.
 
     Raises:
         RuntimeError: Penny does not know this version of Pyodide, or came without its JavaScript,

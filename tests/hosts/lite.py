@@ -24,6 +24,19 @@ SETTINGS = {
     },
 }
 
+# A kernel may answer before the page begins to wait. Then Atomics.waitAsync has a plain value at
+# once, which JupyterLite (its coincident 1.2.3) takes for a promise, and the cell never ends. It
+# needs no Penny for that, just busy processors. docs/embedding.md tells users.
+WAIT_ASYNC = """\
+<script>
+  const {waitAsync} = Atomics;
+  Atomics.waitAsync = (...where) => {
+    const {async, value} = waitAsync(...where);
+    return {async, value: Promise.resolve(value)};
+  };
+</script>
+"""
+
 _OPEN = """
 while (!globalThis.jupyterapp) await new Promise(soon => setTimeout(soon, 50)); // nothing tells
 await jupyterapp.restored;
@@ -90,4 +103,8 @@ def build(folder: Path, wheels: Sequence[Path]) -> tuple[Path, Path]:
         command += ["--piplite-wheels", wheel]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    index = out / "lab" / "index.html"
+    html = index.read_text()
+    assert html.count("<head>\n") == 1
+    index.write_text(html.replace("<head>\n", "<head>\n" + WAIT_ASYNC))
     return out, distribution(folder / "pyodide")

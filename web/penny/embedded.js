@@ -34,5 +34,9 @@ export function embed(pyodide, files) {
   // Where a worker's program can't be suspended it blocks, and what is started here would not begin meanwhile.
   if (core && host.sleeps() && !suspends(pyodide)) {
     installBesideKeeper(host, pyodide, core, share(files.python), originOf(pyodide));
-  } else installOnPage(starter, pyodide, core, {});
+  } else {
+    // Python imports more of Penny before it opens its first pool, which hears of what fails.
+    starter.parts().catch(() => {});
+    installOnPage(starter, pyodide, core, {});
+  }
 }

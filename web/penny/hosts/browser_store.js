@@ -9,8 +9,9 @@ const key = name => `https://penny.invalid/${encodeURIComponent(name)}`;
 
 /** @param {Uint8Array} bytes */
 export async function digest(bytes) {
-  // A copy: it takes no shared memory.
-  const sum = await crypto.subtle.digest('SHA-256', bytes.slice());
+  // It takes no shared memory, but a copy.
+  const own = bytes.buffer instanceof ArrayBuffer ? /** @type {Uint8Array<ArrayBuffer>} */ (bytes) : bytes.slice();
+  const sum = await crypto.subtle.digest('SHA-256', own);
   return Array.from(new Uint8Array(sum), byte => byte.toString(16).padStart(2, '0')).join('');
 }
 

@@ -34,9 +34,9 @@ export class Starter {
 
   /** @returns {Promise<Parts>} */
   async #load() {
-    const parts = await this.site.parts();
+    // At once: one waits for compilers, the other for a disk.
+    const [parts, kept] = await Promise.all([this.site.parts(), this.site.keptSnapshot()]);
     if (parts.snapshot) return parts;
-    const kept = await this.site.keptSnapshot();
     if (kept) return {...parts, snapshot: share(kept)};
     try {
       const snapshot = share(await this.#makeSnapshot(parts));

@@ -37,9 +37,8 @@ MODULE = (
     "imported in all workers.)"
 )
 PACKAGE = (
-    "(It is a worker that has no {name!r}, and each has packages of its own: what is installed "
-    "where the task was submitted does not reach it. Give the Scheduler what the task needs, "
-    "{way}{run}.)"
+    "(Workers have what is installed where the Scheduler is opened, and there is no {name!r}. "
+    "Give the Scheduler what the task needs, {way}, or install it there{run}.)"
 )
 WHEEL = 'packages=["https://…/….whl"], the URL of a wheel'
 

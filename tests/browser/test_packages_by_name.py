@@ -8,8 +8,14 @@ import pytest
 from selenium.webdriver import Chrome
 from support.pages import Page
 from support.servers import Server
-from support.wheels import index, make_wheel
+from support.wheels import downloaded, index, make_wheel
 
+MICROPIP, PACKAGING = downloaded("micropip"), downloaded("packaging")
+SHOUTER = make_wheel(
+    "shouter",
+    "from greeter import greet\ndef shout(name): return greet(name) + '!'\n",
+    "greeter>=1",
+)
 UPPER = make_wheel("upper", "def upper(text): return text.upper()\n")
 GREETER = make_wheel(
     "greeter", "from upper import upper\ndef greet(name): return upper(f'hello {name}')\n"
@@ -19,14 +25,24 @@ GREETER = make_wheel(
 @pytest.fixture(scope="module")
 def page(driver: Chrome, server: Server) -> Iterator[Page]:
     """A page of a site that has both."""
-    with index(server, UPPER, GREETER, depends={"greeter": ["upper"]}):
+    depends = {"greeter": ["upper"], "micropip": ["packaging"]}
+    server.write(*SHOUTER)
+    with index(server, UPPER, GREETER, MICROPIP, PACKAGING, depends=depends):
         page = Page(driver, server).open()
         yield page
         page.close()
 
 
-def test_in_javascript(page: Page) -> None:
-    """One worker after the other: each has loaded it by itself."""
+def test_in_javascript(page: Page, server: Server) -> None:
+    """One worker after the other has it, and it was fetched once, for both and for later ones."""
+    server.requests.clear()
+    for _ in range(2):
+        in_javascript(page)
+    wheels = [path.rpartition("/")[2] for path in server.requests if path.endswith(".whl")]
+    assert sorted(wheels) == sorted([UPPER[0], GREETER[0]])
+
+
+def in_javascript(page: Page) -> None:
     assert page.js("""
         const s = await Penny.scheduler({workers: 2, packages: ['greeter']});
         s.define('greet', 'import greeter, penny, time\\n'
@@ -73,6 +89,31 @@ def test_what_a_worker_lacks(page: Page) -> None:
     assert "packages=['greeter']" in known
     assert "URL of a wheel" in unknown
     assert none == "_tkinter"
+
+
+def test_requirements(page: Page) -> None:
+    """A requirement, and what a wheel requires, are found; a version that is not is an error."""
+    run = page.run(f"""
+        import js, penny
+        wheel = f"{{js.location.origin}}/{SHOUTER[0]}"
+        def shout():
+            import shouter
+            return penny.current_worker(), shouter.shout("you")
+        with penny.Scheduler(1, packages=[wheel]) as s:
+            print(s.submit(shout).result())
+        def greet():
+            import greeter
+            return penny.current_worker(), greeter.greet("you")
+        with penny.Scheduler(1, packages=["greeter>=1"]) as s:
+            print(s.submit(greet).result())
+        with penny.Scheduler(1, packages=[wheel, "greeter>=2"]) as s:
+            error = s.submit(shout).exception()
+            print(type(error).__name__, len(str(error).splitlines()), error)
+    """)
+    shouted, greeted, error = run.ok().splitlines()
+    assert (shouted, greeted) == ("(0, 'HELLO YOU!')", "(0, 'HELLO YOU')")
+    assert error.startswith("BrokenPool 1 ")
+    assert "greeter>=2" in error
 
 
 def test_misspelt(page: Page) -> None:

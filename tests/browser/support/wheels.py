@@ -30,18 +30,21 @@ def downloaded(name: str) -> tuple[str, bytes]:
     return file.name, file.read_bytes()
 
 
-def make_wheel(name: str, source: str, requires: str = "") -> tuple[str, bytes]:
+def make_wheel(
+    name: str, source: str, requires: str = "", version: str = "1.0"
+) -> tuple[str, bytes]:
     """A wheel with one module: its file name and its content.
 
     Args:
         name: Of the module and the distribution.
         source: The module's.
         requires: A requirement of it.
+        version: Its version.
     """
-    info = f"{name}-1.0.dist-info"
+    info = f"{name}-{version}.dist-info"
     files = {
         f"{name}.py": source,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         + (f"Requires-Dist: {requires}\n" if requires else ""),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/RECORD": "".join(
@@ -49,7 +52,7 @@ def make_wheel(name: str, source: str, requires: str = "") -> tuple[str, bytes]:
         ),
     }
     content = bundle.pack({path: text.encode() for path, text in files.items()})
-    return f"{name}-1.0-py3-none-any.whl", content
+    return f"{name}-{version}-py3-none-any.whl", content
 
 
 @contextlib.contextmanager

@@ -188,8 +188,13 @@ async def _is_met(wanted: _Wanted, here: _Here, had: _Here) -> bool:
     if re.fullmatch(r"[\w.-]+", wanted.requirement):
         return found is not None
     requirements = await _requirements()
-    if requirements is None:  # without it a condition can't be read
-        return found is not None or ";" in wanted.requirement
+    if requirements is None:
+        if wanted.by or found is None:  # of what a wheel needs, names alone are looked at
+            return found is not None or ";" in wanted.requirement
+        raise _Failed(
+            f"packages {wanted}: {found.name} {found.version} is here, and whether that will do "
+            "can't be told without packaging or micropip, which are not among Pyodide's packages"
+        )
     try:
         parsed = requirements.Requirement(wanted.requirement)
     except requirements.InvalidRequirement as error:

@@ -77,11 +77,15 @@ class Pages:
 
     Args:
         sites: URL of the page, by kind of site.
+        wheels: Paths there of wheels, by name.
     """
 
-    def __init__(self, driver: webdriver.Chrome, sites: dict[str, str]) -> None:
+    def __init__(
+        self, driver: webdriver.Chrome, sites: dict[str, str], wheels: dict[str, str]
+    ) -> None:
         self.driver = driver
         self._sites = sites
+        self.wheels = wheels
 
     def call(
         self, module: str, function: str, site: str = "prebuilt", args: Sequence[Any] = ()

@@ -33,6 +33,7 @@ import history
 import hosts
 import kernels
 import messages
+import packages
 import peers
 import predictions
 import report
@@ -73,6 +74,7 @@ SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
     | messages.SUITES
     | scaling.SUITES
     | growth.SUITES
+    | packages.SUITES
     | peers.SUITES
     | traces.SUITES
     | hosts.SUITES
@@ -102,6 +104,12 @@ def open_pages() -> Iterator[Pages]:
             (folder / name).symlink_to(ROOT / "node_modules" / where)
         (folder / "stdlib_index.py").symlink_to(ROOT / "examples" / "stdlib_index.py")
         build_wasm(folder)
+        subprocess.run(["make", "--silent", "wheels"], cwd=ROOT, check=True)
+        (folder / "wheels").symlink_to(ROOT / "build" / "wheels")
+        wheels = {
+            file.name.partition("-")[0]: f"wheels/{file.name}"
+            for file in (folder / "wheels").glob("*.whl")
+        }
         pyodide, python = find_pyodide(None), bundle.python_packages()
         sites = {
             kind: stack.enter_context(
@@ -131,7 +139,7 @@ def open_pages() -> Iterator[Pages]:
         stack.callback(driver.quit)
         driver.set_script_timeout(SUITE_TIMEOUT)
         driver.command_executor.client_config.timeout = SUITE_TIMEOUT
-        yield Pages(driver, sites)
+        yield Pages(driver, sites, wheels)
 
 
 def environment(driver: webdriver.Chrome) -> Raw:

@@ -7,13 +7,14 @@
 // Of the tag: data-workers, default number of workers; data-isolate, isolate the page by a service
 // worker; its value is where penny-isolate.js is, if not beside penny.js. Of a Python element: src; data-output, id of the element that shows what it prints; data-on,
 // "host" (its own worker, where Python may block; the default) or "page" (the page's own Pyodide, which
-// can use the DOM); data-workers.
+// can use the DOM); data-workers; data-packages, what it and its tasks import: names, requirements, wheels' URLs, with
+// blanks between. Of the tag: for all of them.
 'use strict';
 (() => {
   const tag = /** @type {HTMLScriptElement | null} */ (document.currentScript);
   // A module has no tag of its own, and a script no import.meta; but both are in their stack.
   const source = tag?.src || /(?:https?|file|blob):[^\s()]*?(?=:\d+:\d+\)?$)/m.exec(String(new Error().stack))?.[0] || '';
-  const {isolate: isolating, workers: workersOfTag} = tag?.dataset ?? {};
+  const {isolate: isolating, workers: workersOfTag, packages: packagesOfTag} = tag?.dataset ?? {};
 
   /** @typedef {typeof import('./penny/page.js')} Page */
   /** @type {Promise<Page> | undefined} */
@@ -26,7 +27,9 @@
 
   /** @param {string | undefined} text */
   const workersFrom = text => (text === undefined ? {} : {workers: Number(text)});
-  const defaults = workersFrom(workersOfTag);
+  /** @param {string | undefined} text */
+  const packagesFrom = text => (text === undefined ? {} : {packages: text.split(/,?\s+/).filter(Boolean)});
+  const defaults = {...workersFrom(workersOfTag), ...packagesFrom(packagesOfTag)};
 
   /** @type {Promise<void> | undefined} */
   let readiness;
@@ -69,7 +72,7 @@
 
   /** @param {HTMLScriptElement} element */
   async function runElement(element) {
-    const {output: id, on, workers} = element.dataset;
+    const {output: id, on, workers, packages} = element.dataset;
     const target = id === undefined ? null : document.getElementById(id);
     if (id !== undefined && !target)
       throw new Error(`data-output="${id}": this page has no element with that id`);
@@ -80,6 +83,7 @@
         filename: element.src || `<script${element.id && '#' + element.id}>`,
         dedent: !element.src,
         ...workersFrom(workers),
+        ...packagesFrom(packages),
         ...(target && {output: (_, text) => show(text)}),
       });
     } catch (error) {

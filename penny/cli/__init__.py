@@ -170,6 +170,15 @@ def parser() -> argparse.ArgumentParser:
         "the folder of --pyodide (default: those that are there)",
     )
     command.add_argument(
+        "--with",
+        dest="requirements",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package that pages and tasks may ask for by name, as of `penny run --with`: with "
+        "all it depends on it lies on the site. May be repeated",
+    )
+    command.add_argument(
         "--pyodide-url",
         metavar="URL",
         help=f"leave Pyodide out: pages fetch it, and its packages, from there, such as {CDN}",

@@ -6,13 +6,15 @@ import argparse
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from penny.cli.errors import CommandError
+from penny.cli.packages import WHEELS, find_packages, lock_with
 from penny.cli.prose import lean_packages
 from penny.cli.pyodide import find_pyodide, wheels
 from penny.cli.server import ISOLATION_HEADERS
-from penny.cli.site import Site
+from penny.cli.site import Content, Site
 from penny.cli.snapshot import compressed, find_snapshot
 
 MARKER = "penny/manifest.json"
@@ -34,11 +36,14 @@ def build(options: argparse.Namespace) -> int:
     url = options.pyodide_url
     if url is not None and options.packages is not None:
         raise CommandError("--pyodide-url has its own packages: leave out --packages", 2)
+    if url is not None and options.requirements:
+        raise CommandError("--pyodide-url has its own packages: leave out --with", 2)
     if url is not None and not re.match("https?://.", url):
         raise CommandError(f"{url} is not a URL that begins with https://", 2)
     pyodide = find_pyodide(options.pyodide)
     names = None if options.packages is None else filter(None, options.packages.split(","))
     packages = None if names is None else wheels(pyodide, names)
+    more = _more(options.requirements, pyodide)
     python = lean_packages()
     with tempfile.TemporaryDirectory() as scratch:
         snapshot = find_snapshot(python, pyodide) if options.snapshot else None
@@ -52,11 +57,30 @@ def build(options: argparse.Namespace) -> int:
             python=python,
             small=True,
             wheels=packages,
+            more=more,
             pyodide_url=url and f"{url.removesuffix('/')}/",
         )
         size = write(site, target)
     print(f"Wrote {size / 1e6:.1f} MB to {target}")
     return 0
+
+
+def _more(requirements: Sequence[str], pyodide: Path) -> dict[str, Content]:
+    """The files of packages, in Pyodide's folder; and its lock file, by which they are known."""
+    if not requirements:
+        return {}
+    folder = "penny/pyodide/"
+    found = find_packages(requirements, pyodide)
+    more: dict[str, Content] = {}
+    wheels = []
+    for path, file in found.files.items():
+        if path.startswith(WHEELS):
+            wheels.append(file)
+            path = f"{folder}{file.name}"
+        more[path] = file
+    lock = "pyodide-lock.json"
+    more[f"{folder}{lock}"] = lock_with((pyodide / lock).read_bytes(), wheels)
+    return more
 
 
 def check_target(target: Path, *, force: bool) -> None:

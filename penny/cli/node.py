@@ -14,10 +14,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from penny.cli import bundle
 from penny.cli.errors import EX_UNAVAILABLE, CommandError
+from penny.cli.packages import WHEELS, find_packages
 from penny.cli.pyodide import cache_folder, find_pyodide
 from penny.cli.pyodide_wasm import guarded_file
 from penny.cli.site import PACKAGE, web_folder
@@ -35,12 +37,15 @@ def engine_of(on: str) -> str | None:
     return name if name in ENGINES else None
 
 
-def run(options: argparse.Namespace, environment: dict[str, str]) -> int:
+def run(
+    options: argparse.Namespace, environment: dict[str, str], dependencies: Callable[[], list[str]]
+) -> int:
     """Run a script and return its exit status, where the engine does not take over the process.
 
     Args:
         options: Of the command.
         environment: What the script's `os.environ` has besides this process's.
+        dependencies: Gives requirements of the script, besides those of `--with`.
 
     Raises:
         CommandError: the engine was not found, or can't do what is asked.
@@ -49,6 +54,7 @@ def run(options: argparse.Namespace, environment: dict[str, str]) -> int:
         raise CommandError(f"--page is for browsers, and {options.on} has no page", 2)
     if not options.snapshot:
         raise CommandError(f"--no-snapshot is for browsers, not for {options.on}", 2)
+    executable = _executable(options.on)
     pyodide = find_pyodide(options.pyodide)
     wasm = guarded_file(pyodide, cache_folder())
     start = {
@@ -61,16 +67,25 @@ def run(options: argparse.Namespace, environment: dict[str, str]) -> int:
         "workers": options.workers,
         "environment": environment,
         "trace": options.trace,
+        "packages": _packages([*dependencies(), *options.packages], pyodide),
     }
     program = web_folder() / "run" / "node.js"
     return _become(
         [
-            _executable(options.on),
+            executable,
             *ENGINES[engine_of(options.on) or ""],
             str(program),
             json.dumps(start),
         ]
     )
+
+
+def _packages(requirements: Sequence[str], pyodide: Path) -> list[str]:
+    """Names of Pyodide's packages, which it fetches by itself, and URLs of wheels on the disk."""
+    found = find_packages(requirements, pyodide)
+    names = [each for each in found.load if "/" not in each]
+    wheels = [file for path, file in found.files.items() if path.startswith(WHEELS)]
+    return names + [file.resolve().as_uri() for file in wheels]
 
 
 def _executable(on: str) -> str:

@@ -10,6 +10,7 @@ day.
 from __future__ import annotations
 
 import contextlib
+import email
 import hashlib
 import importlib.util
 import json
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +38,10 @@ from penny.cli.pyodide import (
     wheels,
 )
 
-__all__ = ["Packages", "find_packages"]
+__all__ = ["WHEELS", "Packages", "find_packages", "lock_with"]
+
+WHEELS = "run/packages/"
+"""Where the wheels that pip finds lie on the site."""
 
 PLATFORM = "pyemscripten_2026_0_wasm32"
 """The tag of wheels that are built for this Pyodide: its lock file has `info.abi_version`."""
@@ -78,7 +83,7 @@ def find_packages(requirements: Sequence[str], pyodide: Path) -> Packages:
     if for_pip:
         for wheel in _wheels_by_pip(for_pip, known):
             found.load.append(f"packages/{wheel.name}")
-            found.files[f"run/packages/{wheel.name}"] = wheel
+            found.files[f"{WHEELS}{wheel.name}"] = wheel
     return found
 
 
@@ -138,6 +143,54 @@ def _fetched(file: str, sha256: str, cache: Path) -> Path:
         scratch.write(data)
     os.replace(scratch.name, target)
     return target
+
+
+def lock_with(lock: bytes, wheels: Sequence[Path]) -> bytes:
+    """Pyodide's lock file, and in it wheels that lie in its folder: so they are known by name.
+
+    Args:
+        lock: Its bytes.
+        wheels: Files of wheels.
+    """
+    whole = json.loads(lock)
+    packages = whole["packages"]
+    entries: dict[str, dict[str, Any]] = {}
+    for wheel in wheels:
+        name, version = wheel.name.split("-")[:2]
+        with zipfile.ZipFile(wheel) as archive:
+            members = archive.namelist()
+            (info,) = (each for each in members if re.fullmatch(r"[^/]*\.dist-info/METADATA", each))
+            metadata = email.message_from_bytes(archive.read(info))
+        requires = metadata.get_all("Requires-Dist", ())
+        entries[normal_name(name)] = {
+            "name": metadata["Name"],
+            "version": version,
+            "file_name": wheel.name,
+            "install_dir": "site",
+            "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+            "package_type": "package",
+            "imports": sorted(_modules(members)),
+            "depends": {normal_name(re.split(r"[^\w.-]", each)[0]) for each in requires},
+            "unvendored_tests": False,
+        }
+    for name, entry in entries.items():
+        # pip has taken what is needed here; what is left is for other systems, or optional.
+        entry["depends"] = sorted(entry["depends"] & entries.keys() - {name})
+    packages.update(entries)
+    return json.dumps(whole).encode()
+
+
+def _modules(members: Sequence[str]) -> set[str]:
+    """The modules at the top of a wheel with these files."""
+    found = set()
+    for path in members:
+        top, slash, _ = path.partition("/")
+        if top.endswith((".dist-info", ".data")):
+            continue
+        name = top if slash else re.sub(r"(\..*)?\.(py|so)$", "", top)
+        if name.isidentifier():
+            found.add(name)
+    return found
 
 
 # -- pip's ---------------------------------------------------------------------------------------

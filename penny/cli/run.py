@@ -10,9 +10,10 @@ import os
 import sys
 import tokenize
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from penny.cli import bundle, node
+from penny.cli import bundle, metadata, node
 from penny.cli.browser import Browser, find_browser
 from penny.cli.errors import CommandError
 from penny.cli.input import StandardInput
@@ -36,7 +37,8 @@ def run(options: argparse.Namespace) -> int:
             missing, or the browser or the page broke down.
     """
     if node.engine_of(options.on):
-        return node.run(options, _environment(options.env))
+        dependencies = partial(_dependencies, options.script)
+        return node.run(options, _environment(options.env), dependencies)
     source, folder = read_script(options.script)
     with TraceFile(options.trace) if options.trace else contextlib.nullcontext() as trace:
         return _run_source(options, source, folder, trace)
@@ -54,7 +56,8 @@ def _run_source(
     luggage = pack_up(folder, script, options.args, options.mount)
     for note in luggage.notes:
         print(f"penny: {note}", file=sys.stderr)
-    packages = find_packages(options.packages, pyodide)
+    requirements = [*metadata.dependencies(source, options.script), *options.packages]
+    packages = find_packages(requirements, pyodide)
     site = Site(pyodide=pyodide, snapshot=snapshot, python=python, run=True, more=packages.files)
     start = Start(
         source=source,
@@ -77,6 +80,11 @@ def _run_source(
     written = WrittenFiles([Path(folder) for folder in luggage.folders], options.write)
     sys.stdout.flush()
     return asyncio.run(_run(site, browser, start, luggage.archive, trace, written))
+
+
+def _dependencies(script: str) -> list[str]:
+    """Those of a script's metadata, if it is a file: what comes by stdin is read where it runs."""
+    return [] if script == "-" else metadata.dependencies(read_script(script)[0], script)
 
 
 def _environment(names: Sequence[str]) -> dict[str, str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import PathFinder
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 from penny import where
 from penny.by_value.exception_parts import GROUP_MEMBERS, add_notes, notes_of
 from penny.hints import command
-from penny.hints.packages import package_of
+from penny.hints.packages import distribution_of, installed, package_of
 from penny.where import IN_BROWSER
 
 __all__ = ["explained", "hint"]
@@ -36,11 +37,17 @@ MODULE = (
     "the Scheduler its package, packages=[…]. What lay beside the script when it started can be "
     "imported in all workers.)"
 )
-PACKAGE = (
-    "(It is a worker that has no {name!r}, and each has packages of its own: what is installed "
-    "where the task was submitted does not reach it. Give the Scheduler what the task needs, "
-    "{way}{run}.)"
+INSTALLED = (
+    "({name!r} is of {package} {version}, which is installed where the task was submitted. Its "
+    "worker has what is installed there, but nothing where packages=None, and never what installs "
+    "packages or runs a notebook, unless it is named: packages=[{package!r}].)"
 )
+PACKAGE = (
+    "(Workers have what is installed where the Scheduler is opened{has}, and there is no {name!r}. "
+    "Give the Scheduler what the task needs, {way}, or install it there{run}.)"
+)
+SHOWN = 8
+"""So many distributions are named."""
 WHEEL = 'packages=["https://…/….whl"], the URL of a wheel'
 
 
@@ -81,6 +88,8 @@ def explained(error: E) -> E:
 
 def _of_module(name: str) -> str:
     top = name.partition(".")[0]
+    if IN_BROWSER and (package := distribution_of(top)):
+        return INSTALLED.format(name=name, package=package, version=version(package))
     if _is_module(top):
         return MODULE.format(name=name)
     if not IN_BROWSER or top in sys.stdlib_module_names or top == "js":
@@ -92,7 +101,15 @@ def _of_module(name: str) -> str:
         if command.folders
         else ""
     )
-    return PACKAGE.format(name=name, way=way, run=run)
+    return PACKAGE.format(name=name, has=_what_is_here(), way=way, run=run)
+
+
+def _what_is_here() -> str:
+    found = installed()
+    if not found:
+        return " (nothing)"
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f" ({', '.join(found[:SHOWN])}{more})"
 
 
 def _is_module(name: str) -> bool:

@@ -1,10 +1,11 @@
-"""Which of Pyodide's packages has a module."""
+"""Which package has a module: of Pyodide's, or of those that are installed here."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 
-__all__ = ["package_of"]
+__all__ = ["distribution_of", "installed", "package_of"]
 
 
 def package_of(module: str) -> str | None:
@@ -15,3 +16,15 @@ def package_of(module: str) -> str | None:
     except Exception:  # private to Pyodide
         return None
     return found if isinstance(found, str) else None
+
+
+def distribution_of(module: str) -> str | None:
+    """The name of the distribution with a module at its top, if that is installed here."""
+    found = importlib.metadata.packages_distributions().get(module)
+    return found[0] if found else None
+
+
+def installed() -> list[str]:
+    """The distributions that are installed here, as in `attrs 25.1`, in order of their names."""
+    found = {each.name: each.version for each in importlib.metadata.distributions()}
+    return [f"{name} {found[name]}" for name in sorted(found, key=str.lower)]

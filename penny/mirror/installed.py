@@ -21,14 +21,15 @@ from typing import NamedTuple
 from penny.bridge import javascript
 from penny.by_value.reducing import PROTOCOL
 from penny.mirror.counting import Counter
+from penny.mirror.modules import stay_here
 
 __all__ = ["Later", "Stamp", "apply", "files", "left_out"]
 
+OWN = frozenset({"cloudpickle", "penny-runtime"})
+"""Distributions that workers have anyway."""
+
 HOSTS = frozenset(
     {
-        # Workers have these of their own.
-        "cloudpickle",
-        "penny-runtime",
         # They install packages, and talk to a notebook's page.
         "comm",
         "ipykernel",
@@ -60,15 +61,18 @@ def files() -> dict[str, Stamp]:
         return {}  # workers there, if any, have the same folders
     found = javascript.files_in(ROOTS)
     for folder in _hosts(found):
-        for path in _of(folder, found):
+        paths = list(_of(folder, found))
+        for path in paths:
             found.pop(path, None)
+        if _name_of(folder) in HOSTS:
+            stay_here(paths)
     return found
 
 
 def left_out() -> list[str]:
     """Names of distributions that are installed here, and whose files workers do not get."""
     names = {_name_of(entry) for entry in os.listdir(PACKAGES) if entry.endswith(_METADATA)}
-    return sorted(names & HOSTS)
+    return sorted(names & (HOSTS | OWN))
 
 
 _METADATA = ".dist-info"
@@ -81,10 +85,10 @@ def _name_of(folder: str) -> str:
 
 
 def _hosts(found: Mapping[str, Stamp]) -> list[str]:
-    """The folders of metadata of the host's distributions."""
+    """The folders of metadata of distributions whose files workers do not get."""
     records = [path for path in found if path.endswith(f"{_METADATA}/RECORD")]
     folders = [posixpath.dirname(path) for path in records]
-    return [folder for folder in folders if _name_of(folder) in HOSTS]
+    return [folder for folder in folders if _name_of(folder) in HOSTS | OWN]
 
 
 def _of(folder: str, found: Mapping[str, Stamp]) -> Iterator[str]:

@@ -20,7 +20,15 @@ from penny.by_value import identities, rebuilding
 from penny.by_value.functions import CachedFunction
 from penny.mirror.definition import Definition
 
-__all__ = ["Module", "Modules", "came_along", "everywhere", "home_of", "mounted"]
+__all__ = [
+    "Module",
+    "Modules",
+    "came_along",
+    "everywhere",
+    "home_of",
+    "mounted",
+    "stay_here",
+]
 
 
 _along: set[str] = set()
@@ -39,6 +47,14 @@ def came_along(folder: str) -> None:
         return
     for path, _, files in os.walk(folder):
         _along.update(os.path.join(path, file) for file in files if file.endswith(".py"))
+
+
+_staying: set[str] = set()
+
+
+def stay_here(files: Iterable[str]) -> None:
+    """Note that workers do not have these files, although they lie among the packages."""
+    _staying.update(files)
 
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -74,6 +90,8 @@ def everywhere(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str):
         return getattr(module, "__spec__", None) is not None
+    if file in _staying:
+        return False
     return file in _along or file.startswith((*_FOLDERS, *_mounted)) or f".zip{os.sep}" in file
 
 

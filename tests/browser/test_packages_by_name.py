@@ -8,25 +8,49 @@ import pytest
 from selenium.webdriver import Chrome
 from support.pages import Page
 from support.servers import Server
-from support.wheels import index, make_wheel
+from support.wheels import downloaded, index, make_wheel
 
+MICROPIP, PACKAGING = downloaded("micropip"), downloaded("packaging")
+SHOUTER = make_wheel(
+    "shouter",
+    "from greeter import greet\ndef shout(name): return greet(name) + '!'\n",
+    "greeter>=1",
+)
 UPPER = make_wheel("upper", "def upper(text): return text.upper()\n")
 GREETER = make_wheel(
     "greeter", "from upper import upper\ndef greet(name): return upper(f'hello {name}')\n"
 )
+CLASHES = [
+    make_wheel("upper", "", version="2.0"),
+    make_wheel("small", "", "upper<1"),
+    make_wheel("one", "", "pin==1.0"),
+    make_wheel("two", "", "pin==2.0"),
+    make_wheel("pin", ""),
+]
 
 
 @pytest.fixture(scope="module")
 def page(driver: Chrome, server: Server) -> Iterator[Page]:
     """A page of a site that has both."""
-    with index(server, UPPER, GREETER, depends={"greeter": ["upper"]}):
+    depends = {"greeter": ["upper"], "micropip": ["packaging"]}
+    for wheel in (SHOUTER, *CLASHES):
+        server.write(*wheel)
+    with index(server, UPPER, GREETER, MICROPIP, PACKAGING, depends=depends):
         page = Page(driver, server).open()
         yield page
         page.close()
 
 
-def test_in_javascript(page: Page) -> None:
-    """One worker after the other: each has loaded it by itself."""
+def test_in_javascript(page: Page, server: Server) -> None:
+    """One worker after the other has it, and it was fetched once, for both and for later ones."""
+    server.requests.clear()
+    for _ in range(2):
+        in_javascript(page)
+    wheels = [path.rpartition("/")[2] for path in server.requests if path.endswith(".whl")]
+    assert sorted(wheels) == sorted([UPPER[0], GREETER[0]])
+
+
+def in_javascript(page: Page) -> None:
     assert page.js("""
         const s = await Penny.scheduler({workers: 2, packages: ['greeter']});
         s.define('greet', 'import greeter, penny, time\\n'
@@ -73,6 +97,83 @@ def test_what_a_worker_lacks(page: Page) -> None:
     assert "packages=['greeter']" in known
     assert "URL of a wheel" in unknown
     assert none == "_tkinter"
+
+
+def test_what_a_worker_lacks_and_the_program_has(page: Page) -> None:
+    """The error of a task says of which distribution it is, and what the program has."""
+    run = page.run("""
+        import penny, pyodide_js
+        await pyodide_js.loadPackage(["upper", "micropip"], messageCallback=lambda _: None)
+        def noted(packages, name):
+            with penny.Scheduler(1, packages=packages) as s:
+                print(*s.submit(__import__, name).exception().__notes__)
+        noted(None, "upper")
+        noted("same", "micropip")
+        noted("same", "greeter")
+    """)
+    upper, micropip, greeter = run.ok().splitlines()
+    assert "of upper 1.0, which is installed where the task was submitted" in upper
+    assert "packages=['micropip']" in micropip
+    assert (
+        f"(micropip {MICROPIP[0].split('-')[1]}, packaging {PACKAGING[0].split('-')[1]}, upper 1.0)"
+        in greeter
+    )
+
+
+def test_requirements(page: Page) -> None:
+    """A requirement, and what a wheel requires, are found; a version that is not is an error."""
+    run = page.run(f"""
+        import js, penny
+        wheel = f"{{js.location.origin}}/{SHOUTER[0]}"
+        def shout():
+            import shouter
+            return penny.current_worker(), shouter.shout("you")
+        with penny.Scheduler(1, packages=[wheel]) as s:
+            print(s.submit(shout).result())
+        def greet():
+            import greeter
+            return penny.current_worker(), greeter.greet("you")
+        with penny.Scheduler(1, packages=["greeter>=1"]) as s:
+            print(s.submit(greet).result())
+        with penny.Scheduler(1, packages=[wheel, "greeter>=2"]) as s:
+            error = s.submit(shout).exception()
+            print(type(error).__name__, len(str(error).splitlines()), error)
+    """)
+    shouted, greeted, error = run.ok().splitlines()
+    assert (shouted, greeted) == ("(0, 'HELLO YOU!')", "(0, 'HELLO YOU')")
+    assert error.startswith("BrokenPool 1 ")
+    assert "greeter>=2" in error
+
+
+def test_what_does_not_go_together(page: Page) -> None:
+    """Nothing is replaced: the error names both sides."""
+    run = page.run(f"""
+        import js, penny, pyodide_js
+        upper, small, one, two, pin = [
+            f"{{js.location.origin}}/{{file}}" for file in {[file for file, _ in CLASHES]!r}
+        ]
+        await pyodide_js.loadPackage(["upper"], messageCallback=lambda _: None)
+        fit = ["upper<2"], [pin, pin]
+        for packages in (["upper==2.1"], [upper], [small], [one, two, pin], *fit):
+            with penny.Scheduler(1, packages=packages) as s:
+                print(str(s.submit(penny.current_worker).exception()).rpartition("Error: ")[2])
+        def upper_of():
+            import pin
+            from importlib.metadata import version
+            return penny.current_worker(), version("upper")
+        with penny.Scheduler(1, packages=["upper>=1", pin]) as s:
+            print(*s.submit(upper_of).result())
+    """)
+    said = run.ok().splitlines()
+    opened = "installed where the Scheduler is opened"
+    assert said[0] == f"packages upper==2.1: upper 1.0 is {opened}"
+    assert said[1].endswith(f"upper-2.0-py3-none-any.whl is upper 2.0, and upper 1.0 is {opened}")
+    assert said[2] == f"packages upper<1 (which small 1.0 needs): upper 1.0 is {opened}"
+    assert said[3] == (
+        "packages pin==2.0 (which two 1.0 needs): pin 1.0 is what others get, and they want "
+        "pin==1.0 (which one 1.0 needs)"
+    )
+    assert said[4:] == ["None", "None", "0 1.0"]
 
 
 def test_misspelt(page: Page) -> None:

@@ -23,7 +23,7 @@ UPPER = make_wheel("upper", "def upper(text): return text.upper()\n")
 LOWER = make_wheel("lower", "def lower(text): return text.lower()\n")
 
 PROGRAM = """
-import json, sys
+import json, os, sys
 import js, penny, pyodide_js
 
 told = {}
@@ -58,6 +58,7 @@ def meet(flags, mine):
         machinery = False
     return [penny.current_worker(), upper.upper("you"), Point(x="7").x, wrong,
             metadata.version("pydantic_core"), writable, machinery,
+            os.path.exists(pydantic.__spec__.cached),
             "_pydantic_core" in str(sys.modules["pydantic_core._pydantic_core"].__file__)]
 
 def absent():
@@ -159,9 +160,9 @@ def test_installed_later(driver: Chrome, server: Server) -> None:
 
 
 def test_all_workers_have_it(told: tuple[dict, list[str]]) -> None:
-    """The same versions, compiled modules among them, whoever installed it; but no installer."""
+    """The same versions, libraries and bytecode with them, whoever installed it; no installer."""
     for number, found in enumerate(told[0]["same"]):
-        assert found == [number, "YOU", 7, "int_parsing", "2.50.5", False, False, True]
+        assert found == [number, "YOU", 7, "int_parsing", "2.50.5", False, False, True, True]
     assert told[0]["back"] == "Point(x=3)"
 
 

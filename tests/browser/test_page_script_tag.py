@@ -11,11 +11,13 @@ from support.pages import Page
 from support.processes import wait_for_no_workers, wait_until
 from support.servers import Server
 from support.tasks import NAP
+from support.wheels import make_wheel
 
 Open = Callable[..., Page]
 Test = TypeVar("Test", bound=Callable[..., None])
 
 BODIES: list[str] = []
+WHEEL = make_wheel("stranger", "WHO = 'a stranger'\n")
 
 
 def body(html: str) -> Callable[[Test], Test]:
@@ -57,6 +59,7 @@ def html(body: str, tag: str) -> str:
 @pytest.fixture(scope="module")
 def common(driver: Chrome, server: Server) -> Iterator[Page]:
     """The page with all these bodies. On it, one worker is the default."""
+    server.write(*WHEEL)
     server.write("program.py", "def f():\n    print(__file__)\n\nf()\nprint('end')\n")
     server.write("common.html", html("\n".join(BODIES), 'data-workers="1"'))
     page = Page(driver, server).open("common.html")
@@ -127,6 +130,23 @@ def test_output_goes_to_the_element(common: Page) -> None:
     assert shown(common, "sum", "end") == "31415926\nend\n"
     # Not a number that a port may have, which the texts of errors name.
     assert not [text for _, text in common.console() if "31415926" in text]
+
+
+@body(f"""
+    <pre id="packages"></pre>
+    <script type="text/python" data-penny data-output="packages" data-packages="./{WHEEL[0]}">
+    import penny, stranger
+    def task():
+        import stranger
+        return penny.current_worker(), stranger.WHO
+    with penny.Scheduler() as s:
+        print(*s.submit(task).result())
+    print("end")
+    </script>
+""")
+def test_packages(common: Page) -> None:
+    """The element's program has them, and its tasks."""
+    assert shown(common, "packages", "end") == "0 a stranger\nend\n"
 
 
 @body("""

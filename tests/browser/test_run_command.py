@@ -26,6 +26,7 @@ TIMEOUT = 120
 PENNY_RUN = [sys.executable, "-m", "penny.cli", "run"]
 
 WHEEL = make_wheel("stranger", "WHO = 'a stranger'\n")
+OTHER = make_wheel("other", "WHO = 'another'\n")
 
 AT_ONCE = 2
 """Commands that run at a time; each has a browser of its own."""
@@ -348,21 +349,26 @@ def test_files_that_are_not_kept_are_named_whatever_ends_the_script(done: Done) 
     "script.py",
     files={
         WHEEL[0]: WHEEL[1],
+        OTHER[0]: OTHER[1],
         "script.py": (
+            "# /// script\n"
+            f"# dependencies = ['./{OTHER[0]}']\n"
+            "# ///\n"
             "import penny\n"
-            "import stranger\n"
+            "import other, stranger\n"
             "def task():\n"
-            "    import stranger\n"
-            "    return stranger.__file__, stranger.WHO\n"
+            "    import other, stranger\n"
+            "    return penny.current_worker(), stranger.__file__, stranger.WHO, other.WHO\n"
             "with penny.Scheduler(workers=1) as s:\n"
-            "    here = stranger.__file__, stranger.WHO\n"
-            "    print(s.submit(task).result() == here, stranger.WHO)\n"
+            "    here = 0, stranger.__file__, stranger.WHO, other.WHO\n"
+            "    print(s.submit(task).result() == here, *here[2:])\n"
             "import not_there_at_all\n"
         ),
     },
 )
-def test_a_package_comes_along(done: Done) -> None:
-    assert (done.returncode, done.stdout) == (1, "True a stranger\n")
+def test_packages_come_along(done: Done) -> None:
+    """Those of the command, and those of the script's metadata."""
+    assert (done.returncode, done.stdout) == (1, "True a stranger another\n")
     assert done.stderr.endswith(
         "ModuleNotFoundError: No module named 'not_there_at_all'\n"
         "(`penny run --with not-there-at-all …` brings a package along, from PyPI too.)\n"

@@ -9,13 +9,13 @@ import {endWithReaders, end, runFile} from './files.js';
 
 /**
  * Paths of files: core.wasm, python.zip, the folder of Pyodide, its WebAssembly if that is elsewhere, the script (- is
- * stdin), where to write a trace.
+ * stdin), where to write a trace; packages: names, and URLs of wheels.
  * @typedef {{core: string, python: string, pyodide: string, wasm: string, script: string, args: string[],
- *            workers: number | null, environment: Record<string, string>, trace: string | null}} Start
+ *            workers: number | null, environment: Record<string, string>, trace: string | null, packages: string[]}} Start
  */
 
 /** @type {Start} */
-const {core, python, pyodide, wasm, script, args, workers, environment, trace} = JSON.parse(process.argv[2]);
+const {core, python, pyodide, wasm, script, args, workers, environment, trace, packages} = JSON.parse(process.argv[2]);
 
 const worker = new URL('../penny/node_worker.js', import.meta.url);
 const places = onNode(worker, readFileSync(core), readFileSync(python));
@@ -29,6 +29,7 @@ try {
     args,
     environment: /** @type {Record<string, string>} */ ({...process.env, ...environment}),
     workers: workers ?? undefined,
+    packages,
     ...(file !== undefined && {trace: whole => writeTrace(file, whole)}),
   });
 } catch (error) {

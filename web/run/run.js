@@ -14,7 +14,7 @@ import { inWords } from "../penny/hosts/in_words.js";
  * @property {boolean} terminal Whether stdin is one.
  * @property {Record<string, string>} environment
  * @property {string[]} packages
- * @property {import("../penny/boot/extras.js").Place} place
+ * @property {import("../penny/boot/place.js").Place} place
  */
 
 /**

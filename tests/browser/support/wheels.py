@@ -24,17 +24,35 @@ def serve_downloaded(server: Server, *names: str) -> list[str]:
     return [f"wheels/{files[name].name}" for name in names]
 
 
-def make_wheel(name: str, source: str) -> tuple[str, bytes]:
-    """A wheel with one module: its file name and its content."""
-    info = f"{name}-1.0.dist-info"
+def downloaded(name: str) -> tuple[str, bytes]:
+    """A wheel of tests/wheels.txt: its file name and its content."""
+    (file,) = FOLDER.glob(f"{name}-*.whl")
+    return file.name, file.read_bytes()
+
+
+def make_wheel(
+    name: str, source: str, requires: str = "", version: str = "1.0"
+) -> tuple[str, bytes]:
+    """A wheel with one module: its file name and its content.
+
+    Args:
+        name: Of the module and the distribution.
+        source: The module's.
+        requires: A requirement of it.
+        version: Its version.
+    """
+    info = f"{name}-{version}.dist-info"
     files = {
         f"{name}.py": source,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + (f"Requires-Dist: {requires}\n" if requires else ""),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/RECORD": "",
+        f"{info}/RECORD": "".join(
+            f"{path},,\n" for path in (f"{name}.py", f"{info}/METADATA", f"{info}/WHEEL")
+        ),
     }
     content = bundle.pack({path: text.encode() for path, text in files.items()})
-    return f"{name}-1.0-py3-none-any.whl", content
+    return f"{name}-{version}-py3-none-any.whl", content
 
 
 @contextlib.contextmanager
@@ -52,7 +70,7 @@ def index(
     lock = json.loads(server.content(f"{folder}pyodide-lock.json"))
     with contextlib.ExitStack() as stack:
         for file, content in wheels:
-            name = file.partition("-")[0]
+            name, version = file.split("-")[:2]
             lock["packages"][name] = {
                 "depends": depends.get(name, []),
                 "file_name": file,
@@ -62,7 +80,7 @@ def index(
                 "package_type": "package",
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "unvendored_tests": False,
-                "version": "1.0",
+                "version": version,
             }
             stack.enter_context(server.answering(folder + file, body=content))
         body = json.dumps(lock)

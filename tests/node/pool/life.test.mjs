@@ -31,13 +31,14 @@ function scene({parts = Promise.resolve('the parts')} = {}) {
       gone = then;
     },
   };
-  const starter = /** @type {any} */ ({host, site: {indexURL: async () => 'scripts'}, parts: () => parts});
+  const installed = async (/** @type {any} */ {packages}) => ({installed: packages.join()});
+  const starter = /** @type {any} */ ({host, site: {indexURL: async () => 'scripts'}, parts: () => parts, installed});
   const life = new Life(starter, 3, {
     became: ({state, reason}) => told.push(reason === undefined ? state : `${state}: ${reason}`),
     heard: ({type}) => told.push(`heard ${type}`),
     uncaught: error => told.push(`uncaught: ${error}`),
   });
-  const settings = /** @type {any} */ ({workers: 4, extras: {}});
+  const settings = /** @type {any} */ ({workers: 4, extras: {packages: ['a'], files: ['zip']}});
   return {
     life, sent, told, settings,
     say: (/** @type {any[]} */ ...types) => types.forEach(type => hear.message({type})),
@@ -52,9 +53,10 @@ test('it gets ready, and what is not about its life is passed on', async () => {
   const {life, sent, told, settings, say} = scene();
   assert.equal(life.state, 'starting');
   await life.begin(settings);
-  assert.deepEqual(sent.map(({type, role, life, worker}) => [type, role, life, worker]), [
-    ['prepare', 'pool', undefined, undefined],
-    ['pool', 'pool', 'a life', 3],
+  assert.deepEqual(sent.map(({type, role, life, worker, extras}) => [type, role, life, worker, extras]), [
+    ['prepare', 'pool', undefined, undefined, undefined],
+    ['pool', 'pool', 'a life', 3, undefined],
+    ['extras', undefined, undefined, undefined, {files: ['zip'], installed: 'a'}],
   ]);
   say('held', 'ready', 'watch');
   assert.equal(life.state, 'ready');

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,32 @@ def test_packages(tmp_path: Path, distribution: Path) -> None:
     assert build_into(site, *given, "--packages", "dep,other") == ["dep", "other"]
 
 
+def test_wheels(tmp_path: Path, distribution: Path) -> None:
+    """Those that pip finds are known by name, as Pyodide's own are; and so are their modules."""
+    files = []
+    for name, requires in {"new-one": "Second.One>=1; extra != 'x'", "second-one": "other"}.items():
+        module = name.replace("-", "_")
+        wheel = tmp_path / f"{module}-1.5-py3-none-any.whl"
+        info = f"{module}-1.5.dist-info"
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\nRequires-Dist: {requires}\n"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(f"{module}/__init__.py", "")
+            archive.writestr(f"_{module}.cpython-314-wasm32-emscripten.so", "")
+            archive.writestr(f"{info}/METADATA", metadata.replace("Requires-Dist: other\n", ""))
+            archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            archive.writestr(f"{info}/RECORD", "")
+        files += ["--with", str(wheel)]
+    site, given = tmp_path / "site", ("--pyodide", str(distribution), "--packages", "dep")
+    assert build_into(site, *given, *files) == ["dep", "new_one", "second_one"]
+    lock = json.loads((site / "penny" / "pyodide" / "pyodide-lock.json").read_text())["packages"]
+    assert set(lock) == {"one_two", "dep", "other", "new-one", "second-one"}
+    entry = lock["new-one"]
+    assert (entry["name"], entry["version"], entry["depends"]) == ("new-one", "1.5", ["second-one"])
+    assert entry["imports"] == ["_new_one", "new_one"]
+    content = (site / "penny" / "pyodide" / entry["file_name"]).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == entry["sha256"]
+
+
 def test_packages_that_are_not_there(
     tmp_path: Path, distribution: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +143,7 @@ def test_pyodide_from_elsewhere(
     for wrong in (
         ["--pyodide-url", "cdn.example"],
         ["--pyodide-url", "https://a/", "--packages", "dep"],
+        ["--pyodide-url", "https://a/", "--with", "dep"],
     ):
         assert main(["build", str(site), "--no-snapshot", *given, *wrong]) == 2
         assert capsys.readouterr().err.startswith("penny: ")

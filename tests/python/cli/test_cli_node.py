@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.wheels import make_wheel
 
 from penny.cli import main, node
 
@@ -43,6 +44,26 @@ def test_a_script_in_a_folder_below(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert ran.stderr.startswith("penny: the trace is in trace.json")
     trace = json.loads((tmp_path / "trace.json").read_text())
     assert any("around" in event["name"] for event in trace["traceEvents"])
+
+
+def test_packages(tmp_path: Path) -> None:
+    """Those of the command, and those of the script's metadata, in the script and its tasks."""
+    for name in ("one", "two"):
+        file, content = make_wheel(name, f"WHO = '{name}'\n")
+        (tmp_path / file).write_bytes(content)
+    (tmp_path / "script.py").write_text(
+        "# /// script\n# dependencies = ['./one-1.0-py3-none-any.whl']\n# ///\n"
+        "import penny, one, two\n"
+        "def task():\n"
+        "    import one, two\n"
+        "    return penny.current_worker(), one.WHO, two.WHO\n"
+        "with penny.Scheduler(1) as s:\n"
+        "    print(*s.submit(task).result())\n"
+    )
+    ran = penny_run(
+        "--on", "node", "--with", "two-1.0-py3-none-any.whl", "script.py", folder=tmp_path
+    )
+    assert (ran.stdout, ran.returncode) == ("0 one two\n", 0), ran.stderr
 
 
 def test_a_script_that_is_missing(tmp_path: Path) -> None:

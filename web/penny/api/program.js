@@ -1,7 +1,8 @@
 // Running a Python program: in a host worker of its own, where it may block, or on the page's Pyodide.
-import {addPackages, unpack} from '../boot/extras.js';
 import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {interruptBuffer, interruptProgram} from '../boot/interrupts.js';
+import {addPackages} from '../boot/packages.js';
+import {unpack} from '../boot/place.js';
 import {watchFiles} from '../boot/written.js';
 import {clockHere} from '../core/clock.js';
 import {START_TIMEOUT, checkWorkers, packagesFrom} from '../pool/limits.js';
@@ -23,14 +24,14 @@ import {chromeTrace} from '../trace/chrome.js';
  * @typedef {import('../boot/pyodide.js').Pyodide} Pyodide
  * @typedef {import('../boot/pyodide.js').Death} Death
  * @typedef {{on?: 'host' | 'page', filename?: string, argv?: string[], dedent?: boolean,
- *            workers?: number, packages?: string[], files?: ArrayBuffer[], place?: import('../boot/extras.js').Place,
+ *            workers?: number, packages?: string[], files?: ArrayBuffer[], place?: import('../boot/place.js').Place,
  *            written?: Wrote, output?: Output,
  *            input?: import('../stdio/input.js').Input, terminal?: boolean, environment?: Record<string, string>, machine?: import('../boot/machine.js').Machine,
  *            worker?: (change: WorkerChange) => void,
  *            trace?: (trace: import('../trace/chrome.js').ChromeTrace) => void, live?: import('../trace/live.js').Listener,
  *            interrupt?: AbortSignal, signal?: AbortSignal}} RunOptions
  *   dedent: the source may be indented as a whole; workers: the default of Scheduler();
- *   packages: Pyodide packages or URLs of wheels, for the program, and by it for its workers; files: zip
+ *   packages: names, requirements or URLs of wheels, for the program, and by it for its workers; files: zip
  *   archives, unpacked into the working directory, also in the workers; place: where they belong, if elsewhere, and
  *   then written is told what was written to files, by the program (worker null) and its workers, as each ends; output: what is printed, default: the console;
  *   input: stdin, default: none in a host worker, prompt() on the page; terminal: whether that is one; environment: set
@@ -121,7 +122,7 @@ async function runNow(starter, script, {workers, packages = [], files = [], plac
   writeTo(pyodide, (stream, bytes) => print(dying ? 'stderr' : stream, bytes)); // its stack goes to stdout otherwise
   pyodide.pyimport('penny.stdio.input').read_by(input && inPieces(input));
   unpack(pyodide, files, place);
-  await addPackages(pyodide, packagesFrom(starter.host, packages));
+  await addPackages(pyodide, await starter.parts(), packagesFrom(starter.host, packages));
   const changed = place && watchFiles(pyodide, place);
   const trace = traced !== undefined;
   installOnPage(starter, pyodide, await starter.site.coreToShare(), {workers, files, place, written, trace, output}, script, traced);
@@ -262,7 +263,7 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
  * @typedef {{starter: Starter, worker: import('../hosts/host.js').Thread, runs: boolean, over: boolean,
  *            parts: import('../boot/site.js').Parts | null, interruption: import('../boot/interrupts.js').Interruption | null}} HostWorker
  *
- * @typedef {{files: ArrayBuffer[], place?: import('../boot/extras.js').Place, machine?: import('../boot/machine.js').Machine,
+ * @typedef {{files: ArrayBuffer[], place?: import('../boot/place.js').Place, machine?: import('../boot/machine.js').Machine,
  *            written?: Wrote, output: Output, onConsole: boolean, inOrder: InOrder | null,
  *            worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
  *            live?: import('../trace/live.js').Listener, stdin?: Answers}} HostOptions

@@ -1,5 +1,6 @@
 // What is installed in a Pyodide, as one piece that other Pyodides share: the files' bytes lie in shared memory once, and
 // libraries (.so) are compiled once. Beside pyodide.js the one place that uses what Pyodide and Emscripten keep to themselves.
+import {normalized} from './packages.js';
 import {share} from './site.js';
 
 /**
@@ -81,9 +82,6 @@ export function readInstalled(pyodide, paths, leftOut) {
   last.set(pyodide, installed);
   return installed;
 }
-
-/** @param {string} name of a distribution */
-const normalized = name => name.toLowerCase().replace(/[-_.]+/g, '-');
 
 /** @param {File[]} files @param {File[]} others */
 const sameFiles = (files, others) =>

@@ -36,6 +36,12 @@ export function originOf(pyodide) {
 /** Whether a Pyodide can be suspended (JSPI). @param {Pyodide} pyodide @returns {boolean} */
 export const suspends = pyodide => pyodide._module.jspiSupported;
 
+/**
+ * Where a Pyodide of Penny's writes what it has compiled, and looks for it: not beside the sources, which may be a program's
+ * own. With what is installed it goes to workers, which would otherwise compile it each.
+ */
+const PYCACHE = 'import sys; sys.pycache_prefix = "/lib/python%d.%d/pycache" % sys.version_info[:2]; del sys';
+
 /** Where the zip with Python packages lies in each Pyodide's file system; the snapshot knows it. */
 export const PYTHON_ZIP = '/lib/penny-python.zip';
 
@@ -87,6 +93,7 @@ export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {})
     loadPyodide({...options, _makeSnapshot: makeSnapshot}),
   );
   addPython(pyodide, parts.python);
+  pyodide.runPython(PYCACHE);
   // A snapshot freezes the state of the random number generator: without this every worker would
   // draw the same numbers, and give what it makes the numbers that another gives.
   if (restored)

@@ -14,7 +14,7 @@ const CACHES = '__pycache__';
 /**
  * Looks at all files now. Needs no living Python.
  * @param {import('./pyodide.js').Pyodide} pyodide
- * @param {import('./extras.js').Place} place
+ * @param {import('./place.js').Place} place
  * @returns {() => Written[]} what was written since; what is called later tells only what is new since then
  */
 export function watchFiles(pyodide, {folders, keep}) {

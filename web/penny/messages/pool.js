@@ -14,7 +14,7 @@ import {Submitted} from './submitting.js';
  * @typedef {import('./member.js').Sent} Sent
  * @typedef {import('./protocol.js').FromWorker} FromWorker
  * @typedef {import('../pool/life.js').State} State
- * @typedef {import('../pool/messages.js').Extras} Extras
+ * @typedef {import('../boot/extras.js').Wanted} Wanted
  * @typedef {import('../stdio/output.js').Output} Output
  * @typedef {import('./calls.js').Arrived} Arrived
  */
@@ -75,7 +75,7 @@ export class MessagePool extends EventTarget {
   /**
    * @param {import('../pool/life.js').Starting} starter
    * @param {number} workers
-   * @param {{extras: Extras, output: Output, check: boolean, python?: import('../boot/versions.js').PythonVersion}} options as
+   * @param {{extras: Wanted, output: Output, check: boolean, python?: import('../boot/versions.js').PythonVersion}} options as
    *     of Pool
    */
   constructor(starter, workers, options) {

@@ -48,8 +48,10 @@ export function keptThreads(host, parts) {
           if (watched) thread.terminate();
           else if (ends.delete(end)) end();
         } else {
-          const begins = message.message.type === 'pool';
-          thread.post(begins ? {...message.message, life: thread.life, parts: parts()} : message.message, message.transfer);
+          const {message: order, transfer} = message;
+          if ('life' in order) order.life = thread.life;
+          if ('parts' in order) order.parts = parts();
+          thread.post(order, transfer);
         }
       };
     },

@@ -17,12 +17,13 @@ import {tell} from './starter.js';
  * @typedef {import('./messages.js').ToPage} ToPage
  * @typedef {import('./messages.js').StartPool} StartPool
  * @typedef {import('./messages.js').StartMessages} StartMessages
+ * @typedef {import('../boot/extras.js').Wanted} Wanted
  * @typedef {'type' | 'role' | 'parts' | 'clock' | 'worker' | 'life'} Given what a life itself knows of what starts a worker
  *
  * What a worker is started from: a Starter, on a page. parts: null: whoever starts the thread adds them
  * @typedef {{host: Pick<import('../hosts/host.js').Host, 'startWorker' | 'whenGone'>, site: {indexURL(): Promise<string>},
  *            parts(): Promise<import('../boot/site.js').Parts | null>,
- *            libraries(installed: import('../boot/installed.js').Installed): Promise<import('../boot/installed.js').Library[]>}} Starting
+ *            installed(wanted: Wanted): Promise<Pick<import('../boot/extras.js').Extras, 'installed' | 'libraries'>>}} Starting
  *
  * Who is told of a life. became: its state is another; heard: the worker has sent what is not about its life; uncaught:
  * an error that nobody has caught in it
@@ -75,23 +76,25 @@ export class Life {
 
   /**
    * Gives it what it needs to begin, when that is there.
-   * @param {Omit<StartPool, Given> | Omit<StartMessages, Given>} settings
+   * @param {(Omit<StartPool, Given> | Omit<StartMessages, Given>) & {extras: Wanted}} settings extras: what it is to have
    * @param {{role?: import('./messages.js').PoolRole, transfer?: Transferable[]}} [options] transfer: what of the settings
    *     is handed over
    * @throws {Error} that says what could not be loaded
    */
-  async begin(settings, {role, transfer} = {}) {
+  async begin({extras, ...settings}, {role, transfer} = {}) {
     const {starter, number} = this;
     role ??= number === ASYNC_WORKER ? 'coroutines' : 'pool';
     tell(this.#thread, {type: 'prepare', role, indexURL: await starter.site.indexURL()});
-    const {installed} = settings.extras;
-    const [parts, libraries] = await Promise.all([starter.parts(), installed && starter.libraries(installed)]);
-    const extras = {...settings.extras, libraries};
+    const parts = await starter.parts();
     if (this.#isOver) return;
     const {life} = this.#thread;
     /** @type {any} */
-    const start = {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings, extras};
+    const start = {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings};
     tell(this.#thread, start, transfer);
+    // Its Python starts meanwhile.
+    const {packages, ...given} = extras;
+    const installed = await starter.installed(extras);
+    if (!this.#isOver) tell(this.#thread, {type: 'extras', extras: {...given, ...installed}});
   }
 
   get #isOver() {

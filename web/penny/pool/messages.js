@@ -16,14 +16,22 @@
  * @typedef {{type: 'snapshot', parts: import('../boot/site.js').Parts}} MakeSnapshot
  *   start plainly, make a memory snapshot, post it
  *
- * Page to a pool worker, after which the worker reads no more messages.
+ * Page to a worker that installs packages.
+ * @typedef {{type: 'install', parts: import('../boot/site.js').Parts, installed?: import('../boot/installed.js').Installed,
+ *            libraries: import('../boot/installed.js').Library[], packages: string[]}} InstallPackages
+ *   packages: names, requirements, URLs of wheels, to be installed beside what the submitter has, and posted with that
+ *
+ * Page to a pool worker.
  * @typedef {{type: 'pool', role: PoolRole, parts: import('../boot/site.js').SharedParts,
  *            clock: import('../core/clock.js').Clock, memory: WebAssembly.Memory,
- *            worker: number, workers: number, check: boolean, extras: Extras, life: string,
+ *            worker: number, workers: number, check: boolean, life: string,
  *            counts?: Int32Array, announce: boolean, python?: import('../boot/versions.js').PythonVersion}} StartPool
  *   clock: the page's, which the worker follows; life: what it holds on to while it lives (hosts/host.js); counts: of
  *   outputs, of a program's (InOrder in stdio/output.js); announce: tell clients of completions by message, since the
  *   page lacks Atomics.waitAsync; python: of the client, to be the same as the worker's
+ *
+ * @typedef {{type: 'extras', extras: Extras}} GiveExtras
+ *   what it has beside its Python, after which the worker reads no more messages
  *
  * Page to a worker of the engine `messages`, which shares no memory with it.
  * @typedef {Omit<StartPool, 'memory' | 'counts' | 'parts'> & {parts: import('../boot/site.js').Parts, channel: MessagePort}} StartMessages
@@ -31,10 +39,10 @@
  *
  * Page to a host worker.
  * @typedef {{type: 'host', parts: import('../boot/site.js').Parts, clock: import('../core/clock.js').Clock,
- *            extras: Extras, workers: number | null, trace: boolean, waitAsync: boolean, life: string,
+ *            extras: Extras & {packages: string[]}, workers: number | null, trace: boolean, waitAsync: boolean, life: string,
  *            counts?: Int32Array, input: {buffer: SharedArrayBuffer, terminal: boolean} | null,
  *            interrupts: SharedArrayBuffer | null}} StartHost
- *   life, counts: as a pool worker's, where there is shared memory; input: where the page puts what the script reads from stdin (stdio/input.js),
+ *   extras: with packages, which it installs by itself; life, counts: as a pool worker's, where there is shared memory; input: where the page puts what the script reads from stdin (stdio/input.js),
  *   and whether that is a terminal; interrupts: by which the page interrupts it (boot/interrupts.js)
  * @typedef {{type: 'run'} & Script} RunScript
  * @typedef {{type: 'interrupt'}} Interrupt
@@ -51,7 +59,7 @@
  *   relayed from a pool worker: that pool has completions
  * @typedef {{type: 'closed', pool: number}} Closed
  *
- * @typedef {Prepare | MakeSnapshot | StartPool | StartMessages | StartHost | RunScript | Interrupt | StartKeeper | Open | WatchPool | StartPoolCoroutines | Close | Announce | Closed} ToWorker
+ * @typedef {Prepare | MakeSnapshot | InstallPackages | StartPool | GiveExtras | StartMessages | StartHost | RunScript | Interrupt | StartKeeper | Open | WatchPool | StartPoolCoroutines | Close | Announce | Closed} ToWorker
  *
  * Any worker to the page.
  * @typedef {{type: 'output', stream: import('../stdio/output.js').Stream, bytes: Uint8Array<ArrayBuffer>,
@@ -65,8 +73,9 @@
  * @typedef {{type: 'died'} & import('../boot/pyodide.js').Death} Died
  *   its Python is dead; the last message
  * @typedef {{type: 'snapshot', snapshot: Uint8Array}} SnapshotMade
+ * @typedef {{type: 'installed', installed: import('../boot/installed.js').Installed | undefined}} PackagesInstalled
  * @typedef {{type: 'written', files: import('../boot/written.js').Written[]}} FilesWritten
- *   by it, before its last message; only of a program whose files have a place (boot/extras.js)
+ *   by it, before its last message; only of a program whose files have a place (boot/place.js)
  *
  * Pool worker or host worker to the page.
  * @typedef {{type: 'held'}} Held
@@ -99,7 +108,7 @@
  *   post: the page adds to a message that starts it what only the page has; watch: say when it is gone
  * @typedef {{type: 'said', message: any} | {type: 'error', error: import('../hosts/host.js').WorkerError} | {type: 'gone'}} FromThread
  *
- * @typedef {Output | Printed | Failed | Died | SnapshotMade | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
+ * @typedef {Output | Printed | Failed | Died | SnapshotMade | PackagesInstalled | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
  *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit | StartThread} ToPage
  */
 

@@ -10,10 +10,10 @@ import {Pool} from './pool.js';
  * @typedef {import('./starter.js').Starter} Starter
  * @typedef {{filename: string, source: string}} Program
  * @typedef {{workers?: number, memory?: number, packages?: string[], files?: ArrayBuffer[],
- *            place?: import('../boot/extras.js').Place, written?: (files: import('../boot/written.js').Written[], worker: number | null) => void,
+ *            place?: import('../boot/place.js').Place, written?: (files: import('../boot/written.js').Written[], worker: number | null) => void,
  *            check?: boolean, trace?: boolean, output?: Output, machine?: import('../boot/machine.js').Machine}} SchedulerOptions
- *   workers: how many, default: processors; memory: limit of the shared heap in bytes; packages: Pyodide
- *   packages or URLs of wheels, loaded into every worker; check: every job through pickle; files: zip archives, unpacked in every worker; place: where they belong;
+ *   workers: how many, default: processors; memory: limit of the shared heap in bytes; packages: names,
+ *   requirements or URLs of wheels, which tasks can import; check: every job through pickle; files: zip archives, unpacked in every worker; place: where they belong;
  *   written: gets what workers have written to files, as they end, if they have a place;
  *   trace: record what workers do, for trace(); output: what tasks print, default: the console;
  *   machine: folders of the machine, in Node

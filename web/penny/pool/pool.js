@@ -12,7 +12,7 @@ import {Watch} from './watch.js';
 /**
  * @typedef {import('../core/core.js').Core} Core
  * @typedef {import('./messages.js').ToPage} ToPage
- * @typedef {import('./messages.js').Extras} Extras
+ * @typedef {import('../boot/extras.js').Wanted} Wanted
  * @typedef {import('./life.js').State} State
  * @typedef {{worker: number, state: State, error?: string}} WorkerChange
  * @typedef {import('../stdio/output.js').Output} Output
@@ -39,7 +39,7 @@ export class Pool extends EventTarget {
    * @param {import('./starter.js').Starter} starter
    * @param {Core} core the page's instance on the scheduler's memory
    * @param {number} workers
-   * @param {{extras: Extras, output: Output, inOrder?: import('../stdio/output.js').InOrder, check: boolean,
+   * @param {{extras: Wanted, output: Output, inOrder?: import('../stdio/output.js').InOrder, check: boolean,
    *          python?: import('../boot/versions.js').PythonVersion, announce?: () => void,
    *          written?: (files: import('../boot/written.js').Written[], worker: number) => void, traced?: (recording: import('../trace/rings.js').Recording) => void,
    *          live?: import('../trace/live.js').Listener}} options check: every

@@ -9,7 +9,12 @@ import {START_TIMEOUT} from './limits.js';
  * @typedef {import('./messages.js').ToPage} ToPage
  * @typedef {import('./messages.js').ToWorker} ToWorker
  * @typedef {import('../hosts/host.js').Thread} Thread
+ * @typedef {import('../boot/installed.js').Installed} Installed
+ * @typedef {import('../boot/installed.js').Library} Library
  */
+
+/** So many sets of installed packages are kept for pools to come. */
+const KEPT = 4;
 
 export class Starter {
   /**
@@ -19,6 +24,17 @@ export class Starter {
   constructor(host, site) {
     this.host = host;
     this.site = site;
+  }
+
+  /**
+   * In a worker, for which others start threads and give these the parts.
+   * @param {Pick<import('../hosts/host.js').Host, 'startWorker' | 'whenGone'>} threads
+   * @param {string} indexURL
+   */
+  static byOthers(threads, indexURL) {
+    const starter = new Starter(/** @type {any} */ (threads), /** @type {any} */ ({indexURL: async () => indexURL}));
+    starter.#parts = Promise.resolve(/** @type {any} */ (null));
+    return starter;
   }
 
   /** The parts from which workers start, with a snapshot made here if the site ships none. */
@@ -49,15 +65,36 @@ export class Starter {
   }
 
   /**
-   * The libraries of what is installed, compiled once for all workers of all pools that have it.
-   * @param {import('../boot/installed.js').Installed} installed
+   * What workers have beside the standard library: fetched, unpacked and compiled once for all of them, and for those of
+   * later pools that have the same.
+   * @param {Pick<import('../boot/extras.js').Wanted, 'installed' | 'packages'>} wanted
+   * @returns {Promise<{installed?: Installed, libraries?: Library[]}>}
    */
-  libraries(installed) {
-    if (this.#libraries?.id !== installed.id) this.#libraries = {id: installed.id, compiled: compiled(installed)};
-    return this.#libraries.compiled;
+  async installed({installed, packages}) {
+    if (!installed && !packages.length) return {};
+    const key = JSON.stringify([installed?.id, ...packages]);
+    let made = this.#installed.get(key);
+    if (!made) {
+      made = this.#install(installed, packages);
+      this.#installed.set(key, made);
+      made.catch(() => this.#installed.delete(key)); // whoever asks next tries again
+      // A notebook that installs one package after the other has a new one each time.
+      for (const old of [...this.#installed.keys()].slice(0, -KEPT)) this.#installed.delete(old);
+    }
+    return await made;
   }
-  /** Those that were asked for last. @type {{id: string, compiled: ReturnType<typeof compiled>} | undefined} */
-  #libraries;
+  /** @type {Map<string, Promise<{installed?: Installed, libraries?: Library[]}>>} */
+  #installed = new Map();
+
+  /** @param {Installed | undefined} installed @param {string[]} packages */
+  async #install(installed, packages) {
+    const libraries = installed && (await compiled(installed));
+    if (!packages.length) return {installed, libraries};
+    const parts = await this.parts();
+    const message = {type: /** @type {const} */ ('install'), parts, installed, libraries: libraries ?? [], packages};
+    const all = await this.#ask('penny packages', message, 'installed', ({installed}) => installed);
+    return all ? {installed: all, libraries: await compiled(all)} : {};
+  }
 
   /** Makes the memory snapshot that a site may ship (see manifest.json). */
   async memorySnapshot() {
@@ -68,25 +105,38 @@ export class Starter {
   /**
    * Has a worker make the memory snapshot from which all others start.
    * @param {Parts} parts
-   * @returns {Promise<Uint8Array>}
    */
-  async #makeSnapshot(parts) {
+  #makeSnapshot(parts) {
+    return this.#ask('penny snapshot', {type: 'snapshot', parts}, 'snapshot', ({snapshot}) => snapshot);
+  }
+
+  /**
+   * Has a worker do one thing, and ends it.
+   * @template {ToPage['type']} T
+   * @template R
+   * @param {string} name of the worker
+   * @param {ToWorker} message that says what
+   * @param {T} type of its answer
+   * @param {(answer: Extract<ToPage, {type: T}>) => R} result what is wanted of the answer
+   * @returns {Promise<R>}
+   */
+  async #ask(name, message, type, result) {
     /** @type {Thread | undefined} */
     let worker;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timeout;
     try {
       return await new Promise((resolve, reject) => {
-        worker = this.host.startWorker('penny snapshot', {
+        worker = this.host.startWorker(name, {
           message(/** @type {ToPage} */ message) {
-            if (message.type === 'snapshot') resolve(message.snapshot);
+            if (message.type === type) resolve(result(/** @type {any} */ (message)));
             else if (message.type === 'failed') reject(new Error(message.error));
           },
           error: ({notStarted}) => reject(new Error(notStarted)),
         });
         // It may end without a word.
         timeout = setTimeout(() => reject(new Error('its worker did not answer')), START_TIMEOUT);
-        tell(worker, {type: 'snapshot', parts});
+        tell(worker, message);
       });
     } finally {
       clearTimeout(timeout);

@@ -9,10 +9,11 @@ import {poolOf, startPoolPython, tellPage, tellWritten} from './python.js';
  * Runs coroutines until the scheduler stops.
  * @param {import('../hosts/host.js').Self} here
  * @param {import('../pool/messages.js').StartPool} message
+ * @param {Promise<import('../boot/extras.js').Extras>} extras
  */
-export async function start(here, message) {
+export async function start(here, message, extras) {
   const {parts, memory, worker} = message;
-  const pyodide = await startPoolPython(here, message);
+  const pyodide = await startPoolPython(here, message, extras);
   const core = new Core(parts.core, memory, worker);
   const pool = poolOf(here, message);
   // What its coroutines submit.

@@ -1,9 +1,10 @@
 // A host worker: runs a program, which may block, and opens pools that the page keeps.
 import {addExtras} from '../boot/extras.js';
 import {hearInterrupts} from '../boot/interrupts.js';
+import {addPackages} from '../boot/packages.js';
 import {hostPools} from '../pool/host_pools.js';
 import {HostThreads} from '../pool/host_threads.js';
-import {compiled} from '../boot/installed.js';
+import {Starter} from '../pool/starter.js';
 import {packagesFrom} from '../pool/limits.js';
 import {MessagePool} from '../messages/pool.js';
 import {pythonOf} from '../boot/versions.js';
@@ -27,8 +28,7 @@ export async function start(here, message) {
   const {parts, extras, workers, trace, input, interrupts, waitAsync, counts} = message;
   const pyodide = await startPython(here, message, SCRIPT);
   const own = await here.host();
-  const threads = new HostThreads((message, transfer) => tellPage(here, message, transfer));
-  const starter = {host: threads, site: {indexURL: async () => parts.indexURL}, parts: async () => null, libraries: compiled};
+  const starter = Starter.byOthers(new HostThreads((message, transfer) => tellPage(here, message, transfer)), parts.indexURL);
   if (input) {
     const read = blockingRead(input.buffer, size => tellPage(here, {type: 'input', size}));
     pyodide.setStdin({read, isatty: input.terminal});
@@ -37,7 +37,9 @@ export async function start(here, message) {
     const stdin = pyodide.pyimport('penny.stdio.input');
     stdin.refuse(stdin.NO_STDIN);
   }
-  await addExtras(pyodide, extras);
+  pyodide.pyimport('penny.hosts.packages').keep_bytecode();
+  addExtras(pyodide, extras);
+  await addPackages(pyodide, parts, extras.packages);
   tellOfFiles(here, pyodide, extras);
   const interruption = interrupts && hearInterrupts(pyodide, interrupts);
   const pools = parts.core && hostPools(parts.core, message => tellPage(here, message), waitAsync);

@@ -6,10 +6,11 @@ import {startPoolPython, tellPage, toldBy} from './python.js';
 /**
  * @param {import('../hosts/host.js').Self} here
  * @param {import('../pool/messages.js').StartMessages} message
+ * @param {Promise<import('../boot/extras.js').Extras>} extras
  */
-export async function start(here, message) {
+export async function start(here, message, extras) {
   const {worker, workers, channel} = message;
-  const pyodide = await startPoolPython(toldBy(here, channel), message);
+  const pyodide = await startPoolPython(toldBy(here, channel), message, extras);
   const main = pyodide.pyimport('penny.engines.messages.coroutines').main;
   tellPage(here, {type: 'ready'});
   const {_module} = pyodide;

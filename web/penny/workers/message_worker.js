@@ -6,11 +6,12 @@ import {startPoolPython, tellPage, toldBy} from './python.js';
 /**
  * @param {import('../hosts/host.js').Self} here
  * @param {import('../pool/messages.js').StartMessages} message
+ * @param {Promise<import('../boot/extras.js').Extras>} extras
  */
-export async function start(here, message) {
+export async function start(here, message, extras) {
   const {worker, workers, check, channel} = message;
   const tasks = new Tasks(channel);
-  const pyodide = await startPoolPython(toldBy(here, channel, () => tasks.die()), message);
+  const pyodide = await startPoolPython(toldBy(here, channel, () => tasks.die()), message, extras);
   const main = pyodide.pyimport('penny.engines.messages.worker').main;
   const {serve, flush} = main(
     worker,

@@ -13,10 +13,11 @@ import {poolOf, startPoolPython, tellPage, tellWritten} from './python.js';
  * Runs tasks until the scheduler stops. It reads no messages meanwhile.
  * @param {Self} here
  * @param {StartPool} message
+ * @param {Promise<import('../boot/extras.js').Extras>} extras
  */
-export async function start(here, message) {
+export async function start(here, message, extras) {
   const {parts, memory, worker, check} = message;
-  const pyodide = await startPoolPython(here, message);
+  const pyodide = await startPoolPython(here, message, extras);
   const core = new Core(parts.core, memory, worker);
   hearDoorbell(pyodide, core);
   const main = pyodide.pyimport('penny.engines.pool.worker').main;

@@ -38,14 +38,16 @@ export async function startPython(here, {parts, clock, life, counts = undefined}
  * That of a pool's worker, which has no stdin.
  * @param {Self} here
  * @param {StartPool | import('../pool/messages.js').StartMessages} message
+ * @param {Promise<import('../boot/extras.js').Extras>} promised
  */
-export async function startPoolPython(here, message) {
+export async function startPoolPython(here, message, promised) {
   const pyodide = await startPython(here, message, message.worker);
   if (message.python) requireSamePython(message.python, pythonOf(pyodide));
   pyodide.setStdin(NO_STDIN);
   pyodide.pyimport('penny.stdio.input').refuse();
-  await addExtras(pyodide, message.extras);
-  tellOfFiles(here, pyodide, message.extras);
+  const extras = await promised;
+  addExtras(pyodide, extras);
+  tellOfFiles(here, pyodide, extras);
   return pyodide;
 }
 

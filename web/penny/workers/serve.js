@@ -15,6 +15,7 @@ const ROLES = {
   'messages-coroutines': () => import('./message_coroutine_worker.js'),
   host: () => import('./host_worker.js'),
   keeper: () => import('./keeper_worker.js'),
+  installer: () => import('./installer.js'),
 };
 
 /** @param {Self} here */
@@ -23,6 +24,11 @@ export function serve(here) {
   let host;
   /** @type {ReturnType<typeof import('./keeper_worker.js').start> | undefined} */
   let keeper;
+
+  /** @type {(extras: import('../pool/messages.js').Extras) => void} */
+  let giveExtras = () => {};
+  /** @type {Promise<import('../pool/messages.js').Extras>} */
+  const extras = new Promise(resolve => (giveExtras = resolve));
 
   /** @param {ToWorker} message */
   async function obey(message) {
@@ -37,9 +43,15 @@ export function serve(here) {
       }
       case 'pool': {
         const {start} = await ROLES[message.role]();
-        await start(here, /** @type {any} */ (message));
+        await start(here, /** @type {any} */ (message), extras);
         break;
       }
+      case 'extras':
+        giveExtras(message.extras);
+        break;
+      case 'install':
+        await (await ROLES.installer()).installPackages(here, message);
+        break;
       case 'host':
         host = ROLES.host().then(({start}) => start(here, message));
         await host;

@@ -1,0 +1,19 @@
+// A worker that installs packages, once for all workers of pools that name them; and ends.
+import {filesIn, install, readInstalled} from '../boot/installed.js';
+import {addPackages} from '../boot/packages.js';
+import {bootPyodide} from '../boot/pyodide.js';
+import {tellPage} from './python.js';
+
+/**
+ * @param {import('../hosts/host.js').Self} here
+ * @param {import('../pool/messages.js').InstallPackages} message
+ */
+export async function installPackages(here, {parts, installed, libraries, packages}) {
+  const pyodide = await bootPyodide(parts);
+  if (installed) install(pyodide, installed, libraries);
+  await addPackages(pyodide, parts, packages, {compile: true});
+  // A package may be the host's machinery elsewhere, and is what is asked for here.
+  const {ROOTS} = pyodide.pyimport('penny.mirror.installed');
+  const paths = filesIn(pyodide, ROOTS.toJs()).map(([path]) => path);
+  tellPage(here, {type: 'installed', installed: readInstalled(pyodide, paths, [])});
+}

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 from penny import where
 from penny.bridge import javascript
 from penny.errors import BlockingError, Cancelled
-from penny.event_loops import executors
+from penny.event_loops import executors, interrupts
 from penny.jobs import job as jobs
 
 __all__ = ["BlockingLoop", "Work", "holds_off", "install", "put_aside", "put_back", "stand_in"]
@@ -213,6 +213,7 @@ class _Selector:
                 interrupt = jobs.innermost.interrupt
                 raise RuntimeError(STUCK) if interrupt is None else interrupt.bare()
             javascript.nap(min(timeout, NAP))
+            interrupts.look()
         return []
 
 

@@ -239,7 +239,8 @@ def _run_until_complete(previous: _Method) -> _Method:
             finally:
                 if run.cancelled:
                     run_sync(asyncio.wait(run.cancelled))
-                    assert run.exit is not None
+                # Also if it came when the main task was done.
+                if run.exit is not None and sys.exception() is not run.exit:
                     raise run.exit
 
     return run_until_complete

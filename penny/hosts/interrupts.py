@@ -1,6 +1,6 @@
 """Ctrl-C in a program, which has no terminal of its own.
 
-`web/penny/boot/interrupts.js` has the ways on which it comes: while the program computes or blocks,
+`web/penny/boot/interrupts.md` has the ways on which it comes: while the program computes or blocks,
 the interpreter raises KeyboardInterrupt by itself; while it awaits something, `interrupt` is
 called.
 """
@@ -14,8 +14,9 @@ from collections.abc import Callable
 
 from penny.bridge import javascript
 from penny.event_loops import executors
+from penny.event_loops.interrupts import holds_off, look, look_by
 
-__all__ = ["ending_by", "interrupt", "sleep_by"]
+__all__ = ["ending_by", "holds_off", "interrupt", "look_by", "sleep_by"]
 
 
 _ending: Callable[[], None] | None = None
@@ -44,11 +45,11 @@ def interrupt() -> None:
             _ending()
 
 
-def sleep_by(wait: Callable[[float], bool]) -> None:
+def sleep_by(wait: Callable[[float], object]) -> None:
     """Let `time.sleep`, and event loops that block, sleep by `wait`, which Ctrl-C ends.
 
     Args:
-        wait: Sleeps so many milliseconds at most; False if it was ended early.
+        wait: Sleeps so many milliseconds at most.
     """
     javascript.nap_by(wait)
     sleep = time.sleep
@@ -60,6 +61,8 @@ def sleep_by(wait: Callable[[float], bool]) -> None:
             return
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            wait(left * 1000)  # if it ends early, the interpreter raises what there is to raise
+            look()
+            wait(left * 1000)
+            look()
 
     time.sleep = interruptible  # type: ignore[assignment]

@@ -12,7 +12,7 @@ import sys
 import textwrap
 import traceback
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import __main__
@@ -41,6 +41,7 @@ async def run(
     argv: Sequence[str],
     dedent: bool = False,
     environment: Any = None,
+    begins: Callable[[], object] | None = None,
 ) -> int:
     """Run `source` in `__main__`; a traceback goes to stderr.
 
@@ -50,6 +51,7 @@ async def run(
         argv: Its `sys.argv`.
         dedent: Whether it may be indented as a whole.
         environment: A JavaScript object: what is set in `os.environ` before.
+        begins: Called when Ctrl-C can be heard.
 
     Returns:
         Its exit status, as `python` would give it.
@@ -76,6 +78,8 @@ async def run(
     code = eval_code_async(source, namespace, filename=filename)
     program = loop.create_task(code, context=context)
     with executors.Run(program) as run:
+        if begins is not None:
+            begins()
         await asyncio.wait([program])
         if run.cancelled:
             await asyncio.wait(run.cancelled)

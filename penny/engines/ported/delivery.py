@@ -20,7 +20,7 @@ from penny.by_value.exception_parts import add_notes
 from penny.engines.outcomes import fail, overtime
 from penny.engines.ported.arrivals import Arrivals, Large, whole
 from penny.errors import BlockingError, BrokenPool, WorkerLost
-from penny.event_loops import executors
+from penny.event_loops import executors, interrupts
 from penny.functions.records import Record
 from penny.futures import DONE, Future
 from penny.hints.files import explained
@@ -168,9 +168,12 @@ class Delivery:
                 finally:
                     self._suspended -= 1
                 return True  # also if it was the event loop that delivered
-            if self.completed != since:
+            # Another handler of Ctrl-C than Python's may have something to do for an event loop.
+            if self.completed != since or interrupts.look():
                 return True
             self._port.wait(remaining)
+            if interrupts.look():
+                return True
             delivered = self._deliver()
         return True
 

@@ -1,21 +1,18 @@
-// Ctrl-C, for a program in a host worker. If it awaits something, its event loop hears a message and ends what it runs.
-// If it computes or blocks, it hears none: then a word of shared memory has the interpreter raise KeyboardInterrupt at
-// its next look, between two bytecodes, and whatever it sleeps on is woken until it has looked. One of both, never both:
-// whoever first moves the second word from ASKED has it.
-const SIGNAL = 0;
-const STATE = 1;
-/** Of STATE. */
+// Ctrl-C, for a program in a host worker: interrupts.md has the protocol, which is about one word of shared memory.
 const NOT_BEGUN = 0;
 const RUNS = 1;
+/** The message has been sent: whoever awaits something hears it. */
 const ASKED = 2;
-const HEARD = 3;
-const FORCED = 4;
+/** It was not heard: the interpreter is to look, and whatever it sleeps on is woken until it has. */
+const FORCED = 3;
+/** The program has got it, one way or the other. */
+const TAKEN = 4;
 
 const SIGINT = 2;
 /** How long an event loop has for hearing the message, and between two looks whether the interpreter has seen it, ms. */
 const PATIENCE = 50;
 
-export const interruptBuffer = () => new SharedArrayBuffer(8);
+export const interruptBuffer = () => new SharedArrayBuffer(4);
 
 /**
  * The page's half: interrupts once. Null if the program has not begun.
@@ -26,41 +23,59 @@ export const interruptBuffer = () => new SharedArrayBuffer(8);
  * @returns {Interruption | null}
  */
 export function interruptProgram(buffer, {tell, wake}) {
-  const words = new Int32Array(buffer);
-  if (Atomics.compareExchange(words, STATE, RUNS, ASKED) === NOT_BEGUN) return null;
+  const word = new Int32Array(buffer);
+  if (Atomics.compareExchange(word, 0, RUNS, ASKED) === NOT_BEGUN) return null;
   tell();
-  let forced = false;
   const look = () => {
-    if (!forced) {
-      if (Atomics.compareExchange(words, STATE, ASKED, FORCED) !== ASKED) return clearInterval(timer);
-      forced = true;
-      Atomics.store(words, SIGNAL, SIGINT);
-    } else if (!Atomics.load(words, SIGNAL)) return clearInterval(timer);
-    Atomics.notify(words, SIGNAL);
+    Atomics.compareExchange(word, 0, ASKED, FORCED);
+    if (Atomics.load(word, 0) !== FORCED) return clearInterval(timer);
+    Atomics.notify(word, 0);
     wake();
   };
   const timer = setInterval(look, PATIENCE);
-  return {
-    blocks: () => void (forced || look()),
-    over: () => clearInterval(timer),
-  };
+  return {blocks: look, over: () => clearInterval(timer)};
 }
 
 /**
  * The host worker's half.
  * @param {import('./pyodide.js').Pyodide} pyodide
  * @param {SharedArrayBuffer} buffer
- * @returns {{begins: () => void, heard: () => void}} to be called when the program begins, and when the message has come
+ * @returns {{begins: () => void, heard: () => void, woken: () => void}} to be called when the program begins, when the
+ *   message has come, and when what Python waits for outside of Python has ended for an interrupt
  */
 export function hearInterrupts(pyodide, buffer) {
-  const words = new Int32Array(buffer);
-  pyodide.setInterruptBuffer(words);
-  const {interrupt, sleep_by} = pyodide.pyimport('penny.hosts.interrupts');
-  sleep_by((/** @type {number} */ milliseconds) => Atomics.wait(words, SIGNAL, 0, milliseconds) === 'timed-out');
-  return {
-    begins: () => void Atomics.store(words, STATE, RUNS),
-    heard() {
-      if (Atomics.compareExchange(words, STATE, ASKED, HEARD) === ASKED) interrupt();
+  const word = new Int32Array(buffer);
+  const {interrupt, holds_off, look_by, sleep_by} = pyodide.pyimport('penny.hosts.interrupts');
+  const take = (/** @type {number} */ from) => Atomics.compareExchange(word, 0, from, TAKEN) === from;
+  /** Whether it is asking Python, which looks, too; and whether it must not ask. */
+  let asks = false;
+  let woken = false;
+  const look = () => {
+    if (asks || Atomics.load(word, 0) !== FORCED) return 0;
+    asks = true;
+    try {
+      return (woken || !holds_off()) && take(FORCED) ? SIGINT : 0;
+    } finally {
+      asks = false;
+    }
+  };
+  // Pyodide reads element 0 and then stores 0 there. What came in between would be lost: here reading takes it away.
+  pyodide.setInterruptBuffer({
+    get 0() {
+      return look();
     },
+    set 0(_) {},
+  });
+  look_by(() => take(FORCED));
+  sleep_by((/** @type {number} */ milliseconds) => {
+    const state = Atomics.load(word, 0);
+    if (state !== FORCED) Atomics.wait(word, 0, state, milliseconds);
+  });
+  return {
+    begins: () => void Atomics.store(word, 0, RUNS),
+    heard() {
+      if (take(ASKED) || take(FORCED)) interrupt();
+    },
+    woken: () => void (woken = true),
   };
 }

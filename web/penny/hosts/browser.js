@@ -1,13 +1,17 @@
 // A page of a browser.
 import {digest, keep, kept} from './browser_store.js';
 import {trustAdvice, trustedScript} from './browser_trusted.js';
-import {requireIsolation} from './isolation.js';
+import {lacksHeaders, requireIsolation} from './isolation.js';
 
 /**
  * @typedef {import('./host.js').Host} Host
  * @typedef {import('./host.js').Hearing} Hearing
  * @typedef {import('./host.js').Thread} Thread
  */
+
+const BEYOND =
+  "the service worker of data-isolate does not answer for it, since it is in another folder: does the page's " +
+  'Content-Security-Policy allow worker-src blob:? Or put penny-isolate.js into a folder above both';
 
 let lives = 0;
 const pageId = Math.random().toString(36).slice(2);
@@ -97,8 +101,10 @@ export class Page {
 
   /** URL of the script from which workers can be made. @returns {any} a string, or a TrustedScriptURL */
   #script() {
-    // A worker's script has to be of the page's own origin; what that imports does not.
-    const url = this.#isElsewhere ? (this.#importer ??= importerOf(this.script)) : this.script.href;
+    // A worker's script has to be of the page's own origin, and isolated as the page is; what that imports has not. A
+    // worker that was made so makes its own so.
+    const imports = this.#isElsewhere || lacksHeaders(this.script) || location.protocol === 'blob:';
+    const url = imports ? (this.#importer ??= importerOf(this.script)) : this.script.href;
     return trustedScript(url);
   }
   /** @type {string | undefined} */
@@ -117,6 +123,7 @@ export class Page {
     const said = reason instanceof Event ? '' : `: ${reason}`;
     const hint =
       trustAdvice(reason) ||
+      (lacksHeaders(this.script) && BEYOND) ||
       (this.#isElsewhere
         ? "it is of another origin: does the page's Content-Security-Policy allow it and worker-src blob:, and does its " +
           'server send Access-Control-Allow-Origin, and Cross-Origin-Resource-Policy: cross-origin?'

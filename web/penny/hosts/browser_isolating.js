@@ -4,7 +4,7 @@
 // Which policy serves best is the browser's matter: they are tried from the least intrusive on. How many have been tried
 // is in sessionStorage, for each service worker of an origin by itself, and forgotten once the page is isolated.
 import {trustAdvice, trustedScript} from './browser_trusted.js';
-import {FRAME, IsolationError} from './isolation.js';
+import {FRAME, IsolationError, isolatedBy} from './isolation.js';
 
 /**
  * How long a service worker may take to become active, and a page to load anew, ms. Either takes well below a second;
@@ -32,7 +32,10 @@ export async function isolate(script) {
   const scope = new URL('.', script).href;
   const tried = `penny-isolate ${scope}`;
   if (crossOriginIsolated) {
-    if (script.origin === location.origin) forget(tried);
+    if (script.origin !== location.origin) return;
+    forget(tried);
+    const registration = await registered();
+    if (registration) isolatedBy(registration.scope);
     return;
   }
   requirePossible(script);
@@ -50,6 +53,15 @@ export async function isolate(script) {
   location.reload();
   await new Promise(later => setTimeout(later, PATIENCE));
   throw new IsolationError('Its service worker is there: reload the page.');
+}
+
+/** The service worker of this page, if it has one and may know. */
+async function registered() {
+  try {
+    return await navigator.serviceWorker?.getRegistration();
+  } catch {
+    return undefined; // a sandboxed frame
+  }
 }
 
 /** @param {string} tried */

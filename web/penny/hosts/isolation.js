@@ -32,6 +32,24 @@ function whyNot() {
   );
 }
 
+/** @type {string | null} */
+let answeredFor = null;
+
+/**
+ * This page is isolated by a service worker.
+ * @param {string} scope of it: what it answers for
+ */
+export function isolatedBy(scope) {
+  answeredFor = scope;
+}
+
+/**
+ * Whether a script would come without the headers that a worker of this page needs: the service worker that adds them does
+ * not answer for it. A page's service worker answers whatever the page loads, but for pages and workers by where those lie.
+ * @param {URL} script
+ */
+export const lacksHeaders = script => answeredFor !== null && !script.href.startsWith(answeredFor);
+
 export function requireIsolation() {
   if (!globalThis.crossOriginIsolated) throw new IsolationError();
 }

@@ -54,16 +54,20 @@ export const NO_STDIN = {
  * A host worker's half: what Pyodide's setStdin takes as `read`.
  * @param {SharedArrayBuffer} buffer
  * @param {(size: number) => void} ask tells the page
+ * @param {() => void} interrupted told before a read ends for an interrupt
  * @returns {(target: Uint8Array) => number} bytes read; throws if the page's function has
  */
-export function blockingRead(buffer, ask) {
+export function blockingRead(buffer, ask, interrupted) {
   const words = new Int32Array(buffer, 0, 2);
   return target => {
     Atomics.store(words, 0, ASKED);
     ask(Math.min(target.length, BYTES));
     while (Atomics.load(words, 0) === ASKED) Atomics.wait(words, 0, ASKED);
     if (words[0] === FAILED) throw {name: 'ErrnoError', errno: EIO}; // as Emscripten's
-    if (words[0] === INTERRUPTED) throw {name: 'ErrnoError', errno: EINTR};
+    if (words[0] === INTERRUPTED) {
+      interrupted();
+      throw {name: 'ErrnoError', errno: EINTR};
+    }
     target.set(new Uint8Array(buffer, HEADER_BYTES, words[1]));
     return words[1];
   };

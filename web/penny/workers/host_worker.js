@@ -29,8 +29,9 @@ export async function start(here, message) {
   const pyodide = await startPython(here, message, SCRIPT);
   const own = await here.host();
   const starter = Starter.byOthers(new HostThreads((message, transfer) => tellPage(here, message, transfer)), parts.indexURL);
+  const interruption = interrupts && hearInterrupts(pyodide, interrupts);
   if (input) {
-    const read = blockingRead(input.buffer, size => tellPage(here, {type: 'input', size}));
+    const read = blockingRead(input.buffer, size => tellPage(here, {type: 'input', size}), () => interruption?.woken());
     pyodide.setStdin({read, isatty: input.terminal});
   } else {
     pyodide.setStdin(NO_STDIN);
@@ -41,7 +42,6 @@ export async function start(here, message) {
   addExtras(pyodide, extras);
   await addPackages(pyodide, parts, extras.packages);
   tellOfFiles(here, pyodide, extras);
-  const interruption = interrupts && hearInterrupts(pyodide, interrupts);
   const pools = parts.core && hostPools(parts.core, message => tellPage(here, message), waitAsync);
   const print = printer(here, counts);
   installBridge(pyodide, {
@@ -63,8 +63,7 @@ export async function start(here, message) {
     /** @param {Script} script */
     async run({source, filename, argv, dedent, environment}) {
       const run = pyodide.pyimport('penny.hosts.script').run;
-      interruption?.begins();
-      const status = await run(source, filename, argv, dedent, environment);
+      const status = await run(source, filename, argv, dedent, environment, interruption?.begins);
       tellWritten(pyodide);
       tellPage(here, {type: 'exit', status});
     },

@@ -42,8 +42,8 @@ def main(worker: int, workers: int, open_port: OpenPort, check: bool = False) ->
         check: Send every job's arguments and result through pickle.
 
     Returns:
-        For JavaScript: `serve()` runs the tasks of the message that has come, `flush()` gives away
-        what was printed.
+        For JavaScript: `serve(code)` runs the tasks of the message that has come, of which the
+        first one's arguments are in the inbox; `flush()` gives away what was printed.
     """
     sys.setrecursionlimit(RECURSION_LIMIT)
     tracebacks.keep_short()
@@ -66,13 +66,14 @@ def _pack(value: object) -> bytes | Payload:
 class _Serving(Serving):
     def __init__(self, open_port: OpenPort) -> None:
         inbox, outbox = bytearray(INBOX_BYTES), Outbox()
-        self._port = open_port(inbox, outbox.box)
-        super().__init__(self._port, inbox, outbox, lambda: arrays_stay(NAME))
+        port = open_port(inbox, outbox.box)
+        super().__init__(port, inbox, outbox, lambda: arrays_stay(NAME))
+        # Bound once: each look-up on a JavaScript object is a crossing of its own.
+        self._step, self._start = port.step, port.start
         self._pack = _pack
         self.execution = Execution()
         """The innermost, of all tasks."""
 
-    def serve(self) -> None:
-        """Run the tasks that have come. Masked."""
-        port = self._port
-        self._serve(port.start(), self.execution, port.step, port.start)
+    def serve(self, code: int) -> None:
+        """Run the tasks that have come, from that of this code on. Masked."""
+        self._serve(code, self.execution, self._step, self._start)

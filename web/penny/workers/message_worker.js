@@ -13,18 +13,16 @@ export async function start(here, message, extras) {
   const tasks = new Tasks(channel);
   const pyodide = await startPoolPython(toldBy(here, channel, () => tasks.die()), message, extras);
   const main = pyodide.pyimport('penny.engines.messages.worker').main;
-  const {serve, flush} = main(
-    worker,
-    workers,
-    (/** @type {any} */ inbox, /** @type {any} */ outbox) => new MessageWorkerPort(pyodide._module, tasks, inbox, outbox),
-    check,
-  );
+  /** @type {any} */
+  let port;
+  const open = (/** @type {any} */ inbox, /** @type {any} */ outbox) => (port = new MessageWorkerPort(pyodide._module, tasks, inbox, outbox));
+  const {serve, flush} = main(worker, workers, open, check);
   channel.onmessage = ({data}) => {
     const order = /** @type {import('../messages/protocol.js').ToWorker} */ (data);
     if (order.type === 'group') {
       const began = performance.now();
       tasks.take(order);
-      serve();
+      serve(port.start());
       tasks.tell(performance.now() - began);
     } else if (order.type === 'leave') {
       flush();

@@ -68,7 +68,7 @@ class Notebook:
 
     def outputs(self, cell: str) -> list[dict[str, Any]]:
         """What is below the cell once it has run."""
-        found: list[dict[str, Any]] = self.page.js(_RUN, cell)
+        found: list[dict[str, Any]] = self.page.js(_RUN, cell, nested=True)
         for output in found:
             if output["output_type"] == "error":
                 raise CellError("\n".join(output["traceback"]))

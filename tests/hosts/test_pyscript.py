@@ -66,7 +66,8 @@ def test_program(
     page.timeout = 120  # it boots four Pythons
     try:
         page.open("tag.html")
-        printed = page.js("""
+        printed = page.js(
+            """
             const out = document.getElementById('out');
             await new Promise(resolve => {
               const look = () => out.title && resolve();
@@ -74,7 +75,9 @@ def test_program(
               look();
             });
             return out.textContent;
-        """)
+            """,
+            nested=bool(worker),
+        )
         assert printed == PRINTED, page.console()
     finally:
         page.close()

@@ -6,12 +6,16 @@ Chromium has (its protocol for developers, its process, its log), is skipped and
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import itertools
 import json
 import re
 import shutil
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,6 +39,18 @@ _SYNC = """source_and_values => {
 }"""
 
 
+# Starts the same, and does not wait for it: that is told to who listens at the URL.
+_UNOBSERVED = """source_and_values => {
+  const [source, values, told] = JSON.parse(source_and_values);
+  globalThis.__answer = undefined;
+  new Function(source)(...values, value => {
+    globalThis.__answer = value ?? null;
+    navigator.sendBeacon(told);
+  });
+  return 'null';
+}"""
+
+
 class Firefox:
     """A browser of its own, with a profile that goes when it does."""
 
@@ -47,16 +63,20 @@ class Firefox:
             self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
         self._ids = itertools.count(1)
         self._script_timeout = PATIENCE
+        self._renamed: dict[str, str] = {}
         self.switch_to = _SwitchTo(self)
         try:
-            self._socket = websocket.create_connection(
-                f"{self._address()}/session", suppress_origin=True
-            )
-            self._command("session.new", capabilities={})
+            self._observe()
         except BaseException:
             self.quit()
             raise
         self.current_window_handle = self.window_handles[0]
+
+    def _observe(self) -> None:
+        self._socket = websocket.create_connection(
+            f"{self._address()}/session", suppress_origin=True
+        )
+        self._command("session.new", capabilities={})
 
     def _address(self) -> str:
         deadline = time.monotonic() + PATIENCE
@@ -109,15 +129,40 @@ class Firefox:
     def execute_async_script(self, source: str, *values: Any) -> Any:
         return self._call(_ASYNC, source, values)
 
+    def execute_unobserved_script(self, source: str, *values: Any) -> Any:
+        """Like `execute_async_script`, of pages whose workers start workers.
+
+        In Firefox 153 `new Worker` in a worker may not return while a driver observes: it waits for
+        a condition variable on which the new worker waits as well, and one of them is woken. So the
+        session ends until the page tells that it is done.
+        """
+        handles = self.window_handles
+        with _listening() as (url, told):
+            arguments = json.dumps([source, values, url])
+            self._call_function(_UNOBSERVED, arguments, PATIENCE)
+            self._command("session.end")
+            self._socket.close()
+            done = told.wait(self._script_timeout)
+            self._observe()
+        # Each session has names of its own for the tabs.
+        self._renamed |= dict(zip(handles, self.window_handles, strict=True))
+        self.switch_to.window(self.current_window_handle)
+        if not done:
+            raise TimeoutException(f"the page did not tell within {self._script_timeout:g} s")
+        return self.execute_script("return globalThis.__answer")
+
     def execute_script(self, source: str, *values: Any) -> Any:
         return self._call(_SYNC, source, values)
 
     def _call(self, function: str, source: str, values: tuple[Any, ...]) -> Any:
+        return self._call_function(function, json.dumps([source, values]), self._script_timeout)
+
+    def _call_function(self, function: str, argument: str, timeout: float) -> Any:
         answer = self._command(
             "script.callFunction",
-            timeout=self._script_timeout,
+            timeout=timeout,
             functionDeclaration=function,
-            arguments=[{"type": "string", "value": json.dumps([source, values])}],
+            arguments=[{"type": "string", "value": argument}],
             awaitPromise=True,
             target={"context": self.current_window_handle},
         )
@@ -143,6 +188,28 @@ class Firefox:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _listening() -> Iterator[tuple[str, threading.Event]]:
+    """A URL, and what is set when somebody sends anything there."""
+    told = threading.Event()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.set()
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", told
+        finally:
+            server.shutdown()
+
+
 class _SwitchTo:
     def __init__(self, firefox: Firefox) -> None:
         self._firefox = firefox
@@ -152,4 +219,6 @@ class _SwitchTo:
         self._firefox.current_window_handle = context["context"]
 
     def window(self, handle: str) -> None:
+        while handle in self._firefox._renamed:
+            handle = self._firefox._renamed[handle]
         self._firefox.current_window_handle = handle

@@ -14,6 +14,7 @@ from selenium.webdriver import Chrome
 
 from penny.cli import bundle
 from support.browsers import add_script
+from support.firefox import Firefox
 from support.in_pyodide import FILES, INLINE
 from support.servers import Server
 
@@ -177,8 +178,14 @@ class Page:
         self.driver.get(path if "://" in path else self.server.url + path.removeprefix("/"))
         return self
 
-    def js(self, source: str, *args: Any) -> Any:
+    def js(self, source: str, *args: Any, nested: bool = False) -> Any:
         """Run the body of an async function, whose `args` is the list of `args`.
+
+        Args:
+            source: The body.
+            *args: As JSON has them.
+            nested: Whether a worker of the page's starts workers meanwhile, which Firefox does not
+                always survive while it is observed.
 
         Returns:
             What it returns, by way of JSON.
@@ -189,8 +196,11 @@ class Page:
         """
         self._switch()
         self.driver.set_script_timeout(self.timeout)
+        execute = self.driver.execute_async_script
+        if nested and isinstance(self.driver, Firefox):
+            execute = self.driver.execute_unobserved_script
         try:
-            answer = self.driver.execute_async_script(_WRAPPER, source, list(args))
+            answer = execute(_WRAPPER, source, list(args))
         except TimeoutException:
             self.hung = True
             printed = self.driver.execute_script("return [...__printing]")

@@ -106,6 +106,7 @@ class Kernel:
     def __init__(self, page: Page, wheels: list[str], *, worker: str | None) -> None:
         self.page = page
         self._ask = "return await kernel.execute(args[0])"
+        self._nested = worker is not None
         if worker:
             self._ask = "return await ask({cell: args[0]})"
             page.js(
@@ -132,7 +133,7 @@ class Kernel:
 
     def run(self, cell: str) -> Any:
         """The value of the cell's last expression."""
-        return self.page.js(self._ask, cell)
+        return self.page.js(self._ask, cell, nested=self._nested)
 
     def workers(self) -> list[str]:
         """Names of those that were started until now."""

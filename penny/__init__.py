@@ -31,6 +31,7 @@ from penny.jobs.scopes import Scope, scope
 from penny.kernels.kernel import Kernel, Kernels
 from penny.loops.calls import parallel_for, parallel_map, parallel_reduce, parallel_sort
 from penny.memory.array import SharedArray
+from penny.memory.files import SharedFiles
 from penny.scheduler import Scheduler, current_scheduler
 from penny.stdio.display import display
 
@@ -56,6 +57,7 @@ __all__ = [
     "Scheduler",
     "Scope",
     "SharedArray",
+    "SharedFiles",
     "WorkerLost",
     "cancelled",
     "current_scheduler",

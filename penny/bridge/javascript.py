@@ -23,6 +23,7 @@ __all__ = [
     "begin",
     "can_run_sync",
     "contents",
+    "file_system",
     "files_in",
     "functions",
     "is_global",
@@ -167,6 +168,13 @@ def contents(paths: Sequence[str]) -> bytes:
     """What is in these files, one after the other."""
     found: bytes = _bridge().contents(json.dumps(paths)).to_bytes()
     return found
+
+
+def file_system() -> Any:
+    """Emscripten's file system, which is this interpreter's."""
+    import pyodide_js
+
+    return pyodide_js.FS
 
 
 def proxy(callback: Callable[..., Any]) -> Any:

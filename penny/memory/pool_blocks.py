@@ -7,7 +7,9 @@ number and serial, and copies its elements through JavaScript.
 from __future__ import annotations
 
 import gc
+import json
 import weakref
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from penny.jobs import job as jobs
@@ -111,6 +113,20 @@ class PoolBlock:
         self.memory.forget(self)
         self._let_go()
 
+    def lay_files(self, folder: str, entries: Sequence[tuple[str, int, int]]) -> None:
+        """Have files in this interpreter's file system, whose bytes are those of this block.
+
+        Args:
+            folder: Where, an absolute path.
+            entries: Of each its path in there, bytes, and when it was changed, in ms since 1970;
+                in the order of their contents.
+        """
+        self._port.lay_files(_file_system(), self.address, folder, json.dumps(list(entries)))
+
+    def let_files_be(self, folder: str) -> None:
+        """Those of these files that are open here get copies of their bytes."""
+        self._port.let_files_be(_file_system(), folder)
+
     def read(self, layout: Layout) -> memoryview:
         """A copy of elements."""
         address = self.address + layout.offset
@@ -168,6 +184,12 @@ class PoolBlock:
         """Store an element if it is as expected, atomically."""
         address = self.address + offset
         return int(self._port.compare_exchange(type.code, address, expected, value))
+
+
+def _file_system() -> Any:
+    from penny.bridge import javascript  # which plain Python never imports
+
+    return javascript.file_system()
 
 
 def _overlap(first: Layout, second: Layout) -> bool:

@@ -22,6 +22,9 @@ __all__ = [
 ]
 
 
+SHARED = ("penny.memory.array", "penny.memory.files")
+"""Modules whose objects keep shared memory."""
+
 OFFERED_ITEMS = 10_000
 """Items up to which a global goes along that nothing is known to need: somebody may ask for it."""
 
@@ -40,7 +43,7 @@ def is_bulky(value: Any) -> bool:
     """Whether an offer would copy much, or keep a shared array, which nobody may ever ask for."""
     if is_named(value) or type(value) is ModuleType:
         return False
-    if is_larger(value) or is_large(value) or type(value).__module__ == "penny.memory.array":
+    if is_larger(value) or is_large(value) or type(value).__module__ in SHARED:
         return True
     try:
         return is_large(object.__getattribute__(value, "__dict__"))

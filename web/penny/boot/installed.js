@@ -1,5 +1,6 @@
 // What is installed in a Pyodide, as one piece that other Pyodides share: the files' bytes lie in shared memory once, and
-// libraries (.so) are compiled once. Beside pyodide.js the one place that uses what Pyodide and Emscripten keep to themselves.
+// libraries (.so) are compiled once.
+import {layFiles, shareLibrary} from './emscripten.js';
 import {normalized} from './packages.js';
 import {share} from './site.js';
 
@@ -18,24 +19,6 @@ import {share} from './site.js';
 
 /** What was read last, of each Pyodide: the next pool mostly has the same. @type {WeakMap<Pyodide, Installed>} */
 const last = new WeakMap();
-
-/**
- * The files in some folders and below, those alone that lie in the file system's own memory: path, size, mtime.
- * @param {Pyodide} pyodide
- * @param {string[]} folders
- */
-export function filesIn({FS}, folders) {
-  /** @type {[string, number, number][]} */
-  const found = [];
-  const walk = (/** @type {string} */ path, /** @type {any} */ node) => {
-    if (FS.isDir(node.mode)) {
-      if (node.mounted) return; // another file system's
-      for (const [name, child] of Object.entries(node.contents)) walk(`${path}/${name}`, child);
-    } else if (FS.isFile(node.mode)) found.push([path, node.usedBytes, Math.floor(Number(node.mtime))]);
-  };
-  for (const folder of folders) if (FS.analyzePath(folder).exists) walk(folder, FS.lookupPath(folder).node);
-  return found;
-}
 
 /**
  * What is in some files, one after the other.
@@ -121,40 +104,10 @@ export async function compiled({files, bytes}) {
  * @param {Library[]} libraries
  */
 export function install(pyodide, {files, bytes, loaded}, libraries) {
-  const {FS, _module} = pyodide;
-  const folders = new Set();
-  for (const {path, at, size, mtime} of files) {
-    const folder = path.slice(0, path.lastIndexOf('/'));
-    if (!folders.has(folder)) FS.mkdirTree(folder);
-    folders.add(folder);
-    FS.writeFile(path, bytes.subarray(at, at + size), {canOwn: true});
-    const {node} = FS.lookupPath(path);
-    node.mtime = mtime;
-    node.mode &= ~0o222; // whoever wrote into it would write into everybody's
-  }
+  layFiles(pyodide.FS, files.map(({path, at, size, mtime}) => ({path, bytes: bytes.subarray(at, at + size), mtime})));
   for (const {path, module} of libraries) shareLibrary(pyodide, path, module, bytes.buffer);
   Object.assign(pyodide.loadedPackages, loaded);
   const importlib = pyodide.pyimport('importlib');
   importlib.invalidate_caches();
   importlib.destroy();
-}
-
-/**
- * Has dlopen(path) take the compiled module instead of the file. Emscripten looks for a library's exports here first.
- * @param {Pyodide} pyodide
- * @param {string} path
- * @param {WebAssembly.Module} compiled
- * @param {ArrayBufferLike} buffer where the file lies that it is compiled from
- */
-function shareLibrary({FS, _module: module}, path, compiled, buffer) {
-  Object.defineProperty(module.preloadedWasm, path, {
-    configurable: true,
-    enumerable: true,
-    get() {
-      if (FS.lookupPath(path).node.contents.buffer !== buffer) return undefined; // another one has been installed
-      const exports = module.loadWebAssemblyModule(compiled, {global: false, nodelete: true}, path, {});
-      Object.defineProperty(module.preloadedWasm, path, {value: exports});
-      return exports;
-    },
-  });
 }

@@ -1,5 +1,6 @@
 // What Python (penny/memory/pool_blocks.py) calls for its arrays: holds, copies between shared memory and Pyodide's
 // own, single elements. Addresses are of shared memory; types are by number, see memory/elements.js.
+import {keepOpenFiles, layFiles} from '../boot/emscripten.js';
 import {TYPES, copyElements} from '../memory/elements.js';
 import {withBytes} from './boxes.js';
 
@@ -129,6 +130,32 @@ export class ArraysPort {
   #place(address, strides) {
     this.core.reach(this.core.memory.buffer.byteLength);
     return {memory: this.core.bytes, address, strides: strides.toJs()};
+  }
+
+  // ---- files ------------------------------------------------------------------------------------
+
+  /**
+   * Files whose contents lie here, one after the other.
+   * @param {any} FS
+   * @param {number} address of the first one's contents
+   * @param {string} folder
+   * @param {string} entries of each its path in the folder, bytes, and when it was changed, ms; as JSON
+   */
+  lay_files(FS, address, folder, entries) {
+    const files = JSON.parse(entries).map((/** @type {[string, number, number]} */ [name, size, mtime]) => {
+      address += size;
+      return {path: `${folder}/${name}`, bytes: this.bytes(address - size, size), mtime};
+    });
+    layFiles(FS, files);
+  }
+
+  /**
+   * Whoever has one of these files open shall have it, after what lies here has been freed.
+   * @param {any} FS
+   * @param {string} folder
+   */
+  let_files_be(FS, folder) {
+    keepOpenFiles(FS, folder);
   }
 
   // ---- elements ---------------------------------------------------------------------------------

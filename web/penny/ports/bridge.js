@@ -1,6 +1,7 @@
 // The seam to Python on a page or in a host worker: the module `_penny_bridge`, which penny/bridge/javascript.py
 // alone imports.
-import {contentsOf, filesIn, readInstalled} from '../boot/installed.js';
+import {filesIn} from '../boot/emscripten.js';
+import {contentsOf, readInstalled} from '../boot/installed.js';
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from '../pool/limits.js';
 import {ClientPort} from './client_port.js';
 import {MessageClientPort} from './message_ports.js';
@@ -27,7 +28,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
     shares_memory: openPool !== null,
     workers_max: WORKERS_MAX,
     /** @param {string} folders as JSON */
-    files_in: folders => JSON.stringify(filesIn(pyodide, JSON.parse(folders))),
+    files_in: folders => JSON.stringify(filesIn(pyodide.FS, JSON.parse(folders))),
     /** @param {string} paths as JSON */
     contents: paths => contentsOf(pyodide, JSON.parse(paths)),
     /**

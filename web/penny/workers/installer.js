@@ -1,5 +1,6 @@
 // A worker that installs packages, once for all workers of pools that name them; and ends.
-import {filesIn, install, readInstalled} from '../boot/installed.js';
+import {filesIn} from '../boot/emscripten.js';
+import {install, readInstalled} from '../boot/installed.js';
 import {addPackages} from '../boot/packages.js';
 import {bootPyodide} from '../boot/pyodide.js';
 import {tellPage} from './python.js';
@@ -14,6 +15,6 @@ export async function installPackages(here, {parts, installed, libraries, packag
   await addPackages(pyodide, parts, packages, {compile: true});
   // A package may be the host's machinery elsewhere, and is what is asked for here.
   const {ROOTS} = pyodide.pyimport('penny.mirror.installed');
-  const paths = filesIn(pyodide, ROOTS.toJs()).map(([path]) => path);
+  const paths = filesIn(pyodide.FS, ROOTS.toJs()).map(([path]) => path);
   tellPage(here, {type: 'installed', installed: readInstalled(pyodide, paths, [])});
 }

@@ -231,3 +231,17 @@ test('who asks one of a group to end loses the group, and calls of that function
   assert.deepEqual(workers[1].groups.flat(), later.flat());
   await until(() => tickets.every(ticket => outcomes.has(ticket)));
 });
+
+test('who is asked to end, with others behind, may be over by then: nobody is ended for it', async () => {
+  const {pool, workers, submit, outcomes} = await scene();
+  const tickets = submit(30);
+  await until(() => workers[0].groups.flat().length === 30);
+  assert.equal(workers[0].groups[0].length, 1);
+  let lost = 0;
+  pool.addEventListener('worker', event => (lost += /** @type {any} */ (event).detail.state === 'lost' ? 1 : 0));
+  assert(pool.askCancel(tickets[0]));
+  for (const group of workers[0].groups) workers[0].tell(group);
+  await until(() => tickets.every(ticket => outcomes.get(ticket) === Outcome.RETURNED));
+  await new Promise(later => setTimeout(later, 50)); // longer than anybody is given
+  assert.equal(lost, 0);
+});

@@ -30,7 +30,7 @@ const GROUP_CALLS = 64;
 const GROUP_BYTES = 1 << 16;
 /** So many calls a worker has at most, however fast they are said to be. */
 const CALLS = 4096;
-/** A call that is one of several in a group may go on so long after it was asked to end, ms: it may be over by then, or yet to begin. */
+/** A call that is not its worker's only one may go on so long after it was asked to end, ms: it may be over by then, or yet to begin. */
 const GRACE = 20;
 /** A coroutine that was asked to end has begun to do so by then, ms, or its worker does not hear. */
 const COROUTINE_GRACE = 1_000;
@@ -303,8 +303,9 @@ export class MessagePool extends EventTarget {
   /** One of the first group was asked to end: nothing reaches a worker that runs something. @param {Member} member */
   #endFirst(member) {
     const [group] = member.groups;
-    // It may be that the others of a group have not begun, or have ended; they take no time, so that this is soon over.
-    if (group.calls.length === 1) this.kill(member.number);
+    // It may be that the others of a group have not begun, or have ended; they take no time, so that this is soon over. And
+    // where a group waits behind, the worker may be at that already.
+    if (group.calls.length === 1 && member.groups.length === 1) this.kill(member.number);
     else
       setTimeout(() => {
         if (member.groups[0] === group) this.kill(member.number);

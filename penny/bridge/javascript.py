@@ -23,6 +23,7 @@ __all__ = [
     "begin",
     "can_run_sync",
     "contents",
+    "end_suspension",
     "file_system",
     "files_in",
     "functions",
@@ -289,11 +290,52 @@ def can_run_sync() -> bool:
     return bool(can_run_sync())
 
 
-def run_sync(awaitable: Coroutine[Any, Any, Any] | Any) -> Any:
-    """Suspend the page until the awaitable is done."""
+def run_sync(
+    awaitable: Coroutine[Any, Any, Any] | Any, interrupt: Callable[[], object] | None = None
+) -> Any:
+    """Suspend the page until the awaitable is done.
+
+    Args:
+        awaitable: What is waited for.
+        interrupt: What ends it early, with any result, for Ctrl-C; None: Ctrl-C does not.
+
+    Raises:
+        BaseException: What `end_suspension` has ended it by.
+    """
     from pyodide.ffi import run_sync
 
-    return run_sync(awaitable)
+    if interrupt is None:
+        return run_sync(awaitable)
+    suspension = _Suspension(interrupt)
+    _suspensions.append(suspension)
+    try:
+        value = run_sync(awaitable)
+    finally:
+        _suspensions.remove(suspension)
+    if suspension.error is not None:
+        raise suspension.error
+    return value
+
+
+class _Suspension:
+    """Somebody who waits suspended, and can be interrupted."""
+
+    def __init__(self, interrupt: Callable[[], object]) -> None:
+        self.interrupt = interrupt
+        self.error: BaseException | None = None
+
+
+_suspensions: list[_Suspension] = []
+
+
+def end_suspension(error: BaseException) -> bool:
+    """Let whoever was suspended last raise it. False: nobody is whom that could reach."""
+    for suspension in reversed(_suspensions):
+        if suspension.error is None:
+            suspension.error = error
+            suspension.interrupt()
+            return True
+    return False
 
 
 _nap: Callable[[float], Any] | None = None

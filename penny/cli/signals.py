@@ -30,6 +30,7 @@ def hear(number: signal.Signals, handle: Callable[[], object]) -> None:
     def note(number: int, _: FrameType | None) -> None:
         _noted.add(number)
 
+    _noted.discard(number)  # that was another loop's, which has ended
     asyncio.get_running_loop().add_signal_handler(number, take)
     # asyncio's own handler does nothing: what wakes the loop is in C. This one runs before anything
     # that the loop does for an event after the signal.

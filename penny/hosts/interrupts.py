@@ -40,7 +40,10 @@ def interrupt() -> None:
         handler(signal.SIGINT, None)
     except BaseException as error:
         # Whence it came is Penny's affair; where the program was, its cancelled task knows.
-        executors.exited(error.with_traceback(None))
+        error = error.with_traceback(None)
+        # Who waits suspended within a task hears nothing of that task's being cancelled.
+        if not javascript.end_suspension(error):
+            executors.exited(error)
         if _ending is not None:
             _ending()
 

@@ -49,8 +49,9 @@ class _Awaited(io.RawIOBase):
     name = "<stdin>"
     mode = "rb"
 
-    def __init__(self, read: Callable[[int], Any]) -> None:
+    def __init__(self, read: Callable[[int], Any], interrupt: Callable[[], object]) -> None:
         self._read = read
+        self._interrupt = interrupt
 
     def readable(self) -> bool:
         return True
@@ -62,7 +63,7 @@ class _Awaited(io.RawIOBase):
                 "`penny run` does without --page"
             )
         view = memoryview(buffer).cast("B")
-        data = javascript.run_sync(self._read(len(view))).to_bytes()
+        data = javascript.run_sync(self._read(len(view)), self._interrupt).to_bytes()
         view[: len(data)] = data
         return len(data)
 
@@ -84,17 +85,24 @@ def refuse(reason: str = IN_A_TASK) -> None:
     sys.breakpointhook = hook
 
 
-def read_by(read: Callable[[int], Any] | None) -> None:
+def read_by(
+    read: Callable[[int], Any] | None, interrupt: Callable[[], object] = lambda: None
+) -> None:
     """Let stdin be what `read` promises: at most so many bytes, none at its end.
 
-    None: let it be what it was at first. A page's Pyodide runs one script after the other.
+    A page's Pyodide runs one script after the other.
+
+    Args:
+        read: None: let it be what it was at first.
+        interrupt: Lets what `read` has promised come at once, whatever it is; the next who reads
+            gets what was asked for.
     """
     global _first
     stdin.refused("")
     if _first is None:
         _first = sys.stdin
     if read is not None:
-        _replace(io.BufferedReader(_Awaited(read)))
+        _replace(io.BufferedReader(_Awaited(read, interrupt)))
     else:
         sys.stdin = sys.__stdin__ = _first  # type: ignore[misc]
 

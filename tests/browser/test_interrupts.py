@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.pages import Run
+from support.pages import Page, Run
 
 # Each time at the next of the points at which CPython looks for signals; if it is held off there,
 # then at the first one after it where it is not.
@@ -82,7 +82,7 @@ def test_it_comes_when_the_main_task_is_done(run: Run) -> None:
 
 
 INTERRUPTED = """
-const [begin] = args;
+const [begin, on] = args;
 const source = `
 import asyncio, time
 import penny
@@ -99,6 +99,7 @@ let printed = '';
 const interrupting = new AbortController();
 let answer;
 const status = await Penny.run(source, {
+  on,
   interrupt: interrupting.signal,
   input: () => new Promise(resolve => {
     answer = resolve;
@@ -114,20 +115,64 @@ return {status, printed};
 """
 
 
+WAYS = {
+    "input": "    input('up\\n')",
+    "asyncio": "    print('up', flush=True); asyncio.run(asyncio.sleep(1000))",
+    "result": (
+        "    with penny.Scheduler(workers=1) as s:\n"
+        "        print('up', flush=True)\n"
+        "        s.submit(forever).result()"
+    ),
+    "messages": (
+        "    with penny.Scheduler(workers=1, engine='messages') as s:\n"
+        "        print('up', flush=True)\n"
+        "        s.submit(forever).result()"
+    ),
+    "sleep": "    print('up', flush=True); time.sleep(1000)",
+    "compute": "    print('up', flush=True); forever()",
+}
+
+CASES = [("host", way) for way in WAYS] + [("page", way) for way in list(WAYS)[:4]]
+
+
 @pytest.mark.parametrize(
-    "begin",
+    ("on", "way"),
     [
-        pytest.param(begin, marks=pytest.mark.scene(INTERRUPTED, begin))
-        for begin in (
-            "    input('up\\n')",
-            "    print('up', flush=True); time.sleep(1000)",
-            "    print('up', flush=True); forever()",
-            "    print('up', flush=True); asyncio.run(asyncio.sleep(1000))",
-            "    with penny.Scheduler(workers=1) as s:\n"
-            "        print('up', flush=True)\n"
-            "        s.submit(time.sleep, 1000).result()",
-        )
+        pytest.param(on, way, marks=pytest.mark.scene(INTERRUPTED, WAYS[way], on))
+        for on, way in CASES
     ],
 )
-def test_it_comes_once(outcome: dict[str, Any], begin: str) -> None:
+def test_it_comes_once(outcome: dict[str, Any], on: str, way: str) -> None:
     assert outcome == {"status": 0, "printed": "up\nit came\non\n"}
+
+
+@pytest.mark.parametrize("on", ["host", "page"])
+def test_before_the_program_begins(page: Page, on: str) -> None:
+    """Also while its Python starts; and the next program is another."""
+    assert page.js(
+        """
+        const [on] = args;
+        const printed = [];
+        const options = {on, output: (_, text) => printed.push(text)};
+        const interrupting = new AbortController();
+        const status = Penny.run('print("begun")', {...options, interrupt: interrupting.signal});
+        await new Promise(later => setTimeout(later));
+        interrupting.abort();
+        return [await status, await Penny.run('print("next")', options), printed.join('')];
+        """,
+        on,
+    ) == [130, 0, "next\n"]
+
+
+def test_an_interrupt_of_a_program_that_has_ended_is_nobody_s(page: Page) -> None:
+    assert page.js("""
+        const interrupting = new AbortController();
+        const {signal} = interrupting;
+        const printed = [];
+        const output = (_, text) => printed.push(text);
+        await Penny.run('', {on: 'page', interrupt: signal});
+        const next = Penny.run(
+          'import asyncio; print("up", flush=True); await asyncio.sleep(0.1); print("on")',
+          {on: 'page', output: (...piece) => { output(...piece); interrupting.abort(); }});
+        return [await next, printed.join('')];
+    """) == [0, "up\non\n"]

@@ -78,7 +78,8 @@ export async function run(source, {indexURL, ...options} = {}) {
 
 /**
  * Runs a Python file as the command `python` would, on all cores: it has this process's variables, stdin, stdout and
- * stderr, and the files of the current directory and of its own folder, as have its tasks. Ctrl-C ends it.
+ * stderr, and the files of the current directory and of its own folder, as have its tasks. Ctrl-C is a KeyboardInterrupt in it, a second
+ * one ends it.
  * @param {string} file a path; `-`: what stdin has
  * @param {{args?: string[]} & import('../run/files.js').Folders & RunOptions & Place} [options] args: the rest of its
  *     sys.argv; folders: more of those that it may read; write: those in which it may change files; else as of run()

@@ -89,9 +89,10 @@ export async function runFile(run, file, {args = [], folders = [], write = [], .
     directory: process.cwd(),
     path: folder,
   };
-  // Ctrl-C ends it, and with it whatever its workers do.
+  // Ctrl-C is the script's; a second one ends it, and with it whatever its workers do.
+  const interrupt = new AbortController();
   const stop = new AbortController();
-  const end = () => stop.abort();
+  const end = () => (interrupt.signal.aborted ? stop : interrupt).abort();
   process.on('SIGINT', end);
   try {
     return await run(source, {
@@ -99,9 +100,10 @@ export async function runFile(run, file, {args = [], folders = [], write = [], .
       argv: [file, ...args],
       environment: /** @type {Record<string, string>} */ ({...process.env}),
       machine,
-      input: isStdin ? () => null : stdin.read,
+      input: isStdin ? () => null : async () => afterSignals(await stdin.read()),
       terminal: Boolean(process.stdin.isTTY),
       output: (stream, _text, _worker, bytes) => void (stream === 'stdout' ? stdout : stderr).write(bytes),
+      interrupt: interrupt.signal,
       signal: stop.signal,
       ...options,
     });
@@ -112,6 +114,16 @@ export async function runFile(run, file, {args = [], folders = [], write = [], .
     process.off('SIGINT', end);
     stdin.leave();
   }
+}
+
+/**
+ * What was read, when every signal that came before has been heard. Node's event loop hears them last of what it has seen, and sees
+ * them one turn later at most.
+ * @param {Uint8Array | null} read
+ */
+async function afterSignals(read) {
+  for (let turns = 0; turns < 2; ++turns) await new Promise(setImmediate);
+  return read;
 }
 
 /** @param {() => Promise<Uint8Array | null>} read */

@@ -163,7 +163,7 @@ class Delivery:
                 try:
                     told = self._port.next_told(remaining)
                     if self.completed == since:
-                        javascript.run_sync(told)
+                        javascript.run_sync(told, self._port.tell)
                         self._deliver()
                 finally:
                     self._suspended -= 1

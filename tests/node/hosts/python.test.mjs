@@ -19,7 +19,7 @@ after(() => rm(folder, {recursive: true}));
 /**
  * Runs `penny run` in the folder, of a script with this source.
  * @param {string} source
- * @param {{options?: string[], args?: string[], input?: string, env?: Record<string, string>,
+ * @param {{options?: string[], args?: string[], input?: string | null, env?: Record<string, string>,
  *          printed?: (text: string, child: import('node:child_process').ChildProcess) => void}} [options]
  */
 async function penny(source, {options = [], args = [], input, env = {}, printed} = {}) {
@@ -119,6 +119,53 @@ test('much output, to the end; and to one who reads no more', async () => {
   assert.deepEqual([status, stdout.length, stdout.slice(-7)], [0, 1_288_890, '199999\n']);
   const cut = await penny(source, {printed: (_, child) => child.stdout?.destroy()});
   assert.deepEqual([cut.status, cut.stderr], [141, '']);
+});
+
+test('Ctrl-C is a KeyboardInterrupt, whatever the script does; its tasks are ended, and its files are its own', async () => {
+  for (const waits of ['s.submit(busy).result()', 'busy()', 'input()', 'time.sleep(1000)', 'asyncio.run(asyncio.sleep(1000))']) {
+    const source = `
+import asyncio, sys, time, penny
+def busy():
+    while True:
+        pass
+try:
+    with penny.Scheduler(1) as s:
+        task = s.submit(busy)
+        print("begun", flush=True)
+        ${waits}
+except KeyboardInterrupt:
+    print("interrupted", task.cancelled(), input(), flush=True)
+    sys.exit(5)
+finally:
+    print("finally")`;
+    const {status, stdout, stderr} = await penny(source, {
+      input: null,
+      printed(text, child) {
+        if (!text.includes('begun')) return;
+        // Stopped, so that it finds both when it goes on: the signal, and what came after it.
+        child.kill('SIGSTOP');
+        child.kill('SIGINT');
+        child.stdin?.end('typed\n');
+        setImmediate(() => child.kill('SIGCONT'));
+      },
+    });
+    assert.deepEqual([status, stdout, stderr], [5, 'begun\ninterrupted True typed\nfinally\n', ''], waits);
+  }
+});
+
+test('a second Ctrl-C ends a script at once that does not end', async () => {
+  const {status, stdout} = await penny(
+    `
+import time
+try:
+    print("begun", flush=True)
+    time.sleep(1000)
+finally:
+    print("finally", flush=True)
+    time.sleep(1000)`,
+    {printed: (text, child) => void (/begun|finally/.test(text) && child.kill('SIGINT'))},
+  );
+  assert.deepEqual([status, stdout], [130, 'begun\nfinally\n']);
 });
 
 test('Ctrl-C ends it, whatever it does', async () => {

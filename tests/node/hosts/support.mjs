@@ -28,7 +28,7 @@ export function program(source, {input = '', args = [], env = {}, printed} = {})
 
 /**
  * @param {import('node:child_process').ChildProcessWithoutNullStreams} child
- * @param {string} [input]
+ * @param {string | null} [input] null: its stdin stays open
  * @param {(text: string, child: import('node:child_process').ChildProcess) => void} [printed]
  * @returns {Promise<{status: number | null, signal: string | null, stdout: string, stderr: string}>}
  */
@@ -40,7 +40,7 @@ export function finished(child, input = '', printed = () => {}) {
       printed(text, child);
     });
   child.stdin.on('error', () => {}); // it need not read
-  child.stdin.end(input);
+  if (input !== null) child.stdin.end(input);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status, signal) => resolve({status, signal, ...said}));

@@ -43,7 +43,7 @@ def test_whoever_reads_is_told_where_to_ask_instead(stdin, monkeypatch):
 def test_what_is_promised_is_awaited_and_nothing_is_lost(stdin, monkeypatch):
     given = [b"one\ntw", b"o\n", b"", b"more", b""]
     monkeypatch.setattr(javascript, "can_run_sync", lambda: True)
-    monkeypatch.setattr(javascript, "run_sync", lambda promise: promise)
+    monkeypatch.setattr(javascript, "run_sync", lambda promise, interrupt: promise)
     stdin(input.read_by, lambda size: Promised(given.pop(0)))
     assert [sys.stdin.readline() for _ in range(3)] == ["one\n", "two\n", ""]
     assert [sys.stdin.read() for _ in range(1)] == ["more"]
@@ -55,7 +55,7 @@ def test_a_page_that_can_not_wait_says_so_and_loses_nothing(stdin, monkeypatch):
     with pytest.raises(BlockingError, match="without --page"):
         sys.stdin.readline()
     monkeypatch.setattr(javascript, "can_run_sync", lambda: True)
-    monkeypatch.setattr(javascript, "run_sync", lambda promise: promise)
+    monkeypatch.setattr(javascript, "run_sync", lambda promise, interrupt: promise)
     assert sys.stdin.readline() == "line\n"
 
 

@@ -11,7 +11,7 @@ import {keptThreads} from '../pool/kept_threads.js';
 import {hasWaitAsync} from '../pool/page_pools.js';
 import {tell} from '../pool/starter.js';
 import {installOnPage} from '../ports/on_page.js';
-import {Answers, inPieces, inputBuffer} from '../stdio/input.js';
+import {Answers, Awaited, inPieces, inputBuffer} from '../stdio/input.js';
 import {InOrder, SCRIPT, decoded, newCounts, tellError, toConsole, writeTo} from '../stdio/output.js';
 import {chromeTrace} from '../trace/chrome.js';
 
@@ -120,7 +120,8 @@ async function runNow(starter, script, {workers, packages = [], files = [], plac
   onDeath(pyodide, {begins: () => (dying = true), ends() {}});
   const print = decoded(output, null);
   writeTo(pyodide, (stream, bytes) => print(dying ? 'stderr' : stream, bytes)); // its stack goes to stdout otherwise
-  pyodide.pyimport('penny.stdio.input').read_by(input && inPieces(input));
+  const stdin = input && new Awaited(inPieces(input));
+  pyodide.pyimport('penny.stdio.input').read_by(stdin && ((/** @type {number} */ size) => stdin.read(size)), () => stdin?.interrupt());
   unpack(pyodide, files, place);
   await addPackages(pyodide, await starter.parts(), packagesFrom(starter.host, packages));
   const changed = place && watchFiles(pyodide, place);
@@ -128,11 +129,17 @@ async function runNow(starter, script, {workers, packages = [], files = [], plac
   installOnPage(starter, pyodide, await starter.site.coreToShare(), {workers, files, place, written, trace, output}, script, traced);
   const {source, filename, argv, dedent, environment} = script;
   const {run} = pyodide.pyimport('penny.hosts.script');
-  interrupt?.addEventListener('abort', () => pyodide.pyimport('penny.hosts.interrupts').interrupt());
+  let over = false;
+  // In a turn of its own: whoever aborts may have been called by the program, to show what it prints.
+  const interrupted = () => void setTimeout(() => over || pyodide.pyimport('penny.hosts.interrupts').interrupt());
+  const begins = () => (interrupt?.aborted ? interrupted() : interrupt?.addEventListener('abort', interrupted));
   try {
-    const status = run(source, filename, argv, dedent, environment);
+    if (interrupt?.aborted) return INTERRUPTED;
+    const status = run(source, filename, argv, dedent, environment, begins);
     return await Promise.race([status, death.then(death => statusOfDead(death, output, shown !== undefined))]);
   } finally {
+    over = true;
+    interrupt?.removeEventListener('abort', interrupted); // the next program has its own
     if (changed) written?.(changed(), null);
     output.end?.();
   }

@@ -26,6 +26,36 @@ export function inPieces(input) {
   };
 }
 
+/** What a script on the page reads, which is suspended meanwhile. Who is interrupted leaves what was asked for to the next reader. */
+export class Awaited {
+  /** What was asked for. @type {Promise<Uint8Array> | null} */
+  #reading = null;
+  #interrupt = () => {};
+
+  /** @param {(size: number) => Promise<Uint8Array>} read */
+  constructor(read) {
+    this.source = read;
+  }
+
+  /** @param {number} size @returns {Promise<Uint8Array>} nothing if it was interrupted */
+  async read(size) {
+    const interrupted = new Promise(resolve => (this.#interrupt = () => resolve(null)));
+    try {
+      const bytes = await Promise.race([(this.#reading ??= this.source(size)), interrupted]);
+      if (!bytes) return new Uint8Array();
+      this.#reading = bytes.length > size ? Promise.resolve(bytes.subarray(size)) : null;
+      return bytes.subarray(0, size);
+    } catch (error) {
+      this.#reading = null;
+      throw error;
+    }
+  }
+
+  interrupt() {
+    this.#interrupt();
+  }
+}
+
 // The shared buffer: a state, a size, bytes.
 const ASKED = 0;
 const ANSWERED = 1;

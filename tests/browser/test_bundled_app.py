@@ -18,8 +18,9 @@ APP = {
         "strict": true, "noEmit": true, "skipLibCheck": true, "target": "ES2023",
         "lib": ["ES2024", "DOM"], "module": "ESNext", "moduleResolution": "bundler", "types": []
       },
-      "include": ["main.ts"]
+      "include": ["main.ts", "worker.ts"]
     }""",
+    "vite.config.js": "export default {worker: {format: 'es'}};",
     "index.html": HTML + '<script type="module" src="/main.ts"></script>',
     "main.ts": """
       import {install, keywords, run, scheduler, type Scheduler} from 'penny-runtime';
@@ -70,7 +71,46 @@ APP = {
         return [value.toJs(), printed.join('')];
       }
 
-      Object.assign(globalThis, {app: {fromJavaScript, program, ownPyodide}});
+      export async function blockingWorker() {
+        const worker = new Worker(new URL('./worker.ts', import.meta.url), {type: 'module'});
+        const told = new Promise((resolve, reject) => {
+          worker.onmessage = ({data}) => resolve(data);
+          worker.onerror = event => reject(new Error(event.message));
+        });
+        worker.postMessage(new URL(indexURL, location.href).href);
+        const found = await told;
+        worker.terminate();
+        return found;
+      }
+
+      Object.assign(globalThis, {app: {fromJavaScript, program, ownPyodide, blockingWorker}});
+    """,
+    # As in browsers without JSPI. Pyodide looks when it starts.
+    "worker.ts": """
+      import {install} from 'penny-runtime';
+      delete (WebAssembly as {Suspending?: unknown}).Suspending;
+
+      onmessage = async ({data: indexURL}) => {
+        const module = indexURL + 'pyodide.mjs';
+        const {loadPyodide}: typeof import('pyodide') = await import(/* @vite-ignore */ module);
+        const pyodide = await loadPyodide();
+        const printed: [string, number | null][] = [];
+        await install(pyodide, {
+          workers: 1,
+          output: (_stream, text, worker) => { printed.push([text, worker]); },
+        });
+        const value = pyodide.runPython(`
+      import penny, pyodide_js
+      with penny.Scheduler() as s:
+          found = [pyodide_js._module.jspiSupported, s.submit(penny.current_worker).result()]
+      found
+      `);
+        await pyodide.runPythonAsync(`
+      async with penny.Scheduler() as s:
+          await s.submit(print, "to the app")
+      `);
+        postMessage([value.toJs(), printed]);
+      };
     """,
 }
 
@@ -104,6 +144,12 @@ def test_program(app: Page) -> None:
 
 def test_own_pyodide(app: Page) -> None:
     assert told(app, "ownPyodide") == [[0, 1], "to the app\n"]
+
+
+def test_worker_without_jspi(app: Page) -> None:
+    """There a small worker starts the others, so that the program may block at once."""
+    found = app.js("return await app.blockingWorker()", nested=True)
+    assert found == [[False, 0], [["to the app\n", 0]]]
 
 
 def test_nothing_complained(app: Page) -> None:

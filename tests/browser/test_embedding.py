@@ -1,7 +1,7 @@
 """Where Penny is embedded: the table of docs/embedding.md, a row a test.
 
-Each page runs the same: a task for JavaScript, and a program in a host worker whose tasks import
-what only the standard library's archive has.
+Each page runs the same: a task for JavaScript, and in a host worker a task that imports what only
+the standard library's archive has, and the program that all hosts run.
 """
 
 from __future__ import annotations
@@ -14,25 +14,37 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.support.wait import WebDriverWait
 from support import browsers
 from support.pages import Page
 from support.servers import Server
 
+from penny.cli.server import background
+
 PATIENCE = 50.0
 """Seconds: a page boots two Pythons or three."""
 
-# A script of the page's own: policies may forbid what the driver evaluates.
-SCRIPT = """
-const PROGRAM = `
-import penny
+HERE = Path(__file__).parent
+
+PROGRAM = (
+    (HERE.parent / "hosts" / "program.py").read_text()
+    + """
 def task(text):
     import csv
     return next(csv.reader([text])), penny.current_worker()
 with penny.Scheduler(1) as s:
     print(s.submit(task, "a,b").result())
-`;
+await program()
+"""
+)
+PRINTED = "(['a', 'b'], 0)\nabout to fail\nprinted by a task\nthe program has ended\n"
+
+# A script of the page's own: policies may forbid what the driver evaluates.
+SCRIPT = (
+    f"const PROGRAM = {json.dumps(PROGRAM)};"
+    + """
 (async () => {
   let printed = '';
   try {
@@ -47,9 +59,11 @@ with penny.Scheduler(1) as s:
     printed += error;
   }
   globalThis.outcome = printed;
+  parent.postMessage({outcome: printed}, '*'); // where it is in a frame
 })();
 """
-WORKS = "worker 0\n(['a', 'b'], 0)\n"
+)
+WORKS = f"worker 0\n{PRINTED}"
 
 ISOLATED = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -162,6 +176,48 @@ def test_is_refused(new_page: Callable[..., Page], plain: Server, row: str) -> N
     assert any(text in found for text in said.split("|")), found
 
 
+# Of frames: the headers of the page around it, those of the frame, and its tag.
+DIP = {"Document-Isolation-Policy": "isolate-and-credentialless"}
+FRAMES: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
+    "a frame of the same origin": (ISOLATED, ISOLATED, '<iframe src="embed.html"></iframe>'),
+    "a frame of another origin": (
+        ISOLATED,
+        ISOLATED | {"Cross-Origin-Resource-Policy": "cross-origin"},
+        '<iframe src="{other}embed.html" allow="cross-origin-isolated"></iframe>',
+    ),
+    "a frame on a page that is not isolated": (
+        {},
+        DIP,
+        '<iframe src="{other}embed.html"></iframe>',
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [pytest.param(row, marks=DOCUMENT_ISOLATION if DIP in FRAMES[row] else ()) for row in FRAMES],
+)
+def test_frame(new_page: Callable[..., Page], plain: Server, row: str) -> None:
+    around, plain.headers[""], tag = FRAMES[row]
+    plain.write("embed.js", SCRIPT)
+    plain.write("embed.html", f'<!doctype html>{TAG}<script src="embed.js"></script>')
+    listening = "addEventListener('message', e => { globalThis.outcome ??= e.data.outcome; });"
+    html = f'<!doctype html><link rel="icon" href="data:,"><script>{listening}</script>{tag}'
+    if "{other}" in tag:
+        html = html.replace("{other}", plain.url)
+
+        async def answer(_: web.Request) -> web.Response:
+            return web.Response(text=html, headers=around, content_type="text/html")
+
+        elsewhere = web.Application()
+        elsewhere.router.add_get("/", answer)
+        with background(elsewhere) as url:
+            assert outcome(new_page(url, server=plain)) == WORKS
+    else:
+        plain.write("around.html", html)
+        assert outcome(new_page("around.html", server=plain)) == WORKS
+
+
 @pytest.mark.parametrize("how", ["classic", "integrity", "module"])
 def test_another_origin(
     new_page: Callable[..., Page], server: Server, plain: Server, how: str
@@ -202,5 +258,5 @@ def test_table_is_tested() -> None:
     """Each row here is one of the page's, and each of the page's names its test."""
     text = (Path(__file__).parents[2] / "docs" / "embedding.md").read_text()
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
-    tests = {row for row in rows if row in {*ROWS, *REFUSED}}
-    assert tests == {*ROWS, *REFUSED}
+    tests = {row for row in rows if row in {*ROWS, *REFUSED, *FRAMES}}
+    assert tests == {*ROWS, *REFUSED, *FRAMES}

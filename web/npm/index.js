@@ -1,7 +1,9 @@
 // The npm package `penny-runtime`: an ES module with all of Penny's files in it. Pyodide is the app's.
 import {core, packedPython, packedWorker, pyodideVersion} from 'penny-files';
 import * as runtime from '../penny/api/runtime.js';
-import {embedded} from '../penny/embedded.js';
+import {addPython} from '../penny/boot/pyodide.js';
+import {embedded, installFrom} from '../penny/embedded.js';
+import {checkWorkers} from '../penny/pool/limits.js';
 
 /**
  * @typedef {import('../penny/api/runtime.js').SchedulerOptions} SchedulerOptions
@@ -56,8 +58,11 @@ export async function scheduler({indexURL, ...options} = {}) {
  * @returns {Promise<void>}
  * @throws {Error} IsolationError: the page is not cross-origin isolated
  */
-export async function install(pyodide, options) {
-  await runtime.install((await penny()).startingLike(pyodide), pyodide, options);
+export async function install(pyodide, options = {}) {
+  checkWorkers(options.workers);
+  const places = await penny();
+  addPython(pyodide, places.python);
+  await installFrom(places, pyodide, options);
 }
 
 /**

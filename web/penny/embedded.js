@@ -27,16 +27,26 @@ export function embedded({worker, core, python}) {
  * @throws {import('./boot/versions.js').PyodideVersionError}
  */
 export function embed(pyodide, files) {
-  const places = embedded(files);
+  installFrom(embedded(files), pyodide, {});
+}
+
+/**
+ * Makes `import penny` work in a Pyodide, in which Penny's Python files lie already.
+ * @param {Places} places
+ * @param {Pyodide} pyodide
+ * @param {import('./pool/page_pools.js').SchedulerOptions} options as of installOnPage
+ * @returns {Promise<void> | undefined} of where it blocks: when it may
+ * @throws {import('./boot/versions.js').PyodideVersionError}
+ */
+export function installFrom(places, pyodide, options) {
   const {host} = places;
   const core = host.sharesMemory() ? places.core : null;
   const starter = places.startingLike(pyodide);
   // Where a worker's program can't be suspended it blocks, and what is started here would not begin meanwhile.
   if (core && host.sleeps() && !suspends(pyodide)) {
-    installBesideKeeper(host, pyodide, core, share(files.python), originOf(pyodide));
-  } else {
-    // Python imports more of Penny before it opens its first pool, which hears of what fails.
-    starter.parts().catch(() => {});
-    installOnPage(starter, pyodide, core, {});
+    return installBesideKeeper(host, pyodide, core, share(places.python), originOf(pyodide), options);
   }
+  // Python imports more of Penny before it opens its first pool, which hears of what fails.
+  starter.parts().catch(() => {});
+  installOnPage(starter, pyodide, core, options);
 }

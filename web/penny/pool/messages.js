@@ -51,9 +51,9 @@
  * Who blocks to its keeper: a worker that starts and keeps the workers of its pools.
  * @typedef {{type: 'keep', clock: import('../core/clock.js').Clock, core: WebAssembly.Module, python: Uint8Array,
  *            origin: Omit<import('../boot/pyodide.js').Origin, 'lock'> & {lock: string},
- *            version: import('../boot/versions.js').PythonVersion, runs: Int32Array}} StartKeeper
- *   python: zip with the packages penny and cloudpickle; origin: of Pyodide; version: of the client's Python; runs: 1 once
- *   the keeper can start workers while the client sleeps
+ *            version: import('../boot/versions.js').PythonVersion, files: ArrayBuffer[], runs: Int32Array}} StartKeeper
+ *   python: zip with the packages penny and cloudpickle; origin: of Pyodide; version: of the client's Python; files: as of
+ *   Extras; runs: 1 once the keeper can start workers while the client sleeps
  *
  * @typedef {{type: 'completed', pool: number}} Announce
  *   relayed from a pool worker: that pool has completions
@@ -66,8 +66,11 @@
  *            after?: Int32Array, worker?: number}} Output
  *   what was printed, as it was flushed; after: see InOrder in stdio/output.js; worker: by a task there, whose worker the host
  *   worker has started
- * @typedef {{type: 'printed', stream: import('../stdio/output.js').Stream, text: string}} Printed
+ * @typedef {{type: 'printed', stream: import('../stdio/output.js').Stream, text: string, worker: number | null,
+ *            bytes: Uint8Array}} Printed
  *   of a keeper to its client: what a task has printed
+ * @typedef {{type: 'keeping'}} Keeping
+ *   of a keeper to its client: it can start workers from now on, whether the client sleeps or not
  * @typedef {{type: 'failed', error: string}} Failed
  *   could not start, or broke down
  * @typedef {{type: 'died'} & import('../boot/pyodide.js').Death} Died
@@ -108,7 +111,7 @@
  *   post: the page adds to a message that starts it what only the page has; watch: say when it is gone
  * @typedef {{type: 'said', message: any} | {type: 'error', error: import('../hosts/host.js').WorkerError} | {type: 'gone'}} FromThread
  *
- * @typedef {Output | Printed | Failed | Died | SnapshotMade | PackagesInstalled | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
+ * @typedef {Output | Printed | Keeping | Failed | Died | SnapshotMade | PackagesInstalled | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
  *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit | StartThread} ToPage
  */
 

@@ -10,7 +10,7 @@ import {tellPage} from './python.js';
  * @param {import('../hosts/host.js').Self} here
  * @param {import('../pool/messages.js').StartKeeper} message
  */
-export async function start(here, {clock, core, python, origin: {lock, ...origin}, version, runs}) {
+export async function start(here, {clock, core, python, origin: {lock, ...origin}, version, files, runs}) {
   followClock(clock);
   const host = await here.host();
   const site = new EmbeddedSite(host, core, python, {...origin, lock: async () => lock});
@@ -18,11 +18,12 @@ export async function start(here, {clock, core, python, origin: {lock, ...origin
     module: () => core,
     tell: message => tellPage(here, /** @type {any} */ (message)),
     failed: error => tellPage(here, {type: 'failed', error: String(error)}),
-    files: [],
-    output: (stream, text) => text && tellPage(here, {type: 'printed', stream, text}),
+    files,
+    output: (stream, text, worker, bytes) => tellPage(here, {type: 'printed', stream, text, worker, bytes}),
     python: version,
   });
   Atomics.store(runs, 0, 1);
   Atomics.notify(runs, 0);
+  tellPage(here, {type: 'keeping'});
   return pools;
 }

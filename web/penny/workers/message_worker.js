@@ -1,4 +1,5 @@
 // A worker of the engine `messages`: runs the tasks of a message, one after the other, and goes back to its event loop.
+import {moduleOf} from '../boot/private.js';
 import {Tasks} from '../messages/tasks.js';
 import {MessageWorkerPort} from '../ports/message_ports.js';
 import {startPoolPython, tellPage, toldBy} from './python.js';
@@ -16,7 +17,7 @@ export async function start(here, message, extras) {
   const {serve, flush} = main(
     worker,
     workers,
-    (/** @type {any} */ inbox, /** @type {any} */ outbox) => new MessageWorkerPort(pyodide._module, tasks, inbox, outbox),
+    (/** @type {any} */ inbox, /** @type {any} */ outbox) => new MessageWorkerPort(moduleOf(pyodide), tasks, inbox, outbox),
     check,
   );
   channel.onmessage = ({data}) => {

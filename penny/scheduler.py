@@ -45,8 +45,9 @@ class Scheduler(Submitter, concurrent.futures.Executor):
     Args:
         workers: Number of workers; None: as many as the machine has processors.
         packages: What tasks can import beside the standard library. `"same"`: what is installed
-            here, the very same files. A sequence of names of Pyodide packages, or of URLs of
-            wheels: these, too. None: nothing.
+            here, the very same files, and what is installed later. A sequence of names,
+            requirements such as `attrs>=25`, and URLs of wheels: these, too, with what they need;
+            what does not go together breaks the pool. None: nothing.
         memory: Limit of the memory that workers share, for arguments and results, in bytes; None:
             the engine's default.
         check: Send the arguments and results of all jobs through pickle, also of those that stay

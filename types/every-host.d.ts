@@ -2,6 +2,7 @@
 // TypeScript's library "DOM" where web/penny must not know what a page is (tsconfig.rooms.json).
 
 interface Console {
+  debug(...data: any[]): void;
   log(...values: unknown[]): void;
   warn(...values: unknown[]): void;
   error(...values: unknown[]): void;

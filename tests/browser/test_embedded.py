@@ -11,6 +11,7 @@ from selenium.webdriver import Chrome
 from support.pages import Page
 from support.processes import held_lives, wait_until
 from support.strangers import Kernel, Stranger, build_wheel, repack
+from support.wheels import make_wheel
 
 PROGRAM = (
     (Path(__file__).parents[1] / "hosts" / "program.py").read_text()
@@ -35,12 +36,33 @@ with penny.Scheduler(workers=1) as s:
 where
 """
 
+UPPER = make_wheel("upper", "def upper(text): return text.upper()\n")
+LATER = make_wheel("later", "NUMBER = 5\n")
+
+PACKAGES = f"""
+import json, js, penny, pyodide_js
+origin = str(js.location.origin)
+def named():
+    import upper
+    return penny.current_worker(), upper.upper("you")
+def installed():
+    import later
+    return penny.current_worker(), later.NUMBER
+async with penny.Scheduler(1, packages=[f"{{origin}}/{UPPER[0]}"]) as s:
+    told = [await s.submit(named)]
+    await pyodide_js.loadPackage(f"{{origin}}/{LATER[0]}")
+    told.append(await s.submit(installed))
+json.dumps(told)
+"""
+
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stranger, list[str]]]:
     """The server, and the wheels that it has."""
     folder = tmp_path_factory.mktemp("stranger")
     wheels = [build_wheel(folder).name, repack("cloudpickle", folder).name]
+    for name, content in (UPPER, LATER):
+        (folder / name).write_bytes(content)
     with Stranger(folder).serving() as server:
         yield server, wheels
 
@@ -98,6 +120,11 @@ def test_workers_go_with_the_scheduler(kernel: Kernel) -> None:
 def test_blocking(kernel: Kernel) -> None:
     """By JSPI."""
     assert kernel.run(BLOCKING) == 0
+
+
+def test_packages(kernel: Kernel) -> None:
+    """Those that are named, and what is installed later."""
+    assert json.loads(kernel.run(PACKAGES)) == [[0, "YOU"], [0, 5]]
 
 
 def test_the_snapshot_is_kept(kernels: tuple[Kernel, Kernel]) -> None:
@@ -169,6 +196,7 @@ def test_it_blocks_from_the_second_cell_on(blocking_kernel: Kernel) -> None:
 def test_all_else_works_beside_a_keeper(blocking_kernel: Kernel) -> None:
     printed = blocking_kernel.run(PROGRAM)
     assert printed == "about to fail\nprinted by a task\nthe program has ended\n"
+    assert json.loads(blocking_kernel.run(PACKAGES)) == [[0, "YOU"], [0, 5]]
 
 
 # -- A kernel that is restarted --------------------------------------------------------------------

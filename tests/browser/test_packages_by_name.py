@@ -71,16 +71,17 @@ def test_in_a_program(page: Page) -> None:
     """In tasks by name; in the program itself as anywhere in Pyodide."""
     run = page.run("""
         import penny, pyodide_js
-        with penny.Scheduler(1, packages=["greeter"]) as s:
-            def greet():
-                import greeter
-                return greeter.greet("task"), penny.current_worker()
-            print(s.submit(greet).result())
+        for engine in ("pool", "messages"):
+            with penny.Scheduler(1, packages=["greeter"], engine=engine) as s:
+                def greet():
+                    import greeter
+                    return greeter.greet("task"), penny.current_worker()
+                print(s.submit(greet).result())
         await pyodide_js.loadPackage("greeter", messageCallback=lambda _: None)
         import greeter
         print(greeter.greet("program"))
     """)
-    assert run.ok() == "('HELLO TASK', 0)\nHELLO PROGRAM\n"
+    assert run.ok() == "('HELLO TASK', 0)\n('HELLO TASK', 0)\nHELLO PROGRAM\n"
 
 
 def test_what_a_worker_lacks(page: Page) -> None:

@@ -1,5 +1,6 @@
 // Penny's entry where no page of its own is: a Pyodide that is already there, a bundler's app. Its files are handed in.
-import {originOf, suspends} from './boot/pyodide.js';
+import {suspends} from './boot/private.js';
+import {originOf} from './boot/pyodide.js';
 import {share} from './boot/site.js';
 import {Page} from './hosts/browser.js';
 import {Places} from './pool/places.js';

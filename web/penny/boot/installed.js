@@ -1,6 +1,6 @@
 // What is installed in a Pyodide, as one piece that other Pyodides share: the files' bytes lie in shared memory once, and
 // libraries (.so) are compiled once.
-import {layFiles, shareLibrary} from './emscripten.js';
+import {layFiles, shareLibrary} from './private.js';
 import {normalized} from './packages.js';
 import {share} from './site.js';
 

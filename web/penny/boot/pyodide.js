@@ -1,8 +1,8 @@
-// Starting Pyodide from shared parts: a compiled module, one memory snapshot. The one place that
-// uses Pyodide's private options; where they fail, Pyodide starts plainly.
+// Starting Pyodide from shared parts: a compiled module, one memory snapshot. Where that fails, it starts plainly.
 import {setClock} from '../core/clock.js';
 import {inWords} from '../hosts/in_words.js';
 import {isFile, pathOf, urlOf} from './paths.js';
+import {configOf, forSnapshot, fromSnapshot, identityOf, onAbort, onFatalError} from './private.js';
 
 /**
  * @typedef {import('./site.js').Parts} Parts
@@ -20,7 +20,7 @@ import {isFile, pathOf, urlOf} from './paths.js';
  * @returns {Origin}
  */
 export function originOf(pyodide) {
-  const {config} = pyodide._api;
+  const config = configOf(pyodide);
   return {
     indexURL: urlOf(config.indexURL),
     packagesURL: urlOf(config.packageBaseUrl ?? config.indexURL),
@@ -32,9 +32,6 @@ export function originOf(pyodide) {
     },
   };
 }
-
-/** Whether a Pyodide can be suspended (JSPI). @param {Pyodide} pyodide @returns {boolean} */
-export const suspends = pyodide => pyodide._module.jspiSupported;
 
 /**
  * Where a Pyodide of Penny's writes what it has compiled, and looks for it: not beside the sources, which may be a program's
@@ -80,7 +77,7 @@ export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {})
       // A copy: TextDecoder, which Pyodide uses on it, refuses shared memory.
       const snapshot = parts.snapshot.slice();
       pyodide = await withModule(parts, ahead, () =>
-        loadPyodide({...options, _loadSnapshot: snapshot}),
+        loadPyodide({...options, ...fromSnapshot(snapshot)}),
       );
       // Pyodide keeps its options for life: a copy of 31 MB for each worker, unless it is taken away.
       snapshot.buffer.transfer?.(0);
@@ -90,7 +87,7 @@ export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {})
   }
   const restored = pyodide !== undefined;
   pyodide ??= await withModule(parts, ahead, () =>
-    loadPyodide({...options, _makeSnapshot: makeSnapshot}),
+    loadPyodide({...options, ...forSnapshot(makeSnapshot)}),
   );
   addPython(pyodide, parts.python);
   pyodide.runPython(PYCACHE);
@@ -139,42 +136,35 @@ const ABORTED = 134;
  * @typedef {{begins?: () => void, ends: (death: Death) => void}} DeathListener
  */
 
-/** Who wants to hear of the death of a Pyodide, by its API. @type {WeakMap<object, DeathListener[]>} */
+/** Who wants to hear of the death of a Pyodide, by its identity. @type {WeakMap<object, DeathListener[]>} */
 const deathListeners = new WeakMap();
 
 /**
  * Tells of the death of a Pyodide, once: of a trap, a stack overflow, abort(), or an exit at once (os._exit, a signal).
- * Whatever called into Python and does not return from there passes through Pyodide's fatal_error. What that throws
- * says nothing: it may end as the unhandled rejection of some callback of the event loop's, or be caught.
+ * What Pyodide throws then says nothing: it may end as the unhandled rejection of some callback of the event loop's, or be
+ * caught.
  * @param {Pyodide} pyodide
  * @param {DeathListener} listener
  */
 export function onDeath(pyodide, listener) {
-  const api = pyodide._api;
-  const known = deathListeners.get(api);
+  const identity = identityOf(pyodide);
+  const known = deathListeners.get(identity);
   if (known) {
     known.push(listener);
     return;
   }
   const listeners = [listener];
-  deathListeners.set(api, listeners);
+  deathListeners.set(identity, listeners);
   // abort() ends in a trap that says "unreachable".
-  const {onAbort} = pyodide._module;
   let aborted = false;
-  pyodide._module.onAbort = (/** @type {unknown[]} */ ...what) => {
-    aborted = true;
-    onAbort?.(...what);
-  };
-  const fatal = api.fatal_error;
+  onAbort(pyodide, () => (aborted = true));
   let told = false;
   const tell = (/** @type {Death} */ death) => {
     if (told) return;
     told = true;
     for (const {ends} of listeners) ends(death);
   };
-  api.fatal_error = (/** @type {any} */ error) => {
-    // No death: Python was called in the midst of its own.
-    if (error instanceof api.NoGilError) return fatal(error);
+  onFatalError(pyodide, (error, fatal) => {
     for (const {begins} of listeners) begins?.();
     try {
       return fatal(error);
@@ -185,7 +175,7 @@ export function onDeath(pyodide, listener) {
       // At the end of the engine's stack all this may fail half-way: the callers of the one that died call it again.
       tell(deathOf(error, aborted));
     }
-  };
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 // What Python (penny/memory/pool_blocks.py) calls for its arrays: holds, copies between shared memory and Pyodide's
 // own, single elements. Addresses are of shared memory; types are by number, see memory/elements.js.
-import {keepOpenFiles, layFiles} from '../boot/emscripten.js';
+import {keepOpenFiles, layFiles} from '../boot/private.js';
 import {TYPES, copyElements} from '../memory/elements.js';
 import {withBytes} from './boxes.js';
 

@@ -1,6 +1,6 @@
 // The seam to Python on a page or in a host worker: the module `_penny_bridge`, which penny/bridge/javascript.py
 // alone imports.
-import {filesIn} from '../boot/emscripten.js';
+import {filesIn, moduleOf} from '../boot/private.js';
 import {contentsOf, readInstalled} from '../boot/installed.js';
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from '../pool/limits.js';
 import {ClientPort} from './client_port.js';
@@ -52,7 +52,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
         check,
         trace: trace ?? defaultTrace,
       });
-      return new ClientPort(pyodide._module, pool.client, inbox, outbox, {...pool, canSleep});
+      return new ClientPort(moduleOf(pyodide), pool.client, inbox, outbox, {...pool, canSleep});
     },
     /**
      * @param {number | undefined} workers
@@ -70,7 +70,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
         installed: readInstalled(pyodide, JSON.parse(installed), JSON.parse(leftOut)),
         check,
       });
-      return new MessageClientPort(pyodide._module, opened.pool, inbox, outbox, opened);
+      return new MessageClientPort(moduleOf(pyodide), opened.pool, inbox, outbox, opened);
     },
   });
 }

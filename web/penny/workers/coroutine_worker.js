@@ -1,4 +1,5 @@
 // The async worker of a pool: its Python runs coroutines, on the event loop, and nothing in it blocks.
+import {moduleOf} from '../boot/private.js';
 import {ASYNC, Core, clientParticipant} from '../core/core.js';
 import {ClientPort} from '../ports/client_port.js';
 import {CoroutinePort} from '../ports/coroutine_port.js';
@@ -21,14 +22,14 @@ export async function start(here, message, extras) {
   client.onwatch = pool.watch;
   client.oncoroutine = pool.coroutine;
   client.inherit();
-  const {_module} = pyodide;
+  const module = moduleOf(pyodide);
   const main = pyodide.pyimport('penny.engines.pool.coroutines').main;
   tellPage(here, {type: 'ready'});
   await main(
     worker,
-    (/** @type {any} */ outbox) => new CoroutinePort(_module, core, outbox, pool),
+    (/** @type {any} */ outbox) => new CoroutinePort(module, core, outbox, pool),
     (/** @type {any} */ inbox, /** @type {any} */ outbox) =>
-      new ClientPort(_module, client, inbox, outbox, {
+      new ClientPort(module, client, inbox, outbox, {
         workers: pool.workers,
         close: async () => {}, // the pool is the page's
       }),

@@ -1,5 +1,5 @@
 // A worker that installs packages, once for all workers of pools that name them; and ends.
-import {filesIn} from '../boot/emscripten.js';
+import {filesIn} from '../boot/private.js';
 import {install, readInstalled} from '../boot/installed.js';
 import {addPackages} from '../boot/packages.js';
 import {bootPyodide} from '../boot/pyodide.js';

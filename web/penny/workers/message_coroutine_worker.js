@@ -1,4 +1,5 @@
 // The worker of the engine `messages` for coroutine tasks, on whose event loop they run side by side.
+import {moduleOf} from '../boot/private.js';
 import {RemotePool} from '../messages/submitting.js';
 import {MessageClientPort, MessageCoroutinePort} from '../ports/message_ports.js';
 import {startPoolPython, tellPage, toldBy} from './python.js';
@@ -13,13 +14,13 @@ export async function start(here, message, extras) {
   const pyodide = await startPoolPython(toldBy(here, channel), message, extras);
   const main = pyodide.pyimport('penny.engines.messages.coroutines').main;
   tellPage(here, {type: 'ready'});
-  const {_module} = pyodide;
+  const module = moduleOf(pyodide);
   const pool = new RemotePool(channel, workers);
   await main(
     worker,
-    (/** @type {any} */ outbox) => new MessageCoroutinePort(_module, channel, outbox, pool),
+    (/** @type {any} */ outbox) => new MessageCoroutinePort(module, channel, outbox, pool),
     (/** @type {any} */ inbox, /** @type {any} */ outbox) =>
-      new MessageClientPort(_module, pool, inbox, outbox, {close: async () => {}}), // the workers are the page's
+      new MessageClientPort(module, pool, inbox, outbox, {close: async () => {}}), // the workers are the page's
   );
   tellPage(here, {type: 'ended'});
 }

@@ -1,4 +1,5 @@
 // A worker of the engine `messages`: runs the tasks of a message, one after the other, and goes back to its event loop.
+import {moduleOf} from '../boot/private.js';
 import {Tasks} from '../messages/tasks.js';
 import {MessageWorkerPort} from '../ports/message_ports.js';
 import {startPoolPython, tellPage, toldBy} from './python.js';
@@ -15,7 +16,7 @@ export async function start(here, message, extras) {
   const main = pyodide.pyimport('penny.engines.messages.worker').main;
   /** @type {any} */
   let port;
-  const open = (/** @type {any} */ inbox, /** @type {any} */ outbox) => (port = new MessageWorkerPort(pyodide._module, tasks, inbox, outbox));
+  const open = (/** @type {any} */ inbox, /** @type {any} */ outbox) => (port = new MessageWorkerPort(moduleOf(pyodide), tasks, inbox, outbox));
   const {serve, flush} = main(worker, workers, open, check);
   channel.onmessage = ({data}) => {
     const order = /** @type {import('../messages/protocol.js').ToWorker} */ (data);

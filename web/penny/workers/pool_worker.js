@@ -1,4 +1,5 @@
 // A pool worker: runs tasks, one on top of another, and blocks while there are none.
+import {moduleOf} from '../boot/private.js';
 import {hearDoorbell} from '../boot/pyodide.js';
 import {Core} from '../core/core.js';
 import {WorkerPort} from '../ports/worker_port.js';
@@ -29,7 +30,7 @@ export async function start(here, message, extras) {
   main(
     worker,
     (/** @type {any} */ inbox, /** @type {any} */ outbox, /** @type {any} */ parcel) =>
-      new WorkerPort(pyodide._module, core, worker, {inbox, outbox, parcel}, pool),
+      new WorkerPort(moduleOf(pyodide), core, worker, {inbox, outbox, parcel}, pool),
     check,
   );
   tellWritten(pyodide);

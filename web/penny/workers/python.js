@@ -1,6 +1,7 @@
 // What workers have in common: a Python, which begins when the worker holds on to its life, and says how it dies; and
 // whom they tell what.
 import {addExtras} from '../boot/extras.js';
+import {identityOf} from '../boot/private.js';
 import {bootPyodide, onDeath} from '../boot/pyodide.js';
 import {pythonOf, requireSamePython} from '../boot/versions.js';
 import {followClock} from '../core/clock.js';
@@ -63,7 +64,7 @@ const tellers = new WeakMap();
 export function tellOfFiles(here, pyodide, {place}) {
   if (!place) return;
   const written = watchFiles(pyodide, place);
-  tellers.set(pyodide._api, () => {
+  tellers.set(identityOf(pyodide), () => {
     const files = written();
     if (files.length) tellPage(here, {type: 'written', files}, buffersOf(files));
   });
@@ -73,7 +74,7 @@ export function tellOfFiles(here, pyodide, {place}) {
  * Tells the page of the files that were written until now.
  * @param {Pyodide} pyodide
  */
-export const tellWritten = pyodide => tellers.get(pyodide._api)?.();
+export const tellWritten = pyodide => tellers.get(identityOf(pyodide))?.();
 
 /**
  * A worker that sends what it prints by the channel by which it sends outcomes: those come after it then.

@@ -1,6 +1,58 @@
-// What Emscripten's file system and linker keep to themselves: files whose bytes lie somewhere else, compiled libraries.
+// What Pyodide and Emscripten keep to themselves, and Penny uses all the same. Nothing else does, and
+// tests/node/boot/private.test.mjs says what of it another Pyodide has no more.
 
-/** @typedef {any} FileSystem Emscripten's FS */
+/**
+ * @typedef {any} Pyodide
+ * @typedef {any} FileSystem Emscripten's FS
+ */
+
+// ---- Pyodide -------------------------------------------------------------------------------------
+
+/** Emscripten's module, whose memory is Python's: HEAPU8. @param {Pyodide} pyodide */
+export const moduleOf = pyodide => pyodide._module;
+
+/** What is one object for each Pyodide, whoever has a proxy of it. @param {Pyodide} pyodide @returns {object} */
+export const identityOf = pyodide => pyodide._api;
+
+/**
+ * What it was started with: indexURL, packageBaseUrl, lockFileURL, lockFileContents.
+ * @param {Pyodide} pyodide
+ */
+export const configOf = pyodide => pyodide._api.config;
+
+/** Whether a Pyodide can be suspended (JSPI). @param {Pyodide} pyodide @returns {boolean} */
+export const suspends = pyodide => pyodide._module.jspiSupported;
+
+/** Options of loadPyodide(): to start from a snapshot. @param {Uint8Array} snapshot */
+export const fromSnapshot = snapshot => ({_loadSnapshot: snapshot});
+
+/** The same: so that makeMemorySnapshot() can be called. @param {boolean} make */
+export const forSnapshot = make => ({_makeSnapshot: make});
+
+/**
+ * Whatever called into Python and does not return from there passes through Pyodide's fatal_error.
+ * @param {Pyodide} pyodide
+ * @param {(error: unknown, fatal: (error: unknown) => never) => never} handle does it, by fatal
+ */
+export function onFatalError({_api: api}, handle) {
+  const fatal = api.fatal_error;
+  api.fatal_error = (/** @type {unknown} */ error) => {
+    // No death: Python was called in the midst of its own.
+    if (error instanceof api.NoGilError) return fatal(error);
+    return handle(error, fatal);
+  };
+}
+
+/** abort() was called in C. @param {Pyodide} pyodide @param {() => void} tell */
+export function onAbort({_module: module}, tell) {
+  const before = module.onAbort;
+  module.onAbort = (/** @type {unknown[]} */ ...what) => {
+    tell();
+    before?.(...what);
+  };
+}
+
+// ---- Emscripten: files whose bytes lie somewhere else, compiled libraries -------------------------
 
 /**
  * The files in some folders and below, those alone that lie in the file system's own memory: path, size, mtime.
@@ -62,12 +114,17 @@ export function keepOpenFiles(FS, folder) {
 
 /**
  * Has dlopen(path) take the compiled module instead of the file. Emscripten looks for a library's exports here first.
- * @param {{FS: FileSystem, _module: any}} pyodide
+ * Where there is no such thing any more, each Pyodide compiles its own.
+ * @param {Pyodide} pyodide
  * @param {string} path
  * @param {WebAssembly.Module} compiled
  * @param {ArrayBufferLike} buffer where the file lies that it is compiled from
  */
 export function shareLibrary({FS, _module: module}, path, compiled, buffer) {
+  if (!module.preloadedWasm || !module.loadWebAssemblyModule) {
+    console.debug(`Penny: this Pyodide shares no compiled libraries; it will compile ${path} itself`);
+    return;
+  }
   Object.defineProperty(module.preloadedWasm, path, {
     configurable: true,
     enumerable: true,

@@ -5,6 +5,9 @@ standard library. None of it may hold a JavaScript object, which a snapshot can'
 """
 
 # ruff: noqa: F401
+import penny.mirror.settings  # before anybody has csv, whose settings it counts from then on
+
+# isort: split
 import array
 import ast
 import asyncio

@@ -104,7 +104,7 @@ def _of(folder: str, found: Mapping[str, Stamp]) -> Iterator[str]:
 def _recorded(line: str) -> str:
     """The path in a line of a RECORD: path, hash and size, of which only the path may have commas.
 
-    Without the module csv: once that is imported, each submission looks at its settings.
+    Without the module csv, which settings.py has to import first.
     """
     path = line.rsplit(",", 2)[0]
     return path[1:-1].replace('""', '"') if path.startswith('"') else path

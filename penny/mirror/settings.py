@@ -99,6 +99,28 @@ def watch() -> None:
     # `logging.disable`. Both classes are but seldom written to.
     for kind in logging.Filterer, logging.Manager:
         kind.__setattr__ = _writes.counting(object.__setattr__)  # type: ignore[method-assign]
+    _MODULES["csv"].compared = not _counts_csv()
+
+
+def _counts_csv() -> bool:
+    """Have what csv's functions set counted, unless somebody may have these already."""
+    if "csv" in sys.modules:
+        return hasattr(sys.modules["csv"].register_dialect, "__wrapped__")
+    import csv
+
+    limit = csv.field_size_limit
+
+    @functools.wraps(limit)
+    def field_size_limit(*new_limit: Any) -> int:
+        try:
+            return limit(*new_limit)
+        finally:
+            _writes.count += len(new_limit)  # none: it only asks
+
+    csv.field_size_limit = field_size_limit  # type: ignore[assignment]
+    for name in "register_dialect", "unregister_dialect":
+        setattr(csv, name, _writes.counting(getattr(csv, name)))
+    return True
 
 
 # -- Settings that are one value -------------------------------------------------------------------

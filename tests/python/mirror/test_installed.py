@@ -6,7 +6,6 @@ import csv
 import importlib
 import io
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -112,22 +111,3 @@ def test_lines_of_a_record(path: str, rest: list[str]) -> None:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([path, *rest])
     assert installed._recorded(line.getvalue()) == path
-
-
-IMPORTED = """
-import sys
-import penny, penny.engines.pool.client, penny.hosts.script, penny.mirror.installed
-from penny.mirror import settings
-print([name for name in settings._MODULES if settings._MODULES[name].compared])
-print([name for name in settings._MODULES if name in sys.modules])
-"""
-
-
-def test_no_submission_compares_settings_because_of_penny() -> None:
-    """It would, of some modules, once anybody has imported these: a tenth of what it takes."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", IMPORTED], capture_output=True, text=True, check=True
-    )
-    compared, imported = done.stdout.splitlines()
-    assert compared == "['decimal', 'csv']"
-    assert "decimal" not in imported and "csv" not in imported

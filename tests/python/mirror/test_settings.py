@@ -8,9 +8,9 @@ import textwrap
 PRELUDE = """
 import os, sys, timeit
 from penny.mirror import settings, surroundings
+assert not {"decimal", "csv"} & sys.modules.keys()
 settings.watch()
 surroundings.watch()
-assert not {"decimal", "csv"} & sys.modules.keys()
 from mirror_pool import Script
 script = Script(surroundings)
 run, put, call, names = script.run, script.put, script.call, script.module.__dict__

@@ -72,6 +72,12 @@ export async function install(starter, pyodide, options = {}) {
  * @returns {Promise<number>} its exit status; a traceback has gone to stderr, or a line about what its Python died of
  */
 export async function run(starter, source, options) {
-  const program = await import('./program.js');
-  return await program.run(starter, source, options);
+  // One promise: programs on the page take turns in the order of these calls, and imports need not end in theirs.
+  program ??= import('./program.js').catch(error => {
+    program = undefined; // whoever asks next tries again
+    throw error;
+  });
+  return await (await program).run(starter, source, options);
 }
+/** @type {Promise<typeof import('./program.js')> | undefined} */
+let program;

@@ -333,6 +333,51 @@ def test_comparison(playground: Page) -> None:
     assert len(lanes(playground)) == 2
 
 
+@pytest.mark.scene("""
+    const order = [];
+    const program = `
+import penny
+with penny.Scheduler() as s:
+    for future in [s.submit(print, "ran") for _ in range(30)]:
+        future.result()
+`;
+    const status = await Penny.run(program, {
+      workers: 3,
+      together: true,
+      worker: ({state}) => order.push(state),
+      output: (stream, text, worker) => worker !== null && order.push('task'),
+    });
+    return [status, order];
+""")
+def test_what_is_compared_begins_when_all_workers_are_ready(outcome: Any) -> None:
+    """Else the time of a program has that in it in which others still start."""
+    status, order = outcome
+    assert (status, order.count("ready")) == (0, 3)
+    assert order.index("task") > max(i for i, what in enumerate(order) if what == "ready")
+
+
+@pytest.mark.scene("""
+    const states = [];
+    const program = `
+import penny
+with penny.Scheduler() as s:
+    print(s.submit(penny.current_worker).result() in (0, 1))
+`;
+    const printed = [];
+    const status = await Penny.run(program, {
+      workers: 2,
+      together: true,
+      output: (stream, text) => printed.push(text),
+      worker(change) {
+        states.push(change.state);
+      },
+    });
+    return [status, printed.join(''), states.filter(state => state === 'stopped').length];
+""")
+def test_and_ends_as_any_other(outcome: Any) -> None:
+    assert outcome == [0, "True\n", 2]
+
+
 def test_number_of_workers(playground: Page) -> None:
     program = "import penny\nwith penny.Scheduler() as s:\n    print(s.workers)"
     assert run_program(playground, program, workers=3) == "3\n"

@@ -120,7 +120,7 @@ async function start(compared) {
   const typed = [];
   try {
     if (!compared) {
-      await runProgram(program, asked, signal, typed, '');
+      await runProgram(program, asked, signal, typed);
     } else {
       transcript.add('note', '— on 1 worker —\n');
       const alone = await runProgram(program, 1, signal, typed, ' on 1 worker');
@@ -149,10 +149,11 @@ const MISSING = /ModuleNotFoundError: No module named '([\w.]+)'/;
  * @param {number} count workers
  * @param {AbortSignal} signal
  * @param {(string | null)[]} typed
- * @param {string} where for the status
+ * @param {string} [where] for the status, of a program that is compared
  * @returns {Promise<Outcome>}
  */
-async function runProgram(program, count, signal, typed, where) {
+async function runProgram(program, count, signal, typed, where = '') {
+  const compared = where !== '';
   const began = performance.now();
   let errors = '';
   let read = 0;
@@ -183,6 +184,7 @@ async function runProgram(program, count, signal, typed, where) {
       environment: {PENNY_PICTURES: '1'},
       signal,
       live: lanes.listener,
+      together: compared,
       worker: change => {
         started();
         lanes.worker(change);

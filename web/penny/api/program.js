@@ -28,7 +28,7 @@ import {chromeTrace} from '../trace/chrome.js';
  *            written?: Wrote, output?: Output,
  *            input?: import('../stdio/input.js').Input, terminal?: boolean, environment?: Record<string, string>, machine?: import('../boot/machine.js').Machine,
  *            worker?: (change: WorkerChange) => void,
- *            trace?: (trace: import('../trace/chrome.js').ChromeTrace) => void, live?: import('../trace/live.js').Listener,
+ *            trace?: (trace: import('../trace/chrome.js').ChromeTrace) => void, live?: import('../trace/live.js').Listener, together?: boolean,
  *            interrupt?: AbortSignal, signal?: AbortSignal}} RunOptions
  *   dedent: the source may be indented as a whole; workers: the default of Scheduler();
  *   packages: names, requirements or URLs of wheels, for the program, and by it for its workers; files: zip
@@ -37,7 +37,8 @@ import {chromeTrace} from '../trace/chrome.js';
  *   input: stdin, default: none in a host worker, prompt() on the page; terminal: whether that is one; environment: set
  *   in os.environ; machine: folders of the machine, in Node, in a host worker only; worker: told what becomes of
  *   the pool's workers; trace: its schedulers record what workers do, and this gets it, once, when the program
- *   has ended, however that was; live: the same, told in short while they do it, in a host worker only; interrupt: what
+ *   has ended, however that was; live: the same, told in short while they do it, in a host worker only; together: of its
+ *   pools no worker begins a task before all are ready, in a host worker only; interrupt: what
  *   Ctrl-C is in a terminal, KeyboardInterrupt in the program; signal: ends the program, in a host worker only
  *
  * @callback Wrote
@@ -273,20 +274,20 @@ async function runInHost(starter, script, {signal, interrupt, workers, packages 
  * @typedef {{files: ArrayBuffer[], place?: import('../boot/place.js').Place, machine?: import('../boot/machine.js').Machine,
  *            written?: Wrote, output: Output, onConsole: boolean, inOrder: InOrder | null,
  *            worker?: (change: WorkerChange) => void, script: Script, traced: Traced,
- *            live?: import('../trace/live.js').Listener, stdin?: Answers}} HostOptions
+ *            live?: import('../trace/live.js').Listener, together?: boolean, stdin?: Answers}} HostOptions
  *
  * The pools that the host opens, which the page keeps.
  * @param {HostWorker} host
  * @param {HostOptions} options
  * @param {(error: Error) => void} failed
  */
-const poolsOf = (host, {files, place, machine, written, output, inOrder, worker: told, script, traced, live}, failed) =>
+const poolsOf = (host, {files, place, machine, written, output, inOrder, worker: told, script, traced, live, together}, failed) =>
   keptPools(host.starter, {
     module: () => /** @type {WebAssembly.Module} */ (host.parts?.core),
     tell: message => tell(host.worker, message),
     failed,
     opened: pool => told && pool.addEventListener('worker', event => told(/** @type {any} */ (event).detail)),
-    ...{files, place, machine, script, written, output, inOrder: inOrder ?? undefined, traced, live},
+    ...{files, place, machine, script, written, output, inOrder: inOrder ?? undefined, traced, live, together},
   });
 
 /**

@@ -13,7 +13,7 @@ import {Pool} from './pool.js';
  * @typedef {{module: () => WebAssembly.Module, tell: (message: import('./messages.js').Announce | import('./messages.js').Closed) => void,
  *            failed: (error: Error) => void, opened?: (pool: Pool) => void,
  *            files: ArrayBuffer[], place?: import('../boot/place.js').Place, machine?: import('../boot/machine.js').Machine,
- *            script?: import('./page_pools.js').Program, live?: import('../trace/live.js').Listener,
+ *            script?: import('./page_pools.js').Program, live?: import('../trace/live.js').Listener, together?: boolean,
  *            written?: (files: import('../boot/written.js').Written[], worker: number) => void, output: import('../stdio/output.js').Output,
  *            inOrder?: import('../stdio/output.js').InOrder, python?: import('../boot/versions.js').PythonVersion,
  *            traced?: (recording: import('../trace/rings.js').Recording) => void}} Keeping

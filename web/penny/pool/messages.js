@@ -25,9 +25,9 @@
  * @typedef {{type: 'pool', role: PoolRole, parts: import('../boot/site.js').SharedParts,
  *            clock: import('../core/clock.js').Clock, memory: WebAssembly.Memory,
  *            worker: number, workers: number, check: boolean, life: string,
- *            counts?: Int32Array, announce: boolean, python?: import('../boot/versions.js').PythonVersion}} StartPool
+ *            counts?: Int32Array, gate?: Int32Array, announce: boolean, python?: import('../boot/versions.js').PythonVersion}} StartPool
  *   clock: the page's, which the worker follows; life: what it holds on to while it lives (hosts/host.js); counts: of
- *   outputs, of a program's (InOrder in stdio/output.js); announce: tell clients of completions by message, since the
+ *   outputs, of a program's (InOrder in stdio/output.js); gate: where it sleeps, once it is ready, until all workers are (Pool); announce: tell clients of completions by message, since the
  *   page lacks Atomics.waitAsync; python: of the client, to be the same as the worker's
  *
  * @typedef {{type: 'extras', extras: Extras}} GiveExtras

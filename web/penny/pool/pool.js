@@ -42,10 +42,10 @@ export class Pool extends EventTarget {
    * @param {{extras: Wanted, output: Output, inOrder?: import('../stdio/output.js').InOrder, check: boolean,
    *          python?: import('../boot/versions.js').PythonVersion, announce?: () => void,
    *          written?: (files: import('../boot/written.js').Written[], worker: number) => void, traced?: (recording: import('../trace/rings.js').Recording) => void,
-   *          live?: import('../trace/live.js').Listener}} options check: every
+   *          live?: import('../trace/live.js').Listener, together?: boolean}} options check: every
    *     job through pickle; python: of whoever submits; announce: tells the client that there are completions, only where it has to be
    *     told by message; written: gets what its workers have written to files, as they end; traced: gets what a traced pool has done when it has closed;
-   *     live: is told what its workers do, meanwhile
+   *     live: is told what its workers do, meanwhile; together: none begins a task before all of them are ready
    */
   constructor(starter, core, workers, options) {
     super();
@@ -55,6 +55,7 @@ export class Pool extends EventTarget {
     this.options = options;
     this.#watch = new Watch(core, worker => this.kill(worker));
     this.#tracer = core.traced ? new Tracer(core) : null;
+    this.#gate = options.together ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
     this.#live = core.traced && options.live ? new LiveTrace(core, options.live) : null;
     // Not before whoever opened the pool has had a chance to listen.
     setTimeout(() => {
@@ -68,6 +69,17 @@ export class Pool extends EventTarget {
   #tracer;
   /** @type {LiveTrace | null} */
   #live;
+
+  /** Where workers that are ready sleep until it is 1: written here alone, once. @type {Int32Array | undefined} */
+  #gate;
+  #ready = new Set();
+
+  /** Nobody waits for others any more. */
+  #openGate() {
+    if (!this.#gate) return;
+    Atomics.store(this.#gate, 0, 1);
+    Atomics.notify(this.#gate, 0);
+  }
 
   /** What has been recorded so far, of a pool that is traced. */
   recording() {
@@ -105,7 +117,7 @@ export class Pool extends EventTarget {
     }, number);
     try {
       const life = new Life(this.starter, number, {
-        became: life => (life.state === 'ready' ? this.#ready(life) : this.#lost(life)),
+        became: life => (life.state === 'ready' ? this.#isReady(life) : this.#lost(life)),
         heard: message => this.#hear(number, message, print),
         uncaught: error => tellError(options.output, error, number),
       });
@@ -118,6 +130,7 @@ export class Pool extends EventTarget {
         extras: options.extras,
         counts: options.inOrder?.counts,
         announce: options.announce !== undefined,
+        gate: this.#gate,
       });
     } catch (error) {
       this.#break(String(/** @type {Error} */ (error).message ?? error));
@@ -152,14 +165,16 @@ export class Pool extends EventTarget {
   }
 
   /** @param {Life} life */
-  #ready({number}) {
+  #isReady({number}) {
     if (!this.#barren[number]) this.#failures = 0; // else being ready proves nothing
     this.#tell(number, 'ready');
+    if (number !== ASYNC_WORKER && this.#ready.add(number).size === this.size) this.#openGate();
   }
 
   /** @param {Life} life */
   #lost({number, wasReady, wasKilled, reason}) {
     if (this.#ended) return;
+    this.#openGate(); // a successor may take long, or fail as well
     const hasRun = this.core.tasksRun(number) > this.#ranBefore[number];
     this.#barren[number] = wasReady && !wasKilled && !hasRun;
     if (hasRun) this.#failures = 0;
@@ -196,6 +211,7 @@ export class Pool extends EventTarget {
   /** @param {(life: Life) => Promise<void> | void} end */
   async #end(end) {
     this.#ended = true;
+    this.#openGate();
     this.#watch.stop();
     this.core.exports.stop();
     await Promise.all(

@@ -17,7 +17,7 @@ import {poolOf, startPoolPython, tellPage, tellWritten} from './python.js';
  * @param {Promise<import('../boot/extras.js').Extras>} extras
  */
 export async function start(here, message, extras) {
-  const {parts, memory, worker, check} = message;
+  const {parts, memory, worker, check, gate} = message;
   const pyodide = await startPoolPython(here, message, extras);
   const core = new Core(parts.core, memory, worker);
   hearDoorbell(pyodide, core);
@@ -26,6 +26,7 @@ export async function start(here, message, extras) {
   const traceAsJson = core.traced ? (await import('../trace/json.js')).traceAsJson : () => '';
   const pool = {...poolOf(here, message), trace: () => traceAsJson(core)};
   tellPage(here, {type: 'ready'});
+  if (gate) Atomics.wait(gate, 0, 0);
   // Blocks in the core while there is nothing to do; returns when the scheduler stops.
   main(
     worker,

@@ -20,7 +20,7 @@ function loaded(...entries) {
 
 test('a pool worker loads no pickle codec, no pool and no client: it hands bytes to Python', () => {
   const others = ['wire/write.js', 'wire/read.js', 'wire/exceptions.js', 'pool/pool.js', 'api/program.js'];
-  const page = loaded('page.js');
+  const page = loaded('page.js', 'api/program.js');
   for (const file of others) assert.ok(page.includes(file), `${file} is not where it was`);
   for (const role of ['pool', 'coroutine', 'host'])
     assert.deepEqual(loaded('worker.js', `workers/${role}_worker.js`).filter(file => others.includes(file)), []);

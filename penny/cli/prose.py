@@ -1,8 +1,8 @@
 """Penny's Python for sites and for npm: without comments, and docstrings but for what is public.
 
 They are a third of what a page would fetch. `help(penny.Scheduler)` has all of its text; lines stay
-where they are, so that tracebacks name the right ones. Other packages keep their prose: their
-licences are in it.
+where they are, so that tracebacks name the right ones. Other packages keep their comments, and what
+is said at the top of a file: their licences are in these.
 
     python -m penny.cli.prose FILE
 """
@@ -30,9 +30,9 @@ def lean_packages() -> bytes:
         files = {name: archive.read(name) for name in archive.namelist()}
     documented = public()
     for name, content in files.items():
-        if name.startswith("penny/"):
-            keep = documented.get(name, ())
-            files[name] = without_prose(content.decode(), keep).encode()
+        own = name.startswith("penny/")
+        keep = documented.get(name, ())
+        files[name] = without_prose(content.decode(), keep, whole_top=not own).encode()
     return bundle.pack(files)
 
 
@@ -51,8 +51,8 @@ def public() -> dict[str, set[str]]:
     return found
 
 
-def without_prose(source: str, keep: Collection[str] = ()) -> str:
-    """Return the source without comments and docstrings, with the same lines.
+def without_prose(source: str, keep: Collection[str] = (), *, whole_top: bool = False) -> str:
+    """Return the source without docstrings and comments, with the same lines.
 
     What is said below a class's or a module's variables goes, too. A line must have nothing behind
     a docstring.
@@ -61,10 +61,11 @@ def without_prose(source: str, keep: Collection[str] = ()) -> str:
         source: Of a module.
         keep: Names of its classes and functions that keep their docstrings; classes with those of
             their methods, but for private ones.
+        whole_top: Whether its comments stay, and the module's docstring.
     """
     lines = [line.encode() for line in source.splitlines(keepends=True)]  # as ast counts columns
     tree = ast.parse(source)
-    kept = set(_docstrings(tree, keep))
+    kept = {*_docstrings(tree, keep), *(tree.body[:1] if whole_top else ())}
     for node in ast.walk(tree):
         if node not in kept and isinstance(node, ast.Expr) and _is_text(node.value):
             first, last = node.lineno - 1, (node.end_lineno or 0) - 1
@@ -74,6 +75,8 @@ def without_prose(source: str, keep: Collection[str] = ()) -> str:
                 continue
             lines[first + 1 : last + 1] = [b"\n"] * (last - first)
     rest = [line.decode() for line in lines]
+    if whole_top:
+        return "".join(rest)
     for token in tokenize.generate_tokens(io.StringIO("".join(rest)).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start

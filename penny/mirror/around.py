@@ -109,7 +109,8 @@ class Around:
         return self._made if installed is None else [installed, *self._made]
 
     def _now_installed(self) -> Definition | None:
-        if self._later is None or not (version := self._later.version()):
+        version = self._later_version
+        if self._later is None or not version:
             return None
         made = self._installed
         if made is None or made.item.version != version:

@@ -90,7 +90,7 @@ export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {})
     loadPyodide({...options, ...forSnapshot(makeSnapshot)}),
   );
   addPython(pyodide, parts.python);
-  pyodide.runPython(PYCACHE);
+  if (!restored) pyodide.runPython(PYCACHE); // else the snapshot has it
   // A snapshot freezes the state of the random number generator: without this every worker would
   // draw the same numbers, and give what it makes the numbers that another gives.
   if (restored)

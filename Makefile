@@ -7,7 +7,7 @@ NPM := $(abspath build/npm)
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup build core snapshot run examples serve test test-core test-native test-hosts-js test-python test-browser test-firefox test-hosts \
+.PHONY: help setup build core snapshot run examples serve test test-core test-native test-hosts-js test-python test-browser test-embedding test-firefox test-hosts \
 	stress stress-native stress-random stress-browser mutants soak \
 	lint models bench bundles wheel wheels npm clean
 
@@ -117,7 +117,7 @@ $(WHEELS): tests/wheels.txt | $(SETUP)
 
 # ---- checks --------------------------------------------------------------------------------------
 
-test: build lint models test-core test-native test-python test-browser  ## everything that CI checks, but for Firefox
+test: build lint models test-core test-native test-python test-browser  ## what CI checks, but for pages of all kinds, Firefox and hosts of others
 
 test-core: core $(NPM)/package.json  ## the core in Node's threads, and Penny there as a whole
 	node --test --test-reporter=spec tests/node/*.test.mjs tests/node/*/*.test.mjs
@@ -129,7 +129,10 @@ test-python: core bundles ## what runs on CPython
 	$(PYTHON) -m pytest -n 2 tests/python tests/conformance
 
 test-browser: build wheels ## everything else, in headless Chromium
-	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress and not embedding"
+
+test-embedding: build wheels ## pages, headers, policies and apps of all kinds, in headless Chromium: CI, too
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m embedding
 
 test-firefox: build wheels ## the same in headless Firefox: CI, too
 	PENNY_TEST_BROWSER=firefox $(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress"

@@ -11,6 +11,8 @@ from support.pages import Page
 from support.processes import live_workers, wait_until
 from support.strangers import HTML, Stranger, build_app, build_npm
 
+pytestmark = pytest.mark.embedding
+
 APP = {
     "package.json": '{"name": "app", "type": "module", "private": true}',
     "tsconfig.json": """{

@@ -13,6 +13,8 @@ from support.processes import held_lives, wait_until
 from support.strangers import Kernel, Stranger, build_wheel, repack
 from support.wheels import make_wheel
 
+pytestmark = pytest.mark.embedding
+
 PROGRAM = (
     (Path(__file__).parents[1] / "hosts" / "program.py").read_text()
     + """

@@ -23,6 +23,8 @@ from support.servers import Server
 
 from penny.cli.server import background
 
+pytestmark = pytest.mark.embedding
+
 PATIENCE = 50.0
 """Seconds: a page boots two Pythons or three."""
 

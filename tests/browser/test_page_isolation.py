@@ -12,6 +12,8 @@ from support.pages import JavaScriptError, Page, unregister
 from support.processes import wait_until
 from support.servers import Server
 
+pytestmark = pytest.mark.embedding
+
 # What is missing, and the ways to have it.
 ADVICE = (
     "Cross-Origin-Opener-Policy: same-origin",

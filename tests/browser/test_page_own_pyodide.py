@@ -13,6 +13,8 @@ from support.servers import Server
 
 from penny.cli.pyodide import MAGIC_NUMBER, PYODIDE_VERSION
 
+pytestmark = pytest.mark.embedding
+
 LOAD = """
 const {loadPyodide} = await import('/penny/pyodide/pyodide.mjs');
 globalThis.pyodide = await loadPyodide();

@@ -17,6 +17,8 @@ from support.strangers import HTML, ROOT, build_npm, unpack_npm
 
 from penny.cli.pyodide import find_pyodide
 
+pytestmark = pytest.mark.embedding
+
 EDITS = 10
 
 APP = {

@@ -13,6 +13,8 @@ from support import browsers
 from support.pages import Page
 from support.servers import Server
 
+pytestmark = pytest.mark.embedding
+
 PATIENCE = 50.0
 """Seconds: each page may boot a Python or two."""
 

@@ -7,13 +7,22 @@ the Pyodide that is here.
 from __future__ import annotations
 
 import contextlib
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+import os
 from typing import Any
 
 from penny.bridge.packages import python_packages
 
 __all__ = ["begin", "install"]
+
+# Not by importlib.resources, whose eleven modules Pyodide has to compile first: a notebook waits.
+_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_BUNDLED = os.path.join(_FOLDER, "web", "bundled")
+
+
+def _text(name: str) -> str:
+    """What is in one of the bundled files."""
+    with open(os.path.join(_BUNDLED, name), encoding="utf-8", newline="") as file:
+        return file.read()
 
 
 def begin() -> None:
@@ -22,7 +31,7 @@ def begin() -> None:
     What a worker starts does not begin while that worker blocks, so a cell that opens a Scheduler
     and waits for it would come too late.
     """
-    if (files("penny") / "web" / "bundled").is_dir():  # else others have brought Penny here
+    if os.path.isdir(_BUNDLED):  # else others have brought Penny here
         with contextlib.suppress(Exception):  # whoever opens a Scheduler is told
             install()
 
@@ -36,23 +45,21 @@ def install() -> None:
         RuntimeError: Penny does not know this version of Pyodide, or came without its JavaScript,
             or the page's policy forbids what is needed; the message says what to do.
     """
-    web = files("penny") / "web" / "bundled"
-    if not web.is_dir():
+    if not os.path.isdir(_BUNDLED):
         raise RuntimeError(
             "penny.Scheduler needs the page's help here, since this copy of Penny has no "
             "JavaScript: install the wheel penny-runtime. Or load penny.js on the page, and call "
             "`await Penny.install(pyodide)`; or run this code in a "
             '<script type="text/python" data-penny> element, or with `penny run`'
         )
-    _embed(_evaluated(web / "embedded.js"), web)
+    _embed(_evaluated(_text("embedded.js")))
 
 
-def _evaluated(script: Traversable) -> Any:
+def _evaluated(source: str) -> Any:
     """What the script's expression gives."""
     import js
     from pyodide.ffi import JsException
 
-    source = script.read_text("utf-8")
     try:
         return js.eval(source)
     except JsException as error:
@@ -66,14 +73,16 @@ def _evaluated(script: Traversable) -> Any:
         ) from None
 
 
-def _embed(embedded: Any, web: Traversable) -> None:
+def _embed(embedded: Any) -> None:
     import js
     import pyodide_js
     from pyodide.ffi import JsException, to_js
 
+    with open(os.path.join(_FOLDER, "wasm_core", "core.wasm"), "rb") as file:
+        core = file.read()
     contents = {
-        "worker": (web / "worker.js").read_text("utf-8"),
-        "core": to_js((files("penny") / "wasm_core" / "core.wasm").read_bytes()),
+        "worker": _text("worker.js"),
+        "core": to_js(core),
         "python": to_js(python_packages()),
     }
     try:

@@ -60,8 +60,8 @@ def files() -> dict[str, Stamp]:
     if sys.platform != "emscripten":
         return {}  # workers there, if any, have the same folders
     found = javascript.files_in(ROOTS)
-    for folder in _hosts(found):
-        paths = list(_of(folder, found))
+    for folder, own in _hosts(found).items():
+        paths = [*own, *_recorded_in(folder)]
         for path in paths:
             found.pop(path, None)
         if _name_of(folder) in HOSTS:
@@ -84,21 +84,28 @@ def _name_of(folder: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _hosts(found: Mapping[str, Stamp]) -> list[str]:
-    """The folders of metadata of distributions whose files workers do not get."""
-    records = [path for path in found if path.endswith(f"{_METADATA}/RECORD")]
-    folders = [posixpath.dirname(path) for path in records]
-    return [folder for folder in folders if _name_of(folder) in HOSTS | OWN]
+def _hosts(found: Mapping[str, Stamp]) -> dict[str, list[str]]:
+    """Of distributions whose files workers do not get: the folder of metadata, and what is in it.
+
+    What an installer has added there is in no RECORD.
+    """
+    folders: dict[str, list[str]] = {}
+    for path in found:
+        folder, metadata, _ = path.partition(f"{_METADATA}/")
+        if metadata and _name_of(folder) in HOSTS | OWN:
+            folders.setdefault(folder + _METADATA, []).append(path)
+    return {folder: own for folder, own in folders.items() if f"{folder}/RECORD" in found}
 
 
-def _of(folder: str, found: Mapping[str, Stamp]) -> Iterator[str]:
-    """A distribution's files: as its RECORD lists them, and what its installer has added."""
-    yield from [path for path in found if path.startswith(f"{folder}/")]
+def _recorded_in(folder: str) -> Iterator[str]:
+    """A distribution's files, as the RECORD in its folder of metadata lists them."""
     around = posixpath.dirname(folder)
     with open(f"{folder}/RECORD", encoding="utf-8") as record:
         for line in record:
             if path := _recorded(line.rstrip("\n")):
-                yield posixpath.normpath(posixpath.join(around, path))
+                found = f"{around}/{path}"
+                # To put each in its normal form would take most of the time.
+                yield posixpath.normpath(found) if ".." in path or path[:1] == "/" else found
 
 
 def _recorded(line: str) -> str:

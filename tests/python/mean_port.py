@@ -188,7 +188,7 @@ class MeanPort:
             promise.told = True
         self.promises.clear()
 
-    def run_sync(self, promise: Promise) -> None:
+    def run_sync(self, promise: Promise, interrupt: Callable[[], object]) -> None:
         """A stack is suspended. The event loop goes on."""
         for _ in range(1000):
             if promise.told:
@@ -229,7 +229,11 @@ class MeanPort:
 
 
 def mean_engine(random: Random, waiting: Waiting) -> SharedEngine:
-    return SharedEngine(lambda inbox, outbox: MeanPort(random, inbox, outbox), waiting)
+    engine = SharedEngine(lambda inbox, outbox: MeanPort(random, inbox, outbox), waiting)
+    # As in a notebook's kernel; by chance, instead of by the clock.
+    engine._naps = waiting is Waiting.SUSPENDED
+    engine._may_nap = lambda: random.random() < 0.3  # type: ignore[method-assign]
+    return engine
 
 
 FILES = {each.__file__ for each in (arrivals, client, pool_client, delivery, futures, outbox)}

@@ -18,6 +18,7 @@ from penny.kernels import modules
 from penny.memory import memories
 from penny.memory.block import Memory
 from penny.mirror import installed
+from penny.where import IN_BROWSER
 
 __all__ = ["SharedEngine"]
 
@@ -48,6 +49,7 @@ class SharedEngine(PortClient):
     ) -> None:
         """Use `opened` or `attached` instead."""
         super().__init__(open_port, waiting, _kernels_of, later)
+        self._naps = waiting is Waiting.SUSPENDED and IN_BROWSER and not javascript.is_page()
         self._memory = memories.attach(self._port.arrays)
 
     @classmethod

@@ -53,6 +53,8 @@ class MeanPort:
     def __init__(self, random: Random, inbox: bytearray, outbox: bytearray) -> None:
         self.random = random
         self.inbox, self.outbox = inbox, outbox
+        # Else tasks end while somebody waits, or the event loop has a turn: so that they do wait.
+        self.eager = random.random() < 0.5
         self.arrays = FakeArraysPort()
         self.running_calls: dict[int, Any] = {}
         self.ended: list[tuple[int, int, bytes]] = []
@@ -81,7 +83,7 @@ class MeanPort:
         return True
 
     def maybe_end(self, most: int = 3) -> None:
-        for _ in range(self.random.randrange(most)):
+        for _ in range(self.random.randrange(most) if self.eager else 0):
             self.end_one()
 
     def end_one(self) -> bool:
@@ -174,6 +176,8 @@ class MeanPort:
 
     def turn(self) -> None:
         """A turn of the event loop."""
+        if self.random.random() < 0.3:
+            self.end_one()
         self.maybe_end()
         if self.listening and (self.ended or self.used):
             self.callback()

@@ -16,7 +16,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.metadata import distribution, distributions
 from typing import Any, NamedTuple
 
-from penny.mirror.installed import ROOTS
+from penny.mirror.installed import PACKAGES, ROOTS, wheel_here
 
 __all__ = ["add", "keep_bytecode"]
 
@@ -47,6 +47,9 @@ async def add(packages: Iterable[str], known: Iterable[str], compile: bool) -> s
 
 
 async def _install(packages: Sequence[str], known: Sequence[str], had: _Here) -> None:
+    references = [ref for each in packages if (ref := await _reference(each)) is not None]
+    packages = [each for each in packages if "@" not in each or _is_wheel(each)]
+    packages += [each.wheel for each in references]
     wheels = [each for each in packages if _is_wheel(each)]
     _check_wheels(wheels, had)
     wheels = [each for each in wheels if _normal(_parts(each)[0]) not in had]
@@ -54,6 +57,7 @@ async def _install(packages: Sequence[str], known: Sequence[str], had: _Here) ->
     await _load(names + wheels)
     here = _here()
     wanted = [_Wanted(each) for each in packages if each not in known and not _is_wheel(each)]
+    wanted += [_Wanted(each.named) for each in references if "[" in each.named]
     for wheel in wheels:
         wanted += here[_normal(_parts(wheel)[0])].needs()
     missing = [each for each in wanted if not await _is_met(each, here, had)]
@@ -83,8 +87,67 @@ async def _find(missing: Sequence[_Wanted]) -> None:
         raise _Failed(f"packages {named}: {_line(error)}") from None
 
 
+class _Reference(NamedTuple):
+    """What is named together with where its wheel is: `attrs[extra] @ https://…/a.whl`."""
+
+    named: str
+    wheel: str
+
+
+_REFERENCE = re.compile(r"\s*([\w.-]+)\s*(\[[^\]]*\])?\s*@\s*([^\s;]\S*)\s*(?:;(.*))?")
+
+
+async def _reference(package: str) -> _Reference | None:
+    """Such a one; None: it is another sort of name, or not for this Python by its marker."""
+    found = _REFERENCE.fullmatch(package)
+    if found is None:
+        return None
+    name, extras, wheel, marker = found.groups()
+    if not wheel.partition("#")[0].partition("?")[0].endswith(".whl"):
+        raise _Failed(
+            f"packages {package}: {wheel} is no wheel, and nothing else can be built here"
+        )
+    if _normal(_parts(wheel)[0]) != _normal(name):
+        raise _Failed(f"packages {package}: that is a wheel of {_parts(wheel)[0]}")
+    if marker is not None:
+        requirements = await _requirements()
+        if requirements is None:
+            raise _Failed(f"packages {package}: its marker can't be read without packaging")
+        try:
+            parsed = requirements.Requirement(package)
+        except requirements.InvalidRequirement as error:
+            raise _Failed(f"packages {package}: {_line(error)}") from None
+        if not parsed.marker.evaluate({"extra": ""}):
+            return None
+    return _Reference(f"{name}{extras or ''}", wheel)
+
+
+def _unpack(wheel: str) -> None:
+    """Install a wheel that lies in the file system here."""
+    import pyodide_js
+    from pyodide.ffi import to_js
+
+    path = wheel_here(wheel) or ""
+    if not re.search(r"-(none-any|[^-]*(emscripten|pyodide)[^-]*)\.whl$", path):
+        raise _Failed(f"packages {wheel}: its name is not that of a wheel for Pyodide")
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise _Failed(f"packages {wheel}: {error.strerror or error}") from None
+    try:
+        pyodide_js.unpackArchive(to_js(content), "wheel", extractDir=PACKAGES)
+    except Exception as error:
+        raise _Failed(f"packages {wheel}: {_line(error)}") from None
+    importlib.invalidate_caches()
+
+
 async def _load(packages: list[str]) -> None:
     """Have Pyodide load what it knows by name or URL."""
+    for each in packages:
+        if wheel_here(each) is not None:
+            _unpack(each)
+    packages = [each for each in packages if wheel_here(each) is None]
     if not packages:
         return
     import pyodide_js
@@ -105,6 +168,8 @@ def _line(said: object) -> str:
 
 
 def _is_wheel(package: str) -> bool:
+    if _REFERENCE.fullmatch(package):
+        return False
     return package.endswith(".whl") or "/" in package
 
 

@@ -15,15 +15,15 @@ import posixpath
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from penny.bridge import javascript
 from penny.by_value.reducing import PROTOCOL
 from penny.mirror.counting import Counter
-from penny.mirror.modules import stay_here
+from penny.mirror.modules import came_along_before, stay_here
 
-__all__ = ["Later", "Stamp", "apply", "files", "left_out"]
+__all__ = ["Later", "Stamp", "apply", "files", "left_out", "located", "wheel_here"]
 
 OWN = frozenset({"cloudpickle", "penny-runtime"})
 """Distributions that workers have anyway."""
@@ -55,11 +55,21 @@ Stamp = tuple[int, int]
 """Whether a file is as it was: its size in bytes, and when it was changed, in ms since 1970."""
 
 
-def files() -> dict[str, Stamp]:
-    """What is installed here, but for the host's machinery: each file's path, and its stamp."""
+def files(packages: Iterable[str] = ()) -> dict[str, Stamp]:
+    """What is installed here, but for the host's machinery: each file's path, and its stamp.
+
+    With modules in other folders of `sys.path`, and wheels in the file system here.
+
+    Args:
+        packages: What workers are to have besides, of which some may be such wheels (`emfs:`).
+    """
     if sys.platform != "emscripten":
         return {}  # workers there, if any, have the same folders
     found = javascript.files_in(ROOTS)
+    found |= _modules_in(_folders())
+    for package in packages:
+        if (path := wheel_here(package)) is not None and os.path.isfile(path):
+            found |= javascript.files_in([path])
     for folder, own in _hosts(found).items():
         paths = [*own, *_recorded_in(folder)]
         for path in paths:
@@ -67,6 +77,55 @@ def files() -> dict[str, Stamp]:
         if _name_of(folder) in HOSTS:
             stay_here(paths)
     return found
+
+
+def located(packages: Iterable[str]) -> list[str]:
+    """These packages; wheels in the file system by absolute paths, as other workers know them."""
+    return [
+        package if (path := wheel_here(package)) is None else f"emfs:{os.path.abspath(path)}"
+        for package in packages
+    ]
+
+
+def wheel_here(package: str) -> str | None:
+    """The path of a wheel that is named as one in the file system: `emfs:/folder/a.whl`."""
+    return package.removeprefix("emfs:") if package.startswith("emfs:") else None
+
+
+MODULES_LIMIT = 2_000
+MODULES_BYTES = 64 << 20
+"""Files, and bytes, of a folder of `sys.path` beyond which none of it goes along: it holds more
+than somebody's modules, and each is looked at whenever something was installed."""
+
+
+def _folders() -> list[str]:
+    """Folders of `sys.path` that no worker has: somebody's own, or editable installations'."""
+    found = dict.fromkeys(os.path.abspath(each) for each in sys.path if isinstance(each, str))
+    return [
+        folder
+        for folder in found
+        if os.path.isdir(folder)
+        and not any(f"{folder}/".startswith(f"{root}/") for root in ROOTS)
+        and not any(f"{root}/".startswith(folder.rstrip("/") + "/") for root in ROOTS)
+    ]
+
+
+def _modules_in(folders: list[str]) -> dict[str, Stamp]:
+    """The modules and packages at the top of these folders, with what else is in packages."""
+    modules: dict[str, Stamp] = {}
+    for folder in folders:
+        found = javascript.files_in([folder])
+        own = {path: stamp for path, stamp in found.items() if _is_module(path, folder, found)}
+        if len(own) <= MODULES_LIMIT and sum(size for size, _ in own.values()) <= MODULES_BYTES:
+            modules |= own
+    return modules
+
+
+def _is_module(path: str, folder: str, found: Mapping[str, Stamp]) -> bool:
+    top, inside, rest = path.removeprefix(f"{folder}/").partition("/")
+    if came_along_before(path) or "__pycache__" in rest:
+        return False
+    return f"{folder}/{top}/__init__.py" in found if inside else top.endswith((".py", ".so"))
 
 
 def left_out() -> list[str]:

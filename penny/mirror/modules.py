@@ -24,6 +24,7 @@ __all__ = [
     "Module",
     "Modules",
     "came_along",
+    "came_along_before",
     "everywhere",
     "home_of",
     "mounted",
@@ -48,6 +49,11 @@ def came_along(folder: str) -> None:
         return
     for path, _, files in os.walk(folder):
         _along.update(os.path.join(path, file) for file in files if file.endswith(".py"))
+
+
+def came_along_before(path: str) -> bool:
+    """Whether workers have a Python file, since it lay beside the program or on the machine."""
+    return path in _along or path.startswith(_mounted)
 
 
 _staying: set[str] = set()

@@ -175,3 +175,80 @@ def test_nothing_is_fetched_again(told: tuple[dict, list[str]]) -> None:
 def test_none(told: tuple[dict, list[str]]) -> None:
     """`packages=None`: workers have the standard library alone."""
     assert told[0]["none"] == [0, "upper"]
+
+
+OWN = """
+import importlib, os, sys
+import js, penny
+from pyodide.http import pyfetch
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        file.write(text)
+
+sys.path.append("/own/src")
+write("/own/src/helper.py", "def help(): return 'helped'")
+write("/own/src/kit/__init__.py", "")
+write("/own/src/kit/words.txt", "words")
+write("/own/src/notes.txt", "no module")
+write("/own/src/.git/hooks.py", "")
+
+def meet(flags, mine):
+    flags[mine] = 1
+    while not (flags[0] and flags[1]):  # so the two run at a time
+        penny.cancelled()
+    import helper
+    from importlib import resources
+    found = sorted(os.listdir("/own/src"))
+    return penny.current_worker(), helper.help(), resources.read_text("kit", "words.txt"), found
+
+def later():
+    import made
+    return penny.current_worker() is not None, made.VALUE
+
+for engine in "pool", "messages":
+    with penny.Scheduler(2 if engine == "pool" else 1, engine=engine) as s:
+        if engine == "pool":
+            flags = penny.SharedArray((2,), "int32")
+            for task in [s.submit(meet, flags, i) for i in range(2)]:
+                print(task.result())
+        write(f"/own/src/made.py", f"VALUE = {engine!r}")
+        importlib.invalidate_caches()
+        print(s.submit(later).result())
+        assert "made" not in sys.modules and "helper" not in sys.modules
+
+async def fetched(path):
+    return await (await pyfetch(f"{js.location.origin}/{path}")).bytes()
+
+def upper_of():
+    from importlib.metadata import version
+    import upper
+    return penny.current_worker(), upper.upper("you"), version("upper")
+
+os.chdir("/own")
+with open("/own/" + UPPER, "wb") as file:
+    file.write(await fetched(UPPER))
+url = f"{js.location.origin}/{UPPER}"
+for package in (
+    f"emfs:/own/{UPPER}", f"emfs:{UPPER}", f"upper @ {url}", f"Upper@{url}",
+    "emfs:/own/nowhere-1.0-py3-none-any.whl", f"lower @ {url}", "upper @ https://a.org/upper.zip",
+):
+    with penny.Scheduler(1, packages=[package]) as s:
+        future = s.submit(upper_of)
+        print(future.exception() or future.result())
+"""
+
+
+def test_modules_and_wheels_of_ones_own(driver: Chrome, server: Server) -> None:
+    """Folders on `sys.path`, and wheels in the file system, which no installer has seen."""
+    server.write(*UPPER)
+    page = Page(driver, server).open()
+    lines = page.run(f"UPPER = {UPPER[0]!r}\n{OWN}").ok().splitlines()
+    page.close()
+    assert sorted(lines[:2]) == [str((n, "helped", "words", ["helper.py", "kit"])) for n in (0, 1)]
+    assert lines[2:4] == ["(True, 'pool')", "(True, 'messages')"]
+    assert lines[4:8] == ["(0, 'YOU', '1.0')"] * 4
+    assert "No such file" in lines[8] and "nowhere-1.0" in lines[8]
+    assert "that is a wheel of upper" in lines[9]
+    assert "is no wheel" in lines[10]

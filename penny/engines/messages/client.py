@@ -48,7 +48,8 @@ class MessageEngine(PortClient):
         trace: bool | None = None,
     ) -> Self:
         """The engine of new workers, which come up by and by."""
-        files = {} if packages is None else installed.files()
+        packages = None if packages is None else installed.located(packages)
+        files = {} if packages is None else installed.files(packages)
         return cls(
             lambda inbox, outbox: javascript.open_messages(
                 workers,

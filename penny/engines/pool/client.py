@@ -64,7 +64,8 @@ class SharedEngine(PortClient):
     ) -> Self:
         """The engine of a new pool, whose workers come up by and by."""
         role = javascript.role()
-        files = {} if packages is None else installed.files()
+        packages = None if packages is None else installed.located(packages)
+        files = {} if packages is None else installed.files(packages)
         return cls(
             lambda inbox, outbox: javascript.open_client(
                 workers,

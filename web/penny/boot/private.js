@@ -69,13 +69,13 @@ export function filesIn(FS, folders) {
 
 /**
  * @param {FileSystem} FS
- * @param {string} folder
+ * @param {string} folder of a file system in memory; of others nothing is visited: they may have a network behind them
  * @param {(path: string, node: any) => void} visit
  */
 function walk(FS, folder, visit) {
   const go = (/** @type {string} */ path, /** @type {any} */ node) => {
     if (FS.isDir(node.mode)) {
-      if (node.mounted) return; // another file system's
+      if (node.mounted || typeof node.contents !== 'object') return; // another file system's
       for (const [name, child] of Object.entries(node.contents)) go(`${path}/${name}`, child);
     } else if (FS.isFile(node.mode)) visit(path, node);
   };

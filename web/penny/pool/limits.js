@@ -48,9 +48,13 @@ export const memoryOrDefault = memory =>
   Math.min(HEAP_MAX, Math.max(HEAP_MIN, memory ?? DEFAULT_MEMORY));
 
 /**
- * Names of packages go to Pyodide as they are; URLs are relative to the page, not to the worker's script.
+ * Names of packages go to Pyodide as they are; URLs are relative to the page, not to the worker's script. So are those of
+ * direct references, `name @ URL`.
  * @param {import('../hosts/host.js').Host} host
  * @param {string[]} packages
  */
 export const packagesFrom = (host, packages) =>
-  packages.map(name => (name.includes('/') && URL.canParse(name, host.base) ? new URL(name, host.base).href : name));
+  packages.map(name => {
+    const [, named = '', url = name, marker = ''] = /^([^@/:]*@\s*)(\S+)(.*)$/.exec(name) ?? [];
+    return url.includes('/') && URL.canParse(url, host.base) ? named + new URL(url, host.base).href + marker : name;
+  });

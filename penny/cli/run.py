@@ -8,6 +8,7 @@ import contextlib
 import io
 import os
 import sys
+import tempfile
 import tokenize
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -83,8 +84,17 @@ def _run_source(
 
 
 def _dependencies(script: str) -> list[str]:
-    """Those of a script's metadata, if it is a file: what comes by stdin is read where it runs."""
-    return [] if script == "-" else metadata.dependencies(read_script(script)[0], script)
+    """Those of a script's metadata. What comes by stdin can be read there once more."""
+    if script == "-":
+        with tempfile.TemporaryFile() as copy:
+            copy.write(sys.stdin.buffer.read())
+            copy.seek(0)
+            os.dup2(copy.fileno(), 0)
+            source, _ = read_script(script)
+            copy.seek(0)
+    else:
+        source, _ = read_script(script)
+    return metadata.dependencies(source, script)
 
 
 def _environment(names: Sequence[str]) -> dict[str, str]:

@@ -46,12 +46,13 @@ def test_a_script_in_a_folder_below(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert any("around" in event["name"] for event in trace["traceEvents"])
 
 
-def test_packages(tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", ["script.py", "-"])
+def test_packages(tmp_path: Path, script: str) -> None:
     """Those of the command, and those of the script's metadata, in the script and its tasks."""
     for name in ("one", "two"):
         file, content = make_wheel(name, f"WHO = '{name}'\n")
         (tmp_path / file).write_bytes(content)
-    (tmp_path / "script.py").write_text(
+    source = (
         "# /// script\n# dependencies = ['./one-1.0-py3-none-any.whl']\n# ///\n"
         "import penny, one, two\n"
         "def task():\n"
@@ -60,10 +61,25 @@ def test_packages(tmp_path: Path) -> None:
         "with penny.Scheduler(1) as s:\n"
         "    print(*s.submit(task).result())\n"
     )
+    (tmp_path / "script.py").write_text(source)
     ran = penny_run(
-        "--on", "node", "--with", "two-1.0-py3-none-any.whl", "script.py", folder=tmp_path
+        "--on", "node", "--with", "two-1.0-py3-none-any.whl", script, folder=tmp_path, text=source
     )
     assert (ran.stdout, ran.returncode) == ("0 one two\n", 0), ran.stderr
+
+
+def test_temporary_files_where_the_machines_may_not_be_changed() -> None:
+    """The current directory is the machine's /tmp, which is there to be read only."""
+    source = (
+        "import penny, tempfile\n"
+        "def task():\n"
+        "    with tempfile.NamedTemporaryFile() as file:\n"
+        "        return penny.current_worker(), file.write(b'abc')\n"
+        "with penny.Scheduler(1) as s:\n"
+        "    print(s.submit(task).result(), task())\n"
+    )
+    ran = penny_run("--on", "node", "-", folder=Path("/tmp"), text=source)
+    assert (ran.stdout, ran.returncode) == ("(0, 3) (None, 3)\n", 0), ran.stderr
 
 
 def test_a_script_that_is_missing(tmp_path: Path) -> None:

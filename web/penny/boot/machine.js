@@ -14,6 +14,9 @@ const EROFS = 69;
 /** Of `open`, in Emscripten's numbers: to write, to read and write, or to cut off what is there. */
 const WRITING = 0o1 | 0o2 | 0o1000;
 
+/** Where temporary files go if a folder of the machine that may not be changed hides `/tmp`. */
+const TEMPORARY = '/penny-tmp';
+
 /**
  * @param {import('./pyodide.js').Pyodide} pyodide
  * @param {Machine} machine
@@ -26,6 +29,11 @@ export function mountMachine(pyodide, {folders, directory, path}) {
     // One that lies in another is there already.
     if (!FS.analyzePath(folder.path).exists) FS.mkdirTree(folder.path);
     FS.mount(folder.write ? NODEFS : reading, {root: folder.path}, folder.path);
+  }
+  const innermost = folders.findLast(({path}) => `/tmp/`.startsWith(`${path}/`));
+  if (innermost && !innermost.write) {
+    FS.mkdirTree(TEMPORARY);
+    pyodide.runPython(`import os; os.environ["TMPDIR"] = "${TEMPORARY}"; del os`);
   }
   FS.chdir(directory);
   pyodide.pyimport('penny.mirror.modules').mounted(folders.map(folder => folder.path));

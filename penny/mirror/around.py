@@ -11,7 +11,6 @@ from typing import Protocol
 
 from penny.by_value import identities
 from penny.by_value.random_streams import generators_anew
-from penny.errors import PickleError
 from penny.mirror.closure import Closure
 from penny.mirror.counting import Counter
 from penny.mirror.definition import Definition
@@ -135,8 +134,6 @@ class Around:
             )
         made = Definition(settings.item, None)
         made.uses = sending.uses
-        if made.stays():
-            raise PickleError("it belongs to what stays here")
         Closure(self._definitions).add_around(made)
         settings.holds += arrays
         settings.uses.update(made.uses)

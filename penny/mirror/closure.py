@@ -64,8 +64,6 @@ class Closure:
                 return
             assert isinstance(error, Untravelled)
             raise Untravelled(path + error.path, error.value, error.reason) from error
-        if not hard and definition.stays():
-            return
         self._add(definition.item, definition, hard, path)
 
     def add(self, definition: Definition, path: str) -> None:

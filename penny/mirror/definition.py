@@ -23,10 +23,9 @@ class Uses:
         absent: Names that were not there.
         modules: Keys of modules that it refers to as such.
         wide: Keys of modules whose names it asks for by text, and the names that they had.
-        staying: Names of modules that it refers to and that no worker is to have.
     """
 
-    __slots__ = ("absent", "modules", "names", "refers", "staying", "wide")
+    __slots__ = ("absent", "modules", "names", "refers", "wide")
 
     def __init__(self) -> None:
         self.refers: dict[int, Definition] = {}
@@ -34,7 +33,6 @@ class Uses:
         self.absent: dict[Key, None] = {}
         self.modules: dict[str, None] = {}
         self.wide: dict[str, frozenset[str]] = {}
-        self.staying: dict[str, None] = {}
 
     def update(self, others: Uses) -> None:
         """Use what the others use, too."""
@@ -75,17 +73,6 @@ class Definition:
         self.digest = b""
         self.form = b""
         self.holds: list[Any] = []
-
-    def stays(self) -> bool:
-        """Whether no worker can load it: it refers to what stays here, itself or by others."""
-        seen, left = {self.item.uid}, [self]
-        while left:
-            uses = left.pop().uses
-            if uses.staying:
-                return True
-            left += [each for uid, each in uses.refers.items() if uid not in seen]
-            seen.update(uses.refers)
-        return False
 
     def is_fresh(self) -> bool:
         """Whether the value is, within, what was sent."""

@@ -29,7 +29,6 @@ __all__ = [
     "home_of",
     "mounted",
     "stay_here",
-    "stays",
 ]
 
 
@@ -60,19 +59,8 @@ _staying: set[str] = set()
 
 
 def stay_here(files: Iterable[str]) -> None:
-    """Note that workers do not have these files, although they lie among the packages.
-
-    They are machinery of a notebook, say. Whoever sends what is in them sends its name, for which
-    workers have an error: a copy would take along a shell with all that it has.
-    """
+    """Note that workers do not have these files, although they lie among the packages."""
     _staying.update(files)
-
-
-def stays(name: str) -> bool:
-    """Whether the module of that name is among the files that workers do not have."""
-    if not _staying:
-        return False
-    return getattr(sys.modules.get(name), "__file__", None) in _staying
 
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -99,10 +87,7 @@ def _name_of(namespace: dict[str, Any]) -> str:
 
 
 def everywhere(module: ModuleType) -> bool:
-    """Whether what is in the module goes to workers by name.
-
-    So it does if every worker can import it, and if none is to (`stay_here`).
-    """
+    """Whether every worker can import the module."""
     name = _name_of(module.__dict__)
     if name == "__main__" or sys.modules.get(name) is not module:
         return False
@@ -111,6 +96,8 @@ def everywhere(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str):
         return getattr(module, "__spec__", None) is not None
+    if file in _staying:
+        return False
     return file in _along or file.startswith((*_FOLDERS, *_mounted)) or f".zip{os.sep}" in file
 
 

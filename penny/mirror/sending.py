@@ -15,7 +15,7 @@ from penny.by_value.code_names import attribute_names
 from penny.by_value.names import is_importable
 from penny.mirror.definition import Definition, Key, Uses
 from penny.mirror.mirror import refer
-from penny.mirror.modules import Modules, home_of, stays
+from penny.mirror.modules import Modules, home_of
 from penny.mirror.values import BY_NAME, is_larger
 
 __all__ = ["Sending"]
@@ -52,7 +52,6 @@ class Sending:
         """See `by_value.names.Pickling`."""
         home = home_of(value)
         if home is None:
-            self._note_staying(getattr(value, "__module__", None))
             return NotImplemented if is_importable(value) else None
         key, namespace, path = home
         self._modules.module_for(namespace)
@@ -85,7 +84,6 @@ class Sending:
             return
         module = self._modules.module_for(value.__globals__)
         if module is None:
-            self._note_staying(value.__module__)
             return
         for name in uses:
             key = module.key, name
@@ -150,13 +148,7 @@ class Sending:
         lacking = self._modules.module_for(module.__dict__)
         if lacking is not None:
             self.uses.modules[lacking.key] = None
-        else:
-            self._note_staying(module.__name__)
         return lacking is None
-
-    def _note_staying(self, name: str | None) -> None:
-        if name is not None and stays(name):
-            self.uses.staying[name] = None
 
     def header(self) -> bytes:
         """See `by_value.names.Pickling`. A definition needs none by itself."""

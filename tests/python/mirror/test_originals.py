@@ -11,7 +11,6 @@ import pytest
 
 from penny.errors import PickleError
 from penny.functions.forms import dumps_function, pack_function
-from penny.mirror import modules
 from penny.mirror.headers import GONE, OFFERS
 from penny.mirror.modules import everywhere, home_of
 from penny.mirror.originals import Originals
@@ -173,42 +172,3 @@ def look(): return TABLE
     assert needs.fresh()
     submitter.needs("g")
     assert any(len(form) > LARGE for forms in submitter.table.values() for form in forms.values())
-
-
-@pytest.fixture
-def shell(submitter, monkeypatch, tmp_path):
-    """A notebook's: of packages that no worker is to have, and what the script has of it."""
-    path = tmp_path / "shell.py"
-    path.write_text(
-        "class Shell:\n"
-        "    history = list(range(100))\n"
-        "    def get(self): return self\n"
-        "the = Shell()\n"
-        "get_shell = the.get\n"
-        "def display(value): return value\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(modules, "_staying", set())
-    modules.stay_here([str(path)])
-    submitter.run("from shell import display, get_shell, the")
-    yield submitter
-    del sys.modules["shell"]
-
-
-def test_what_stays_goes_by_name_where_a_function_uses_it(shell):
-    shell.run("def f(): return display(1)")
-    form = shell.items(shell.needs())["display"][3]
-    assert pickle.loads(form) is sys.modules["shell"].display
-    assert b"shell" in form and len(form) < 100, "no copy"
-
-
-@pytest.mark.parametrize("source", ["def f(): return 1", "def f(): return globals()['x']"])
-def test_what_stays_is_not_sent_where_it_is_not_known_to_be_used(shell, source):
-    """Else each task would begin with an import that fails."""
-    shell.run(source + "\nx = 5\nclass Own(type(the)): pass\nown = Own()")
-    needs = shell.needs()
-    sent = shell.items(needs)
-    assert {"the", "get_shell", "display", "Own", "own"}.isdisjoint(sent), sent
-    assert ("x" in sent) == ("globals" in source)
-    offered = [form for form in shell.table.values() if b"history" in pickle.dumps(form)]
-    assert not offered

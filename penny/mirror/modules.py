@@ -29,6 +29,7 @@ __all__ = [
     "home_of",
     "mounted",
     "stay_here",
+    "stays_here",
 ]
 
 
@@ -61,6 +62,11 @@ _staying: set[str] = set()
 def stay_here(files: Iterable[str]) -> None:
     """Note that workers do not have these files, although they lie among the packages."""
     _staying.update(files)
+
+
+def stays_here(namespace: dict[str, Any]) -> bool:
+    """Whether the module with that dictionary is of such a file."""
+    return namespace.get("__file__") in _staying
 
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

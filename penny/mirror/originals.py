@@ -20,7 +20,7 @@ from penny.mirror.closure import Closure
 from penny.mirror.definition import Uses
 from penny.mirror.definitions import Definitions
 from penny.mirror.headers import AROUND, OFFERS
-from penny.mirror.modules import Modules
+from penny.mirror.modules import Modules, stays_here
 from penny.mirror.needs import Needs
 from penny.mirror.offers import Offers
 from penny.mirror.sending import Sending
@@ -121,6 +121,7 @@ class Originals:
             closure.add_absent(absent)
         closure.modules.update(uses.modules)
         closure.wide.update(uses.wide)
+        own = {*(item.module for item, _ in closure.items.values()), *closure.modules}
         version = self._around.version() if entry else 0
         for around in self._around.now(version) if version else ():
             closure.add_around(around)
@@ -128,7 +129,10 @@ class Originals:
         for key in dict.fromkeys([*(item.module for item, _ in needed.values()), *closure.modules]):
             if key in AROUND:
                 continue
-            offers = self._offers.of(self.modules[key])
+            module = self.modules[key]
+            if key not in own and stays_here(module.namespace):
+                continue  # a notebook's machinery, of which some setting has a class, and no task
+            offers = self._offers.of(module)
             if offers is not None:
                 needed[OFFERS, key, 0] = offers.item, offers
         self._bundles.store_all()

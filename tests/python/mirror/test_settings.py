@@ -269,6 +269,40 @@ def test_what_is_of_packages_that_workers_lack_stays_behind(tmp_path):
     )
 
 
+def test_of_a_notebook_s_machinery_only_what_is_set_goes_along():
+    """A filter for warnings of a class of IPython's had all of IPython pickled, for any task."""
+    program(
+        """
+        from types import ModuleType
+        from penny.mirror.modules import stay_here
+        machinery = sys.modules["machinery"] = ModuleType("machinery")
+        machinery.__file__ = "/machinery.py"
+        stay_here([machinery.__file__])
+        run('''
+            class Special(Warning): pass
+            def unasked(): pass
+            def used(): return getattr(__import__("machinery"), "".join(["un", "asked"])).__name__
+        ''', machinery.__dict__)
+        run('''
+            import sys, warnings
+            def see(name):
+                there = vars(sys.modules[name])
+                return [f[2].__name__ for f in warnings.filters], "unasked" in there
+        ''')
+        import warnings
+        warnings.simplefilter("error", machinery.Special)
+        put("see", "machinery")
+        module = script.originals.modules["machinery"]
+        assert module.definitions.keys() == {"Special"}, module.definitions.keys()
+        filters, unasked = call("see", "machinery", worker=1)
+        assert filters[0] == "Special" and not unasked, filters
+        # What a task uses is offered with all of its module, as of any.
+        run("import machinery\\ndef use(): return machinery.used()")
+        assert call("use", worker=2) == "unasked"
+        """
+    )
+
+
 def test_handlers_are_there_with_the_script_s_own_classes():
     program(
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import penny
 
-__all__ = ["scheduler", "use"]
+__all__ = ["scheduler", "use", "workers"]
 
 _shared: penny.Scheduler | None = None
 
@@ -32,3 +32,11 @@ def use(chosen: penny.Scheduler | None) -> penny.Scheduler | None:
     global _shared
     before, _shared = _shared, chosen
     return before
+
+
+def workers() -> int:
+    """How many workers there are, or will be; 1 where there can be none."""
+    try:
+        return scheduler().workers
+    except RuntimeError:
+        return 1

@@ -43,13 +43,22 @@ def look(a, b):
     return a is b, penny.current_worker()
 
 def kept(data, i):
+    where(i)
     from penny.adapters import recurring
     return [*recurring._copies][-1:], len(data), penny.current_worker()
+
+def meet(flags, mine):
+    flags[mine] = 1
+    while not (flags[0] and flags[1]):  # so both workers are up
+        penny.cancelled()
 
 told = {"before": "penny" in joblib.parallel.BACKENDS}
 import penny.joblib
 numbers = range(50)
 with parallel_config(backend="penny"):
+    from penny.adapters.common import scheduler
+    flags = penny.SharedArray(2, "int32", scheduler=scheduler())
+    Parallel(n_jobs=2)(delayed(meet)(flags, mine) for mine in range(2))
     told["where"] = Parallel()(delayed(where)(i) for i in numbers)
     told["generator"] = list(Parallel(n_jobs=2, return_as="generator")(
         delayed(where)(i) for i in numbers))

@@ -13,6 +13,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any, Literal
 
 import penny
@@ -60,7 +61,13 @@ class Installation:
         for name, hook in hooks.items():
             if name in sys.modules:
                 hook()
-        self._imports = Imports(hooks)
+        stand_ins: dict[str, Callable[[], ModuleType]] = {}
+        if "multiprocessing.pool" in sys.modules:
+            self._pools()
+        else:
+            stand_ins["multiprocessing.pool"] = _pools
+            self.replaced.append("multiprocessing.pool")
+        self._imports = Imports(hooks, stand_ins)
         self._imports.install()
 
     def _end(self) -> None:
@@ -100,12 +107,25 @@ class Installation:
 
             self._method(pool, inline.executor_methods())
 
+    def _pools(self) -> None:
+        module, ours = sys.modules["multiprocessing.pool"], _pools()
+        # `multiprocessing.Pool` and those of contexts look there for their class.
+        for name in ("Pool", "ThreadPool"):
+            old, new = getattr(module, name), getattr(ours, name)
+            self.replaced += self._patches.replace_everywhere(old, new)
+
     def _joblib(self) -> None:
         from penny.adapters import joblib
 
         joblib.register(default=True)
         self._undo.append(joblib.unregister)
         self.replaced.append("joblib's default backend")
+
+
+def _pools() -> ModuleType:
+    from penny.adapters import pools
+
+    return pools
 
 
 def _cpu_count() -> int:

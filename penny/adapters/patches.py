@@ -61,16 +61,24 @@ class Imports(importlib.abc.MetaPathFinder):
 
     Args:
         hooks: The functions, by the modules' names.
+        stand_ins: What is imported instead of modules of these names.
     """
 
-    def __init__(self, hooks: Mapping[str, Callable[[], object]]) -> None:
+    def __init__(
+        self,
+        hooks: Mapping[str, Callable[[], object]],
+        stand_ins: Mapping[str, Callable[[], ModuleType]] | None = None,
+    ) -> None:
         self._hooks = hooks
+        self._stand_ins = stand_ins or {}
         self._looking: set[str] = set()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """What the other finders find; its loader calls the function at the end."""
+        if name in self._stand_ins:
+            return importlib.machinery.ModuleSpec(name, _StandIn(self._stand_ins[name]))
         if name not in self._hooks or name in self._looking:
             return None
         self._looking.add(name)
@@ -91,6 +99,11 @@ class Imports(importlib.abc.MetaPathFinder):
         """End."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
+        for name in self._stand_ins:
+            if isinstance(getattr(sys.modules.get(name), "__loader__", None), _StandIn):
+                del sys.modules[name]
+                package, _, last = name.rpartition(".")
+                vars(sys.modules[package]).pop(last, None)
 
 
 class _Loader(importlib.abc.Loader):
@@ -111,3 +124,15 @@ class _Loader(importlib.abc.Loader):
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         self._hook()
+
+
+class _StandIn(importlib.abc.Loader):
+    """The loader of a module that stands for another one."""
+
+    def __init__(self, load: Callable[[], ModuleType]) -> None:
+        self._load = load
+
+    def exec_module(self, module: ModuleType) -> None:
+        names = self._load()
+        module.__doc__ = names.__doc__
+        vars(module).update({name: getattr(names, name) for name in names.__all__})

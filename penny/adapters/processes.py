@@ -18,6 +18,7 @@ from typing import Any
 
 import penny
 from penny.adapters import common, inline
+from penny.adapters.successors import Successors
 
 __all__ = ["Calls", "ProcessPoolExecutor", "executor_methods"]
 
@@ -110,12 +111,13 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
         initializer: Called once in each worker, before the pool's first call there. If it fails,
             all calls that come to that worker are a BrokenProcessPool.
         initargs: Its arguments.
-        max_tasks_per_child: None: workers stay.
+        max_tasks_per_child: Calls after which a worker is replaced by a new one. The pool's workers
+            are then its own. None: they stay.
 
     Raises:
         ValueError: A number is not greater than 0.
         TypeError: `initializer` is not callable.
-        NotImplementedError: `max_tasks_per_child` is given.
+        NotImplementedError: `max_tasks_per_child` is given inside a task.
     """
 
     def __init__(
@@ -135,11 +137,12 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
                 raise TypeError("max_tasks_per_child must be an integer")
             if max_tasks_per_child <= 0:
                 raise ValueError("max_tasks_per_child must be >= 1")
-            raise NotImplementedError(
-                "max_tasks_per_child: Penny's workers are shared by all pools, and stay. For a "
-                "fresh one open a pool with max_workers=1, and close it"
-            )
-        self._own = penny.Scheduler(1) if max_workers == 1 else None
+        self._successors: Successors | None = None
+        self._own: penny.Scheduler | None = None
+        if max_tasks_per_child is not None:
+            self._successors = Successors(max_workers or common.workers(), max_tasks_per_child)
+        elif max_workers == 1:
+            self._own = penny.Scheduler(1)
         self._calls = Calls(initializer, tuple(initargs))
         self._max_workers = max_workers or self._scheduler().workers
         self._pending: set[penny.Future[Any]] = set()
@@ -157,7 +160,11 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
         """
         if self._over:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        future = self._scheduler().submit(self._calls.of(fn), *args, **kwargs)
+        call = self._calls.of(fn)
+        if self._successors is None:
+            future = self._scheduler().submit(call, *args, **kwargs)
+        else:
+            future = self._successors.submit(call, args, kwargs)
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
         return future
@@ -185,25 +192,29 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """See `concurrent.futures.Executor.shutdown`. Workers that are shared go on."""
         self._over = True
-        if self._own is not None:
-            own, self._own = self._own, None
-            own.shutdown(wait, cancel_futures=cancel_futures)
-            return
         pending = list(self._pending)
         if cancel_futures:
             for future in pending:
                 future.cancel()
+        if self._successors is not None:
+            self._successors.shutdown()
         if wait:
             concurrent.futures.wait(pending)
+        self._end(wait)
+
+    def _end(self, wait: bool) -> None:
+        own, self._own = self._own, None
+        if own is not None:
+            own.shutdown(wait)
 
     def terminate_workers(self) -> None:
         """End what runs of this pool, and cancel what has not begun."""
         self._over = True
         for future in list(self._pending):
             future.cancel(running=True)
-        if self._own is not None:
-            own, self._own = self._own, None
-            own.shutdown(False, cancel_futures=True)
+        if self._successors is not None:
+            self._successors.shutdown()
+        self._end(False)
 
     kill_workers = terminate_workers
 
@@ -215,7 +226,7 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
 
 def executor_methods() -> dict[str, Any]:
     """The methods, for CPython's class: pools of its subclasses are then Penny's, too."""
-    names = "__init__ _scheduler submit map shutdown terminate_workers kill_workers _processes"
+    names = "__init__ _scheduler submit map shutdown _end terminate_workers kill_workers _processes"
     return {name: vars(ProcessPoolExecutor)[name] for name in names.split()}
 
 

@@ -34,6 +34,9 @@ def state():
     where(0)
     return STATE, penny.current_worker()
 
+def pair(i, j):
+    return where(i + 0 * j)
+
 def count():
     STATE.append(1)
     return len(STATE)
@@ -78,11 +81,29 @@ told["shared"] = shared
 told["early"] = early.submit(where, 0).result()
 import joblib
 told["joblib"] = joblib.Parallel(n_jobs=2)(joblib.delayed(where)(i) for i in range(50))
+import multiprocessing
+with multiprocessing.Pool(2, begin, ("pool",)) as pool:
+    told["Pool.map"] = pool.map(where, range(50), 5)
+    told["Pool.imap"] = list(pool.imap(where, range(50), 2))
+    told["Pool.imap_unordered"] = list(pool.imap_unordered(where, range(50)))
+    told["Pool.starmap"] = pool.starmap(pair, zip(range(50), range(50)))
+    told["Pool.apply"] = pool.apply_async(state).get()
+with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=2) as pool:
+    told["fresh"] = [r.get() for r in [pool.apply_async(count) for _ in range(6)]]
+from multiprocessing.pool import ThreadPool
+with ThreadPool(2) as pool:
+    told["ThreadPool"] = pool.map(where, range(4))
 penny.uninstall()
 told["after"] = refusals()
 told["cpus after"] = cpu_count()
 with penny.installed(threads="workers"), ThreadPoolExecutor(4) as pool:
     told["threads as workers"] = list(pool.map(where, range(50)))
+with penny.installed(), multiprocessing.Pool(2) as pool:
+    slow = pool.apply_async(time.sleep, (60,))
+    try:
+        slow.get(0.01)
+    except multiprocessing.TimeoutError:
+        told["timeout"] = True
 print(json.dumps(told))
 """
 
@@ -99,9 +120,18 @@ def told(driver: Chrome, server: Server) -> dict[str, Any]:
 
 
 NUMBERS = list(range(50))
+BOTH = (
+    "processes",
+    "chunks",
+    "joblib",
+    "threads as workers",
+    "Pool.map",
+    "Pool.imap",
+    "Pool.starmap",
+)
 
 
-@pytest.mark.parametrize("kind", ["processes", "chunks", "joblib", "threads as workers"])
+@pytest.mark.parametrize("kind", BOTH)
 def test_on_both_workers(told, kind):
     assert [number for number, _ in told[kind]] == NUMBERS
     assert {worker for _, worker in told[kind]} == {0, 1}
@@ -121,7 +151,20 @@ def test_a_pool_of_one_keeps_its_state(told):
     assert told["one"] == [1, 2, 3, 4, 5]
 
 
+def test_a_pool_of_multiprocessing(told):
+    assert sorted(number for number, _ in told["Pool.imap_unordered"]) == NUMBERS
+    assert told["Pool.apply"][0][-1:] == ["pool"]
+    assert told["timeout"]
+
+
+def test_workers_that_are_replaced(told):
+    """Six calls, each of which sees how many ran in its interpreter: two at most."""
+    assert set(told["fresh"]) == {1, 2}
+    assert told["fresh"].count(1) >= 3
+
+
 def test_threads_are_the_caller(told):
+    assert told["ThreadPool"] == [[i, None] for i in range(4)]
     assert told["threads"] == [[i, None] for i in range(4)]
     assert told["shared"] == [0, 1, 2, 3]
     assert told["early"] == [0, None]

@@ -129,6 +129,28 @@ def test_a_module_that_is_imported_later(tmp_path, monkeypatch):
         sys.modules.pop("later", None)
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_pools_of_multiprocessing(early):
+    code = f"""
+import multiprocessing, penny
+if {early}:
+    import multiprocessing.pool
+    real = multiprocessing.pool.Pool
+with penny.installed(anywhere=True):
+    from multiprocessing.dummy import Pool as Threads
+    from multiprocessing.pool import Pool
+    for make in (multiprocessing.Pool, Pool, multiprocessing.get_context("spawn").Pool, Threads):
+        with make(2) as pool:
+            assert type(pool).__module__ == "penny.adapters.pools", pool
+            assert pool.map(abs, [-1, 2]) == [1, 2]
+    assert multiprocessing.cpu_count() == 1
+import multiprocessing.pool
+assert multiprocessing.pool.Pool.__module__ == "multiprocessing.pool"
+assert not {early} or multiprocessing.pool.Pool is real
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_importing_penny_loads_no_adapter():
     code = "import sys, penny; print([m for m in sys.modules if m.startswith('penny.adapters')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

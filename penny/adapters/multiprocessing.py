@@ -18,6 +18,7 @@ from multiprocessing import (
 from typing import Any, NoReturn
 
 from penny.adapters import common
+from penny.adapters import pools as pool
 from penny.adapters.pools import Pool, ThreadPool
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "get_context",
     "get_start_method",
     "parent_process",
+    "pool",
     "set_start_method",
 ]
 

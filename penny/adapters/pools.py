@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing import TimeoutError
 from typing import Any, NoReturn, Self
 
+from penny import RemoteTraceback
 from penny.adapters import common
 
-__all__ = ["AsyncResult", "IMapIterator", "MapResult", "Pool", "ThreadPool"]
+__all__ = ["AsyncResult", "IMapIterator", "MapResult", "Pool", "RemoteTraceback", "ThreadPool"]
 
 AHEAD = 4
 """How many tasks for each worker `imap` submits beyond the result that was taken last."""
@@ -236,6 +237,11 @@ class Pool:
         kind = type(self)
         name = f"{kind.__module__}.{kind.__qualname__}"
         return f"<{name} state={self._state} pool_size={self._processes}>"
+
+    @property
+    def _pool(self) -> range:
+        """By number, what CPython's has its processes in; some look how many there are."""
+        return range(self._processes)
 
     def _submit(self, fn: Any, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
         future: concurrent.futures.Future[Any]

@@ -57,6 +57,8 @@ class Installation:
             "concurrent.futures.process": self._process_pools,
             "concurrent.futures.thread": lambda: self._thread_pools(threads),
             "joblib": self._joblib,
+            "tqdm": self._tqdm,
+            "tqdm.contrib.concurrent": self._tqdm_maps,
         }
         for name, hook in hooks.items():
             if name in sys.modules:
@@ -113,6 +115,17 @@ class Installation:
         for name in ("Pool", "ThreadPool"):
             old, new = getattr(module, name), getattr(ours, name)
             self.replaced += self._patches.replace_everywhere(old, new)
+
+    def _tqdm(self) -> None:
+        bar = sys.modules["tqdm"].tqdm
+        self._patches.replace(bar, "monitor_interval", 0)  # its thread can't start
+
+    def _tqdm_maps(self) -> None:
+        from penny.adapters import tqdm
+
+        module = sys.modules["tqdm.contrib.concurrent"]
+        self._patches.replace(module, "ensure_lock", tqdm.ensure_lock)
+        self.replaced.append("tqdm.contrib.concurrent")
 
     def _joblib(self) -> None:
         from penny.adapters import joblib

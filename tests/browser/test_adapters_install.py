@@ -12,7 +12,7 @@ from support.servers import Server
 from support.wheels import serve_downloaded
 
 PROGRAM = """
-import json, os, sys, time
+import io, json, os, re, sys, time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from os import cpu_count
 import js, penny, pyodide_js
@@ -55,6 +55,7 @@ def refusals():
             said.append(type(error).__name__)
     return said
 
+from penny.tqdm import process_map as penny_map
 told = {"before": refusals(), "cpus before": cpu_count()}
 early = ThreadPoolExecutor(2)
 began = time.perf_counter()
@@ -81,6 +82,13 @@ told["shared"] = shared
 told["early"] = early.submit(where, 0).result()
 import joblib
 told["joblib"] = joblib.Parallel(n_jobs=2)(joblib.delayed(where)(i) for i in range(50))
+from tqdm.contrib.concurrent import process_map, thread_map
+bar = io.StringIO()
+told["process_map"] = process_map(where, range(50), file=bar, mininterval=0)
+told["bar"] = sorted(set(re.findall(r"([0-9]+)/50 ", bar.getvalue())), key=int)
+told["thread_map"] = thread_map(where, range(4), file=bar)
+told["penny.tqdm"] = penny_map(where, range(50), chunksize=7, file=bar, total=50)
+told["last bar"] = bar.getvalue()
 import multiprocessing
 with multiprocessing.Pool(2, begin, ("pool",)) as pool:
     told["Pool.map"] = pool.map(where, range(50), 5)
@@ -112,7 +120,7 @@ print(json.dumps(told))
 def told(driver: Chrome, server: Server) -> dict[str, Any]:
     """What the program has found."""
     page = Page(driver, server).open()
-    wheels = serve_downloaded(server, "joblib")
+    wheels = serve_downloaded(server, "joblib", "tqdm")
     stdout = page.run(f"WHEELS = {wheels!r}\n{PROGRAM}").ok()
     page.close()
     found: dict[str, Any] = json.loads(stdout)
@@ -155,6 +163,13 @@ def test_a_pool_of_multiprocessing(told):
     assert sorted(number for number, _ in told["Pool.imap_unordered"]) == NUMBERS
     assert told["Pool.apply"][0][-1:] == ["pool"]
     assert told["timeout"]
+
+
+def test_bars_move_while_tasks_run(told):
+    assert len(told["bar"]) > 5
+    assert told["bar"][-1] == "50"
+    assert "50/50" in told["last bar"]
+    assert told["thread_map"] == [[i, None] for i in range(4)]
 
 
 def test_workers_that_are_replaced(told):

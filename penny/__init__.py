@@ -10,6 +10,8 @@ other, with the same interface. Inside of tasks, `spawn` and `join`, scopes and 
 cost next to nothing until an idle worker asks for work.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from penny import where
 from penny.engines.current import current_worker
 from penny.errors import (
@@ -34,6 +36,9 @@ from penny.memory.array import SharedArray
 from penny.memory.files import SharedFiles
 from penny.scheduler import Scheduler, current_scheduler
 from penny.stdio.display import display
+
+if TYPE_CHECKING:
+    from penny.adapters.installation import install, installed, uninstall
 
 if where.IN_BROWSER:
     from penny.bridge.javascript import begin
@@ -63,6 +68,8 @@ __all__ = [
     "current_scheduler",
     "current_worker",
     "display",
+    "install",
+    "installed",
     "parallel_for",
     "parallel_map",
     "parallel_reduce",
@@ -70,4 +77,14 @@ __all__ = [
     "scope",
     "spawn",
     "task",
+    "uninstall",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What is loaded when it is asked for: other libraries' executors."""
+    if name in ("install", "installed", "uninstall"):
+        from penny.adapters import installation
+
+        return getattr(installation, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

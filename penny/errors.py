@@ -155,6 +155,11 @@ class RemoteTraceback(Exception):
         self.__suppress_context__ = True
 
     @property
+    def tb(self) -> str:
+        """`text`, by the name that it has in the remote tracebacks of CPython's pools."""
+        return self.text
+
+    @property
     def cause(self) -> BaseException | None:
         """The `__cause__` which the exception had in the worker."""
         return self.__context__

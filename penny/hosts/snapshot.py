@@ -45,6 +45,8 @@ import pyodide.ffi
 import pyodide.webloop
 
 import penny
+import penny.adapters.inline
+import penny.adapters.installation
 import penny.engines.named
 import penny.engines.pool.client
 import penny.engines.pool.worker

@@ -11,15 +11,15 @@ from __future__ import annotations
 import _thread
 import asyncio
 import concurrent.futures
+import contextvars
 import logging
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar
 
-__all__ = ["Future", "Source"]
+__all__ = ["Future", "Source", "Waiter"]
 
 T = TypeVar("T")
 
@@ -203,9 +203,36 @@ class _DrainingEvent:
         return pending
 
 
-def _wake(waiter: asyncio.Future[None], future: Future[Any]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+class Waiter(asyncio.Future[None]):
+    """What a coroutine waits for that awaits a Future: set when that is done."""
+
+    take: ClassVar[Callable[[asyncio.AbstractEventLoop, asyncio.Handle], bool] | None] = None
+    """Takes the callback of whoever goes on now, instead of the loop, if it gives True."""
+
+    _first: tuple[Callable[[Any], object], contextvars.Context | None] | None = None
+
+    def add_done_callback(
+        self, fn: Callable[[Any], object], /, *, context: contextvars.Context | None = None
+    ) -> None:
+        """As asyncio's."""
+        self._first = (fn, context) if self._first is None else (_several, None)
+        super().add_done_callback(fn, context=context)
+
+    def wake(self, future: Future[Any]) -> None:
+        """Let who waits go on: a callback of the Future."""
+        if self.done():
+            return
+        take, first = Waiter.take, self._first
+        if take is not None and first is not None and first[0] is not _several:
+            fn, context = first
+            loop = self.get_loop()
+            if take(loop, asyncio.Handle(fn, (self,), loop, context)):
+                self.remove_done_callback(fn)
+        self.set_result(None)
+
+
+def _several(_: Any) -> None:
+    """Stands for callbacks that are more than one: those are the loop's."""
 
 
 class Future(concurrent.futures.Future[T]):
@@ -318,8 +345,8 @@ class Future(concurrent.futures.Future[T]):
             # Completions are delivered on the loop's own thread, so that the loop's future can be
             # set directly: one turn of the loop instead of `asyncio.wrap_future`'s two.
             self._engine.listen()
-            waiter: asyncio.Future[None] = asyncio.Future()
-            wake = partial(_wake, waiter)
+            waiter = Waiter()
+            wake = waiter.wake
             self._done_callbacks.append(wake)
             try:
                 yield from waiter

@@ -78,5 +78,5 @@ class FakeClientPort:
     def wait(self, milliseconds):
         self.asleep(milliseconds)
 
-    def on_completions(self, callback):
+    def on_completions(self, callback, step):
         self.callback = callback

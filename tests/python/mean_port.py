@@ -166,7 +166,7 @@ class MeanPort:
         self.end_one()
         self.maybe_end()
 
-    def on_completions(self, callback):
+    def on_completions(self, callback, step):
         self.callback = callback
         self.listening = True
 

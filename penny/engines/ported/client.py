@@ -26,7 +26,7 @@ from penny.by_value.names import set_names
 from penny.engines.ported.delivery import Delivery, Waiting, looked_at
 from penny.engines.ported.live import LiveEngines, kept, live_engines
 from penny.errors import BrokenPool, PickleError
-from penny.event_loops import blocking, conditions, executors
+from penny.event_loops import blocking, conditions, executors, turns
 from penny.functions.calls import is_coroutine_call, split_call
 from penny.functions.records import FunctionRecords, Record
 from penny.futures import Future
@@ -61,12 +61,12 @@ class _Bundle:
         self._release(self.place)
 
 
-def _deliver_to(engine: weakref.ref[PortClient]) -> Callable[[], None]:
+def _deliver_to(engine: weakref.ref[PortClient]) -> Callable[[], int]:
     """What JavaScript calls when there are completions: it may not keep the engine."""
 
-    def deliver() -> None:
-        if (found := engine()) is not None:
-            found._on_completions()
+    def deliver() -> int:
+        found = engine()
+        return 0 if found is None else turns.delivering(found._on_completions)
 
     return deliver
 
@@ -115,7 +115,7 @@ class PortClient(Delivery):
         self._closing = False
         self._closed = False
         self._callback = javascript.proxy(_deliver_to(weakref.ref(self)))
-        port.on_completions(self._callback)
+        port.on_completions(self._callback, turns.step_proxy())
         executors.install()
 
     def _enter(self) -> Self:

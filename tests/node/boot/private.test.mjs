@@ -29,6 +29,24 @@ test('a module with memory, an identity, settings', () => {
   for (const name of ['indexURL', 'packageBaseUrl', 'lockFileContents']) assert.ok(name in own.configOf(pyodide), name);
 });
 
+test('calls on a stack that can be suspended, with a turn before and without', async () => {
+  const module = own.moduleOf(pyodide);
+  const {scheduleCallback} = module.API;
+  assert.equal(typeof scheduleCallback, 'function');
+  const said = pyodide.toPy([]);
+  /** @param {string} what */
+  const say = what => pyodide.globals.get('lambda_of')(said, what);
+  pyodide.runPython('lambda_of = lambda said, what: lambda: said.append(what)');
+  own.callSuspendable(module, say('later'), false);
+  own.callSuspendable(module, say('soon'), true);
+  assert.equal(module.API.scheduleCallback, scheduleCallback);
+  assert.deepEqual(said.toJs(), []);
+  for (let i = 0; i < 10; i++) await null;
+  assert.deepEqual(said.toJs(), ['soon']);
+  await new Promise(later => setTimeout(later, 50));
+  assert.deepEqual(said.toJs(), ['soon', 'later']);
+});
+
 test('a snapshot of memory', async () => {
   const made = await loadPyodide(/** @type {any} */ (own.forSnapshot(true)));
   made.runPython('kept = 42');

@@ -23,6 +23,29 @@ export const configOf = pyodide => pyodide._api.config;
 /** Whether a Pyodide can be suspended (JSPI). @param {Pyodide} pyodide @returns {boolean} */
 export const suspends = pyodide => pyodide._module.jspiSupported;
 
+/**
+ * Calls a function of Python's on a stack that can be suspended, if any can: as soon as no JavaScript runs any more, or in a
+ * later turn of the event loop. Pyodide's own callPromising() waits a turn in any case.
+ * @param {any} module see moduleOf()
+ * @param {any} callable
+ * @param {boolean} soon whether not to wait for a turn
+ */
+export function callSuspendable({API: api, jspiSupported}, callable, soon) {
+  if (!jspiSupported) {
+    const call = () => callable();
+    if (soon) queueMicrotask(call);
+    else api.scheduleCallback(call, 0);
+    return;
+  }
+  const {scheduleCallback} = api;
+  if (soon) api.scheduleCallback = (/** @type {() => void} */ go) => go();
+  try {
+    callable.callPromising();
+  } finally {
+    api.scheduleCallback = scheduleCallback;
+  }
+}
+
 /** Options of loadPyodide(): to start from a snapshot. @param {Uint8Array} snapshot */
 export const fromSnapshot = snapshot => ({_loadSnapshot: snapshot});
 

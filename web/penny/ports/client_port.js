@@ -13,6 +13,7 @@ import {HeapLimitError, KEEP, queueOf} from '../tasks/calls.js';
 import {traceAsJson} from '../trace/json.js';
 import {ArraysPort} from './arrays_port.js';
 import {Box, withBytes} from './boxes.js';
+import {Completions} from './completions.js';
 
 /** So many outcomes at once at most: whoever waits for one of them should not wait for thousands. */
 const BATCH = 128;
@@ -42,6 +43,7 @@ export class ClientPort {
     this.client = client;
     this.inbox = new Box(module, inbox);
     this.outbox = new Box(module, outbox);
+    this.#completions = new Completions(module);
     this.pool = pool;
     this.arrays = new ArraysPort(client.core);
   }
@@ -251,15 +253,12 @@ export class ClientPort {
     this.client.wait(milliseconds);
   }
 
-  /** @param {() => void} callback completes futures; called when there is something to collect() */
-  on_completions(callback) {
-    this.client.oncompletions = () => {
-      try {
-        callback();
-      } finally {
-        this.tell();
-      }
-    };
+  /**
+   * @param {() => number} callback completes futures; called when there is something to collect()
+   * @param {() => void} step as of Completions
+   */
+  on_completions(callback, step) {
+    this.client.oncompletions = this.#completions.delivering(callback, step);
   }
 
   /** Calls no callback any more. */
@@ -268,24 +267,17 @@ export class ClientPort {
     this.tell();
   }
 
-  /** A future was completed, whoever did it: who waits looks again for what it waits for. */
+  /** A future was completed: see Completions. */
   tell() {
-    for (const tell of this.#waiting.splice(0)) tell();
+    this.#completions.tell();
   }
-  /** @type {(() => void)[]} */
-  #waiting = [];
 
-  /**
-   * Resolves at the next tell(), or when the time is over.
-   * @param {number} milliseconds negative: no bound
-   * @returns {Promise<void>}
-   */
+  /** @param {number} milliseconds */
   next_told(milliseconds) {
-    return new Promise(resolve => {
-      this.#waiting.push(resolve);
-      if (milliseconds >= 0) setTimeout(resolve, milliseconds);
-    });
+    return this.#completions.nextTold(milliseconds);
   }
+  /** @type {Completions} */
+  #completions;
 
   /** Bytes that the shared heap can hold at most. */
   get heap_limit() {

@@ -7,6 +7,7 @@ import {INTERACTIVE} from '../messages/protocol.js';
 import {LARGE, Reader, Writer} from '../messages/records.js';
 import {Forms, tellEnded} from '../messages/tasks.js';
 import {Box, withBytes} from './boxes.js';
+import {Completions} from './completions.js';
 
 /**
  * @typedef {import('./boxes.js').Buffer} Buffer
@@ -40,6 +41,7 @@ export class MessageClientPort {
     this.pool = pool;
     this.inbox = new Box(module, inbox);
     this.outbox = new Box(module, outbox);
+    this.#completions = new Completions(module);
     this.opened = opened;
   }
 
@@ -188,13 +190,16 @@ export class MessageClientPort {
     this.#large.delete(large);
   }
 
-  /** @param {() => void} callback completes futures; called when there is something to collect() */
-  on_completions(callback) {
+  /**
+   * @param {() => number} callback completes futures; called when there is something to collect()
+   * @param {() => void} step as of Completions
+   */
+  on_completions(callback, step) {
+    const deliver = this.#completions.delivering(callback, step);
     const complete = () => {
       try {
-        callback();
+        deliver();
       } finally {
-        this.tell();
         // Who waits takes a batch and goes on when it has what it waits for; the rest is the event loop's.
         if (this.pool.hasArrived) setTimeout(() => this.pool.hasArrived && complete());
       }
@@ -208,24 +213,17 @@ export class MessageClientPort {
     this.tell();
   }
 
-  /** A future was completed, whoever did it: who waits looks again for what it waits for. */
+  /** A future was completed: see Completions. */
   tell() {
-    for (const tell of this.#waiting.splice(0)) tell();
+    this.#completions.tell();
   }
-  /** @type {(() => void)[]} */
-  #waiting = [];
 
-  /**
-   * Resolves at the next tell(), or when the time is over.
-   * @param {number} milliseconds negative: no bound
-   * @returns {Promise<void>}
-   */
+  /** @param {number} milliseconds */
   next_told(milliseconds) {
-    return new Promise(resolve => {
-      this.#waiting.push(resolve);
-      if (milliseconds >= 0) setTimeout(resolve, milliseconds);
-    });
+    return this.#completions.nextTold(milliseconds);
   }
+  /** @type {Completions} */
+  #completions;
 
   get heap_limit() {
     return PAYLOAD_MAX;

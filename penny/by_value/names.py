@@ -50,6 +50,9 @@ class Pickling(Protocol):
     def named(self, value: Any, name: str) -> Any:
         """How to pickle what says that its pickle is a name; None: its own way."""
 
+    def finds(self, module: ModuleType) -> bool:
+        """Whether what the module has once is there on the other side, without being sent."""
+
     def imports(self, module: ModuleType) -> bool:
         """Whether the other side can import the module."""
 

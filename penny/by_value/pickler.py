@@ -110,6 +110,8 @@ class ByValuePickler(Reducer):
             return special(self, obj)
         if issubclass(kind, enum.Enum):
             return reduce_member(self, obj)
+        if issubclass(kind, ModuleType):  # a worker's, that stands for another one
+            return reduce_module(self, obj)
         if issubclass(kind, BaseException):
             reduced = self._exception(obj)
             if not isinstance(reduced, str):
@@ -135,7 +137,7 @@ class ByValuePickler(Reducer):
         if self.pickling is not None and may_be_name(kind):
             return reduce_singleton(self, obj)
         found = name_in_library(kind, obj, self.state)
-        if found is not None:
+        if found is not None and (self.pickling is None or self.pickling.finds(found[0])):
             return getattr, found
         return super().reducer_override(obj)
 

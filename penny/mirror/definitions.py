@@ -132,9 +132,8 @@ class Definitions:
             self.building.append((key, name))
             return made
         except BaseException as error:
-            if before is None:
-                del module.definitions[name]
-            else:
+            self._abandon(module, name)  # what was pickled meanwhile may refer to it
+            if before is not None:
                 module.definitions[name] = before
             if isinstance(error, Untravelled):
                 raise Untravelled(

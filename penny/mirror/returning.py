@@ -123,6 +123,9 @@ class _Returning:
     def named(self, value: Any, name: str) -> Any:
         return name
 
+    def finds(self, module: ModuleType) -> bool:
+        return True  # what is mirrored here is there
+
     def imports(self, module: ModuleType) -> bool:
         return not isinstance(module, MirrorModule)
 

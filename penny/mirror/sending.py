@@ -143,6 +143,10 @@ class Sending:
             return None  # itself
         return refer, (self.refer_to(module.key, name), module.key, name)
 
+    def finds(self, module: ModuleType) -> bool:
+        """See `by_value.names.Pickling`."""
+        return self._modules.module_for(module.__dict__) is None
+
     def imports(self, module: ModuleType) -> bool:
         """See `by_value.names.Pickling`."""
         lacking = self._modules.module_for(module.__dict__)

@@ -461,6 +461,34 @@ def test_what_a_library_has_once(script):
     assert script.call("see") == (True, True, True, True, [])
 
 
+def test_what_a_module_of_the_scripts_has_once(script, monkeypatch):
+    """A sentinel is one object in a worker, too; it asked for itself there, without end."""
+    helper = ModuleType("helper")
+    monkeypatch.setitem(sys.modules, "helper", helper)
+    script.run(
+        """
+        class Missing:
+            def __repr__(self): return "MISSING"
+        MISSING = Missing()
+        ALIAS = MISSING
+        def default(x=MISSING): return x is MISSING is ALIAS
+        """,
+        helper.__dict__,
+    )
+    script.run("""
+        import helper
+        from helper import MISSING
+        def see(given):
+            here = helper.MISSING
+            same = [here is each for each in (MISSING, helper.ALIAS)]
+            return here, same, helper.default(), type(given)
+    """)
+    for worker in 0, 1:
+        here, same, default, kind = script.call("see", helper.MISSING, worker=worker)
+        assert here is helper.MISSING and same == [True, True] and default
+        assert kind is helper.Missing, "an argument, which is a copy"
+
+
 def test_what_has_no_pickle_of_its_own(script):
     script.run("""
         import functools, itertools, struct

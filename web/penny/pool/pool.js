@@ -168,7 +168,9 @@ export class Pool extends EventTarget {
   #isReady({number}) {
     if (!this.#barren[number]) this.#failures = 0; // else being ready proves nothing
     this.#tell(number, 'ready');
-    if (number !== ASYNC_WORKER && this.#ready.add(number).size === this.size) this.#openGate();
+    if (number === ASYNC_WORKER || this.#ready.add(number).size < this.size) return;
+    this.#openGate();
+    this.starter.pack(this.options.extras);
   }
 
   /** @param {Life} life */

@@ -1,6 +1,8 @@
 // What a page shares between all schedulers and programs: the site's files, loaded once, and the memory snapshot from
 // which workers start.
 import {compiled} from '../boot/installed.js';
+import {inOrder} from '../boot/with_packages.js';
+import {unheld} from '../hosts/holding.js';
 import {share} from '../boot/site.js';
 import {START_TIMEOUT} from './limits.js';
 
@@ -11,10 +13,18 @@ import {START_TIMEOUT} from './limits.js';
  * @typedef {import('../hosts/host.js').Thread} Thread
  * @typedef {import('../boot/installed.js').Installed} Installed
  * @typedef {import('../boot/installed.js').Library} Library
+ * @typedef {import('../boot/pyodide.js').Packed} Packed
+ * @typedef {Pick<import('../boot/extras.js').Wanted, 'installed' | 'packages' | 'environment'>} Wanted
+ * @typedef {{installed?: Installed, libraries?: Library[], imports?: import('../boot/with_packages.js').Imports}} Ready
  */
 
 /** So many sets of installed packages are kept for pools to come. */
 const KEPT = 4;
+/** Time that the first tasks of a pool get for their imports before a snapshot with those is made, ms. */
+const AFTER = 2_000;
+
+/** @param {Wanted} wanted */
+const keyOf = ({installed, packages}) => JSON.stringify([installed?.id, ...packages]);
 
 export class Starter {
   /**
@@ -67,12 +77,12 @@ export class Starter {
   /**
    * What workers have beside the standard library: fetched, unpacked and compiled once for all of them, and for those of
    * later pools that have the same.
-   * @param {Pick<import('../boot/extras.js').Wanted, 'installed' | 'packages'>} wanted
-   * @returns {Promise<{installed?: Installed, libraries?: Library[]}>}
+   * @param {Wanted} wanted
+   * @returns {Promise<Ready>}
    */
   async installed({installed, packages}) {
     if (!installed && !packages.length) return {};
-    const key = JSON.stringify([installed?.id, ...packages]);
+    const key = keyOf({installed, packages});
     let made = this.#installed.get(key);
     if (!made) {
       made = this.#install(installed, packages);
@@ -83,8 +93,74 @@ export class Starter {
     }
     return await made;
   }
-  /** @type {Map<string, Promise<{installed?: Installed, libraries?: Library[]}>>} */
+  /** @type {Map<string, Promise<Ready>>} */
   #installed = new Map();
+
+  /**
+   * The memory snapshot in which they are imported, if there is one. It holds what its imports found: so where a variable
+   * is another than they have read, there is none.
+   * @param {Wanted} wanted
+   * @returns {Packed | undefined}
+   */
+  packed(wanted) {
+    const packed = this.#packed.get(keyOf(wanted));
+    if (!packed) return undefined;
+    const {environment} = wanted;
+    const other = environment && Object.entries(packed.variables).find(([name, value]) => (environment[name] ?? null) !== value);
+    if (!other) return packed;
+    console.debug(`Penny: no snapshot with packages is used, since the variable ${other[0]} is not as it was when it was made`);
+    return undefined;
+  }
+  /** @type {Map<string, Packed | null>} null: there can't be one */
+  #packed = new Map();
+
+  /**
+   * Makes that snapshot, for pools to come, some time after the first pool that has the same is up: what its tasks import
+   * comes first.
+   * @param {Wanted} wanted
+   */
+  pack(wanted) {
+    const key = keyOf(wanted);
+    if (!wanted.packages.length || this.#packed.has(key) || !this.host?.takesSnapshots?.()) return;
+    this.#packed.set(key, null);
+    const made = new Promise(resolve => unheld(setTimeout(resolve, AFTER))).then(() => this.#pack(key, wanted));
+    this.#packing = Promise.all([this.#packing, made]);
+  }
+  /** @type {Promise<unknown>} */
+  #packing = Promise.resolve();
+
+  /** Resolved when no snapshot is being made. */
+  settled = () => this.#packing;
+
+  /** @param {string} key @param {Wanted} wanted */
+  async #pack(key, wanted) {
+    const {packages} = wanted;
+    try {
+      const [parts, {installed, libraries = [], imports}] = await Promise.all([this.parts(), this.installed(wanted)]);
+      if (!installed || !imports?.modules.length) return;
+      const {modules} = imports;
+      const message = {type: /** @type {const} */ ('pack'), parts, installed, modules, libraries: inOrder(imports.libraries, libraries)};
+      const packed = await this.#ask('penny packages', message, 'packed', ({packed}) => packed);
+      for (const old of [...this.#packed.keys()].slice(0, -KEPT)) this.#packed.delete(old);
+      this.#packed.set(key, {...packed, bytes: share(packed.bytes)});
+      console.debug(`Penny: workers with ${packages.join(', ')} start from a snapshot from now on`);
+    } catch (error) {
+      console.debug(`Penny: there is no snapshot with ${packages.join(', ')}: ${error}`);
+    }
+  }
+
+  /**
+   * A worker could not start from it, or was not to.
+   * @param {Packed} packed
+   * @param {string} reason
+   */
+  drop(packed, reason) {
+    for (const [key, each] of this.#packed) {
+      if (each?.link !== packed.link) continue;
+      this.#packed.set(key, null);
+      console.debug(`Penny: a snapshot with packages is used no more: ${reason}`);
+    }
+  }
 
   /** @param {Installed | undefined} installed @param {string[]} packages */
   async #install(installed, packages) {
@@ -92,8 +168,8 @@ export class Starter {
     if (!packages.length) return {installed, libraries};
     const parts = await this.parts();
     const message = {type: /** @type {const} */ ('install'), parts, installed, libraries: libraries ?? [], packages};
-    const all = await this.#ask('penny packages', message, 'installed', ({installed}) => installed);
-    return all ? {installed: all, libraries: await compiled(all)} : {};
+    const {installed: all, imports} = await this.#ask('penny packages', message, 'installed', answer => answer);
+    return all ? {installed: all, libraries: await compiled(all), imports} : {};
   }
 
   /** Makes the memory snapshot that a site may ship (see manifest.json). */

@@ -13,6 +13,9 @@ import {MessageClientPort} from './message_ports.js';
  * @returns {{pool: import('../messages/pool.js').MessagePool, close(): Promise<void>}}
  */
 
+/** @param {import('../boot/pyodide.js').Pyodide} pyodide @returns {Record<string, string>} of its environment */
+const variablesOf = pyodide => JSON.parse(pyodide.pyimport('penny.mirror.frozen').environment());
+
 /**
  * @param {import('../boot/pyodide.js').Pyodide} pyodide
  * @param {{role: 'page' | 'host' | 'kept', processors: number, defaultWorkers: number | null, defaultTrace: boolean,
@@ -49,6 +52,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
         memory: memoryOrDefault(memory),
         packages: packages.toJs(),
         installed: readInstalled(pyodide, JSON.parse(installed), JSON.parse(leftOut)),
+        environment: variablesOf(pyodide),
         check,
         trace: trace ?? defaultTrace,
       });

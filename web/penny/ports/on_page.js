@@ -38,8 +38,8 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
     defaultWorkers: options.workers ?? null,
     defaultTrace: options.trace ?? false,
     openPool: module && (opened => {
-      const {installed} = opened;
-      const own = {...poolOptions(starter.host, {...options, ...opened, output}), installed, python: pythonOf(pyodide)};
+      const {installed, environment} = opened;
+      const own = {...poolOptions(starter.host, {...options, ...opened, output}), installed, environment, python: pythonOf(pyodide)};
       const {workers} = own;
       const {client, pool} = openPagePool(starter, module, own, script, traced);
       pools.add(pool);

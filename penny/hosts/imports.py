@@ -22,7 +22,7 @@ from typing import Any
 from penny.mirror import frozen
 from penny.mirror.installed import PACKAGES, ROOTS
 
-__all__ = ["import_all", "imported", "shadowed"]
+__all__ = ["import_all", "imported", "shadowed", "so_far"]
 
 imported: list[str] = []
 """Modules of packages that were imported here before the worker began: it comes from a snapshot."""
@@ -41,6 +41,20 @@ _METHODS = {"now", "utcnow", "today"}  # of datetime's classes
 _ENVIRON: Any = type(os.environ)
 _GET: CodeType = _ENVIRON.__getitem__.__code__
 _ALL = {_ENVIRON.__iter__.__code__, _ENVIRON.__len__.__code__, _ENVIRON.copy.__code__}
+
+
+def so_far() -> str:
+    """The modules of packages that are imported here, in order, and the libraries among them.
+
+    As JSON: what the snapshot for the next workers is to have.
+    """
+    modules, libraries = [], []
+    for name, module in list(sys.modules.items()):
+        if _is_packages(module) and getattr(module, "__name__", None) == name:
+            modules.append(name)
+            if str(module.__file__).endswith(".so"):
+                libraries.append(module.__file__)
+    return json.dumps({"modules": modules, "libraries": libraries})
 
 
 def import_all(modules: str) -> str:

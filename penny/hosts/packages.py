@@ -9,7 +9,6 @@ is an error.
 from __future__ import annotations
 
 import importlib
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 
 from penny.mirror.installed import ROOTS
 
-__all__ = ["add", "imports", "keep_bytecode"]
+__all__ = ["add", "keep_bytecode"]
 
 
 class _Failed(Exception):
@@ -242,20 +241,15 @@ def _compile(names: Iterable[str]) -> None:
     for name in names:
         for module in _modules(name):
             try:
-                importlib.import_module(module)
+                found = importlib.import_module(module)
             except BaseException:  # whoever imports it in a task hears why
                 continue
-            _imported.append(module)
-
-
-_imported: list[str] = []
-
-
-def imports() -> str:
-    """What `add` has imported, and the libraries that this has loaded, as JSON."""
-    paths = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
-    libraries = [path for path in paths if path.startswith(ROOTS) and path.endswith(".so")]
-    return json.dumps({"modules": _imported, "libraries": libraries})
+            # Some import the rest when it is asked for.
+            for attribute in getattr(found, "__all__", ()):
+                try:
+                    getattr(found, attribute)
+                except BaseException:
+                    continue
 
 
 def keep_bytecode() -> None:

@@ -88,7 +88,7 @@ def test_pydantic(page: Page, server: Server) -> None:
     wheels = serve_downloaded(server, *PYDANTIC)
     plain = both(page, wheels, TASK)
     said = settle(page)
-    assert said and "start from a snapshot from now on" in said[-1], said
+    assert said and "from now on workers start with" in said[-1], said
     restored = both(page, wheels, TASK)
     assert [imported for imported, _ in plain] == [[], []]
     for (imported, said), (_, expected) in zip(restored, plain, strict=True):

@@ -25,6 +25,7 @@ import {tell} from './starter.js';
  *            parts(): Promise<import('../boot/site.js').Parts | null>,
  *            packed(wanted: Wanted): import('../boot/pyodide.js').Packed | undefined,
  *            drop(packed: import('../boot/pyodide.js').Packed, reason: string): void,
+ *            pack(wanted: Wanted, imports: import('../boot/with_packages.js').Imports): void,
  *            installed(wanted: Wanted): Promise<import('./starter.js').Ready>}} Starting
  *
  * Who is told of a life. became: its state is another; heard: the worker has sent what is not about its life; uncaught:
@@ -92,12 +93,13 @@ export class Life {
     const {life} = this.#thread;
     /** @type {any} */
     const start = {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings};
+    this.#wanted = extras;
     this.#packed = starter.packed(extras);
     if (this.#packed) start.packed = this.#packed;
     tell(this.#thread, start, transfer);
     // Its Python starts meanwhile.
     const {packages, environment, ...given} = extras;
-    const {imports, ...installed} = await starter.installed(extras);
+    const installed = await starter.installed(extras);
     if (!this.#isOver) tell(this.#thread, {type: 'extras', extras: {...given, ...installed}});
   }
 
@@ -113,6 +115,8 @@ export class Life {
 
   /** The snapshot with packages from which it was to start. @type {import('../boot/pyodide.js').Packed | undefined} */
   #packed;
+  /** @type {Wanted | undefined} */
+  #wanted;
 
   /** @param {ToPage} message */
   #hear(message) {
@@ -132,6 +136,9 @@ export class Life {
         break;
       case 'plain':
         if (this.#packed) this.starter.drop(this.#packed, message.reason);
+        break;
+      case 'imports':
+        if (this.#wanted) this.starter.pack(this.#wanted, message.imports);
         break;
       case 'ended':
         this.#leaves();

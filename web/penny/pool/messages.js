@@ -79,9 +79,10 @@
  * @typedef {{type: 'died'} & import('../boot/pyodide.js').Death} Died
  *   its Python is dead; the last message
  * @typedef {{type: 'snapshot', snapshot: Uint8Array}} SnapshotMade
- * @typedef {{type: 'installed', installed: import('../boot/installed.js').Installed | undefined,
- *            imports: import('../boot/with_packages.js').Imports}} PackagesInstalled
+ * @typedef {{type: 'installed', installed: import('../boot/installed.js').Installed | undefined}} PackagesInstalled
  * @typedef {{type: 'packed', packed: import('../boot/pyodide.js').Packed}} PackagesPacked
+ * @typedef {{type: 'imports', imports: import('../boot/with_packages.js').Imports}} Imported
+ *   by a pool worker that ends: what it has imported of packages
  * @typedef {{type: 'plain', reason: string}} StartedPlainly
  *   of a pool worker that could not start from the snapshot with packages
  * @typedef {{type: 'written', files: import('../boot/written.js').Written[]}} FilesWritten
@@ -118,7 +119,7 @@
  *   post: the page adds to a message that starts it what only the page has; watch: say when it is gone
  * @typedef {{type: 'said', message: any} | {type: 'error', error: import('../hosts/host.js').WorkerError} | {type: 'gone'}} FromThread
  *
- * @typedef {Output | Printed | Keeping | Failed | Died | SnapshotMade | PackagesInstalled | PackagesPacked | StartedPlainly | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
+ * @typedef {Output | Printed | Keeping | Failed | Died | SnapshotMade | PackagesInstalled | PackagesPacked | Imported | StartedPlainly | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
  *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit | StartThread} ToPage
  */
 

@@ -168,9 +168,7 @@ export class Pool extends EventTarget {
   #isReady({number}) {
     if (!this.#barren[number]) this.#failures = 0; // else being ready proves nothing
     this.#tell(number, 'ready');
-    if (number === ASYNC_WORKER || this.#ready.add(number).size < this.size) return;
-    this.#openGate();
-    this.starter.pack(this.options.extras);
+    if (number !== ASYNC_WORKER && this.#ready.add(number).size === this.size) this.#openGate();
   }
 
   /** @param {Life} life */

@@ -15,16 +15,29 @@ import {START_TIMEOUT} from './limits.js';
  * @typedef {import('../boot/installed.js').Library} Library
  * @typedef {import('../boot/pyodide.js').Packed} Packed
  * @typedef {Pick<import('../boot/extras.js').Wanted, 'installed' | 'packages' | 'environment'>} Wanted
- * @typedef {{installed?: Installed, libraries?: Library[], imports?: import('../boot/with_packages.js').Imports}} Ready
+ * @typedef {{installed?: Installed, libraries?: Library[]}} Ready
+ * @typedef {import('../boot/with_packages.js').Imports} Imports
  */
 
 /** So many sets of installed packages are kept for pools to come. */
 const KEPT = 4;
-/** Time that the first tasks of a pool get for their imports before a snapshot with those is made, ms. */
-const AFTER = 2_000;
+/** So many snapshots are made with the same packages, as tasks import more of them. */
+const ATTEMPTS = 3;
+/** Within that time the workers of a pool end, ms. */
+const TOGETHER = 50;
 
 /** @param {Wanted} wanted */
 const keyOf = ({installed, packages}) => JSON.stringify([installed?.id, ...packages]);
+
+/**
+ * @param {Imports & {attempts: number}} known
+ * @param {Imports} imports
+ */
+const union = ({modules, libraries, attempts}, imports) => ({
+  modules: [...new Set([...modules, ...imports.modules])],
+  libraries: [...new Set([...libraries, ...imports.libraries])],
+  attempts,
+});
 
 export class Starter {
   /**
@@ -111,41 +124,53 @@ export class Starter {
     console.debug(`Penny: no snapshot with packages is used, since the variable ${other[0]} is not as it was when it was made`);
     return undefined;
   }
-  /** @type {Map<string, Packed | null>} null: there can't be one */
+  /** @type {Map<string, Packed>} */
   #packed = new Map();
 
   /**
-   * Makes that snapshot, for pools to come, some time after the first pool that has the same is up: what its tasks import
-   * comes first.
+   * Makes that snapshot for pools to come, as one ends that has the same: with what its tasks have imported, which nobody
+   * else knows. Anew, if that was more than before.
    * @param {Wanted} wanted
+   * @param {Imports} imports of one of its workers
    */
-  pack(wanted) {
+  pack(wanted, imports) {
+    if (!this.host?.takesSnapshots?.()) return;
     const key = keyOf(wanted);
-    if (!wanted.packages.length || this.#packed.has(key) || !this.host?.takesSnapshots?.()) return;
-    this.#packed.set(key, null);
-    const made = new Promise(resolve => unheld(setTimeout(resolve, AFTER))).then(() => this.#pack(key, wanted));
+    const known = this.#imports.get(key) ?? {modules: [], libraries: [], attempts: 0};
+    const more = union(known, imports);
+    if (known.attempts === ATTEMPTS || more.modules.length === known.modules.length) return;
+    this.#imports.delete(key);
+    this.#imports.set(key, more);
+    for (const old of [...this.#imports.keys()].slice(0, -KEPT)) this.#imports.delete(old);
+    // All of its workers end at a time.
+    const made = new Promise(resolve => unheld(setTimeout(resolve, TOGETHER))).then(() => {
+      if (this.#imports.get(key) === more) return this.#pack(key, wanted, more);
+    });
     this.#packing = Promise.all([this.#packing, made]);
   }
+  /** What was imported. attempts: to make a snapshot with that @type {Map<string, Imports & {attempts: number}>} */
+  #imports = new Map();
   /** @type {Promise<unknown>} */
   #packing = Promise.resolve();
 
   /** Resolved when no snapshot is being made. */
   settled = () => this.#packing;
 
-  /** @param {string} key @param {Wanted} wanted */
-  async #pack(key, wanted) {
-    const {packages} = wanted;
+  /** @param {string} key @param {Wanted} wanted @param {Imports & {attempts: number}} imports */
+  async #pack(key, wanted, imports) {
+    imports.attempts++;
+    const {modules} = imports;
+    const what = [...new Set(modules.map(name => name.split('.')[0]))].join(', ');
     try {
-      const [parts, {installed, libraries = [], imports}] = await Promise.all([this.parts(), this.installed(wanted)]);
-      if (!installed || !imports?.modules.length) return;
-      const {modules} = imports;
+      const [parts, {installed, libraries = []}] = await Promise.all([this.parts(), this.installed(wanted)]);
+      if (!installed) return;
       const message = {type: /** @type {const} */ ('pack'), parts, installed, modules, libraries: inOrder(imports.libraries, libraries)};
       const packed = await this.#ask('penny packages', message, 'packed', ({packed}) => packed);
-      for (const old of [...this.#packed.keys()].slice(0, -KEPT)) this.#packed.delete(old);
       this.#packed.set(key, {...packed, bytes: share(packed.bytes)});
-      console.debug(`Penny: workers with ${packages.join(', ')} start from a snapshot from now on`);
+      for (const old of [...this.#packed.keys()].slice(0, -KEPT)) this.#packed.delete(old);
+      console.debug(`Penny: from now on workers start with ${what} imported`);
     } catch (error) {
-      console.debug(`Penny: there is no snapshot with ${packages.join(', ')}: ${error}`);
+      console.debug(`Penny: ${what} can't be in a snapshot: ${/** @type {Error} */ (error).message ?? error}`);
     }
   }
 
@@ -156,8 +181,9 @@ export class Starter {
    */
   drop(packed, reason) {
     for (const [key, each] of this.#packed) {
-      if (each?.link !== packed.link) continue;
-      this.#packed.set(key, null);
+      if (each.link !== packed.link) continue;
+      this.#packed.delete(key);
+      this.#imports.set(key, {modules: each.modules, libraries: [], attempts: ATTEMPTS});
       console.debug(`Penny: a snapshot with packages is used no more: ${reason}`);
     }
   }
@@ -168,8 +194,8 @@ export class Starter {
     if (!packages.length) return {installed, libraries};
     const parts = await this.parts();
     const message = {type: /** @type {const} */ ('install'), parts, installed, libraries: libraries ?? [], packages};
-    const {installed: all, imports} = await this.#ask('penny packages', message, 'installed', answer => answer);
-    return all ? {installed: all, libraries: await compiled(all), imports} : {};
+    const all = await this.#ask('penny packages', message, 'installed', ({installed}) => installed);
+    return all ? {installed: all, libraries: await compiled(all)} : {};
   }
 
   /** Makes the memory snapshot that a site may ship (see manifest.json). */

@@ -27,6 +27,5 @@ export async function installPackages(here, {parts, installed, libraries, packag
   // A package may be the host's machinery elsewhere, and is what is asked for here.
   const {ROOTS} = pyodide.pyimport('penny.mirror.installed');
   const paths = filesIn(pyodide.FS, ROOTS.toJs()).map(([path]) => path);
-  const imports = JSON.parse(pyodide.pyimport('penny.hosts.packages').imports());
-  tellPage(here, {type: 'installed', installed: readInstalled(pyodide, paths, []), imports});
+  tellPage(here, {type: 'installed', installed: readInstalled(pyodide, paths, [])});
 }

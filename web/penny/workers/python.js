@@ -72,6 +72,16 @@ export async function startPoolPython(here, message, promised) {
 }
 
 /**
+ * Tells the page what was imported of packages: for the snapshot from which others start.
+ * @param {Self} here
+ * @param {Pyodide} pyodide
+ */
+export function tellImports(here, pyodide) {
+  const imports = JSON.parse(pyodide.pyimport('penny.hosts.imports').so_far());
+  if (imports.modules.length) tellPage(here, {type: 'imports', imports});
+}
+
+/**
  * Why a Python that was to start from a snapshot with packages did not, or may not go on so.
  * @param {Pyodide} pyodide
  */

@@ -19,8 +19,9 @@ from importlib.machinery import PathFinder
 from types import CodeType, FrameType
 from typing import Any
 
-from penny.mirror import frozen
+from penny.mirror import frozen, settings
 from penny.mirror.installed import PACKAGES, ROOTS
+from penny.mirror.surroundings import take
 
 __all__ = ["import_all", "imported", "shadowed", "so_far"]
 
@@ -67,11 +68,13 @@ def import_all(modules: str) -> str:
         As JSON: `refused`, why there can't be a snapshot, or ""; and `variables`, what was read of
         the environment, None for those that were not set.
     """
+    settings.begin()
     before = set(sys.modules)
     watch = _Watch()
     state = random.getstate()
     generators = _generators()
     streams = _referrers()
+    around = _around()
     sys.setprofile(watch)
     try:
         for name in json.loads(modules):
@@ -88,6 +91,8 @@ def import_all(modules: str) -> str:
         watch.refuse("the random numbers of all are not those that they were")
     if _generators() > generators:
         watch.refuse("there is a new generator of random numbers")
+    if _around() != around:
+        watch.refuse("they change variables, sys.path or settings of the standard library")
     if _referrers() > streams:
         watch.refuse("sys.stdout or sys.stderr is kept")
     frozen.variables.update(watch.variables)
@@ -96,6 +101,11 @@ def import_all(modules: str) -> str:
 
 def _is_packages(module: object) -> bool:
     return str(getattr(module, "__file__", "")).startswith(ROOTS)
+
+
+def _around() -> object:
+    """What a submitter has may differ from it, and then is applied by name."""
+    return take(), settings.take(settings.fingerprint)
 
 
 def _generators() -> int:
@@ -124,10 +134,15 @@ class _Watch:
             self._called(frame, arg)
         elif event == "call":
             if frame.f_code is _GET:
-                name = frame.f_locals["key"]
-                self.variables[name] = os.environ._data.get(name.encode())  # type: ignore[attr-defined]
+                self._read(frame.f_locals["key"])
             elif frame.f_code in _ALL:
                 self.refuse(f"{_who(frame)} looks at all variables of the environment")
+
+    def _read(self, name: object) -> None:
+        if isinstance(name, str):
+            value = os.environ._data.get(os.environ.encodekey(name))  # type: ignore[attr-defined]
+            found = None if value is None else os.environ.decodevalue(value)
+            self.variables.setdefault(name, found)
 
     def _called(self, frame: FrameType, function: Any) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from selenium.webdriver import Chrome
 from support.pages import Page
 from support.servers import Server
-from support.wheels import serve_downloaded
+from support.wheels import make_wheel, serve_downloaded
 
 PYDANTIC = (
     "annotated_types",
@@ -97,3 +98,63 @@ def test_pydantic(page: Page, server: Server) -> None:
     (_, one), (_, other) = restored
     assert one[4] != other[4]
     assert abs(one[5] - other[5]) < 60
+
+
+STAMPED = make_wheel("stamped", "import time\nBEGAN = time.time()\n")
+VARIED = make_wheel("varied", "import os\nMODE = os.environ.get('VARIED_MODE', 'none')\n")
+SHADOWED = make_wheel("shadowed", "WHERE = 'package'\n")
+
+
+def test_what_can_not_be_in_a_snapshot(page: Page, server: Server) -> None:
+    """A module that reads the clock as it is imported: its pools start as before."""
+    server.write(*STAMPED)
+    task = "import time\ndef task():\n import stamped\n return stamped.BEGAN"
+    times = []
+    for _ in range(2):
+        found = both(page, [STAMPED[0]], task)
+        assert [imported for imported, _ in found] == [[], []]
+        times += [began for _, began in found]
+        assert "stamped can't be in a snapshot: " in settle(page)[-1]
+    assert len(set(times)) == 4
+
+
+PROGRAM = """
+import json, os, sys
+import js, penny
+from penny.hosts import imports
+
+def varied():
+    import varied
+    return varied.MODE, "varied" in imports.imported
+
+def shadowed():
+    import shadowed
+    return shadowed.WHERE, "shadowed" in imports.imported
+
+told = []
+urls = [f"{js.location.origin}/{wheel}" for wheel in WHEELS]
+def ask(task):
+    with penny.Scheduler(1, packages=urls) as s:
+        told.append(s.submit(task).result())
+        assert s.submit(penny.current_worker).result() == 0
+"""
+
+
+def test_what_has_to_be_the_same(page: Page, server: Server) -> None:
+    """Variables that were read by imports, and where modules come from."""
+    server.write(*VARIED)
+    server.write(*SHADOWED)
+    page.timeout = 120
+
+    def told(task: str, before: str = "", **options: Any) -> Any:
+        source = PROGRAM.replace("WHEELS", repr([VARIED[0], SHADOWED[0]]))
+        run = page.run(f"{source}\n{before}\nask({task})\nprint(json.dumps(told))", **options)
+        settle(page)
+        return json.loads(run.ok().splitlines()[-1])[0]
+
+    assert told("lambda: (varied(), shadowed())") == [["none", False], ["package", False]]
+    assert told("lambda: (varied(), shadowed())") == [["none", True], ["package", True]]
+    assert told("varied", "os.environ['VARIED_MODE'] = 'fast'") == ["fast", False]
+    # Another one that comes before it on the path: that it is there is seen in the worker.
+    files = {"shadowed.py": "WHERE = 'program'\n"}
+    assert told("shadowed", files=files) == ["program", False]

@@ -58,6 +58,13 @@ def so_far() -> str:
     return json.dumps({"modules": modules, "libraries": libraries})
 
 
+def places() -> str:
+    """Where imports look: below `roots`, and at the paths `known`. As JSON."""
+    known = [path.rstrip("/") or "/" for path in sys.path]
+    roots = [f"{root}/" for root in (*ROOTS, "/dev")] + [path for path in known if "." in path]
+    return json.dumps({"roots": roots, "known": [*known, os.getcwd(), "/", ""]})
+
+
 def import_all(modules: str) -> str:
     """Import modules, and say what came of it.
 

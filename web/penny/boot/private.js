@@ -285,3 +285,18 @@ export const openFiles = FS =>
 
 /** Paths of libraries that were loaded. @param {any} module @returns {string[]} */
 export const loadedLibraries = module => Object.keys(module.LDSO.loadedLibsByName).filter(name => name.startsWith('/'));
+
+/**
+ * Hears of each path that is looked up.
+ * @param {FileSystem} FS
+ * @param {(path: string) => void} visit
+ * @returns {() => void} ends it
+ */
+export function watchPaths(FS, visit) {
+  const {lookupPath} = FS;
+  FS.lookupPath = (/** @type {string} */ path, /** @type {any[]} */ ...more) => {
+    visit(path);
+    return lookupPath.call(FS, path, ...more);
+  };
+  return () => void (FS.lookupPath = lookupPath);
+}

@@ -1,5 +1,5 @@
 // Making a memory snapshot with packages imported: snapshots.md.
-import {beforeC, forSnapshot, layFiles, linked, loadedLibraries, moduleOf, openFiles, preload} from './private.js';
+import {beforeC, forSnapshot, layFiles, linked, loadedLibraries, moduleOf, openFiles, preload, watchPaths} from './private.js';
 import {PYCACHE, addPython, loading, withModule} from './pyodide.js';
 import {readable} from './readable.js';
 
@@ -33,8 +33,16 @@ export async function makePacked(parts, {files, bytes}, modules, libraries) {
   pyodide.setStderr(print);
   layFiles(pyodide.FS, files.map(({path, at, size, mtime}) => ({path, bytes: bytes.subarray(at, at + size), mtime})));
   pyodide.runPython('import penny.hosts.snapshot');
+  const {roots, known} = JSON.parse(pyodide.runPython('penny.hosts.imports.places()'));
+  /** @type {Set<string>} */
+  const strange = new Set();
+  const unwatch = watchPaths(pyodide.FS, path => {
+    if (!known.includes(path) && !roots.some((/** @type {string} */ root) => `${path}/`.startsWith(root))) strange.add(path);
+  });
   const {refused, variables} = JSON.parse(pyodide.runPython(`penny.hosts.imports.import_all(${JSON.stringify(JSON.stringify(modules))})`));
+  unwatch();
   if (refused) throw new Error(refused);
+  if (strange.size) throw new Error(`files that a worker may have are looked for: ${[...strange].join(', ')}`);
   pyodide.runPython('del penny; import sys; sys.stdout.flush(); sys.stderr.flush(); del sys');
   if (printed) throw new Error('something was printed as they were imported');
   const open = openFiles(pyodide.FS);

@@ -170,7 +170,7 @@ export class Starter {
       for (const old of [...this.#packed.keys()].slice(0, -KEPT)) this.#packed.delete(old);
       console.debug(`Penny: from now on workers start with ${what} imported`);
     } catch (error) {
-      console.debug(`Penny: ${what} can't be in a snapshot: ${/** @type {Error} */ (error).message ?? error}`);
+      console.debug(`Penny: ${what} can't be in a snapshot: ${String(/** @type {Error} */ (error).message).split('\n')[0]}`);
     }
   }
 

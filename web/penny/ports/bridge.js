@@ -9,7 +9,7 @@ import {MessageClientPort} from './message_ports.js';
 /**
  * Opens workers that get their tasks by messages; returns at once.
  * @callback OpenMessages
- * @param {{workers: number, packages: string[], installed?: import('../boot/installed.js').Installed, check: boolean}} options
+ * @param {{workers: number, packages: string[], installed?: import('../boot/installed.js').Installed, environment?: Record<string, string>, check: boolean}} options
  * @returns {{pool: import('../messages/pool.js').MessagePool, close(): Promise<void>}}
  */
 
@@ -72,6 +72,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
         workers: workersOrDefault(workers ?? defaultWorkers, processors),
         packages: packages.toJs(),
         installed: readInstalled(pyodide, JSON.parse(installed), JSON.parse(leftOut)),
+        environment: variablesOf(pyodide),
         check,
       });
       return new MessageClientPort(moduleOf(pyodide), opened.pool, inbox, outbox, opened);

@@ -54,7 +54,7 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
     }),
     openMessages(opened) {
       const {workers, packages, files, check} = poolOptions(starter.host, {...options, ...opened});
-      const extras = {installed: opened.installed, packages, files, script};
+      const extras = {installed: opened.installed, environment: opened.environment, packages, files, script};
       const pool = new MessagePool(starter, workers, {extras, output, check, python: pythonOf(pyodide)});
       pools.add(pool);
       return {

@@ -11,13 +11,16 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import logging
 import os
+import pickle
 import random
 import sys
 import time
+from collections.abc import Iterator, Mapping, Set
 from importlib.machinery import PathFinder
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from penny.mirror import frozen, settings
 from penny.mirror.installed import PACKAGES, ROOTS
@@ -98,8 +101,8 @@ def import_all(modules: str) -> str:
         watch.refuse("the random numbers of all are not those that they were")
     if _generators() > generators:
         watch.refuse("there is a new generator of random numbers")
-    if _around() != around:
-        watch.refuse("they change variables, sys.path or settings of the standard library")
+    for what in _differing(around, _around()):
+        watch.refuse(f"they change {what}, which a submitter may have set")
     if _referrers() > streams:
         watch.refuse("sys.stdout or sys.stderr is kept")
     frozen.variables.update(watch.variables)
@@ -110,9 +113,32 @@ def _is_packages(module: object) -> bool:
     return str(getattr(module, "__file__", "")).startswith(ROOTS)
 
 
-def _around() -> object:
-    """What a submitter has may differ from it, and then is applied by name."""
-    return take(), settings.take(settings.fingerprint)
+class _Around(NamedTuple):
+    """What a submitter may have set, and then is applied by name."""
+
+    surroundings: bytes
+    settings: Mapping[tuple[Any, ...], bytes]
+    loggers: Set[str]
+
+
+def _around() -> _Around:
+    forms = pickle.loads(settings.take(settings.fingerprint))
+    return _Around(take(), forms, {"", *logging.root.manager.loggerDict})
+
+
+def _differing(before: _Around, after: _Around) -> Iterator[str]:
+    """What is another now, but for loggers that are new.
+
+    Those are applied by name, each by itself, and nothing of a module's own is lost by that: lists
+    are replaced as a whole.
+    """
+    if after.surroundings != before.surroundings:
+        yield "variables, sys.path or sys.argv"
+    for key in {*before.settings, *after.settings}:
+        if before.settings.get(key) != after.settings.get(key):
+            is_new = key[1:2] == ("logger",) and key[2] not in before.loggers
+            if not is_new:
+                yield f"settings of {key[0]} ({key[1]})"
 
 
 def _generators() -> int:

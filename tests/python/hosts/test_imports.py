@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import json
+import logging
 import os
 import random
 import sys
@@ -39,6 +40,7 @@ def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Import
         state = random.getstate()
         yield import_it
         random.setstate(state)
+    logging.getLogger().setLevel(logging.WARNING)
     os.environ.clear()
     os.environ.update(environment)
     sys.path[:] = path
@@ -64,8 +66,9 @@ def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Import
         ("import os\nME = os.getpid()", "its process"),
         ("import os\nos.environ['PENNY_TEST_NEW'] = 'x'", "change variables"),
         ("import sys\nsys.path.append('/nowhere')", "change variables"),
-        ("import warnings\nwarnings.simplefilter('ignore')", "change variables"),
-        ("import decimal\ndecimal.getcontext().prec = 3", "change variables"),
+        ("import warnings\nwarnings.simplefilter('ignore')", "settings of warnings"),
+        ("import decimal\ndecimal.getcontext().prec = 3", "settings of decimal"),
+        ("import logging\nlogging.getLogger().setLevel(10)", "settings of logging"),
         ("import os\nALL = dict(os.environ)", "all variables"),
         ("import sys\nOUT = sys.stdout", "sys.stdout or sys.stderr is kept"),
         ("import logging\nHANDLER = logging.StreamHandler()", "is kept"),
@@ -80,7 +83,8 @@ def test_refused(imported: Import, source: str, why: str) -> None:
 def test_allowed(imported: Import) -> None:
     """What is the same in all workers; functions that do such things when they are called."""
     source = """
-import functools, os, random, re, time
+import functools, logging, os, random, re, time
+logging.getLogger("imported.for.all").setLevel(logging.WARNING)
 class Base: pass
 LINE = re.compile("a+")
 @functools.lru_cache

@@ -8,7 +8,7 @@ NPM := $(abspath build/npm)
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup build core snapshot run examples serve test test-core test-native test-hosts-js test-python test-browser test-embedding test-firefox test-hosts \
-	stress stress-native stress-random stress-browser mutants soak \
+	stress stress-native stress-random stress-browser mutants soak soak-packages \
 	lint models bench bundles wheel wheels npm clean
 
 help:            ## this list
@@ -156,6 +156,9 @@ stress-random: core       ## property tests and fuzzing from other seeds than ma
 
 stress-browser: build     ## random trees and faults, in headless Chromium
 	PENNY_SEED=$${PENNY_SEED:-$$(date +%s)} $(PYTHON) -m pytest tests/browser -m "stress and not soak" -s
+
+soak-packages: build wheels ## workers that start from a snapshot with packages, sixty of them
+	$(PYTHON) -m pytest tests/browser/test_packages_snapshot_soak.py -m soak -s
 
 soak: build               ## mixed load for MINUTES (10), then everything must be as before
 	$(PYTHON) -m pytest tests/browser/test_soak.py -m soak -s

@@ -64,6 +64,8 @@ export const first = (wheels, code) => time(() => opened(wheels, code));
  */
 export async function later(wheels, code) {
   await (await opened(wheels, code)).shutdown();
+  const page = new URL('penny/page.js', location.href).href;
+  await (await import(page)).settled(); // the snapshot is made once the pool is gone
   const times = [];
   for (const [paths, source] of /** @type {[string[], string][]} */ ([[[], ''], [wheels, code]])) {
     /** @type {any} */

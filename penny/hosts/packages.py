@@ -306,9 +306,15 @@ def _compile(names: Iterable[str]) -> None:
     for name in names:
         for module in _modules(name):
             try:
-                importlib.import_module(module)
+                found = importlib.import_module(module)
             except BaseException:  # whoever imports it in a task hears why
                 continue
+            # Some import the rest when it is asked for.
+            for attribute in getattr(found, "__all__", ()):
+                try:
+                    getattr(found, attribute)
+                except BaseException:
+                    continue
 
 
 def keep_bytecode() -> None:

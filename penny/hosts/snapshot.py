@@ -52,6 +52,8 @@ import penny.engines.pool.client
 import penny.engines.pool.worker
 import penny.event_loops.blocking
 import penny.event_loops.executors
+import penny.hosts.imports
 import penny.hosts.packages
+import penny.hosts.renewed
 import penny.hosts.script
 import penny.wire.payload

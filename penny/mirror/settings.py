@@ -32,6 +32,7 @@ from penny.mirror.counting import Counter
 
 __all__ = [
     "apply",
+    "begin",
     "changed",
     "context",
     "enter_context",
@@ -614,6 +615,13 @@ def _look_around() -> bool:
         module.begin()
         _imported.append(module)
     return bool(found)
+
+
+def begin() -> None:
+    """Import all modules that have settings, so that how they begin is known from now on."""
+    for name in _MODULES:
+        importlib.import_module(name)
+    _look_around()
 
 
 def take(dump: Dump) -> bytes:

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from penny.mirror import settings
+from penny.mirror import frozen, settings
 from penny.mirror.counting import Counter
 
 __all__ = ["apply", "changed", "form", "settings_form", "take", "version", "watch"]
@@ -151,6 +151,7 @@ def apply(surroundings: bytes) -> None:
     not exist is made: files that a task writes there lie in its worker, as all do.
 
     Raises:
+        ImportError: A variable is another than it was when packages were imported here.
         OSError: The directory can't be made or entered. All else is applied, and the next call
             tries again.
     """
@@ -159,6 +160,7 @@ def apply(surroundings: bytes) -> None:
         _began = _now()
     old = _applied or _began
     new = Surroundings(*pickle.loads(surroundings))
+    frozen.check(new.environment)
     for name, value in new.environment.items():
         if old.environment.get(name) != value:
             os.environ[name] = value

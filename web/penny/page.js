@@ -40,3 +40,5 @@ export const keywords = values => ({[Symbol.for('penny.keywords')]: values});
 
 /** Makes the memory snapshot that a site may ship (see manifest.json). */
 export const memorySnapshot = () => starter.memorySnapshot();
+/** Resolved when no snapshot with packages is being made, for tests. */
+export const settled = () => starter.settled();

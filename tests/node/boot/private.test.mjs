@@ -13,7 +13,7 @@ const pyodide = await loadPyodide(/** @type {any} */ (own.forSnapshot(true)));
 const {FS} = pyodide;
 
 test('nothing else uses what is private', () => {
-  const names = /\b_(module|api|loadSnapshot|makeSnapshot)\b|preloadedWasm|loadWebAssemblyModule|lookupPath|fatal_error/;
+  const names = /\b_(module|api|loadSnapshot|makeSnapshot)\b|preloadedWasm|loadWebAssemblyModule|createPyodideModule|LDSO|wasmTable|lookupPath|fatal_error/;
   const using = readdirSync(WEB, {recursive: true, encoding: 'utf8'}).filter(name => {
     if (!name.endsWith('.js') || name === 'boot/private.js') return false;
     const code = readFileSync(new URL(name, WEB), 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*/g, '');
@@ -81,6 +81,52 @@ test('a library that is compiled already', () => {
   own.shareLibrary(pyodide, '/laid/lib.so', compiled, bytes.buffer);
   bytes.fill(1); // whoever reads the file finds no module
   pyodide.runPython('import ctypes; ctypes.CDLL("/laid/lib.so")');
+});
+
+test('libraries in a snapshot', async () => {
+  assert.deepEqual(own.lacking(own.moduleOf(pyodide)), []);
+  assert.deepEqual(own.lacking({...own.moduleOf(pyodide), newDSO: undefined}), ['newDSO']);
+  // One that takes 64 bytes of memory and 3 places in the table.
+  const section = [0, 15, 8, ...new TextEncoder().encode('dylink.0'), 1, 4, 64, 0, 3, 0];
+  const module = new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...section]));
+  const libraries = [{path: '/laid/one.so', module}, {path: '/laid/two.so', module}];
+  const indexURL = new URL('../../../node_modules/pyodide/', import.meta.url).href;
+  /** @param {any} options @param {(places: import('../../../web/penny/boot/private.js').Places, module: any) => void} [then] */
+  const start = async (options, then) => {
+    /** @type {any} */
+    let places;
+    const early = await own.beforeC(indexURL, module => {
+      places = own.preload(module, libraries);
+      then?.(places, module);
+    });
+    const started = await loadPyodide({...options, ...early});
+    return {started, places};
+  };
+  const {started: maker, places} = await start(own.forSnapshot(true));
+  assert.deepEqual(places.map((/** @type {any} */ {path}) => path), ['/laid/one.so', '/laid/two.so', '']);
+  assert.equal(places[1].table - places[0].table, 3);
+  assert.equal(places[1].heap - places[0].heap >= 64, true);
+  assert.deepEqual(own.loadedLibraries(own.moduleOf(maker)).filter(path => path.startsWith('/laid')).sort(), libraries.map(({path}) => path));
+  const looked = new Set();
+  const end = own.watchPaths(maker.FS, path => looked.add(path));
+  maker.runPython('import os; os.path.exists("/laid/nothing"); file = open("/laid", "w")');
+  end();
+  assert.equal(looked.has('/laid/nothing'), true);
+  assert.deepEqual(own.openFiles(maker.FS), ['/laid']);
+  maker.runPython('file.close(); del file; kept = 42');
+  assert.deepEqual(own.openFiles(maker.FS), []);
+  const linked = own.linked(own.moduleOf(maker), places);
+  const snapshot = maker.makeMemorySnapshot();
+
+  const {started} = await start(own.fromSnapshot(snapshot.slice()), (places, module) => {
+    own.growTo(module, snapshot.length);
+    own.relink(module, places, linked);
+  });
+  assert.equal(started.runPython('kept'), 42);
+  const elsewhere = {...linked, places: linked.places.map(place => ({...place, heap: place.heap + 16}))};
+  const broken = start(own.fromSnapshot(snapshot.slice()), (places, module) => own.relink(module, places, elsewhere));
+  await assert.rejects(broken, /libraries lie elsewhere/);
+  await assert.rejects(start({}, (_, module) => own.preload(module, [libraries[0], libraries[0]])), /same name/);
 });
 
 test('its death', async () => {

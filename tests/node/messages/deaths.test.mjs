@@ -127,7 +127,7 @@ async function scene() {
     },
     whenGone: (/** @type {unknown} */ _, /** @type {() => void} */ then) => (workers[workers.length - 1].gone = then),
   };
-  const starter = {host, site: {indexURL: async () => ''}, parts: async () => null, installed: async () => ({})};
+  const starter = {host, site: {indexURL: async () => ''}, parts: async () => null, installed: async () => ({}), packed() {}};
   const options = {extras: {packages: [], files: []}, output() {}, check: false};
   const pool = new MessagePool(/** @type {any} */ (starter), 1, /** @type {any} */ (options));
   const quick = pool.addFunction(new Uint8Array());

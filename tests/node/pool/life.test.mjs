@@ -32,7 +32,7 @@ function scene({parts = Promise.resolve('the parts')} = {}) {
     },
   };
   const installed = async (/** @type {any} */ {packages}) => ({installed: packages.join()});
-  const starter = /** @type {any} */ ({host, site: {indexURL: async () => 'scripts'}, parts: () => parts, installed});
+  const starter = /** @type {any} */ ({host, site: {indexURL: async () => 'scripts'}, parts: () => parts, packed() {}, installed});
   const life = new Life(starter, 3, {
     became: ({state, reason}) => told.push(reason === undefined ? state : `${state}: ${reason}`),
     heard: ({type}) => told.push(`heard ${type}`),

@@ -28,7 +28,7 @@ async function scene(workers, {startWorker = () => {}} = {}) {
       if (thread) thread.gone = then;
     },
   };
-  const starter = {host, site: {indexURL: async () => ''}, parts: async () => ({}), installed: async () => ({})};
+  const starter = {host, site: {indexURL: async () => ''}, parts: async () => ({}), installed: async () => ({}), packed() {}};
   let broken = false;
   const core = {
     memory: null,

@@ -2,6 +2,7 @@
 import {install} from './installed.js';
 import {mountMachine} from './machine.js';
 import {HOME, unpack} from './place.js';
+import {packedOf} from './pyodide.js';
 
 /**
  * files: zip archives, unpacked into the working directory, or to their place; machine: folders of the machine, where there
@@ -10,8 +11,8 @@ import {HOME, unpack} from './place.js';
  *            script?: {filename: string, source: string}}} Files
  *
  * What the workers of a pool are to have. installed: what their submitter has; packages: names, requirements, URLs of
- * wheels, beside that
- * @typedef {Files & {installed?: import('./installed.js').Installed, packages: string[]}} Wanted
+ * wheels, beside that; environment: variables that it has set
+ * @typedef {Files & {installed?: import('./installed.js').Installed, packages: string[], environment?: Record<string, string>}} Wanted
  *
  * What one is given. installed: with the packages that were wanted; libraries: of that, compiled
  * @typedef {Files & {installed?: import('./installed.js').Installed, libraries?: import('./installed.js').Library[]}} Extras
@@ -22,8 +23,9 @@ import {HOME, unpack} from './place.js';
  * @param {Extras} extras
  */
 export function addExtras(pyodide, {installed, libraries = [], files, place, machine, script}) {
+  const inIt = packedOf(pyodide)?.libraries.map(({path}) => path) ?? [];
   if (script) pyodide.pyimport('penny.hosts.script').remember(script.filename, script.source);
-  if (installed) install(pyodide, installed, libraries);
+  if (installed) install(pyodide, installed, libraries.filter(({path}) => !inIt.includes(path)));
   unpack(pyodide, files, place);
   if (files.length && !place) pyodide.runPython(`import sys; sys.path.insert(0, "${HOME}")`);
   if (machine) mountMachine(pyodide, machine);

@@ -159,3 +159,167 @@ export function shareLibrary({FS, _module: module}, path, compiled, buffer) {
     },
   });
 }
+
+// ---- Emscripten: libraries in a memory snapshot (boot/snapshots.md) -------------------------------
+
+/**
+ * Option of loadPyodide(): to do something when memory and table are there, and no C code has run yet.
+ * @param {string} indexURL of Pyodide
+ * @param {(module: any) => void} early synchronous, so that what it does is the same each time
+ */
+export async function beforeC(indexURL, early) {
+  const {default: create} = await import(/* @vite-ignore */ /* webpackIgnore: true */ indexURL + 'pyodide.asm.mjs');
+  return {
+    createPyodideModule(/** @type {any} */ settings) {
+      settings.preRun.push(early);
+      return create(settings);
+    },
+  };
+}
+
+/** Names on Emscripten's module without which no library can be in a snapshot. */
+const LINKING = [
+  ...['LDSO', 'wasmTable', 'freeTableIndexes', 'preloadedWasm', 'HEAPU32', 'loadWebAssemblyModule', 'newDSO', 'growMemory'],
+  ...['getDylinkMetadata', 'reportUndefinedSymbols', 'setWasmTableEntry', 'updateTableMap', '_emscripten_get_sbrk_ptr'],
+];
+
+/** What of it this Pyodide lacks. @param {any} module @returns {string[]} */
+export const lacking = module => LINKING.filter(name => module[name] === undefined);
+
+/** Grows memory to a snapshot's size. @param {any} module @param {number} size bytes */
+export function growTo(module, size) {
+  if (size > module.HEAPU8.length) module.growMemory(size);
+}
+
+/**
+ * Where table and heap ended after each library was loaded.
+ * @typedef {{path: string, table: number, heap: number}[]} Places
+ */
+
+/** @param {string} path */
+const fileOf = path => path.slice(path.lastIndexOf('/') + 1);
+
+/**
+ * Loads libraries before main(), those first that others need. Nothing has taken memory yet, nor a place in the table: so
+ * they get the same ones each time.
+ * @param {any} module
+ * @param {{path: string, module: WebAssembly.Module}[]} libraries
+ * @returns {Places}
+ */
+export function preload(module, libraries) {
+  const missing = lacking(module);
+  if (missing.length) throw new Error(`this Pyodide has no ${missing.join(', ')}`);
+  const {LDSO} = module;
+  /** @type {Places} */
+  const places = [];
+  const byFile = new Map(libraries.map(library => [fileOf(library.path), library]));
+  if (byFile.size < libraries.length) throw new Error('two libraries have the same name');
+  const load = (/** @type {{path: string, module: WebAssembly.Module}} */ {path, module: compiled}) => {
+    if (LDSO.loadedLibsByName[path]) return;
+    for (const needed of module.getDylinkMetadata(compiled).neededDynlibs) {
+      const other = byFile.get(needed);
+      if (!other) throw new Error(`${path} needs ${needed}, which is not there`);
+      load(other);
+    }
+    // Who is missing is asked once, in the end: it takes longer than loading.
+    const flags = {global: false, nodelete: true, allowUndefined: true};
+    const exports = module.loadWebAssemblyModule(compiled, flags, path, {});
+    const library = module.newDSO(path, undefined, exports);
+    library.global = false;
+    const heap = module.HEAPU32[module._emscripten_get_sbrk_ptr() >>> 2];
+    places.push({path, table: module.wasmTable.length, heap});
+    LDSO.loadedLibsByName[fileOf(path)] = library; // as others ask for it; there is no search path yet
+  };
+  libraries.forEach(load);
+  module.reportUndefinedSymbols();
+  for (const name of byFile.keys()) delete LDSO.loadedLibsByName[name];
+  // The last says where all ends, if there is none, too.
+  places.push({path: '', table: module.wasmTable.length, heap: module.HEAPU32[module._emscripten_get_sbrk_ptr() >>> 2]});
+  return places;
+}
+
+/**
+ * What of libraries is not in linear memory. handles: of dlopen, with paths; globals: paths of libraries whose symbols others
+ * see; late: what came into the table after they were loaded, null: nothing; free: places in the table
+ * @typedef {{places: Places, handles: [number, string][], globals: string[],
+ *            late: ({library: string, name: string} | null)[], free: number[]}} Linked
+ */
+
+/**
+ * @param {any} module
+ * @param {Places} places as preload() has returned
+ * @returns {Linked}
+ * @throws {Error} something can't be made again
+ */
+export function linked(module, places) {
+  const {table} = places[places.length - 1];
+  const {LDSO, wasmTable, freeTableIndexes} = module;
+  /** @type {[number, string][]} */
+  const handles = [];
+  for (const [handle, {name}] of /** @type {[string, any][]} */ (Object.entries(LDSO.loadedLibsByHandle)))
+    if (Number(handle)) handles.push([Number(handle), name]);
+  const libraries = /** @type {[string, any][]} */ (Object.entries(LDSO.loadedLibsByName)).filter(([name]) => name.startsWith('/'));
+  const names = new Map();
+  for (const [library, {exports}] of libraries)
+    for (const [name, value] of Object.entries(exports)) if (!names.has(value)) names.set(value, {library, name});
+  const late = [];
+  for (let i = table; i < wasmTable.length; i++) {
+    const entry = freeTableIndexes.includes(i) ? null : wasmTable.get(i);
+    const found = entry && names.get(entry);
+    if (entry && !found) throw new Error(`a function that C calls by its number (${i}) is no library's`);
+    late.push(found ?? null);
+  }
+  if (freeTableIndexes.some((/** @type {number} */ i) => i < table)) throw new Error('the table has lost a function');
+  const globals = libraries.filter(([, {global}]) => global).map(([name]) => name);
+  return {places, handles, globals, late, free: [...freeTableIndexes]};
+}
+
+/**
+ * The counterpart of linked(), in a new worker, where preload() has loaded the same libraries in the same order.
+ * @param {any} module
+ * @param {Places} places as it has returned
+ * @param {Linked} linked
+ * @throws {Error} they lie elsewhere
+ */
+export function relink(module, places, {places: before, handles, globals, late, free}) {
+  const [here, there] = [places, before].map(each => JSON.stringify(each));
+  if (here !== there) throw new Error(`libraries lie elsewhere: ${here} and not ${there}`);
+  const {table} = places[places.length - 1];
+  const {LDSO, wasmTable, freeTableIndexes} = module;
+  const library = (/** @type {string} */ path) => {
+    const found = LDSO.loadedLibsByName[path];
+    if (!found) throw new Error(`${path} is not loaded`);
+    return found;
+  };
+  for (const [handle, path] of handles) LDSO.loadedLibsByHandle[handle] = library(path);
+  for (const path of globals) library(path).global = true;
+  if (late.length) wasmTable.grow(late.length);
+  late.forEach((entry, i) => {
+    if (!entry) return;
+    module.setWasmTableEntry(table + i, library(entry.library).exports[entry.name]);
+    module.updateTableMap(table + i, 1);
+  });
+  freeTableIndexes.splice(0, freeTableIndexes.length, ...free);
+}
+
+/** Paths of files that are open, but for the terminal. @param {FileSystem} FS @returns {string[]} */
+export const openFiles = FS =>
+  FS.streams.filter((/** @type {any} */ stream) => stream && stream.fd > 2).map((/** @type {any} */ {path}) => path);
+
+/** Paths of libraries that were loaded. @param {any} module @returns {string[]} */
+export const loadedLibraries = module => Object.keys(module.LDSO.loadedLibsByName).filter(name => name.startsWith('/'));
+
+/**
+ * Hears of each path that is looked up.
+ * @param {FileSystem} FS
+ * @param {(path: string) => void} visit
+ * @returns {() => void} ends it
+ */
+export function watchPaths(FS, visit) {
+  const {lookupPath} = FS;
+  FS.lookupPath = (/** @type {string} */ path, /** @type {any[]} */ ...more) => {
+    visit(path);
+    return lookupPath.call(FS, path, ...more);
+  };
+  return () => void (FS.lookupPath = lookupPath);
+}

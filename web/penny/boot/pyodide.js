@@ -2,7 +2,7 @@
 import {setClock} from '../core/clock.js';
 import {inWords} from '../hosts/in_words.js';
 import {isFile, pathOf, urlOf} from './paths.js';
-import {configOf, forSnapshot, fromSnapshot, identityOf, onAbort, onFatalError} from './private.js';
+import {beforeC, configOf, forSnapshot, fromSnapshot, growTo, identityOf, onAbort, onFatalError, preload, relink} from './private.js';
 
 /**
  * @typedef {import('./site.js').Parts} Parts
@@ -10,6 +10,11 @@ import {configOf, forSnapshot, fromSnapshot, identityOf, onAbort, onFatalError} 
  */
 
 /**
+ * A memory snapshot with packages imported (snapshots.md). libraries: those in it, in the order in which they are loaded; link: what of
+ * them is not in memory; modules: what was imported; variables: of the environment, that were read by that, and their values
+ * @typedef {{bytes: Uint8Array, libraries: {path: string, module: WebAssembly.Module}[], link: import('./private.js').Linked,
+ *            modules: string[], variables: Record<string, string | null>}} Packed
+ *
  * Where a Pyodide comes from, so that others can be started from there.
  * @typedef {{indexURL: string, wasmURL?: string, packagesURL?: string, version?: string, lock?: () => Promise<string>}} Origin
  */
@@ -37,7 +42,7 @@ export function originOf(pyodide) {
  * Where a Pyodide of Penny's writes what it has compiled, and looks for it: not beside the sources, which may be a program's
  * own. With what is installed it goes to workers, which would otherwise compile it each.
  */
-const PYCACHE = 'import sys; sys.pycache_prefix = "/lib/python%d.%d/pycache" % sys.version_info[:2]; del sys';
+export const PYCACHE = 'import sys; sys.pycache_prefix = "/lib/python%d.%d/pycache" % sys.version_info[:2]; del sys';
 
 /** Where the zip with Python packages lies in each Pyodide's file system; the snapshot knows it. */
 export const PYTHON_ZIP = '/lib/penny-python.zip';
@@ -58,29 +63,39 @@ export async function prepare(indexURL) {
 /**
  * Starts Pyodide with `penny` and `cloudpickle` importable.
  * @param {Parts} parts
- * @param {{makeSnapshot?: boolean, ahead?: number}} [options] makeSnapshot: so that makeSnapshot() can be
+ * @param {{makeSnapshot?: boolean, ahead?: number, packed?: Packed}} [options] makeSnapshot: so that makeSnapshot() can be
  *     called; such a Pyodide is good for nothing else. ahead: ms by which Python's clock is ahead of
- *     `performance.now()`
+ *     `performance.now()`. packed: to start from, if that can be: see isRestored()
  * @returns {Promise<Pyodide>}
  */
-export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {}) {
-  const {loadPyodide, version} = await prepare(parts.indexURL);
-  if (parts.version && version !== parts.version)
-    throw new Error(`at ${parts.indexURL} lies Pyodide ${version}, and not ${parts.version}, for which Penny was built`);
-  const options = {
-    ...(isFile(parts.indexURL) ? filesOf(parts, version) : {indexURL: parts.indexURL, packageBaseUrl: parts.packagesURL}),
-    lockFileContents: parts.lock, // so Pyodide would know no place of packages by itself
+export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0, packed} = {}) {
+  const {loadPyodide, options} = await loading(parts);
+  /** @param {Uint8Array} bytes @param {any} [more] options */
+  const restore = async (bytes, more) => {
+    // A copy: TextDecoder, which Pyodide uses on it, refuses shared memory.
+    const snapshot = bytes.slice();
+    const pyodide = await withModule(parts, ahead, () => loadPyodide({...options, ...fromSnapshot(snapshot), ...more}));
+    // Pyodide keeps its options for life: a copy of 31 MB for each worker, unless it is taken away.
+    snapshot.buffer.transfer?.(0);
+    return pyodide;
   };
   let pyodide;
-  if (parts.snapshot && !makeSnapshot) {
+  if (packed) {
     try {
-      // A copy: TextDecoder, which Pyodide uses on it, refuses shared memory.
-      const snapshot = parts.snapshot.slice();
-      pyodide = await withModule(parts, ahead, () =>
-        loadPyodide({...options, ...fromSnapshot(snapshot)}),
-      );
-      // Pyodide keeps its options for life: a copy of 31 MB for each worker, unless it is taken away.
-      snapshot.buffer.transfer?.(0);
+      const {bytes, libraries, link} = packed;
+      const early = (/** @type {any} */ module) => {
+        growTo(module, bytes.length);
+        relink(module, preload(module, libraries), link);
+      };
+      pyodide = await restore(bytes, await beforeC(parts.indexURL, early));
+      restoredFrom.set(identityOf(pyodide), packed);
+    } catch (error) {
+      console.debug(`Penny: the snapshot with packages could not be used: ${error}`);
+    }
+  }
+  if (!pyodide && parts.snapshot && !makeSnapshot) {
+    try {
+      pyodide = await restore(parts.snapshot);
     } catch (error) {
       console.warn(`Penny: the memory snapshot could not be used, starting plainly: ${error}`);
     }
@@ -94,10 +109,29 @@ export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0} = {})
   // A snapshot freezes the state of the random number generator: without this every worker would
   // draw the same numbers, and give what it makes the numbers that another gives.
   if (restored)
-    pyodide.runPython(
-      'import random as r, penny.by_value.identities as i; r.seed(); i.renew(); del r, i',
-    );
+    pyodide.runPython('from penny.hosts.renewed import renew; renew(); del renew');
   return pyodide;
+}
+
+/** Those that have packages from a snapshot, by their identity. @type {WeakMap<object, Packed>} */
+const restoredFrom = new WeakMap();
+
+/** The snapshot from which it has packages, if it has. @param {Pyodide} pyodide */
+export const packedOf = pyodide => restoredFrom.get(identityOf(pyodide));
+
+/**
+ * What starts a Pyodide, and the options that all have.
+ * @param {Parts} parts
+ */
+export async function loading(parts) {
+  const {loadPyodide, version} = await prepare(parts.indexURL);
+  if (parts.version && version !== parts.version)
+    throw new Error(`at ${parts.indexURL} lies Pyodide ${version}, and not ${parts.version}, for which Penny was built`);
+  const options = {
+    ...(isFile(parts.indexURL) ? filesOf(parts, version) : {indexURL: parts.indexURL, packageBaseUrl: parts.packagesURL}),
+    lockFileContents: parts.lock, // so Pyodide would know no place of packages by itself
+  };
+  return {loadPyodide, options};
 }
 
 /**
@@ -232,7 +266,7 @@ export function makeSnapshot(pyodide) {
  * @param {() => Promise<T>} load
  * @returns {Promise<T>}
  */
-async function withModule(parts, ahead, load) {
+export async function withModule(parts, ahead, load) {
   const {fetch} = globalThis;
   const {instantiate, instantiateStreaming} = WebAssembly;
   const placeholder = new Response();

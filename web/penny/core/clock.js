@@ -30,6 +30,9 @@ export function followClock(page) {
   return ahead;
 }
 
+/** ms that the page's `performance.now()` is ahead of this context's. */
+export const aheadHere = () => ahead;
+
 /** Readings of the system's clock, of which the best counts. */
 const READINGS = 8;
 

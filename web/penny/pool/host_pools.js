@@ -24,7 +24,7 @@ export function hostPools(module, post, waitAsync) {
   };
   return {
     /** @type {OpenPool} */
-    open({workers, memory: limit, packages, installed, check, trace}) {
+    open({workers, memory: limit, packages, installed, environment, check, trace}) {
       const pool = next++;
       const memory = createMemory(limit, trace ? workers : 0);
       const core = new Core(module, memory, clientParticipant(HOST));
@@ -33,7 +33,7 @@ export function hostPools(module, post, waitAsync) {
       const gone = new Promise(resolve => pools.set(pool, {client, closed: () => resolve(undefined)}));
       client.onwatch = () => post({type: 'watch', pool});
       client.oncoroutine = () => post({type: 'coroutine', pool});
-      post({type: 'open', pool, memory, workers, packages, installed, check});
+      post({type: 'open', pool, memory, workers, packages, installed, environment, check});
       if (failed !== undefined) breakIt(client, failed);
       return {
         client,

@@ -36,7 +36,7 @@ export function keptPools(starter, {module, tell, failed, opened, files, place, 
           const core = new Core(module(), message.memory, KEEPER);
           const pool = new Pool(starter, core, message.workers, {
             ...options,
-            extras: {installed: message.installed, packages, files, place, machine, script},
+            extras: {installed: message.installed, environment: message.environment, packages, files, place, machine, script},
             check: message.check,
             announce: hasWaitAsync ? undefined : () => tell({type: 'completed', pool: number}),
           });

@@ -23,7 +23,10 @@ import {tell} from './starter.js';
  * What a worker is started from: a Starter, on a page. parts: null: whoever starts the thread adds them
  * @typedef {{host: Pick<import('../hosts/host.js').Host, 'startWorker' | 'whenGone'>, site: {indexURL(): Promise<string>},
  *            parts(): Promise<import('../boot/site.js').Parts | null>,
- *            installed(wanted: Wanted): Promise<Pick<import('../boot/extras.js').Extras, 'installed' | 'libraries'>>}} Starting
+ *            packed(wanted: Wanted): import('../boot/pyodide.js').Packed | undefined,
+ *            drop(packed: import('../boot/pyodide.js').Packed, reason: string): void,
+ *            pack(wanted: Wanted, imports: import('../boot/with_packages.js').Imports): void,
+ *            installed(wanted: Wanted): Promise<import('./starter.js').Ready>}} Starting
  *
  * Who is told of a life. became: its state is another; heard: the worker has sent what is not about its life; uncaught:
  * an error that nobody has caught in it
@@ -90,9 +93,12 @@ export class Life {
     const {life} = this.#thread;
     /** @type {any} */
     const start = {type: 'pool', role, parts, clock: clockHere(), worker: number, life, ...settings};
+    this.#wanted = extras;
+    this.#packed = starter.packed(extras);
+    if (this.#packed) start.packed = this.#packed;
     tell(this.#thread, start, transfer);
     // Its Python starts meanwhile.
-    const {packages, ...given} = extras;
+    const {packages, environment, ...given} = extras;
     const installed = await starter.installed(extras);
     if (!this.#isOver) tell(this.#thread, {type: 'extras', extras: {...given, ...installed}});
   }
@@ -106,6 +112,11 @@ export class Life {
     this.state = state;
     clearTimeout(this.#timeout);
   }
+
+  /** The snapshot with packages from which it was to start. @type {import('../boot/pyodide.js').Packed | undefined} */
+  #packed;
+  /** @type {Wanted | undefined} */
+  #wanted;
 
   /** @param {ToPage} message */
   #hear(message) {
@@ -122,6 +133,12 @@ export class Life {
         this.#become('ready');
         this.wasReady = true;
         this.witness.became(this);
+        break;
+      case 'plain':
+        if (this.#packed) this.starter.drop(this.#packed, message.reason);
+        break;
+      case 'imports':
+        if (this.#wanted) this.starter.pack(this.#wanted, message.imports);
         break;
       case 'ended':
         this.#leaves();

@@ -6,9 +6,9 @@ export {WORKERS_MAX};
 
 /**
  * What a pool is opened with. memory: heap limit, bytes; check: every job through pickle; trace: record what workers do;
- * installed: what workers shall have of the client's
+ * installed: what workers shall have of the client's; environment: its variables
  * @typedef {{workers: number, memory: number, packages: string[], check: boolean, trace: boolean,
- *            installed?: import('../boot/installed.js').Installed}} PoolOptions
+ *            installed?: import('../boot/installed.js').Installed, environment?: Record<string, string>}} PoolOptions
  * @typedef {{client: import('../tasks/client.js').Client, workers: number, close(): Promise<void>}} OpenedPool
  * @callback OpenPool returns at once; workers come up by and by
  * @param {PoolOptions} options

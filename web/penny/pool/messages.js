@@ -20,13 +20,16 @@
  * @typedef {{type: 'install', parts: import('../boot/site.js').Parts, installed?: import('../boot/installed.js').Installed,
  *            libraries: import('../boot/installed.js').Library[], packages: string[]}} InstallPackages
  *   packages: names, requirements, URLs of wheels, to be installed beside what the submitter has, and posted with that
+ * @typedef {{type: 'pack', parts: import('../boot/site.js').Parts, installed: import('../boot/installed.js').Installed,
+ *            libraries: import('../boot/installed.js').Library[], modules: string[]}} PackPackages
+ *   modules: to be imported, and the libraries that they load; what comes of it is posted as a memory snapshot
  *
  * Page to a pool worker.
- * @typedef {{type: 'pool', role: PoolRole, parts: import('../boot/site.js').SharedParts,
+ * @typedef {{type: 'pool', role: PoolRole, parts: import('../boot/site.js').SharedParts, packed?: import('../boot/pyodide.js').Packed,
  *            clock: import('../core/clock.js').Clock, memory: WebAssembly.Memory,
  *            worker: number, workers: number, check: boolean, life: string,
  *            counts?: Int32Array, gate?: Int32Array, announce: boolean, python?: import('../boot/versions.js').PythonVersion}} StartPool
- *   clock: the page's, which the worker follows; life: what it holds on to while it lives (hosts/host.js); counts: of
+ *   packed: a snapshot with the packages that it is to have; clock: the page's, which the worker follows; life: what it holds on to while it lives (hosts/host.js); counts: of
  *   outputs, of a program's (InOrder in stdio/output.js); gate: where it sleeps, once it is ready, until all workers are (Pool); announce: tell clients of completions by message, since the
  *   page lacks Atomics.waitAsync; python: of the client, to be the same as the worker's
  *
@@ -59,7 +62,7 @@
  *   relayed from a pool worker: that pool has completions
  * @typedef {{type: 'closed', pool: number}} Closed
  *
- * @typedef {Prepare | MakeSnapshot | InstallPackages | StartPool | GiveExtras | StartMessages | StartHost | RunScript | Interrupt | StartKeeper | Open | WatchPool | StartPoolCoroutines | Close | Announce | Closed} ToWorker
+ * @typedef {Prepare | MakeSnapshot | InstallPackages | PackPackages | StartPool | GiveExtras | StartMessages | StartHost | RunScript | Interrupt | StartKeeper | Open | WatchPool | StartPoolCoroutines | Close | Announce | Closed} ToWorker
  *
  * Any worker to the page.
  * @typedef {{type: 'output', stream: import('../stdio/output.js').Stream, bytes: Uint8Array<ArrayBuffer>,
@@ -77,6 +80,11 @@
  *   its Python is dead; the last message
  * @typedef {{type: 'snapshot', snapshot: Uint8Array}} SnapshotMade
  * @typedef {{type: 'installed', installed: import('../boot/installed.js').Installed | undefined}} PackagesInstalled
+ * @typedef {{type: 'packed', packed: import('../boot/pyodide.js').Packed}} PackagesPacked
+ * @typedef {{type: 'imports', imports: import('../boot/with_packages.js').Imports}} Imported
+ *   by a pool worker that ends: what it has imported of packages
+ * @typedef {{type: 'plain', reason: string}} StartedPlainly
+ *   of a pool worker that could not start from the snapshot with packages
  * @typedef {{type: 'written', files: import('../boot/written.js').Written[]}} FilesWritten
  *   by it, before its last message; only of a program whose files have a place (boot/place.js)
  *
@@ -96,8 +104,8 @@
  *
  * Host worker to the page.
  * @typedef {{type: 'open', pool: number, memory: WebAssembly.Memory, workers: number,
- *            packages: string[], installed?: import('../boot/installed.js').Installed, check: boolean}} Open
- *   start that many workers on this memory; installed: what they shall have of the host's
+ *            packages: string[], installed?: import('../boot/installed.js').Installed, environment?: Record<string, string>, check: boolean}} Open
+ *   start that many workers on this memory; installed: what they shall have of the host's; environment: its variables
  * @typedef {{type: 'close', pool: number}} Close
  * @typedef {{type: 'input', size: number}} ReadInput
  *   it sleeps until at most so many bytes of stdin are in its buffer, or the end
@@ -111,7 +119,7 @@
  *   post: the page adds to a message that starts it what only the page has; watch: say when it is gone
  * @typedef {{type: 'said', message: any} | {type: 'error', error: import('../hosts/host.js').WorkerError} | {type: 'gone'}} FromThread
  *
- * @typedef {Output | Printed | Keeping | Failed | Died | SnapshotMade | PackagesInstalled | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
+ * @typedef {Output | Printed | Keeping | Failed | Died | SnapshotMade | PackagesInstalled | PackagesPacked | Imported | StartedPlainly | FilesWritten | Held | Ready | Completed | WatchTasks | StartCoroutines | Ended |
  *           Open | Close | ReadInput | WatchPool | StartPoolCoroutines | Exit | StartThread} ToPage
  */
 

@@ -52,13 +52,13 @@ export function poolOptions(
 /**
  * @param {Starter} starter
  * @param {WebAssembly.Module} module the core
- * @param {ReturnType<typeof poolOptions> & {installed?: import('../boot/installed.js').Installed, python?: import('../boot/versions.js').PythonVersion}} options installed: what
+ * @param {ReturnType<typeof poolOptions> & {installed?: import('../boot/installed.js').Installed, environment?: Record<string, string>, python?: import('../boot/versions.js').PythonVersion}} options installed: what
  *     the client has that workers shall have; python: of the client, if one submits
  * @param {Program} [script] the program that the page's Pyodide runs
  * @param {(recording: import('../trace/rings.js').Recording) => void} [traced] gets what a traced pool has done, at its end
  */
 export function openPagePool(starter, module, options, script, traced) {
-  const {workers, memory: limit, installed, packages, files, place, machine, written, check, trace, output, python} = options;
+  const {workers, memory: limit, installed, environment, packages, files, place, machine, written, check, trace, output, python} = options;
   const memory = createMemory(limit, trace ? workers : 0);
   const core = new Core(module, memory, KEEPER);
   core.initialise(workers, limit, {trace});
@@ -66,7 +66,7 @@ export function openPagePool(starter, module, options, script, traced) {
   // Its workers keep the pool; so it may not keep whoever uses it.
   const listener = new WeakRef(client);
   const pool = new Pool(starter, core, workers, {
-    extras: {installed, packages, files, place, machine, script},
+    extras: {installed, environment, packages, files, place, machine, script},
     output,
     written,
     check,

@@ -1,6 +1,8 @@
 // What a page shares between all schedulers and programs: the site's files, loaded once, and the memory snapshot from
 // which workers start.
 import {compiled} from '../boot/installed.js';
+import {inOrder} from '../boot/with_packages.js';
+import {unheld} from '../hosts/holding.js';
 import {share} from '../boot/site.js';
 import {START_TIMEOUT} from './limits.js';
 
@@ -11,10 +13,31 @@ import {START_TIMEOUT} from './limits.js';
  * @typedef {import('../hosts/host.js').Thread} Thread
  * @typedef {import('../boot/installed.js').Installed} Installed
  * @typedef {import('../boot/installed.js').Library} Library
+ * @typedef {import('../boot/pyodide.js').Packed} Packed
+ * @typedef {Pick<import('../boot/extras.js').Wanted, 'installed' | 'packages' | 'environment'>} Wanted
+ * @typedef {{installed?: Installed, libraries?: Library[]}} Ready
+ * @typedef {import('../boot/with_packages.js').Imports} Imports
  */
 
 /** So many sets of installed packages are kept for pools to come. */
 const KEPT = 4;
+/** So many snapshots are made with the same packages, as tasks import more of them. */
+const ATTEMPTS = 3;
+/** Within that time the workers of a pool end, ms. */
+const TOGETHER = 50;
+
+/** @param {Wanted} wanted */
+const keyOf = ({installed, packages}) => JSON.stringify([installed?.id, ...packages]);
+
+/**
+ * @param {Imports & {attempts: number}} known
+ * @param {Imports} imports
+ */
+const union = ({modules, libraries, attempts}, imports) => ({
+  modules: [...new Set([...modules, ...imports.modules])],
+  libraries: [...new Set([...libraries, ...imports.libraries])],
+  attempts,
+});
 
 export class Starter {
   /**
@@ -67,12 +90,12 @@ export class Starter {
   /**
    * What workers have beside the standard library: fetched, unpacked and compiled once for all of them, and for those of
    * later pools that have the same.
-   * @param {Pick<import('../boot/extras.js').Wanted, 'installed' | 'packages'>} wanted
-   * @returns {Promise<{installed?: Installed, libraries?: Library[]}>}
+   * @param {Wanted} wanted
+   * @returns {Promise<Ready>}
    */
   async installed({installed, packages}) {
     if (!installed && !packages.length) return {};
-    const key = JSON.stringify([installed?.id, ...packages]);
+    const key = keyOf({installed, packages});
     let made = this.#installed.get(key);
     if (!made) {
       made = this.#install(installed, packages);
@@ -83,8 +106,87 @@ export class Starter {
     }
     return await made;
   }
-  /** @type {Map<string, Promise<{installed?: Installed, libraries?: Library[]}>>} */
+  /** @type {Map<string, Promise<Ready>>} */
   #installed = new Map();
+
+  /**
+   * The memory snapshot in which they are imported, if there is one. It holds what its imports found: so where a variable
+   * is another than they have read, there is none.
+   * @param {Wanted} wanted
+   * @returns {Packed | undefined}
+   */
+  packed(wanted) {
+    const packed = this.#packed.get(keyOf(wanted));
+    if (!packed) return undefined;
+    const {environment} = wanted;
+    const other = environment && Object.entries(packed.variables).find(([name, value]) => (environment[name] ?? null) !== value);
+    if (!other) return packed;
+    console.debug(`Penny: no snapshot with packages is used, since the variable ${other[0]} is not as it was when it was made`);
+    return undefined;
+  }
+  /** @type {Map<string, Packed>} */
+  #packed = new Map();
+
+  /**
+   * Makes that snapshot for pools to come, as one ends that has the same: with what its tasks have imported, which nobody
+   * else knows. Anew, if that was more than before.
+   * @param {Wanted} wanted
+   * @param {Imports} imports of one of its workers
+   */
+  pack(wanted, imports) {
+    if (!this.host?.takesSnapshots?.()) return;
+    const key = keyOf(wanted);
+    const known = this.#imports.get(key) ?? {modules: [], libraries: [], attempts: 0};
+    const more = union(known, imports);
+    if (known.attempts === ATTEMPTS || more.modules.length === known.modules.length) return;
+    this.#imports.delete(key);
+    this.#imports.set(key, more);
+    for (const old of [...this.#imports.keys()].slice(0, -KEPT)) this.#imports.delete(old);
+    // All of its workers end at a time.
+    const made = new Promise(resolve => unheld(setTimeout(resolve, TOGETHER))).then(() => {
+      if (this.#imports.get(key) === more) return this.#pack(key, wanted, more);
+    });
+    this.#packing = Promise.all([this.#packing, made]);
+  }
+  /** What was imported. attempts: to make a snapshot with that @type {Map<string, Imports & {attempts: number}>} */
+  #imports = new Map();
+  /** @type {Promise<unknown>} */
+  #packing = Promise.resolve();
+
+  /** Resolved when no snapshot is being made. */
+  settled = () => this.#packing;
+
+  /** @param {string} key @param {Wanted} wanted @param {Imports & {attempts: number}} imports */
+  async #pack(key, wanted, imports) {
+    imports.attempts++;
+    const {modules} = imports;
+    const what = [...new Set(modules.map(name => name.split('.')[0]))].join(', ');
+    try {
+      const [parts, {installed, libraries = []}] = await Promise.all([this.parts(), this.installed(wanted)]);
+      if (!installed) return;
+      const message = {type: /** @type {const} */ ('pack'), parts, installed, modules, libraries: inOrder(imports.libraries, libraries)};
+      const packed = await this.#ask('penny packages', message, 'packed', ({packed}) => packed);
+      this.#packed.set(key, {...packed, bytes: share(packed.bytes)});
+      for (const old of [...this.#packed.keys()].slice(0, -KEPT)) this.#packed.delete(old);
+      console.debug(`Penny: from now on workers start with ${what} imported`);
+    } catch (error) {
+      console.debug(`Penny: ${what} can't be in a snapshot: ${String(/** @type {Error} */ (error).message).split('\n')[0]}`);
+    }
+  }
+
+  /**
+   * A worker could not start from it, or was not to.
+   * @param {Packed} packed
+   * @param {string} reason
+   */
+  drop(packed, reason) {
+    for (const [key, each] of this.#packed) {
+      if (each.link !== packed.link) continue;
+      this.#packed.delete(key);
+      this.#imports.set(key, {modules: each.modules, libraries: [], attempts: ATTEMPTS});
+      console.debug(`Penny: a snapshot with packages is used no more: ${reason}`);
+    }
+  }
 
   /** @param {Installed | undefined} installed @param {string[]} packages */
   async #install(installed, packages) {

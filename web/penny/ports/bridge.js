@@ -9,9 +9,12 @@ import {MessageClientPort} from './message_ports.js';
 /**
  * Opens workers that get their tasks by messages; returns at once.
  * @callback OpenMessages
- * @param {{workers: number, packages: string[], installed?: import('../boot/installed.js').Installed, check: boolean}} options
+ * @param {{workers: number, packages: string[], installed?: import('../boot/installed.js').Installed, environment?: Record<string, string>, check: boolean}} options
  * @returns {{pool: import('../messages/pool.js').MessagePool, close(): Promise<void>}}
  */
+
+/** @param {import('../boot/pyodide.js').Pyodide} pyodide @returns {Record<string, string>} of its environment */
+const variablesOf = pyodide => JSON.parse(pyodide.pyimport('penny.mirror.frozen').environment());
 
 /**
  * @param {import('../boot/pyodide.js').Pyodide} pyodide
@@ -49,6 +52,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
         memory: memoryOrDefault(memory),
         packages: packages.toJs(),
         installed: readInstalled(pyodide, JSON.parse(installed), JSON.parse(leftOut)),
+        environment: variablesOf(pyodide),
         check,
         trace: trace ?? defaultTrace,
       });
@@ -68,6 +72,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
         workers: workersOrDefault(workers ?? defaultWorkers, processors),
         packages: packages.toJs(),
         installed: readInstalled(pyodide, JSON.parse(installed), JSON.parse(leftOut)),
+        environment: variablesOf(pyodide),
         check,
       });
       return new MessageClientPort(moduleOf(pyodide), opened.pool, inbox, outbox, opened);

@@ -38,8 +38,8 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
     defaultWorkers: options.workers ?? null,
     defaultTrace: options.trace ?? false,
     openPool: module && (opened => {
-      const {installed} = opened;
-      const own = {...poolOptions(starter.host, {...options, ...opened, output}), installed, python: pythonOf(pyodide)};
+      const {installed, environment} = opened;
+      const own = {...poolOptions(starter.host, {...options, ...opened, output}), installed, environment, python: pythonOf(pyodide)};
       const {workers} = own;
       const {client, pool} = openPagePool(starter, module, own, script, traced);
       pools.add(pool);
@@ -54,7 +54,7 @@ export function installOnPage(starter, pyodide, module, options, script, traced)
     }),
     openMessages(opened) {
       const {workers, packages, files, check} = poolOptions(starter.host, {...options, ...opened});
-      const extras = {installed: opened.installed, packages, files, script};
+      const extras = {installed: opened.installed, environment: opened.environment, packages, files, script};
       const pool = new MessagePool(starter, workers, {extras, output, check, python: pythonOf(pyodide)});
       pools.add(pool);
       return {

@@ -2,7 +2,7 @@
 import {moduleOf} from '../boot/private.js';
 import {Tasks} from '../messages/tasks.js';
 import {MessageWorkerPort} from '../ports/message_ports.js';
-import {startPoolPython, tellPage, toldBy} from './python.js';
+import {startPoolPython, tellImports, tellPage, toldBy} from './python.js';
 
 /**
  * @param {import('../hosts/host.js').Self} here
@@ -27,6 +27,7 @@ export async function start(here, message, extras) {
       tasks.tell(performance.now() - began);
     } else if (order.type === 'leave') {
       flush();
+      tellImports(here, pyodide);
       tellPage(here, {type: 'ended'});
     }
   };

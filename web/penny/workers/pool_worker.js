@@ -3,7 +3,7 @@ import {moduleOf} from '../boot/private.js';
 import {hearDoorbell} from '../boot/pyodide.js';
 import {Core} from '../core/core.js';
 import {WorkerPort} from '../ports/worker_port.js';
-import {poolOf, startPoolPython, tellPage, tellWritten} from './python.js';
+import {poolOf, startPoolPython, tellImports, tellPage, tellWritten} from './python.js';
 
 /**
  * @typedef {import('../hosts/host.js').Self} Self
@@ -35,5 +35,6 @@ export async function start(here, message, extras) {
     check,
   );
   tellWritten(pyodide);
+  tellImports(here, pyodide);
   tellPage(here, {type: 'ended'});
 }

@@ -2,9 +2,9 @@
 // whom they tell what.
 import {addExtras} from '../boot/extras.js';
 import {identityOf} from '../boot/private.js';
-import {bootPyodide, onDeath} from '../boot/pyodide.js';
+import {bootPyodide, onDeath, packedOf} from '../boot/pyodide.js';
 import {pythonOf, requireSamePython} from '../boot/versions.js';
-import {followClock} from '../core/clock.js';
+import {aheadHere, followClock} from '../core/clock.js';
 import {NO_STDIN} from '../stdio/input.js';
 import {writeTo} from '../stdio/output.js';
 import {buffersOf, watchFiles} from '../boot/written.js';
@@ -21,14 +21,24 @@ export const tellPage = (here, message, transfer) => here.post(message, transfer
 
 /**
  * @param {Self} here
- * @param {Pick<StartPool, 'clock' | 'life' | 'counts'> & {parts: import('../boot/site.js').Parts}} message
+ * @param {Pick<StartPool, 'clock' | 'life' | 'counts' | 'packed'> & {parts: import('../boot/site.js').Parts}} message
  * @param {number} who prints: a worker's number, or SCRIPT
  * @returns {Promise<Pyodide>}
  */
-export async function startPython(here, {parts, clock, life, counts = undefined}, who) {
+export async function startPython(here, {parts, packed, clock, life, counts = undefined}, who) {
   const ahead = followClock(clock);
   if (await here.live(life)) tellPage(here, {type: 'held'});
-  const pyodide = await bootPyodide(parts, {ahead});
+  return await begin(here, {parts, packed, counts}, who, ahead);
+}
+
+/**
+ * @param {Self} here
+ * @param {{parts: import('../boot/site.js').Parts, packed?: import('../boot/pyodide.js').Packed, counts?: Int32Array}} message
+ * @param {number} who
+ * @param {number} ahead
+ */
+async function begin(here, {parts, packed, counts}, who, ahead) {
+  const pyodide = await bootPyodide(parts, {ahead, packed});
   report(here, pyodide, who, counts);
   // Emscripten's terminals end at once: whoever asks for a password there had better ask stdin.
   for (const path of ['/dev/tty', '/dev/tty1']) pyodide.FS.unlink(path);
@@ -42,14 +52,43 @@ export async function startPython(here, {parts, clock, life, counts = undefined}
  * @param {Promise<import('../boot/extras.js').Extras>} promised
  */
 export async function startPoolPython(here, message, promised) {
-  const pyodide = await startPython(here, message, message.worker);
+  let pyodide = await startPython(here, message, message.worker);
   if (message.python) requireSamePython(message.python, pythonOf(pyodide));
-  pyodide.setStdin(NO_STDIN);
-  pyodide.pyimport('penny.stdio.input').refuse();
   const extras = await promised;
   addExtras(pyodide, extras);
+  const why = message.packed && unfit(pyodide);
+  if (why) {
+    // As if there were no such snapshot. The page gives it to nobody any more who has the same.
+    tellPage(here, {type: 'plain', reason: why});
+    if (packedOf(pyodide)) {
+      pyodide = await begin(here, {.../** @type {any} */ (message), packed: undefined}, message.worker, aheadHere());
+      addExtras(pyodide, extras);
+    }
+  }
+  pyodide.setStdin(NO_STDIN);
+  pyodide.pyimport('penny.stdio.input').refuse();
   tellOfFiles(here, pyodide, extras);
   return pyodide;
+}
+
+/**
+ * Tells the page what was imported of packages: for the snapshot from which others start.
+ * @param {Self} here
+ * @param {Pyodide} pyodide
+ */
+export function tellImports(here, pyodide) {
+  const imports = JSON.parse(pyodide.pyimport('penny.hosts.imports').so_far());
+  if (imports.modules.length) tellPage(here, {type: 'imports', imports});
+}
+
+/**
+ * Why a Python that was to start from a snapshot with packages did not, or may not go on so.
+ * @param {Pyodide} pyodide
+ */
+function unfit(pyodide) {
+  if (!packedOf(pyodide)) return 'it could not be started from';
+  const others = JSON.parse(pyodide.pyimport('penny.hosts.imports').shadowed());
+  return others.length ? `what would be imported as ${others.join(', ')} is another module in this pool` : '';
 }
 
 /** What tells the page of the files that were written, by the Python that has written them. @type {WeakMap<object, () => void>} */

@@ -52,6 +52,9 @@ export function serve(here) {
       case 'install':
         await (await ROLES.installer()).installPackages(here, message);
         break;
+      case 'pack':
+        await (await ROLES.installer()).packPackages(here, message);
+        break;
       case 'host':
         host = ROLES.host().then(({start}) => start(here, message));
         await host;

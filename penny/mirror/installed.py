@@ -15,15 +15,15 @@ import posixpath
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Self
 
 from penny.bridge import javascript
 from penny.by_value.reducing import PROTOCOL
 from penny.mirror.counting import Counter
 from penny.mirror.modules import stay_here
 
-__all__ = ["Later", "Stamp", "apply", "files", "left_out"]
+__all__ = ["Beginning", "Later", "Stamp", "apply", "files", "left_out"]
 
 OWN = frozenset({"cloudpickle", "penny-runtime"})
 """Distributions that workers have anyway."""
@@ -120,6 +120,25 @@ class _Form(NamedTuple):
     files: list[tuple[str, Stamp]]
     contents: bytes
     gone: list[str]
+
+
+class Beginning(NamedTuple):
+    """What of what is installed here a scheduler's workers begin with, and what comes after."""
+
+    packages: list[str]
+    """Names of Pyodide packages, or URLs of wheels."""
+    files: dict[str, Stamp]
+    left_out: list[str]
+    later: Later | None
+    """None: what is installed from now on is not for them."""
+
+    @classmethod
+    def of(cls, packages: Sequence[str] | None) -> Self:
+        """That of a scheduler with these packages; None: not even what is installed here."""
+        if packages is None:
+            return cls([], {}, [], None)
+        found = files()
+        return cls(list(packages), found, left_out() if found else [], Later(found))
 
 
 class Later:

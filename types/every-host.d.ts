@@ -3,6 +3,7 @@
 
 interface Console {
   debug(...data: any[]): void;
+  info(...values: unknown[]): void;
   log(...values: unknown[]): void;
   warn(...values: unknown[]): void;
   error(...values: unknown[]): void;

@@ -12,7 +12,7 @@ import json
 import time
 from array import array
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from penny.bridge.ports import ClientPort, WorkerPort
 from penny.errors import IsolationError
@@ -29,7 +29,6 @@ __all__ = [
     "functions",
     "is_global",
     "is_page",
-    "log",
     "nap",
     "nap_by",
     "once",
@@ -38,6 +37,7 @@ __all__ = [
     "proxy",
     "role",
     "run_sync",
+    "say_why",
     "shares_memory",
     "thrown",
 ]
@@ -89,12 +89,33 @@ def role() -> str:
     return name
 
 
+class Beginning(Protocol):
+    """What workers begin with: `penny.mirror.installed.Beginning`."""
+
+    @property
+    def packages(self) -> list[str]: ...
+    @property
+    def files(self) -> Iterable[str]: ...
+    @property
+    def left_out(self) -> list[str]: ...
+
+
+def _crossing(beginning: Beginning) -> tuple[list[str], str, str]:
+    files, left_out = json.dumps(list(beginning.files)), json.dumps(beginning.left_out)
+    return beginning.packages, files, left_out
+
+
+def _checked(workers: int | None) -> int | None:
+    most = _bridge().workers_max
+    if workers is not None and workers > most:
+        raise ValueError(f"workers must be at most {most}")
+    return workers
+
+
 def open_client(
     workers: int | None,
     memory: int | None,
-    packages: Sequence[str],
-    installed: Iterable[str],
-    left_out: Sequence[str],
+    beginning: Beginning,
     check: bool,
     trace: bool | None,
     inbox: bytearray,
@@ -104,14 +125,10 @@ def open_client(
     bridge = _bridge()
     if not bridge.shares_memory:
         raise IsolationError(NOT_ISOLATED)
-    if workers is not None and workers > bridge.workers_max:
-        raise ValueError(f"workers must be at most {bridge.workers_max}")
     port: ClientPort = bridge.open(
-        workers,
+        _checked(workers),
         memory,
-        list(packages),
-        json.dumps(list(installed)),
-        json.dumps(left_out),
+        *_crossing(beginning),
         check,
         trace,
         inbox,
@@ -122,22 +139,16 @@ def open_client(
 
 def open_messages(
     workers: int | None,
-    packages: Sequence[str],
-    installed: Iterable[str],
-    left_out: Sequence[str],
+    beginning: Beginning,
     check: bool,
     inbox: bytearray,
     outbox: bytearray,
 ) -> ClientPort:
     """Start workers that get messages, and open the port to submit to them. Returns at once."""
     bridge = _bridge()
-    if workers is not None and workers > bridge.workers_max:
-        raise ValueError(f"workers must be at most {bridge.workers_max}")
     port: ClientPort = bridge.open_messages(
-        workers,
-        list(packages),
-        json.dumps(list(installed)),
-        json.dumps(left_out),
+        _checked(workers),
+        *_crossing(beginning),
         check,
         inbox,
         outbox,
@@ -259,11 +270,9 @@ def global_names() -> Any:
     return js
 
 
-def log(text: str) -> None:
-    """Say something in the browser's console."""
-    import js
-
-    js.console.info(text)
+def say_why() -> None:
+    """Say in the console, once, why tasks go by messages."""
+    _bridge().say_why()
 
 
 def is_page() -> bool:

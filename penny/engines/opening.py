@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -97,22 +96,11 @@ def open_engine(
     if name is None:
         name = default_engine()
         if name == "messages":
-            _say_why()
+            from penny.bridge import javascript
+
+            javascript.say_why()
     factory = _factory(name)
     return factory(workers=workers, packages=packages, memory=memory, check=check, trace=trace)
-
-
-@functools.cache
-def _say_why() -> None:
-    """Say in the console, once, why it is not the pool."""
-    from penny.bridge import javascript
-
-    javascript.log(
-        "Penny: this page is not cross-origin isolated, so its workers share no memory and get "
-        'their tasks by messages (engine "messages"): no shared arrays, no kernels, no stealing. '
-        "It would be isolated by the headers 'Cross-Origin-Opener-Policy: same-origin' and "
-        "'Cross-Origin-Embedder-Policy: credentialless', or by data-isolate in the script tag"
-    )
 
 
 def _installed() -> EntryPoints:

@@ -15,15 +15,15 @@ import posixpath
 import re
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Self
 
 from penny.bridge import javascript
 from penny.by_value.reducing import PROTOCOL
 from penny.mirror.counting import Counter
 from penny.mirror.modules import came_along_before, stay_here
 
-__all__ = ["Later", "Stamp", "apply", "files", "left_out", "located", "wheel_here"]
+__all__ = ["Beginning", "Later", "Stamp", "apply", "files", "left_out", "wheel_here"]
 
 OWN = frozenset({"cloudpickle", "penny-runtime"})
 """Distributions that workers have anyway."""
@@ -79,7 +79,7 @@ def files(packages: Iterable[str] = ()) -> dict[str, Stamp]:
     return found
 
 
-def located(packages: Iterable[str]) -> list[str]:
+def _located(packages: Iterable[str]) -> list[str]:
     """These packages; wheels in the file system by absolute paths, as other workers know them."""
     return [
         package if (path := wheel_here(package)) is None else f"emfs:{os.path.abspath(path)}"
@@ -186,6 +186,26 @@ class _Form(NamedTuple):
     files: list[tuple[str, Stamp]]
     contents: bytes
     gone: list[str]
+
+
+class Beginning(NamedTuple):
+    """What of what is installed here a scheduler's workers begin with, and what comes after."""
+
+    packages: list[str]
+    """Names of Pyodide packages, or URLs of wheels."""
+    files: dict[str, Stamp]
+    left_out: list[str]
+    later: Later | None
+    """None: what is installed from now on is not for them."""
+
+    @classmethod
+    def of(cls, packages: Sequence[str] | None) -> Self:
+        """That of a scheduler with these packages; None: not even what is installed here."""
+        if packages is None:
+            return cls([], {}, [], None)
+        packages = _located(packages)
+        found = files(packages)
+        return cls(packages, found, left_out() if found else [], Later(found))
 
 
 class Later:

@@ -18,6 +18,10 @@ def slow(seconds, value):
     time.sleep(seconds)
     return value, penny.current_worker() is not None
 
+def begun(coroutine, **options):
+    # It awaits already: no outcome comes in between.
+    return asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True, **options)
+
 variable = contextvars.ContextVar("variable")
 
 async with penny.Scheduler(workers=2) as s:
@@ -34,8 +38,7 @@ async with penny.Scheduler(workers=2) as s:
 
     loop = asyncio.get_running_loop()
     one = s.submit(abs, -1)
-    tasks = [asyncio.create_task(wait(n, one), name=str(n)) for n in range(4)]
-    await asyncio.sleep(0)
+    tasks = [begun(wait(n, one), name=str(n)) for n in range(4)]
     one.add_done_callback(lambda _: order.append("called"))
     await asyncio.gather(*tasks)
     assert order == ["called", *[(n, n, str(n)) for n in range(4)]], order
@@ -82,10 +85,9 @@ async with penny.Scheduler(workers=2) as s:
 
     for first in (True, False):
         future = s.submit(slow, 0.01, 1)
-        task = asyncio.create_task(awaits(future))
         if first:
             future.add_done_callback(lambda _: task.cancel())
-        await asyncio.sleep(0)
+        task = begun(awaits(future))
         if not first:
             future.add_done_callback(lambda _: task.cancel())
         done, _ = await asyncio.wait([task], timeout=60)

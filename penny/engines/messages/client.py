@@ -48,20 +48,17 @@ class MessageEngine(PortClient):
         trace: bool | None = None,
     ) -> Self:
         """The engine of new workers, which come up by and by."""
-        packages = None if packages is None else installed.located(packages)
-        files = {} if packages is None else installed.files(packages)
+        beginning = installed.Beginning.of(packages)
         return cls(
             lambda inbox, outbox: javascript.open_messages(
                 workers,
-                packages or (),
-                files,
-                installed.left_out() if files else (),
+                beginning,
                 check,
                 inbox,
                 outbox,
             ),
             Waiting.SUSPENDED,
-            None if packages is None else installed.Later(files),
+            beginning.later,
         )._enter()
 
     def _on_completions(self) -> None:

@@ -64,22 +64,19 @@ class SharedEngine(PortClient):
     ) -> Self:
         """The engine of a new pool, whose workers come up by and by."""
         role = javascript.role()
-        packages = None if packages is None else installed.located(packages)
-        files = {} if packages is None else installed.files(packages)
+        beginning = installed.Beginning.of(packages)
         return cls(
             lambda inbox, outbox: javascript.open_client(
                 workers,
                 memory,
-                packages or (),
-                files,
-                installed.left_out() if files else (),
+                beginning,
                 check,
                 trace,
                 inbox,
                 outbox,
             ),
             _WAITING[role],
-            None if packages is None else installed.Later(files),
+            beginning.later,
         )._enter()
 
     @classmethod

@@ -10,6 +10,7 @@ import pytest
 
 import penny
 from penny.bridge import embedded, javascript
+from penny.mirror import installed
 from penny.stdio import output
 
 
@@ -35,7 +36,8 @@ def test_without_isolation_notebooks_have_advice_of_their_own(monkeypatch):
     bridge = SimpleNamespace(shares_memory=False, workers_max=64)
     monkeypatch.setattr(javascript, "_bridge", lambda: bridge)
     with pytest.raises(penny.IsolationError, match="notebook's server"):
-        javascript.open_client(1, None, (), (), (), False, None, bytearray(), bytearray())
+        nothing = installed.Beginning.of(None)
+        javascript.open_client(1, None, nothing, False, None, bytearray(), bytearray())
 
 
 def test_without_javascript(isolated, tmp_path, monkeypatch):

@@ -1,5 +1,5 @@
 // What a Scheduler of JavaScript submits to, and the pool with shared memory as one. That without is message_engine.js.
-import {Flag} from '../core/layout.js';
+import {Flag, Outcome} from '../core/layout.js';
 import {KernelModules} from '../kernels/modules.js';
 import {HeapLimitError, PLAIN, queueOf} from '../tasks/calls.js';
 import {chromeTrace} from '../trace/chrome.js';
@@ -15,8 +15,8 @@ import {SharedArray} from './shared_array.js';
  * @typedef {{args: unknown[], kwargs: Record<string, unknown> | null}} Arguments
  *
  * What has become of a call: `size` bytes of `bytes` from `offset`, during the call of `settle`. For BROKEN it is UTF-8
- * text; for NO_ROOM there is none, and size is what the arguments take.
- * @typedef {{outcome: number, worker: number, bytes: Uint8Array, offset: number, size: number}} Ended
+ * text. error: what the engine alone can say of an outcome: of NO_ROOM.
+ * @typedef {{outcome: number, worker: number, bytes: Uint8Array, offset: number, size: number, error?: Error}} Ended
  *
  * @typedef {object} Engine
  * @property {EventTarget & {kill(number: number): void}} pool announces `worker` and `output` events; kill ends one worker at once
@@ -29,7 +29,6 @@ import {SharedArray} from './shared_array.js';
  * @property {(settle: (ticket: any, ended: Ended) => void) => number} collect gives each outcome once; how many there were
  * @property {(() => void) | null} oncompletions called when there is something to collect()
  * @property {((handle: Uint8Array) => SharedArray) | null} attach makes a shared array of its handle; null: there are none
- * @property {(size: number) => Error} tooLarge why arguments of that size can't be sent
  * @property {(shape: number | readonly number[], dtype: string) => SharedArray} array
  * @property {(module: import('../kernels/binary.js').KernelModule) => number} addKernels its number; 0: no room
  * @property {() => {pending: number, workers: object[], heap: object}} stats
@@ -112,17 +111,13 @@ export class PoolEngine {
   collect(settle) {
     const {client} = this;
     return client.collect((ticket, outcome, offset, size, worker) => {
-      settle(ticket, {outcome, worker, bytes: client.core.bytes, offset, size});
+      const error = outcome === Outcome.NO_ROOM ? new HeapLimitError(size, client.core.exports.heap_limit()) : undefined;
+      settle(ticket, {outcome, worker, bytes: client.core.bytes, offset, size, error});
       return true;
     });
   }
 
   attach = (/** @type {Uint8Array} */ handle) => SharedArray.attach(this.client.core, handle);
-
-  /** @param {number} size */
-  tooLarge(size) {
-    return new HeapLimitError(size, this.client.core.exports.heap_limit());
-  }
 
   /**
    * @param {number | readonly number[]} shape

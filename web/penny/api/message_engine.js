@@ -86,11 +86,6 @@ export class MessageEngine {
     return count;
   }
 
-  /** @param {number} size */
-  tooLarge(size) {
-    return new RangeError(`arguments of ${size} bytes are too large`);
-  }
-
   /** @returns {never} */
   array() {
     throw this.#noMemory('shared arrays: send a Uint8Array, which is copied');

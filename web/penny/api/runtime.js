@@ -1,6 +1,7 @@
 // What a page can do with Penny, whatever its files come from. A page fetches what it uses: one that only submits has no
 // Python of its own.
 import {addPython} from '../boot/pyodide.js';
+import {sayWhy} from '../pool/not_shared.js';
 import {checkWorkers} from '../pool/limits.js';
 import {openPagePool, poolOptions} from '../pool/page_pools.js';
 import {PoolEngine} from './engine.js';
@@ -30,20 +31,6 @@ export async function scheduler(starter, {engine, ...options} = {}) {
   host.requireSharedMemory();
   const {client, pool} = openPagePool(starter, await site.core(), poolOptions(host, options));
   return new Scheduler(new PoolEngine(client, pool));
-}
-
-let said = false;
-
-/** Why it is not the pool, once. Python says the same (penny/engines/opening.py). */
-function sayWhy() {
-  if (said) return;
-  said = true;
-  console.info(
-    'Penny: this page is not cross-origin isolated, so its workers share no memory and get their tasks by messages (engine ' +
-      '"messages"): no shared arrays, no kernels, no stealing. It would be isolated by the headers ' +
-      '"Cross-Origin-Opener-Policy: same-origin" and "Cross-Origin-Embedder-Policy: credentialless", or by data-isolate in ' +
-      'the script tag',
-  );
 }
 
 /**

@@ -208,14 +208,13 @@ export class Scheduler extends EventTarget {
   }
 
   /** @param {import('./engine.js').Ended} ended */
-  #failure({outcome, worker, bytes, offset, size}) {
+  #failure({outcome, worker, bytes, offset, size, error}) {
+    if (error) return error;
     switch (outcome) {
       case Outcome.RAISED:
         return decodeException(bytes, offset, size);
       case Outcome.CORRUPTED:
         return new CorruptionError('the outcome of this task is not known');
-      case Outcome.NO_ROOM:
-        return this.engine.tooLarge(size);
       case Outcome.BROKEN:
         return new BrokenPool(new TextDecoder().decode(bytes.slice(offset, offset + size)));
       default:

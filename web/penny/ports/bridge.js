@@ -2,6 +2,7 @@
 // alone imports.
 import {filesIn, moduleOf} from '../boot/private.js';
 import {contentsOf, readInstalled} from '../boot/installed.js';
+import {sayWhy} from '../pool/not_shared.js';
 import {WORKERS_MAX, memoryOrDefault, workersOrDefault} from '../pool/limits.js';
 import {ClientPort} from './client_port.js';
 import {MessageClientPort} from './message_ports.js';
@@ -30,6 +31,7 @@ export function installBridge(pyodide, {role, processors, defaultWorkers, defaul
     role,
     shares_memory: openPool !== null,
     workers_max: WORKERS_MAX,
+    say_why: sayWhy,
     /** @param {string} folders as JSON */
     files_in: folders => JSON.stringify(filesIn(pyodide.FS, JSON.parse(folders))),
     /** @param {string} paths as JSON */

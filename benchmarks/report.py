@@ -34,6 +34,7 @@ GROUPS = {
     "kernels": "Kernels and shared arrays",
     "trace": "What traces cost",
     "hosts": "Where others host it",
+    "adapters": "Other libraries on Penny's workers",
 }
 """Titles of the groups (a name's part before the slash), in the page's order."""
 

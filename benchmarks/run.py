@@ -25,6 +25,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import adapters
 import arrays
 import first
 import forkjoin
@@ -75,6 +76,7 @@ SUITES: dict[str, Callable[[Pages], Iterator[Figure]]] = (
     | scaling.SUITES
     | growth.SUITES
     | packages.SUITES
+    | adapters.SUITES
     | peers.SUITES
     | traces.SUITES
     | hosts.SUITES

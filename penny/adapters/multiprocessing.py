@@ -17,18 +17,44 @@ from multiprocessing import (
 )
 from typing import Any, NoReturn
 
-from penny.adapters import common
+from penny.adapters import common, shared
 from penny.adapters import pools as pool
 from penny.adapters.pools import Pool, ThreadPool
+from penny.adapters.shared import (
+    Array,
+    BoundedSemaphore,
+    Event,
+    JoinableQueue,
+    Lock,
+    Queue,
+    RawArray,
+    RawValue,
+    RLock,
+    Semaphore,
+    SimpleQueue,
+    Value,
+)
 
 __all__ = [
+    "Array",
     "AuthenticationError",
+    "BoundedSemaphore",
     "BufferTooShort",
     "Context",
+    "Event",
+    "JoinableQueue",
+    "Lock",
     "Pool",
     "ProcessError",
+    "Queue",
+    "RLock",
+    "RawArray",
+    "RawValue",
+    "Semaphore",
+    "SimpleQueue",
     "ThreadPool",
     "TimeoutError",
+    "Value",
     "cpu_count",
     "current_process",
     "freeze_support",
@@ -45,21 +71,10 @@ METHODS = "spawn", "fork", "forkserver"
 _INSTEAD = {
     "Process": "submit its function: penny.Scheduler().submit(f), or Pool().apply_async(f)",
     "Manager": "give tasks what they need as arguments, and return what they have made",
-    "Pipe": "return values from tasks; a penny.SharedArray is memory that tasks share",
+    "Pipe": "a Queue, or values that tasks return",
     "Condition": "let the task return, and submit what comes next when it has",
     "Barrier": "let the tasks return, and submit what comes next when all have",
-    "Queue": "give tasks their items as arguments, and return what they have made",
-    "JoinableQueue": "Pool.imap gives tasks their items and takes their results",
-    "SimpleQueue": "give tasks their items as arguments, and return what they have made",
-    "Lock": "give each task a part of its own; a penny.SharedArray has atomic operations",
-    "RLock": "give each task a part of its own; a penny.SharedArray has atomic operations",
-    "Semaphore": "a penny.SharedArray has atomic operations",
-    "BoundedSemaphore": "a penny.SharedArray has atomic operations",
-    "Event": "a penny.SharedArray of one integer: atomic_store, atomic_load",
-    "Value": "a penny.SharedArray of one number, with atomic operations",
-    "Array": "a penny.SharedArray",
-    "RawValue": "a penny.SharedArray of one number",
-    "RawArray": "a penny.SharedArray",
+    "SharedMemory": "a penny.SharedArray, whose elements are copied in and out",
     "active_children": "penny.Scheduler().stats() says what workers do",
 }
 
@@ -127,6 +142,8 @@ class Context:
         return [*METHODS]
 
 
+for _name in shared.__all__:
+    setattr(Context, _name, staticmethod(getattr(shared, _name)))
 for _name in _INSTEAD:
     setattr(Context, _name, staticmethod(_refused(_name)))
 

@@ -72,6 +72,8 @@ with ProcessPoolExecutor() as pool:
     told["completed"] = [future.result() for future in as_completed(futures)]
 with ProcessPoolExecutor(2, initializer=begin, initargs=("begun",)) as pool:
     told["initializer"] = [f.result() for f in [pool.submit(state) for _ in range(20)]]
+    import asyncio
+    told["run_in_executor"] = await asyncio.get_running_loop().run_in_executor(pool, where, 3)
 with ProcessPoolExecutor(1) as pool:
     told["one"] = [f.result() for f in [pool.submit(count) for _ in range(5)]]
 shared = []
@@ -178,6 +180,12 @@ def test_workers_that_are_replaced(told):
     assert told["fresh"].count(1) >= 3
 
 
+def test_an_event_loops_executor(told):
+    number, worker = told["run_in_executor"]
+    assert number == 3
+    assert worker in (0, 1)
+
+
 def test_threads_are_the_caller(told):
     assert told["ThreadPool"] == [[i, None] for i in range(4)]
     assert told["threads"] == [[i, None] for i in range(4)]
@@ -195,3 +203,46 @@ def test_before_and_after(told):
 
 def test_it_is_quick(told):
     assert told["milliseconds"] < 50 * 4  # the figure itself is in the benchmarks
+
+
+@pytest.mark.program("""
+    import json, penny, penny.multiprocessing as mp
+
+    def begin(*given):
+        global lock, flags
+        lock, flags = given
+
+    def count(value, locked, mine):
+        flags[mine] = 1
+        while not (flags[0] and flags[1]):  # so the two run at a time
+            penny.cancelled()
+        for _ in range(300):
+            with lock:
+                value.value += 1
+            with locked.get_lock():
+                locked.value += 1
+        return penny.current_worker()
+
+    def produce(q, event, mine):
+        for i in range(100):
+            q.put((mine, i))
+        event.wait()
+        return penny.current_worker()
+
+    lock, flags = mp.Lock(), mp.RawArray("i", 2)
+    value, locked = mp.RawValue("i", 0), mp.Value("d", 0.0)
+    with mp.Pool(2, begin, (lock, flags)) as pool:
+        workers = pool.starmap(count, [(value, locked, mine) for mine in range(2)], 1)
+        q, event = mp.Queue(7), mp.Event()
+        results = [pool.apply_async(produce, (q, event, mine)) for mine in range(2)]
+        got = [q.get() for _ in range(200)]
+        event.set()
+        producers = [result.get() for result in results]
+    print(json.dumps([workers, value.value, locked.value, got, producers]))
+""")
+def test_what_tasks_share(run):
+    workers, value, locked, got, producers = json.loads(run.ok())
+    assert sorted(workers) == sorted(producers) == [0, 1]
+    assert value == locked == 600
+    for mine in range(2):
+        assert [i for who, i in got if who == mine] == [*range(100)]

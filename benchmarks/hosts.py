@@ -52,8 +52,9 @@ def fetched(pages: Pages) -> Iterator[Figure]:
 
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "index.html").write_text(PAGE)
+        python, apart = lean_packages()
         site = Site(
-            pyodide=find_pyodide(None), folder=Path(folder), python=lean_packages(), small=True
+            pyodide=find_pyodide(None), folder=Path(folder), python=python, apart=apart, small=True
         )
         app = application(site)
         app.middlewares.append(noting)

@@ -44,7 +44,7 @@ def build(options: argparse.Namespace) -> int:
     names = None if options.packages is None else filter(None, options.packages.split(","))
     packages = None if names is None else wheels(pyodide, names)
     more = _more(options.requirements, pyodide)
-    python = lean_packages()
+    python, apart = lean_packages()
     with tempfile.TemporaryDirectory() as scratch:
         snapshot = find_snapshot(python, pyodide) if options.snapshot else None
         if snapshot is not None:
@@ -55,6 +55,7 @@ def build(options: argparse.Namespace) -> int:
             pyodide=pyodide,
             snapshot=snapshot,
             python=python,
+            apart=apart,
             small=True,
             wheels=packages,
             more=more,

@@ -9,6 +9,7 @@
                                small files, from web/bundled/penny/, with source maps
     /penny/core.wasm           the scheduler's core, from penny/wasm_core/
     /penny/python.zip          the Python packages penny and cloudpickle
+    /penny/apart.json          modules of penny that a built site fetches when they are imported
     /penny/snapshot-<key>.bin  a memory snapshot with those imported; there may be none
     /penny/pyodide/*           Pyodide, its WebAssembly with a guard (pyodide_wasm.py)
     /penny/manifest.json       the names of the above, relative to itself; the page reads it first
@@ -36,6 +37,8 @@ Content = Path | bytes
 """What a URL path stands for: a file on disk, or bytes made in memory."""
 
 PACKAGE = Path(__file__).resolve().parents[1]
+
+APART = "apart.json"
 
 _PYODIDE_NOT_SERVED = {".html", ".map", ".md", ".ts"}
 
@@ -102,6 +105,7 @@ class Site:
         run: Whether the page that `penny run` opens is part of the site.
         bench: Whether that of `penny bench` is.
         small: Whether the runtime's JavaScript comes in few small files.
+        apart: Modules that `python` has not, as `prose.lean_packages` gives them.
         wheels: File names of the wheels in Pyodide's folder that are part of the site; all if not
             given.
         pyodide_url: Where pages find Pyodide and its packages, if that is not the site itself.
@@ -123,6 +127,7 @@ class Site:
         bench: bool = False,
         small: bool = False,
         wheels: Container[str] | None = None,
+        apart: bytes | None = None,
         pyodide_url: str | None = None,
         more: Mapping[str, Content] | None = None,
         package: Path = PACKAGE,
@@ -134,8 +139,10 @@ class Site:
         self._single: dict[str, Content] = {
             "penny/core.wasm": core,
             "penny/python.zip": bundle.python_packages() if python is None else python,
-            "penny/manifest.json": _manifest(snapshot, pyodide_url),
+            "penny/manifest.json": _manifest(snapshot, pyodide_url, apart is not None),
         }
+        if apart is not None:
+            self._single[f"penny/{APART}"] = apart
         self._single |= more or {}
         if snapshot is not None:
             self._single[f"penny/{snapshot.name}"] = snapshot
@@ -212,7 +219,7 @@ def _playground(web: Path, *, needed: bool) -> list[_Mount]:
     return [_Mount(prefix, built), _Mount(prefix, web / "playground", without=page)]
 
 
-def _manifest(snapshot: Path | None, pyodide_url: str | None) -> bytes:
+def _manifest(snapshot: Path | None, pyodide_url: str | None, apart: bool) -> bytes:
     manifest = {
         "version": penny_version(),
         "pyodide": "pyodide/" if pyodide_url is None else pyodide_url,
@@ -221,6 +228,7 @@ def _manifest(snapshot: Path | None, pyodide_url: str | None) -> bytes:
         "pythonVersion": PYTHON_VERSION,
         "magicNumber": MAGIC_NUMBER,
         "python": "python.zip",
+        **({"apart": APART} if apart else {}),
         "core": "core.wasm",
         "snapshot": snapshot.name if snapshot else None,
     }

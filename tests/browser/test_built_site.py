@@ -93,3 +93,28 @@ def test_a_page_that_isolates_itself(built_page: Page) -> None:
     """)
         == "function"
     )
+
+
+ADAPTERS = """
+import os, sys, penny
+
+def of_task():
+    from penny.adapters.common import __name__ as name
+    return name, penny.current_worker()
+
+assert not os.path.isdir("/lib/penny-modules")
+with penny.Scheduler(1) as s:
+    penny.install()
+    print(sys.modules["penny.adapters.installation"].__file__)
+    from concurrent.futures import ProcessPoolExecutor
+    with ProcessPoolExecutor(1) as pool:
+        print(pool.submit(of_task).result())
+    penny.uninstall()
+"""
+
+
+def test_what_few_need_is_fetched_when_it_is_imported(built_page: Page) -> None:
+    run = built_page.run(ADAPTERS)
+    place, (said) = run.ok().splitlines()
+    assert place == "/lib/penny-modules/penny/adapters/installation.py"
+    assert said == "('penny.adapters.common', 0)"

@@ -14,7 +14,7 @@ import pytest
 
 import penny
 from penny.cli import bundle
-from penny.cli.prose import lean_packages, public, without_prose
+from penny.cli.prose import _lean_files, public, without_prose
 
 SOURCE = '''\
 """The module.
@@ -90,9 +90,36 @@ def test_what_is_public_keeps_its_docstrings() -> None:
     assert left == PUBLIC.replace('"""Not."""', '""')
 
 
+class Untyped(ast.NodeTransformer):
+    """Without types of functions, and of variables in them."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.returns = None
+        for each in ast.walk(node.args):
+            if isinstance(each, ast.arg):
+                each.annotation = None
+        node.body = [self.statement(each) for each in node.body]
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def statement(self, node: ast.stmt) -> ast.stmt:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return node
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            return ast.copy_location(ast.Assign([node.target], node.value), node)
+        for name in ("body", "orelse", "finalbody"):
+            if isinstance(inner := getattr(node, name, None), list):
+                setattr(node, name, [self.statement(each) for each in inner])
+        for handler in getattr(node, "handlers", ()):
+            handler.body = [self.statement(each) for each in handler.body]
+        return node
+
+
 def meaning(source: str) -> str:
-    """Its syntax tree with line numbers, whatever texts stand there for themselves."""
-    tree = ast.parse(source)
+    """Its syntax tree with line numbers, whatever texts and types stand there for themselves."""
+    tree = Untyped().visit(ast.parse(source))
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             assert isinstance(node.value.value, str | type(...))
@@ -132,7 +159,7 @@ def contents(archive: bytes) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def lean() -> bytes:
-    return lean_packages()
+    return bundle.pack(_lean_files())
 
 
 def test_the_same_modules_mean_the_same(lean: bytes) -> None:
@@ -152,7 +179,12 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import inspect, penny
 assert penny.__file__.startswith(sys.argv[1])
-print([(name, method, inspect.getdoc(found))
+def signature(found):
+    try:
+        return str(inspect.signature(found))
+    except (TypeError, ValueError):
+        return ""
+print([(name, method, inspect.getdoc(found), signature(found))
     for name in penny.__all__
     for method, found in [("", getattr(penny, name)),
         *inspect.getmembers(getattr(penny, name), callable)]

@@ -42,12 +42,13 @@ export async function scheduler(starter, {engine, ...options} = {}) {
  */
 export async function install(starter, pyodide, options = {}) {
   checkWorkers(options.workers);
-  const [{installOnPage}, module, python] = await Promise.all([
+  const [{installOnPage}, module, python, apart] = await Promise.all([
     import('../ports/on_page.js'),
     starter.site.coreToShare(),
     starter.site.python(),
+    starter.site.apart(),
   ]);
-  addPython(pyodide, python);
+  addPython(pyodide, python, apart);
   installOnPage(starter, pyodide, module, options);
 }
 

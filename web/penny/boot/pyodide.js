@@ -104,7 +104,7 @@ export async function bootPyodide(parts, {makeSnapshot = false, ahead = 0, packe
   pyodide ??= await withModule(parts, ahead, () =>
     loadPyodide({...options, ...forSnapshot(makeSnapshot)}),
   );
-  addPython(pyodide, parts.python);
+  addPython(pyodide, parts.python, parts.apart);
   if (!restored) pyodide.runPython(PYCACHE); // else the snapshot has it
   // A snapshot freezes the state of the random number generator: without this every worker would
   // draw the same numbers, and give what it makes the numbers that another gives.
@@ -152,9 +152,11 @@ const filesOf = ({indexURL, packagesURL}, version) => ({
  * Makes `penny` and `cloudpickle` importable in a Pyodide.
  * @param {Pyodide} pyodide
  * @param {Uint8Array} python
+ * @param {string} [apart] URL of more modules of Penny's: penny/bridge/apart.py
  */
-export function addPython(pyodide, python) {
+export function addPython(pyodide, python, apart) {
   pyodide.FS.writeFile(PYTHON_ZIP, python.slice());
+  if (apart) pyodide.FS.writeFile('/lib/penny-apart', apart);
   const path = pyodide.pyimport('sys').path;
   if (!path.includes(PYTHON_ZIP)) path.append(PYTHON_ZIP);
   path.destroy();

@@ -4,11 +4,11 @@
 /**
  * manifest.json, beside this file.
  * @typedef {{version: string, pyodide: string, pyodideVersion: string, pythonVersion: string, magicNumber: string,
- *            pyodideWasm?: string, packages?: string, python: string, core: string, snapshot: string | null}} Manifest
+ *            pyodideWasm?: string, packages?: string, python: string, apart?: string, core: string, snapshot: string | null}} Manifest
  *   pythonVersion, magicNumber: of that Pyodide, and of its bytecode, in hexadecimal; pyodideWasm: where its WebAssembly
  *   lies, if elsewhere; packages: where the wheels of its packages lie, if elsewhere
  *
- * What a worker needs to start.
+ * What a worker needs to start. apart: URL of Penny's modules that are fetched when they are imported
  * @typedef {{
  *   version?: string,
  *   indexURL: string,
@@ -18,6 +18,7 @@
  *   stdlib: Uint8Array,
  *   lock: string,
  *   python: Uint8Array,
+ *   apart?: string,
  *   snapshot: Uint8Array | null,
  * }} Parts
  * @typedef {Parts & {core: WebAssembly.Module}} SharedParts what a worker needs to start that shares memory
@@ -81,6 +82,11 @@ export class Site {
     this.python = once(async () =>
       share(await bytesOf(await host.load(this.url((await this.manifest()).python)))),
     );
+    /** URL of Penny's modules that are not among these. */
+    this.apart = once(async () => {
+      const {apart} = await this.manifest();
+      return apart && this.url(apart);
+    });
     /** Pyodide's lock file. */
     this.lock = once(async () =>
       (await host.load(this.url((await this.manifest()).pyodide + 'pyodide-lock.json'))).text(),
@@ -149,6 +155,7 @@ export class Site {
       stdlib: share(stdlib),
       lock,
       python,
+      apart: await this.apart(),
       snapshot,
     };
   }

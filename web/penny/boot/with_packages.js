@@ -25,7 +25,7 @@ export async function makePacked(parts, {files, bytes}, modules, libraries) {
   const early = await beforeC(parts.indexURL, module => void (places = preload(module, libraries)));
   const making = {...options, ...forSnapshot(true), ...early, jsglobals: readable(globalThis)};
   const pyodide = await withModule(parts, 0, () => loadPyodide(making));
-  addPython(pyodide, parts.python);
+  addPython(pyodide, parts.python, parts.apart);
   pyodide.runPython(PYCACHE);
   let printed = 0;
   const print = {write: (/** @type {Uint8Array} */ bytes) => ((printed += bytes.length), bytes.length)};

@@ -34,6 +34,7 @@ __all__ = [
 
 
 _along: set[str] = set()
+_along_folders: set[str] = set()
 _mounted: tuple[str, ...] = ()
 
 
@@ -47,13 +48,19 @@ def came_along(folder: str) -> None:
     """Note that workers have the Python files that are in a folder now."""
     if os.path.join(folder, "").startswith(_mounted):
         return
+    _along_folders.add(os.path.join(folder, ""))
     for path, _, files in os.walk(folder):
         _along.update(os.path.join(path, file) for file in files if file.endswith(".py"))
 
 
 def came_along_before(path: str) -> bool:
-    """Whether workers have a Python file, since it lay beside the program or on the machine."""
-    return path in _along or path.startswith(_mounted)
+    """Whether workers have a file, since it lay beside the program or on the machine.
+
+    Of what is there but Python files it is not known whether it has come since.
+    """
+    if path in _along or path.startswith(_mounted):
+        return True
+    return not path.endswith(".py") and path.startswith(tuple(_along_folders))
 
 
 _staying: set[str] = set()

@@ -193,6 +193,7 @@ EXAMPLES = {
         r"17647 takes 278 steps\n.*take 1834634 steps\nsorted: \[0,",
     ),
     "Shared arrays: a picture": ("480, 320", "120, 80", r"^$"),
+    "A chart: sums of three dice": ("20_000, 20", "1_000, 8", r"^8,000 throws of three dice\n"),
     "Kernels in C: Mandelbrot": ("4000", "400", r"^$"),
     "Await: as they complete": ("", "", r"\[coroutines\] woken: a\n"),
     "Cancel, time limits, urgency": ("", "", r"took too long\n.*: 1024\n\[True, True\]\n$"),
@@ -220,8 +221,9 @@ def test_example(playground: Page, name: str) -> None:
     assert re.search(prints, output), output
     failed = name == "Errors come back"
     assert status(playground)[0] == ("failed" if failed else "done")
-    pictures = playground.js("return document.querySelectorAll('#output canvas').length")
-    assert pictures == ("picture" in name or "Kernels" in name)
+    for kind, shown in ("canvas", "picture" in name or "Kernels" in name), ("img", "chart" in name):
+        found = playground.js(f"return document.querySelectorAll('#output {kind}').length")
+        assert found == shown, kind
     if name == "A worker that dies":
         assert sum(lane["tasks"] for lane in lanes(playground).values()) == 17
 

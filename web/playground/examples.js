@@ -86,6 +86,35 @@ with penny.Scheduler() as s:
     s.parallel_for(paint, 0, HEIGHT, args=(image,)).result()
     penny.display(image)
 `,
+  'A chart: sums of three dice': `import random
+import penny
+
+def throw(times, seed):
+    """How often each sum from 3 to 18 came."""
+    dice = random.Random(seed)
+    counts = [0] * 19
+    for _ in range(times):
+        counts[dice.randint(1, 6) + dice.randint(1, 6) + dice.randint(1, 6)] += 1
+    return counts[3:]
+
+def chart(counts, width=420, height=200):
+    """Bars, as an image (SVG)."""
+    step, most = width / len(counts), max(counts)
+    bars = "".join(
+        f'<rect x="{i * step + 2:.1f}" y="{height - 20 - h:.1f}" width="{step - 4:.1f}" height="{h:.1f}" fill="#b4622d"/>'
+        f'<text x="{(i + 0.5) * step:.1f}" y="{height - 5}" text-anchor="middle">{i + 3}</text>'
+        for i, h in enumerate((height - 30) * count / most for count in counts))
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" '
+            f'font-size="11"><rect width="100%" height="100%" fill="white"/>{bars}</svg>').encode()
+
+with penny.Scheduler() as s:
+    TIMES, TASKS = 20_000, 20
+    sums = [0] * 16
+    for counts in s.map(throw, [TIMES] * TASKS, range(TASKS)):
+        sums = [a + b for a, b in zip(sums, counts)]
+    print(f"{sum(sums):,} throws of three dice")
+    penny.display(chart(sums))
+`,
   'Kernels in C: Mandelbrot': `import penny
 
 WIDTH, HEIGHT = 900, 600

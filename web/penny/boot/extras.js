@@ -25,8 +25,12 @@ import {packedOf} from './pyodide.js';
 export function addExtras(pyodide, {installed, libraries = [], files, place, machine, script}) {
   const inIt = packedOf(pyodide)?.libraries.map(({path}) => path) ?? [];
   if (script) pyodide.pyimport('penny.hosts.script').remember(script.filename, script.source);
-  if (installed) install(pyodide, installed, libraries.filter(({path}) => !inIt.includes(path)));
+  // Modules of the submitter's may be among these files. Those that are installed are as it has them now, and nobody may write
+  // to them: a snapshot has them already.
+  const own = files.length ? (installed?.files ?? []).filter(({path}) => path.startsWith(`${HOME}/`)) : [];
+  for (const {path} of own) if (pyodide.FS.analyzePath(path).exists) pyodide.FS.unlink(path);
   unpack(pyodide, files, place);
+  if (installed) install(pyodide, installed, libraries.filter(({path}) => !inIt.includes(path)));
   if (files.length && !place) pyodide.runPython(`import sys; sys.path.insert(0, "${HOME}")`);
   if (machine) mountMachine(pyodide, machine);
 }

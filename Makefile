@@ -7,7 +7,7 @@ NPM := $(abspath build/npm)
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup build core snapshot run examples serve test test-core test-native test-hosts-js test-python test-browser test-embedding test-firefox test-hosts \
+.PHONY: help setup build core snapshot run examples serve test test-core test-native test-hosts-js test-python test-browser test-adapters test-embedding test-firefox test-hosts \
 	stress stress-native stress-random stress-browser mutants soak soak-packages \
 	lint models bench bundles wheel wheels npm clean
 
@@ -129,7 +129,10 @@ test-python: core bundles ## what runs on CPython
 	$(PYTHON) -m pytest -n 2 tests/python tests/conformance
 
 test-browser: build wheels ## everything else, in headless Chromium
-	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress and not embedding"
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m "not stress and not embedding and not adapters"
+
+test-adapters: build wheels ## libraries that run on Penny's workers, and their own tests, in headless Chromium: CI, too
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m adapters
 
 test-embedding: build wheels ## pages, headers, policies and apps of all kinds, in headless Chromium: CI, too
 	$(PYTHON) -m pytest -n 2 --dist loadfile tests/browser -m embedding

@@ -59,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "program(python, **options): what `run` is of")
     config.addinivalue_line("markers", "part(python): what `printed` is of")
     config.addinivalue_line("markers", "idle: a part, or run in Pyodide, and no worker needed")
+    config.addinivalue_line("markers", "adapters: other libraries, for `make test-adapters`")
     config.addinivalue_line("markers", "embedding: pages and apps, for `make test-embedding`")
     config.addinivalue_line("markers", "stress: takes long, for `make stress`")
     config.addinivalue_line("markers", "soak: takes minutes, for `make soak`")

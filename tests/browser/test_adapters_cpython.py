@@ -7,10 +7,13 @@ import importlib.util
 import json
 from pathlib import Path
 
+import pytest
 from selenium.webdriver import Chrome
 from support.pages import Page
 from support.servers import Server
 from support.wheels import make_wheel
+
+pytestmark = pytest.mark.adapters
 
 CLASSES = "_TestPool", "_TestPoolWorkerErrors", "_TestPoolWorkerLifetime"
 

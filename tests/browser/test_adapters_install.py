@@ -11,6 +11,8 @@ from support.pages import Page
 from support.servers import Server
 from support.wheels import serve_downloaded
 
+pytestmark = pytest.mark.adapters
+
 PROGRAM = """
 import io, json, os, re, sys, time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed

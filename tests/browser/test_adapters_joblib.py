@@ -11,6 +11,8 @@ from support.pages import Page
 from support.servers import Server
 from support.wheels import serve_downloaded
 
+pytestmark = pytest.mark.adapters
+
 PROGRAM = """
 import json, multiprocessing, time
 import js, pyodide_js

@@ -8,6 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[3]
+
+# README's example, which is a file of its own.
+EXAMPLE = (ROOT / "README.md").read_text().split("```py\n")[1].split("```")[0]
+
 TESTS = """
 import os, sys, threading
 import pytest
@@ -74,16 +79,17 @@ def test_misspelt():
 
 def test_a_project(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
+    (tmp_path / "test_readme.py").write_text(EXAMPLE)
     plugins = ["-p", "penny.cli.testing.plugin", "-p", "no:asyncio", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-rA", "-v", *plugins, "test_it.py"],
+        [sys.executable, "-m", "pytest", "-rA", "-v", *plugins],
         cwd=tmp_path,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=300,
     )
-    outcomes = dict(re.findall(r"^test_it\.py::(\S+) (\w+)", done.stdout, re.MULTILINE))
+    outcomes = dict(re.findall(r"^test_\w+\.py::(\S+) ([A-Z]+)", done.stdout, re.MULTILINE))
     assert outcomes == {
         "test_a_task": "PASSED",
         "test_differs[1]": "PASSED",
@@ -95,6 +101,7 @@ def test_a_project(tmp_path: Path) -> None:
         "test_fixture_that_cannot_go": "FAILED",
         "test_here": "PASSED",
         "test_misspelt": "FAILED",
+        "test_triple": "PASSED",
     }, done.stdout + done.stderr
     for said in (
         "printed there",

@@ -101,7 +101,7 @@ async function files(python, pyodideVersion) {
   const bytes = (/** @type {Buffer} */ content) => `bytes('${content.toString('base64')}')`;
   return `
     const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
-    export const core = ${bytes(core)};
+    export const packedCore = ${bytes(gzipSync(core, {level: 9}))};
     export const packedPython = ${bytes(gzipSync(packages, {level: 9}))};
     export const packedWorker = ${bytes(gzipSync(worker, {level: 9}))};
     export const pyodideVersion = ${JSON.stringify(pyodideVersion)};

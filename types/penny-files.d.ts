@@ -2,8 +2,8 @@
 declare module 'penny-files' {
   /** The workers' JavaScript, in one file, by gzip. */
   export const packedWorker: Uint8Array<ArrayBuffer>;
-  /** core.wasm. */
-  export const core: Uint8Array<ArrayBuffer>;
+  /** core.wasm, by gzip. */
+  export const packedCore: Uint8Array<ArrayBuffer>;
   /** python.zip, by gzip. */
   export const packedPython: Uint8Array<ArrayBuffer>;
   /** The Pyodide that Penny is tested with. */

@@ -1,5 +1,5 @@
 // The npm package `penny-runtime`: an ES module with all of Penny's files in it. Pyodide is the app's.
-import {core, packedPython, packedWorker, pyodideVersion} from 'penny-files';
+import {packedCore, packedPython, packedWorker, pyodideVersion} from 'penny-files';
 import * as runtime from '../penny/api/runtime.js';
 import {addPython} from '../penny/boot/pyodide.js';
 import {embedded, installFrom} from '../penny/embedded.js';
@@ -28,8 +28,9 @@ const penny = () => (unpacking ??= unpack());
 const unpacked = packed => new Response(new Response(packed).body?.pipeThrough(new DecompressionStream('gzip')));
 
 async function unpack() {
-  const [worker, python] = await Promise.all([unpacked(packedWorker).text(), unpacked(packedPython).arrayBuffer()]);
-  return embedded({worker, core, python: new Uint8Array(python)});
+  const bytes = [packedCore, packedPython].map(packed => unpacked(packed).arrayBuffer());
+  const [worker, core, python] = await Promise.all([unpacked(packedWorker).text(), ...bytes]);
+  return embedded({worker, core: new Uint8Array(core), python: new Uint8Array(python)});
 }
 
 /** @param {string} [indexURL] */

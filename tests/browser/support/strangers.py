@@ -179,7 +179,7 @@ def build_app(folder: Path, sources: Mapping[str, str], tarball: Path) -> Path:
     unpack_npm(tarball, modules)
     tools = ROOT / "node_modules"
     warned = _run(["node", tools / "vite/bin/vite.js", "build", "--logLevel", "warn"], folder)
-    assert warned == ""
+    assert warned == "", warned
     _run(["node", tools / "typescript/bin/tsc", "-p", folder], folder)
     return folder / "dist"
 

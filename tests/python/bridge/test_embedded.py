@@ -27,7 +27,7 @@ def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the package, which has its JavaScript."""
     (tmp_path / "web" / "bundled").mkdir(parents=True)
     (tmp_path / "web" / "bundled" / "embedded.js").write_text("42")
-    monkeypatch.setattr(embedded, "files", lambda package: tmp_path)
+    monkeypatch.setattr(embedded, "_BUNDLED", str(tmp_path / "web" / "bundled"))
     return tmp_path
 
 
@@ -41,7 +41,7 @@ def test_without_isolation_notebooks_have_advice_of_their_own(monkeypatch):
 
 
 def test_without_javascript(isolated, tmp_path, monkeypatch):
-    monkeypatch.setattr(embedded, "files", lambda package: tmp_path)
+    monkeypatch.setattr(embedded, "_BUNDLED", str(tmp_path / "nowhere"))
     with pytest.raises(RuntimeError, match=r"the wheel penny-runtime.*Penny\.install"):
         embedded.install()
 
